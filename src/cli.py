@@ -1,0 +1,73 @@
+"""What the scripts share: their parser, their argument types, and how they end."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from src.errors import UserError
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds "(default: ...)" to every help text that does not say its default itself."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def __init__(self, description: str):
+        super().__init__(description=description, formatter_class=_Formatter)
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def positive_int(text: str) -> int:
+    return _number(text, int, "a whole number above 0", lambda value: value > 0)
+
+
+def positive_float(text: str) -> float:
+    return _number(text, float, "a number above 0", lambda value: 0 < value < float("inf"))
+
+
+def fraction(text: str) -> float:
+    return _number(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
+
+
+def margin(text: str) -> float:
+    return _number(text, float, "a number from 0 to 10", lambda value: 0 <= value <= 10)
+
+
+def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not accepts(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}, received {text!r}")
+    return value
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`: user errors are one line and exit code 2, Ctrl-C is 130."""
+    try:
+        main()
+        sys.stdout.flush()
+    except UserError as error:
+        _stop(f"error: {error}", 2)
+    except KeyboardInterrupt:
+        _stop("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output, `head` say, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _stop(message: str, code: int) -> None:
+    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    sys.exit(code)

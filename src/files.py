@@ -1,0 +1,53 @@
+"""Files that appear under their name only when they are whole."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from src.errors import UserError
+
+# What a person can mend: no space, quota, file too large, no permission, read-only.
+_FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
+
+    When the block fails, by Ctrl-C too, what it wrote is deleted and `path` stays as it was.
+    A full disk and the like become a `UserError`.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        if error.errno not in _FIXABLE:
+            raise
+        reason = os.strerror(error.errno)
+        raise UserError(f"{path} could not be written: {reason}; nothing was kept of it") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_output_file(path: Path) -> None:
+    """Raise `UserError` where `path` cannot become a file, before any work is done for it."""
+    if path.is_dir():
+        raise UserError(f"{path}: expected a file to write, found a folder; name a file in it")
+    check_folder(path.parent)
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"{path.parent}: expected a folder that can be written to; it cannot")
+
+
+def check_folder(path: Path) -> None:
+    """Raise `UserError` unless `path` is a folder that can be read."""
+    if not path.exists():
+        raise UserError(
+            f"{path}: expected a folder, found nothing there; create it or name another"
+        )
+    if not path.is_dir():
+        raise UserError(f"{path}: expected a folder, found a file")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UserError(f"{path}: expected a folder that can be read; its permissions forbid it")

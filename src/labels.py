@@ -1,0 +1,59 @@
+"""The one encoding of age and gender, and how both are read from what a model says."""
+
+import numpy as np
+
+GENDERS = ("female", "male")  # IMDB-WIKI's convention: 0 female, 1 male
+MAX_AGE = 100
+AGES = np.arange(MAX_AGE + 1)  # years, 0..100: the classes of the age head
+
+
+def gender_targets(gender: np.ndarray) -> np.ndarray:
+    """Gender distributions, float32 (N, 2), from labels (N,): 0, 1 or NaN.
+
+    A known gender is one-hot; an unknown one is all zeros, so that its cross-entropy is zero.
+    """
+    return (gender[:, None] == np.arange(len(GENDERS))).astype(np.float32)
+
+
+def age_targets(age_low: np.ndarray, age_high: np.ndarray) -> np.ndarray:
+    """Age distributions, float32 (N, 101), from inclusive ranges (N,) in whole years or NaN.
+
+    A range is uniform over its years (one-hot where both ends are equal); an unknown age is all
+    zeros.
+    """
+    within = (age_low[:, None] <= AGES) & (AGES <= age_high[:, None])
+    return (within / np.maximum(within.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+
+
+def expected_age(age_distribution: np.ndarray) -> np.ndarray:
+    """Expectation in years, (N,), of age distributions (N, 101).
+
+    Rothe et al., "Deep expectation of real and apparent age from a single image without facial
+    landmarks", IJCV 2016.
+    """
+    return age_distribution @ AGES.astype(age_distribution.dtype)
+
+
+def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
+    """The shortest range of whole years that holds at least `mass` of each distribution.
+
+    Takes (N, 101), returns the lowest and the highest year of the range, int64 (N,) each. Of
+    ranges equally short, the one that holds most is taken.
+    """
+    count, classes = age_distribution.shape
+    cumulative = np.zeros((count, classes + 1))
+    np.cumsum(age_distribution, axis=1, out=cumulative[:, 1:])
+    wanted = mass * cumulative[:, -1] - 1e-9  # rounding must not widen a range that holds `mass`
+    low = np.zeros(count, np.int64)
+    high = np.full(count, classes - 1, np.int64)
+    open_rows = np.arange(count)
+    for years in range(1, classes):
+        held = cumulative[open_rows, years:] - cumulative[open_rows, :-years]  # (open, ranges)
+        best = held.argmax(axis=1)
+        done = held[np.arange(len(open_rows)), best] >= wanted[open_rows]
+        low[open_rows[done]] = best[done]
+        high[open_rows[done]] = best[done] + years - 1
+        open_rows = open_rows[~done]
+        if not len(open_rows):
+            break
+    return low, high
