@@ -4,7 +4,7 @@ import os
 
 __version__ = "0.1.0"
 
-# TensorFlow's start-up notes would bury a script's own lines; errors still show.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow's start-up notes would bury a script's own lines; what goes wrong it raises.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # OpenCV reports undecodable pictures on stderr; read_image reports them itself.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import UserError
@@ -44,6 +46,15 @@ def margin(text: str) -> float:
     return _number(text, float, "a number from 0 to 10", lambda value: 0 <= value <= 10)
 
 
+def add_weight_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weight_file", type=Path, help="path to weight file (e.g. weights.28-3.73.hdf5)"
+    )
+    old = "; only needed by old weight files that do not say"
+    parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)
+    parser.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
+
+
 def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | float:
     try:
         value = kind(text)
@@ -52,6 +63,27 @@ def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | fl
     if value is None or not accepts(value):
         raise argparse.ArgumentTypeError(f"expected {expected}, received {text!r}")
     return value
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Hold back what libraries write to stderr while they load, unless loading fails.
+
+    TensorFlow's first notes come before any log level is read, and would bury a one-line error.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def run(main: Callable[[], None]) -> None:

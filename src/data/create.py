@@ -51,9 +51,9 @@ def create_database(
 ) -> Created:
     """Clean the labels of the dataset `db` in `data_dir`, and write its faces to `output`.
 
-    Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed), `{stem}.skipped.csv`
-    (pictures missing or undecodable) and `{stem}.png` (age by gender). Raises `UserError` for what
-    a person can fix, and then leaves nothing.
+    Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
+    `{stem}.skipped.csv` (pictures missing or undecodable) and `{stem}.png` (age by gender). Raises
+    `UserError` for what a person can fix, and then leaves nothing.
     """
     check_output_file(output)
     check_folder(data_dir)

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Tell age and gender of the faces in pictures or in front of a webcam.
+
+python demo.py --image_dir photos --csv faces.csv --output_dir annotated
+"""
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from src import cli
+from src.errors import UserError
+
+
+def get_args():
+    parser = cli.Parser(
+        "This script detects faces from web cam input, and estimates age and gender for the "
+        "detected faces."
+    )
+    cli.add_weight_arguments(parser)
+    parser.add_argument(
+        "--margin",
+        type=cli.margin,
+        help="margin around detected face for age-gender estimation "
+        "(default: the weight file's, 0.4 where it does not say)",
+    )
+    parser.add_argument(
+        "--image_dir",
+        type=Path,
+        help="target image directory; if set, images in image_dir are used instead of webcam",
+    )
+    parser.add_argument("--output_dir", type=Path, help="folder for annotated copies")
+    parser.add_argument("--csv", type=Path, help="file for one row a face")
+    parser.add_argument("--no_display", action="store_true", help="open no window")
+    return parser.parse_args()
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.data.faces import DlibDetector
+        from src.demo import sinks
+        from src.demo.loop import show_faces
+        from src.demo.sources import camera_pictures, folder_pictures
+        from src.estimation.estimator import Estimator
+
+    live = args.image_dir is None
+    pictures = camera_pictures() if live else folder_pictures(args.image_dir)
+    with ExitStack() as stack:
+        if live:
+            stack.enter_context(suppress(KeyboardInterrupt))  # the way to end without a window
+        chosen = []
+        if args.csv:
+            chosen.append(stack.enter_context(sinks.csv_file(args.csv)))
+        if args.output_dir:
+            chosen.append(sinks.annotated_copies(_make(args.output_dir, args.image_dir)))
+        estimator = Estimator(args.weight_file, args.depth, args.width)
+        margin = estimator.margin if args.margin is None else args.margin
+        if args.no_display or not sinks.has_screen():
+            chosen.append(sinks.print_faces)
+        else:
+            chosen.append(stack.enter_context(sinks.window(wait=not live)))
+        show_faces(pictures, DlibDetector(), estimator, margin, chosen)
+
+
+def _make(output_dir: Path, image_dir: Path | None) -> Path:
+    """Make the folder for annotated copies, which must not be the one they are copies of."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    if image_dir and output_dir.samefile(image_dir):
+        raise UserError(
+            "--output_dir: expected another folder than --image_dir, whose pictures the "
+            "annotated copies would replace"
+        )
+    return output_dir
+
+
+if __name__ == "__main__":
+    cli.run(main)

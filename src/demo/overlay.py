@@ -1,0 +1,34 @@
+"""What the demo draws onto a picture."""
+
+import cv2
+import numpy as np
+
+from src.data.images import Box
+from src.estimation.estimator import Estimates
+
+_BLUE, _WHITE = (255, 0, 0), (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def annotate(image: np.ndarray, boxes: list[Box], estimates: Estimates) -> np.ndarray:
+    """A copy of `image`, uint8 (H, W, 3), BGR, with every face's box and "age, M" or "age, F"."""
+    annotated = image.copy()
+    for box, age, p_female in zip(boxes, estimates.age, estimates.p_female, strict=True):
+        scale = max(0.4, (box.right - box.left) / 160)
+        thickness = max(1, round(2 * scale))
+        cv2.rectangle(annotated, box[:2], box[2:], _BLUE, thickness)
+        _draw_label(
+            annotated, box, f"{age:.0f}, {'F' if p_female > 0.5 else 'M'}", scale, thickness
+        )
+    return annotated
+
+
+def _draw_label(image: np.ndarray, box: Box, label: str, scale: float, thickness: int) -> None:
+    """White text on blue, on top of the box, moved into the picture where it would leave it."""
+    (width, height), below = cv2.getTextSize(label, _FONT, scale, thickness)
+    height += below
+    left = max(0, min(box.left, image.shape[1] - width))
+    bottom = max(box.top, height)
+    cv2.rectangle(image, (left, bottom - height), (left + width, bottom), _BLUE, cv2.FILLED)
+    origin = (left, bottom - below // 2 - 1)
+    cv2.putText(image, label, origin, _FONT, scale, _WHITE, thickness, cv2.LINE_AA)

@@ -1,0 +1,74 @@
+"""Faces in, ages and genders out: the only way anything in the toolkit predicts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.errors import UserError
+from src.labels import age_interval, expected_age
+from src.models.checkpoints import Description, load_checkpoint
+
+ORIGINAL_WEIGHTS = Path(__file__).parents[2] / "pretrained_models" / "weights.28-3.73.hdf5"
+_BATCH = 32  # faces; larger batches are no faster on a CPU
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What a model says of N faces.
+
+    p_female: float32 (N,), 0..1.  age: float32 (N,), years, the distribution's expectation.
+    age_low, age_high: int64 (N,), years, the shortest range that holds 80 %.
+    age_distribution: float32 (N, 101).
+    """
+
+    p_female: np.ndarray
+    age: np.ndarray
+    age_low: np.ndarray
+    age_high: np.ndarray
+    age_distribution: np.ndarray
+
+
+class Estimator:
+    """A checkpoint that estimates age and gender; `margin` and `img_size` say how to cut faces."""
+
+    def __init__(self, weight_file: Path | None = None, depth: int = 16, width: int = 8):
+        """Load `weight_file`, or `ORIGINAL_WEIGHTS`, where the original toolkit kept them too."""
+        if weight_file is None:
+            weight_file = ORIGINAL_WEIGHTS
+            if not weight_file.exists():
+                raise UserError(
+                    f"--weight_file: expected a checkpoint, received none, and {weight_file} is "
+                    "not there; train one with train.py, or fetch the original's: make weights"
+                )
+        self._model, description = load_checkpoint(weight_file, depth, width)
+        self.description: Description = description
+        self.margin = description.margin
+        self.img_size = description.img_size
+
+    def __call__(self, faces: np.ndarray) -> Estimates:
+        """Estimate faces, uint8 (N, img_size, img_size, 3), BGR, 0..255; N may be 0."""
+        genders = [np.empty((0, 2), np.float32)]
+        ages = [np.empty((0, 101), np.float32)]
+        for start in range(0, len(faces), _BATCH):
+            gender, age = self._predict(faces[start : start + _BATCH])
+            genders.append(gender)
+            ages.append(age)
+        age_distribution = np.concatenate(ages)
+        low, high = age_interval(age_distribution)
+        return Estimates(
+            p_female=np.concatenate(genders)[:, 0],
+            age=expected_age(age_distribution),
+            age_low=low,
+            age_high=high,
+            age_distribution=age_distribution,
+        )
+
+    def _predict(self, faces: np.ndarray) -> list[np.ndarray]:
+        """Distributions of at most `_BATCH` faces.
+
+        Batches are padded to a power of two, so that few sizes are ever compiled.
+        """
+        padded = np.zeros((1 << (len(faces) - 1).bit_length(), *faces.shape[1:]), np.uint8)
+        padded[: len(faces)] = faces
+        return [output[: len(faces)] for output in self._model.predict_on_batch(padded)]

@@ -1,0 +1,174 @@
+"""Checkpoints: weights that say which network they belong to and what its faces look like.
+
+A checkpoint is HDF5, its weights laid out by layer as Keras lays them out. Its attribute
+`description` is JSON; files of the original toolkit have none and are recognised by their shapes.
+Weights are always read by topology and checked shape by shape; nothing in a file is ever run.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import h5py
+import keras
+
+from src import __version__
+from src.errors import UserError
+from src.files import replacing
+from src.labels import GENDERS, MAX_AGE
+from src.models import build_model
+
+ORIGINAL_MARGIN = 0.4
+_ATTRIBUTE = "description"
+Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, and their shapes
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint says of itself.
+
+    architecture: `name` and the arguments of the network's `build`.
+    img_size: side of the faces it takes, in pixels; they are BGR, 0..255.
+    margin: margin around the face box, as a share of the box, that its faces were cut with.
+    align: alignment that its faces were warped with, or "none".
+    data: the databases it was trained on.  figures: what it reached, by name.
+    """
+
+    architecture: dict
+    img_size: int
+    margin: float = ORIGINAL_MARGIN
+    align: str = "none"
+    data: list[dict] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+_CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
+
+
+def save_checkpoint(path: Path, model: keras.Model, description: Description) -> None:
+    """Write the model's weights and their description to `path`, whole or not at all."""
+    text = json.dumps({"version": __version__, **_CONTRACT, **asdict(description)})
+    with replacing(path) as partial, h5py.File(partial, "w") as file:
+        file.attrs[_ATTRIBUTE] = text
+        layers = [layer for layer in model.layers if layer.weights]
+        file.attrs["layer_names"] = [layer.name for layer in layers]
+        for layer in layers:
+            group = file.create_group(layer.name)
+            names = [f"{i}_{weight.name}" for i, weight in enumerate(layer.weights)]
+            group.attrs["weight_names"] = names
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = keras.ops.convert_to_numpy(weight)
+
+
+def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.Model, Description]:
+    """The network of a checkpoint, with its weights, and its description.
+
+    depth, width: of the WideResNet in a file of the original toolkit that holds weights alone.
+    Raises `UserError` where the file is missing, is no HDF5, or does not fit the network.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: expected a weight file, found none; check --weight_file")
+    try:
+        with h5py.File(path) as file:
+            layers = _layers(path, file)
+            shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
+            if _ATTRIBUTE in file.attrs:
+                description = _read_description(path, file.attrs[_ATTRIBUTE])
+            else:
+                says_network = "model_config" in file.attrs
+                description = _describe_original(
+                    path, shapes, None if says_network else (depth, width)
+                )
+            model = build_model(description.architecture, description.img_size)
+            _check_shapes(path, model, shapes)
+            model.set_weights([w[()] for _, weights in layers for w in weights])
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"{path}: expected a weight file, HDF5; it is none or is cut short: {error}"
+        ) from error
+    return model, description
+
+
+def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]:
+    """Layers that have weights, in the file's order, with their weights."""
+    root = file.get("model_weights", file)
+    if "layer_names" not in root.attrs:
+        raise UserError(
+            f"{path}: expected weights laid out by layer, as in .hdf5 files of this toolkit and of "
+            f"Keras 1 and 2; found {', '.join(list(root)[:5]) or 'nothing'}"
+        )
+    layers = []
+    for name in map(_text, root.attrs["layer_names"]):
+        weights = [root[name][_text(weight)] for weight in root[name].attrs["weight_names"]]
+        if weights:
+            layers.append((name, weights))
+    return layers
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def _read_description(path: Path, text: str) -> Description:
+    try:
+        said = json.loads(text)
+        wrong = [key for key, value in _CONTRACT.items() if said[key] != value]
+        known = {key: said[key] for key in Description.__dataclass_fields__}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: its description cannot be read: {error!r}") from error
+    if wrong:
+        raise UserError(
+            f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {said[wrong[0]]}; it was "
+            f"made by version {said.get('version')} of the toolkit, this is {__version__}"
+        )
+    return Description(**known)
+
+
+def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | None) -> Description:
+    """The description that a file of the original toolkit lacks, from its weights' shapes.
+
+    expected: depth and width that the file must have, where it does not name its network.
+    """
+    convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
+    if len(convolutions) < 2 or convolutions[0][2:] != (3, 16):
+        first = ", ".join(f"{name} {s}" for name, s in shapes[:3])
+        raise UserError(
+            f"{path}: expected a checkpoint of this toolkit or a WideResNet of the original one, "
+            f"found {len(shapes)} layers: {first}, ..."
+        )
+    width = convolutions[1][3] // 16
+    shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
+    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions beside the shortcuts
+    if expected not in (None, (depth, width)):
+        raise UserError(
+            f"{path}: expected WideResNet-{expected[0]}-{expected[1]}, found "
+            f"WideResNet-{depth}-{width}; give --depth {depth} --width {width}"
+        )
+    features = shapes[-1][1][0][0]
+    side = round((features / (64 * width)) ** 0.5) if width else 0
+    is_global = side <= 1
+    architecture = {
+        "name": "wide_resnet",
+        "depth": depth,
+        "width": width,
+        "pool": "global" if is_global else "8x8",
+        "scale": 1,
+    }
+    return Description(architecture, img_size=64 if is_global else 4 * side)
+
+
+def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
+    """Raise `UserError` at the first layer of the file that is not the network's."""
+    layers = [(layer.name, [w.shape for w in layer.weights]) for layer in model.layers]
+    layers = [layer for layer in layers if layer[1]]
+    for (name, expected), (found_name, found) in zip(layers, shapes, strict=False):
+        if [tuple(shape) for shape in expected] != found:
+            raise UserError(
+                f"{path}: does not fit {model.name}: expected weights {expected} for its layer "
+                f"{name}, found {found} in the file's layer {found_name}"
+            )
+    if len(layers) != len(shapes):
+        raise UserError(
+            f"{path}: does not fit {model.name}: expected {len(layers)} layers with weights, "
+            f"found {len(shapes)}"
+        )

@@ -1,0 +1,79 @@
+"""Wide residual network: Zagoruyko & Komodakis, BMVC 2016, https://arxiv.org/abs/1605.07146."""
+
+import keras
+from keras import layers
+
+from src.errors import UserError
+from src.models.heads import WEIGHT_DECAY, twin_heads
+
+POOLS = ("global", "8x8")
+
+
+def check_depth(depth: int) -> None:
+    """Raise `UserError` unless a WideResNet can be `depth` layers deep."""
+    if depth < 10 or (depth - 4) % 6:
+        raise UserError(
+            f"--depth: expected 6n+4, which is 10, 16, 22, 28, ..., received {depth}; "
+            f"the nearest is {max(10, round((depth - 4) / 6) * 6 + 4)}"
+        )
+
+
+def build(
+    img_size: int,
+    depth: int = 16,
+    width: int = 8,
+    pool: str = "global",
+    scale: float = 1 / 255,
+) -> keras.Model:
+    """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
+
+    pool: "global" averages the last feature map into 64 * width features; "8x8" averages windows of
+        it, one step apart, and flattens them all, as the original toolkit's published weights want.
+    scale: what pixels are multiplied with first; 1 for the original toolkit's weights.
+    """
+    check_depth(depth)
+    blocks = (depth - 4) // 6
+    inputs = keras.Input((img_size, img_size, 3), name="faces")
+    net = layers.Rescaling(scale)(inputs)
+    net = _conv(16, 3)(net)
+    for channels, stride in ((16 * width, 1), (32 * width, 2), (64 * width, 2)):
+        net = _block(net, channels, stride)
+        for _ in range(blocks - 1):
+            net = _block(net, channels, 1)
+    net = _norm_relu(net)
+    if pool == "global":
+        features = layers.GlobalAveragePooling2D()(net)
+    else:
+        net = layers.AveragePooling2D(8, strides=1, padding="same")(net)
+        features = layers.Flatten()(net)
+    return keras.Model(inputs, twin_heads(features), name="wide_resnet")
+
+
+def _block(net: keras.KerasTensor, channels: int, stride: int) -> keras.KerasTensor:
+    """Two 3x3 convolutions beside a shortcut, which is the identity where the shape stays.
+
+    The layers are made in the original toolkit's order, main convolutions before the shortcut's:
+    files of its weights are read by topology.
+    """
+    same = net.shape[-1] == channels
+    normed = _norm_relu(net)
+    main = _conv(channels, 3, stride)(normed)
+    main = _conv(channels, 3)(_norm_relu(main))
+    shortcut = net if same else _conv(channels, 1, stride)(normed)
+    return layers.add([main, shortcut])
+
+
+def _conv(channels: int, size: int, stride: int = 1) -> layers.Conv2D:
+    return layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
+    )
+
+
+def _norm_relu(net: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.Activation("relu")(layers.BatchNormalization()(net))

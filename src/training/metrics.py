@@ -1,0 +1,49 @@
+"""What is reported of every epoch, on faces whose label is known.
+
+Targets and predictions are distributions, (N, 2) or (N, 101); an unknown label is all zeros.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from src.labels import AGES
+
+
+class LabelledMean(keras.metrics.Mean):
+    """The mean of `function(targets, predictions)`, (N,), over the faces with a known label."""
+
+    def __init__(self, function: Callable, name: str):
+        super().__init__(name=name)
+        self._function = function
+
+    def update_state(self, targets, predictions, sample_weight=None):
+        known = ops.sum(targets, axis=-1) > 0
+        super().update_state(self._function(targets, predictions), ops.cast(known, "float32"))
+
+
+def accuracy(targets, predictions):
+    """Whether the likeliest class is the target's, (N,)."""
+    same = ops.equal(ops.argmax(targets, axis=-1), ops.argmax(predictions, axis=-1))
+    return ops.cast(same, "float32")
+
+
+def age_error(targets, predictions):
+    """Distance in years, (N,), between the expectations of both distributions."""
+    ages = ops.convert_to_tensor(AGES, "float32")
+    labelled = ops.maximum(ops.sum(targets, axis=-1), 1e-7)
+    return ops.abs(ops.sum(predictions * ages, -1) - ops.sum(targets * ages, -1) / labelled)
+
+
+def age_top5(targets, predictions):
+    """Whether the target's age is among the five likeliest, (N,)."""
+    return ops.cast(ops.in_top_k(ops.argmax(targets, axis=-1), predictions, k=5), "float32")
+
+
+def metrics() -> dict[str, list[keras.metrics.Metric]]:
+    """Metrics by the output that they are of."""
+    return {
+        "pred_gender": [LabelledMean(accuracy, "accuracy")],
+        "pred_age": [LabelledMean(age_error, "mae"), LabelledMean(age_top5, "top5")],
+    }
