@@ -2,15 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import scipy.io
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT, wiki_struct, write_wiki
+
 SHARED = ROOT.parent / "shared" / "data"
 ORIGINAL_WEIGHTS = ROOT / "pretrained_models" / "weights.28-3.73.hdf5"
 
@@ -42,57 +39,6 @@ def wiki(shared, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wiki")
     subprocess.run(["tar", "xzf", shared / "wiki_crop.tar.gz", "-C", folder], check=True)
     return folder / "wiki_crop"
-
-
-def run(script: str, *args, **environment) -> subprocess.CompletedProcess:
-    """Run a script as a user does, with `environment` added to the variables."""
-    command = [sys.executable, str(ROOT / script), *map(str, args)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600
-    )
-
-
-def assert_one_line_error(done: subprocess.CompletedProcess, script: str, *words: str) -> None:
-    """The script must have ended with code 2 and one line that has `words` in it."""
-    assert done.returncode == 2, done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith(f"{script}: error: ")
-    for word in words:
-        assert word in lines[0]
-
-
-def make_picture(path: Path, seed: int = 0, size: int = 40) -> None:
-    """Write a random picture."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
-    cv2.imwrite(str(path), cv2.resize(noise, (size, size)))
-
-
-def wiki_struct(count: int) -> dict[str, np.ndarray]:
-    """Fields of an IMDB-WIKI struct whose rows pass every rule: `count` people aged 20 to 59."""
-    paths = np.empty((1, count), object)
-    paths[0] = [np.array([f"{i % 10:02d}/{i}.jpg"]) for i in range(count)]
-    return {
-        # 1 January 1950 is MATLAB's day 712224.
-        "dob": np.full((1, count), 712224, np.int32),
-        "photo_taken": (1970 + np.arange(count, dtype=np.uint16) % 40)[None],
-        "full_path": paths,
-        "gender": (np.arange(count) % 2.0)[None],
-        "name": paths,
-        "face_location": paths,
-        "face_score": np.full((1, count), 4.0),
-        "second_face_score": np.full((1, count), np.nan),
-    }
-
-
-def write_wiki(folder: Path, fields: dict[str, np.ndarray], db: str = "wiki") -> Path:
-    """Write `{db}.mat` and its pictures into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(folder / f"{db}.mat", {db: fields})
-    for i, cell in enumerate(fields["full_path"].ravel()):
-        make_picture(folder / cell[0], seed=i)
-    return folder
 
 
 @pytest.fixture
