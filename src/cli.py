@@ -88,6 +88,7 @@ def quiet_import() -> Iterator[None]:
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`: user errors are one line and exit code 2, Ctrl-C is 130."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a file may have any name
     try:
         main()
         sys.stdout.flush()
@@ -101,5 +102,6 @@ def run(main: Callable[[], None]) -> None:
 
 
 def _stop(message: str, code: int) -> None:
-    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    line = " ".join(message.splitlines())  # what a library says may end in a line break
+    print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr)
     sys.exit(code)

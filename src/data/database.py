@@ -8,6 +8,7 @@ round there: MATLAB sees `image` as 3 x S x S x N. `version="5"` is the classic 
 `scipy.io.loadmat` and the original toolkit read.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -303,17 +304,17 @@ class MappedFaces:
         expected = -(-len(self) // self._rows_a_chunk)
         if len(chunks) != expected:
             raise UserError(f"{path}: expected {expected} chunks of pictures, found {len(chunks)}")
-        self._bytes = np.memmap(path, np.uint8, "r")
+        self._bytes = np.asarray(np.memmap(path, np.uint8, "r"))  # slices of a memmap are slow
         self._offsets = np.array([chunk.byte_offset for chunk in chunks], np.int64)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        face_bytes = int(np.prod(self.shape[1:]))
+        face_bytes = math.prod(self.shape[1:])
         chunk, within = np.divmod(np.asarray(rows), self._rows_a_chunk)
         starts = self._offsets[chunk] + within * face_bytes
         faces = np.empty((len(starts), face_bytes), np.uint8)
-        for face, start in zip(faces, starts, strict=True):
+        for face, start in zip(faces, starts.tolist(), strict=True):
             face[:] = self._bytes[start : start + face_bytes]
         return faces.reshape(len(starts), *self.shape[1:])

@@ -19,6 +19,7 @@ import numpy as np
 from src.data.images import Box
 from src.demo.overlay import annotate
 from src.demo.sources import Picture
+from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.files import check_output_file, replacing
 
@@ -64,7 +65,11 @@ def csv_file(path: Path) -> Iterator[Sink]:
     Boxes are in pixels of the picture, within it; `right` and `bottom` are outside the face.
     """
     check_output_file(path)
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(path) as partial,
+        # surrogateescape: a file name that is not UTF-8 is written as the bytes it is.
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
 
@@ -95,8 +100,22 @@ def _rows(result: Result) -> Iterator[dict]:
         yield {"file": result.picture.name}
 
 
-def annotated_copies(folder: Path) -> Sink:
-    """Pictures with boxes and labels, under their own names in `folder`."""
+def annotated_copies(folder: Path, source: Path | None = None) -> Sink:
+    """Pictures with boxes and labels, under their own names in `folder`, which is made.
+
+    Raises `UserError` where it cannot be made, or is `source`, the folder of the pictures.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--output_dir: expected a folder, {folder} could not be made: {error.strerror}"
+        ) from error
+    if source and folder.samefile(source):
+        raise UserError(
+            "--output_dir: expected another folder than --image_dir, whose pictures the "
+            "annotated copies would replace"
+        )
 
     def save(result: Result) -> bool:
         path = folder / result.picture.name

@@ -7,6 +7,7 @@ Weights are always read by topology and checked shape by shape; nothing in a fil
 
 import json
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -47,9 +48,10 @@ _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages
 
 def save_checkpoint(path: Path, model: keras.Model, description: Description) -> None:
     """Write the model's weights and their description to `path`, whole or not at all."""
-    text = json.dumps({"version": __version__, **_CONTRACT, **asdict(description)})
-    with replacing(path) as partial, h5py.File(partial, "w") as file:
-        file.attrs[_ATTRIBUTE] = text
+    content = BytesIO()  # where the disk is full, closing an HDF5 file there crashes Python
+    with h5py.File(content, "w") as file:
+        said = {"version": __version__, **_CONTRACT, **asdict(description)}
+        file.attrs[_ATTRIBUTE] = json.dumps(said)
         layers = [layer for layer in model.layers if layer.weights]
         file.attrs["layer_names"] = [layer.name for layer in layers]
         for layer in layers:
@@ -58,6 +60,8 @@ def save_checkpoint(path: Path, model: keras.Model, description: Description) ->
             group.attrs["weight_names"] = names
             for name, weight in zip(names, layer.weights, strict=True):
                 group[name] = keras.ops.convert_to_numpy(weight)
+    with replacing(path) as partial:
+        partial.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.Model, Description]:
@@ -79,14 +83,24 @@ def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.
                 description = _describe_original(
                     path, shapes, None if says_network else (depth, width)
                 )
-            model = build_model(description.architecture, description.img_size)
+            model = _build(path, description)
             _check_shapes(path, model, shapes)
             model.set_weights([w[()] for _, weights in layers for w in weights])
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises
         raise UserError(
             f"{path}: expected a weight file, HDF5; it is none or is cut short: {error}"
         ) from error
     return model, description
+
+
+def _build(path: Path, description: Description) -> keras.Model:
+    try:
+        return build_model(description.architecture, description.img_size)
+    except (UserError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: expected a network that version {__version__} of the toolkit knows, found "
+            f"{description.architecture} for pictures of {description.img_size!r} pixels"
+        ) from error
 
 
 def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]:
@@ -130,15 +144,15 @@ def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | N
     expected: depth and width that the file must have, where it does not name its network.
     """
     convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
-    if len(convolutions) < 2 or convolutions[0][2:] != (3, 16):
+    shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
+    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions beside the shortcuts
+    if depth < 10 or (depth - 4) % 6 or convolutions[0][2:] != (3, 16):
         first = ", ".join(f"{name} {s}" for name, s in shapes[:3])
         raise UserError(
             f"{path}: expected a checkpoint of this toolkit or a WideResNet of the original one, "
             f"found {len(shapes)} layers: {first}, ..."
         )
     width = convolutions[1][3] // 16
-    shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
-    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions beside the shortcuts
     if expected not in (None, (depth, width)):
         raise UserError(
             f"{path}: expected WideResNet-{expected[0]}-{expected[1]}, found "
@@ -159,10 +173,10 @@ def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | N
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
     """Raise `UserError` at the first layer of the file that is not the network's."""
-    layers = [(layer.name, [w.shape for w in layer.weights]) for layer in model.layers]
+    layers = [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in model.layers]
     layers = [layer for layer in layers if layer[1]]
     for (name, expected), (found_name, found) in zip(layers, shapes, strict=False):
-        if [tuple(shape) for shape in expected] != found:
+        if expected != found:
             raise UserError(
                 f"{path}: does not fit {model.name}: expected weights {expected} for its layer "
                 f"{name}, found {found} in the file's layer {found_name}"

@@ -32,6 +32,8 @@ def build(
     scale: what pixels are multiplied with first; 1 for the original toolkit's weights.
     """
     check_depth(depth)
+    if pool not in POOLS:
+        raise ValueError(f"pool: expected one of {POOLS}, received {pool!r}")
     blocks = (depth - 4) // 6
     inputs = keras.Input((img_size, img_size, 3), name="faces")
     net = layers.Rescaling(scale)(inputs)

@@ -44,6 +44,8 @@ def train(
     """
     arguments = {"version": __version__, "backend": keras.backend.backend(), **locals()}
     check_depth(depth)
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed: expected 0 to {2**32 - 1}, received {seed}")
     database = open_database(input)
     training_rows, validation_rows = split(len(database), validation_split, seed)
     lr = arguments["lr"] = lr or LEARNING_RATES[opt]

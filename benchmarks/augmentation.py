@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Faces per second of FaceBatches with `aug`, and of Keras's per-picture pipeline doing the same.
+
+python benchmarks/augmentation.py --input data/wiki_db.mat
+
+The other side is the original toolkit's way: `ImageDataGenerator` shifts and flips one picture at a
+time, random erasing is its preprocessing function, and mixup draws a second batch. Both run on one
+core, in turns, in one process.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import cv2
+import numpy as np
+
+from src import cli
+
+BATCH_SIZE = 32
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
+    parser.add_argument("--seconds", type=cli.positive_float, default=3.0, help="a side and turn")
+    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
+    return parser.parse_args()
+
+
+def per_picture(faces: np.ndarray, targets: list[np.ndarray]) -> Iterator[tuple]:
+    """The original toolkit's batches: mixup of two batches, then a transform of each picture."""
+    from tensorflow import keras
+
+    generator = keras.preprocessing.image.ImageDataGenerator(
+        width_shift_range=0.1,
+        height_shift_range=0.1,
+        horizontal_flip=True,
+        preprocessing_function=erase,
+    )
+    while True:
+        rows = np.random.permutation(len(faces))
+        for start in range(0, len(rows) - 2 * BATCH_SIZE + 1, 2 * BATCH_SIZE):
+            one, two = np.split(rows[start : start + 2 * BATCH_SIZE], 2)
+            share = np.random.beta(0.2, 0.2, BATCH_SIZE)
+            kept = share.reshape(-1, 1, 1, 1)
+            batch = faces[one] * kept + faces[two] * (1 - kept)
+            for i, picture in enumerate(batch):
+                batch[i] = generator.standardize(generator.random_transform(picture))
+            kept = share.reshape(-1, 1)
+            yield batch, [target[one] * kept + target[two] * (1 - kept) for target in targets]
+
+
+def erase(picture: np.ndarray) -> np.ndarray:
+    """Random erasing of one picture."""
+    height, width, _ = picture.shape
+    if np.random.rand() > 0.5:
+        return picture
+    while True:
+        area = np.random.uniform(0.02, 0.4) * height * width
+        aspect = np.random.uniform(0.3, 1 / 0.3)
+        w, h = int(np.sqrt(area / aspect)), int(np.sqrt(area * aspect))
+        left, top = np.random.randint(0, width), np.random.randint(0, height)
+        if left + w <= width and top + h <= height:
+            break
+    picture[top : top + h, left : left + w] = np.random.uniform(0, 255)
+    return picture
+
+
+def ours(database) -> Iterator[tuple]:
+    """This toolkit's batches, epoch after epoch."""
+    from src.training.generators import FaceBatches
+
+    batches = FaceBatches(database, np.arange(len(database)), BATCH_SIZE, shuffle=True, aug=True)
+    while True:
+        for i in range(len(batches)):
+            yield batches[i]
+        batches.on_epoch_end()
+
+
+def rate(next_batch: Callable, seconds: float) -> float:
+    """Faces per second over at least `seconds`."""
+    faces, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        faces += len(next_batch()[0])
+    return faces / (time.perf_counter() - start)
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.data.database import open_database
+        from src.labels import age_targets, gender_targets
+
+    cv2.setNumThreads(1)
+    np.random.seed(0)
+    database = open_database(args.input)
+    targets = [
+        gender_targets(database.gender),
+        age_targets(database.age_low, database.age_high),
+    ]
+    in_memory = database.image[np.arange(len(database))]
+    sides = {"per picture": per_picture(in_memory, targets), "FaceBatches": ours(database)}
+    for batches in sides.values():
+        next(batches)  # what is loaded once does not count
+    rates = {name: [] for name in sides}
+    for _ in range(args.turns):
+        for name, batches in sides.items():
+            rates[name].append(rate(batches.__next__, args.seconds))
+    size = database.img_size
+    for name, measured in rates.items():
+        print(f"{name}: {statistics.median(measured):,.0f} faces a second at {size}x{size}")
+    ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
+    print(f"ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+
+
+if __name__ == "__main__":
+    cli.run(main)
