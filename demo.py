@@ -4,11 +4,10 @@
 python demo.py --image_dir photos --csv faces.csv --output_dir annotated
 """
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 
 from src import cli
-from src.errors import UserError
 
 
 def get_args():
@@ -46,31 +45,20 @@ def main():
     live = args.image_dir is None
     pictures = camera_pictures() if live else folder_pictures(args.image_dir)
     with ExitStack() as stack:
-        if live:
-            stack.enter_context(suppress(KeyboardInterrupt))  # the way to end without a window
         chosen = []
         if args.csv:
             chosen.append(stack.enter_context(sinks.csv_file(args.csv)))
         if args.output_dir:
-            chosen.append(sinks.annotated_copies(_make(args.output_dir, args.image_dir)))
+            chosen.append(sinks.annotated_copies(args.output_dir, args.image_dir))
         estimator = Estimator(args.weight_file, args.depth, args.width)
         margin = estimator.margin if args.margin is None else args.margin
         if args.no_display or not sinks.has_screen():
             chosen.append(sinks.print_faces)
         else:
             chosen.append(stack.enter_context(sinks.window(wait=not live)))
-        show_faces(pictures, DlibDetector(), estimator, margin, chosen)
-
-
-def _make(output_dir: Path, image_dir: Path | None) -> Path:
-    """Make the folder for annotated copies, which must not be the one they are copies of."""
-    output_dir.mkdir(parents=True, exist_ok=True)
-    if image_dir and output_dir.samefile(image_dir):
-        raise UserError(
-            "--output_dir: expected another folder than --image_dir, whose pictures the "
-            "annotated copies would replace"
-        )
-    return output_dir
+        # Ctrl-C is how a webcam without a window ends: what it gave by then is kept.
+        with suppress(KeyboardInterrupt) if live else nullcontext():
+            show_faces(pictures, DlibDetector(), estimator, margin, chosen)
 
 
 if __name__ == "__main__":

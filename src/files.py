@@ -1,7 +1,10 @@
 """Files that appear under their name only when they are whole."""
 
 import errno
+import io
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +33,52 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} could not be written: {reason}; nothing was kept of it") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+class LastingFile(io.FileIO):
+    """A file for h5py to write to, whose writing never fails: `raise_error` says what went wrong.
+
+    HDF5 cannot close a file that the disk has refused, and crashes Python at its end.
+    """
+
+    _error: OSError | None = None
+
+    def write(self, data) -> int:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self._error = self._error or error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size
+
+    def raise_error(self) -> None:
+        """Raise the first `OSError` there was, if any."""
+        if self._error:
+            raise self._error
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done."""
+    if threading.current_thread() is not threading.main_thread():  # it strikes nowhere else
+        yield
+        return
+    pressed = []
+    handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def check_output_file(path: Path) -> None:

@@ -61,3 +61,14 @@ def write_wiki(folder: Path, fields: dict[str, np.ndarray], db: str = "wiki") ->
     for i, cell in enumerate(fields["full_path"].ravel()):
         make_picture(folder / cell[0], seed=i)
     return folder
+
+
+def write_database(path: Path, count: int = 32, img_size: int = 16, **fields) -> Path:
+    """Write a database as the original toolkit did: dark women of 20 and bright men of 60."""
+    men = np.arange(count) % 2
+    noise = np.random.default_rng(0).integers(0, 128, (count, img_size, img_size, 3))
+    faces = noise + 127 * men[:, None, None, None]
+    made = {"image": faces.astype(np.uint8), "gender": men, "age": 20 + 40 * men}
+    single = {"db": "wiki", "img_size": img_size, "min_score": 1.0}
+    scipy.io.savemat(path, made | single | fields)
+    return path

@@ -5,6 +5,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from src.data import database
-from src.data.datasets import Records, get_reader
+from src.data.datasets import Options, Records, get_reader
 from src.data.images import ImageError, read_image, resize
 from src.errors import UserError
 from src.files import check_folder, check_output_file, replacing
 from src.progress import Progress
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
-_PICTURES_A_TASK = 128
+_BYTES_A_TASK = 2**21  # of faces: 170 of 64x64; what waits to be written takes this much a task
 
 
 @dataclass
@@ -55,20 +56,24 @@ def create_database(
     `{stem}.skipped.csv` (pictures missing or undecodable) and `{stem}.png` (age by gender). Raises
     `UserError` for what a person can fix, and then leaves nothing.
     """
-    check_output_file(output)
+    files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
+    for path in files:
+        check_output_file(path)
+    if output in files[1:]:
+        raise UserError(f"{output}: expected a name that ends in .mat; a picture takes this one")
     check_folder(data_dir)
-    records = get_reader(db)(data_dir, db, min_score)
+    records = get_reader(db)(data_dir, Options(db, min_score))
     if records.table.empty:
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
     _check_space(output, len(records.table), img_size)
     workers = workers or os.cpu_count()
     values = {"db": db, "min_score": min_score, "margin": records.margin, "align": "none"}
-    return _write(output, data_dir, records, img_size, workers, mat_version, values)
+    return _write(files, data_dir, records, img_size, workers, mat_version, values)
 
 
 def _write(
-    output: Path,
+    files: list[Path],
     data_dir: Path,
     records: Records,
     img_size: int,
@@ -78,10 +83,13 @@ def _write(
 ) -> Created:
     widths = {name: database.text_width(records.table[name]) for name in database.TEXTS}
     kept, skipped = [], []
-    with database.writing(output, img_size, widths, mat_version) as writer:
+    with ExitStack() as stack:  # all the files appear, or none
+        by_rule, by_picture, ages = (stack.enter_context(replacing(path)) for path in files[1:])
+        writer = stack.enter_context(database.writing(files[0], img_size, widths, mat_version))
         for name, value in values.items():
             writer.put(name, value)
-        for decoded in _decode(data_dir, records.table, img_size, workers):
+        pictures = _decode(data_dir, records.table, img_size, workers)
+        for decoded in stack.enter_context(closing(pictures)):
             writer.append(decoded.faces, _columns(decoded.table))
             kept.append(decoded.table)
             skipped += decoded.skipped
@@ -89,22 +97,17 @@ def _write(
         removed = records.removed | {r: reasons.count(r) for r in (MISSING, UNDECODABLE)}
         if not writer.rows:
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
-    table = pd.concat(kept, ignore_index=True)
-    files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
-    with replacing(files[1]) as path:
-        rows = [*removed.items(), ("left", len(table))]
-        pd.DataFrame(rows, columns=["rule", "rows"]).to_csv(path, index=False)
-    with replacing(files[2]) as path:
-        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
-    with replacing(files[3]) as path:
-        _plot_ages(table, path)
-    return Created(len(table), removed, files)
+        rows = [*removed.items(), ("left", writer.rows)]
+        pd.DataFrame(rows, columns=["rule", "rows"]).to_csv(by_rule, index=False)
+        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(by_picture, index=False)
+        _plot_ages(pd.concat(kept, ignore_index=True), ages)
+    return Created(writer.rows, removed, files)
 
 
 def _decode(data_dir: Path, table: pd.DataFrame, img_size: int, workers: int) -> Iterator[_Decoded]:
     """Read the pictures in parallel, in the table's order, some tasks ahead and no more."""
-    starts = range(0, len(table), _PICTURES_A_TASK)
-    tasks = (table.iloc[start : start + _PICTURES_A_TASK] for start in starts)
+    length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
+    tasks = (table.iloc[start : start + length] for start in range(0, len(table), length))
     pool = ThreadPoolExecutor(workers)  # OpenCV decodes and resizes outside Python's lock
     running = deque()
     try:

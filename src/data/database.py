@@ -11,7 +11,7 @@ round there: MATLAB sees `image` as 3 x S x S x N. `version="5"` is the classic 
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from src import __version__
 from src.errors import UserError
-from src.files import replacing
+from src.files import LastingFile, replacing, uninterrupted
 from src.labels import MAX_AGE
 
 VERSIONS = ("7.3", "5")
@@ -51,8 +51,10 @@ def check_fits(version: str, rows: int, img_size: int) -> None:
 class DatabaseWriter:
     """Appends rows to a MATLAB 7.3 file; `writing` opens one."""
 
-    def __init__(self, file: h5py.File, img_size: int, text_widths: dict[str, int]):
-        self._file = file
+    def __init__(
+        self, file: h5py.File, disk: LastingFile, img_size: int, text_widths: dict[str, int]
+    ):
+        self._file, self._disk = file, disk
         self.rows = 0
         face = (img_size, img_size, 3)
         rows_a_chunk = max(1, _CHUNK_BYTES // image_bytes(1, img_size))
@@ -72,24 +74,27 @@ class DatabaseWriter:
 
     def append(self, faces: np.ndarray, columns: dict[str, np.ndarray | list[str]]) -> None:
         """Add `faces`, uint8 (n, S, S, 3), BGR, and their (n,) values of `COLUMNS` and `TEXTS`."""
-        start, self.rows = self.rows, self.rows + len(faces)
-        for name in ("image", *COLUMNS):
-            self._file[name].resize(self.rows, axis=0)
-        self._file["image"][start:] = faces
-        for name in COLUMNS:
-            self._file[name][start:, 0] = columns[name]
-        for name in TEXTS:
-            data = self._file[name]
-            data.resize(self.rows, axis=1)
-            data[:, start:] = _text_matrix(columns[name], data.shape[0])
+        with uninterrupted():
+            start, self.rows = self.rows, self.rows + len(faces)
+            for name in ("image", *COLUMNS):
+                self._file[name].resize(self.rows, axis=0)
+            self._file["image"][start:] = faces
+            for name in COLUMNS:
+                self._file[name][start:, 0] = columns[name]
+            for name in TEXTS:
+                data = self._file[name]
+                data.resize(self.rows, axis=1)
+                data[:, start:] = _text_matrix(columns[name], data.shape[0])
+        self._disk.raise_error()
 
     def put(self, name: str, value: float | str) -> None:
         """Add a single value, the same for all rows."""
         if isinstance(value, str):
-            data = self._file.create_dataset(name, data=_text_matrix([value], text_width([value])))
+            single = _text_matrix([value], text_width([value]))
         else:
-            data = self._file.create_dataset(name, data=np.full((1, 1), value, np.float64))
-        _tell_matlab(data)
+            single = np.full((1, 1), value, np.float64)
+        with uninterrupted():
+            _tell_matlab(self._file.create_dataset(name, data=single))
 
 
 @contextmanager
@@ -101,8 +106,7 @@ def writing(
     text_widths: for each of `TEXTS`, the longest text that will come, as `text_width` counts.
     """
     with replacing(path) as partial:
-        with h5py.File(partial, "w", userblock_size=_HEADER_BYTES) as file:
-            writer = DatabaseWriter(file, img_size, text_widths)
+        with _writing_hdf5(partial, img_size, text_widths) as writer:
             writer.put("img_size", img_size)
             writer.put("version", __version__)
             yield writer
@@ -110,6 +114,20 @@ def writing(
             _to_version_5(partial)
         else:
             _write_header(partial)
+
+
+@contextmanager
+def _writing_hdf5(
+    path: Path, img_size: int, text_widths: dict[str, int]
+) -> Iterator[DatabaseWriter]:
+    with LastingFile(path, "w+") as disk:
+        with ExitStack() as stack:
+            with uninterrupted():
+                file = h5py.File(disk, "w", userblock_size=_HEADER_BYTES)
+                stack.callback(uninterrupted()(file.close))
+                writer = DatabaseWriter(file, disk, img_size, text_widths)
+            yield writer
+        disk.raise_error()
 
 
 def _write_header(path: Path) -> None:
@@ -131,10 +149,11 @@ def _to_version_5(path: Path) -> None:
 
 def _plain(data: h5py.Dataset) -> np.ndarray | str:
     """A field as the original toolkit wrote it: rows of numbers, and texts."""
-    if data.dtype == np.uint16:
-        texts = _texts(data[()])
-        return texts[0] if data.shape[1] == 1 and data.name[1:] not in TEXTS else np.array(texts)
-    return data[()] if data.ndim == 4 else data[()].ravel()
+    values = data[()]
+    if data.attrs.get("MATLAB_class") == b"char" and data.ndim == 2:
+        texts = _texts(values)
+        return texts[0] if len(texts) == 1 and data.name[1:] not in TEXTS else np.array(texts)
+    return values if data.ndim == 4 else np.ravel(values)
 
 
 def _tell_matlab(data: h5py.Dataset) -> None:
@@ -213,8 +232,9 @@ def open_database(path: Path) -> Database:
         raise UserError(f"{path}: expected pictures of uint8, received {image.dtype}")
     try:
         labels = {name: _numbers(values) for name, values in labels.items()}
+        margin = float(_single(fields.get("margin", np.nan)))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: expected labels that are numbers: {error}") from error
+        raise UserError(f"{path}: expected numbers as labels and margin: {error}") from error
     for name, values in labels.items():
         if len(values) != len(image):
             raise UserError(
@@ -228,7 +248,7 @@ def open_database(path: Path) -> Database:
         **labels,
         db=_single(fields.get("db", "")),
         img_size=image.shape[1],
-        margin=float(_single(fields.get("margin", np.nan))),
+        margin=margin,
         align=_single(fields.get("align", "")),
     )
 
@@ -275,9 +295,11 @@ def _read_7_3(path: Path) -> dict[str, "np.ndarray | MappedFaces"]:
     try:
         with h5py.File(path) as file:
             for name, data in file.items():
+                if not isinstance(data, h5py.Dataset):
+                    continue
                 if name == "image":
                     fields[name] = MappedFaces(path, data)
-                elif isinstance(data, h5py.Dataset) and name not in TEXTS:
+                elif name not in TEXTS:
                     fields[name] = np.array(_plain(data))
     except (OSError, RuntimeError) as error:
         raise UserError(f"{path}: could not be read, it may be cut short: {error}") from error
@@ -299,7 +321,8 @@ class MappedFaces:
                 "make the database again with create_db.py"
             )
         self._rows_a_chunk = data.chunks[0]
-        chunks = [data.id.get_chunk_info(i) for i in range(data.id.get_num_chunks())]
+        chunks = []
+        data.id.chunk_iter(chunks.append)  # one pass; get_chunk_info(i) counts from 0 each time
         chunks.sort(key=lambda chunk: chunk.chunk_offset)
         expected = -(-len(self) // self._rows_a_chunk)
         if len(chunks) != expected:

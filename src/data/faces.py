@@ -24,7 +24,8 @@ class DlibDetector:
         """Boxes of the faces in `image`, uint8 (H, W, 3), BGR, in its own pixels."""
         scale = min(SEARCHED_SIDE / max(image.shape[:2]), MOST_ENLARGED)
         how = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
-        searched = cv2.resize(image, None, fx=scale, fy=scale, interpolation=how)
+        sides = [max(round(side * scale), 1) for side in image.shape[1::-1]]  # a strip may be thin
+        searched = cv2.resize(image, sides, interpolation=how)
         # cvtColor, as dlib misreads the negative strides of image[:, :, ::-1].
         found = self._detect(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB), 0)
         return [_box(face, scale) for face in found]

@@ -36,8 +36,9 @@ def read_image(path: Path) -> np.ndarray:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError:
         raise
-    except OSError as error:
-        raise ImageError(f"{path}: could not be opened: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", error)
+        raise ImageError(f"{path}: could not be opened: {reason}") from error
     if not len(data):
         raise ImageError(f"{path}: expected a picture, found an empty file")
     try:

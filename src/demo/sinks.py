@@ -70,7 +70,7 @@ def csv_file(path: Path) -> Iterator[Sink]:
         # surrogateescape: a file name that is not UTF-8 is written as the bytes it is.
         partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
 
         def write(result: Result) -> bool:
@@ -130,6 +130,8 @@ def annotated_copies(folder: Path, source: Path | None = None) -> Sink:
 @contextmanager
 def window(wait: bool) -> Iterator[Sink]:
     """A window; ESC or closing it ends the demo. With `wait`, any other key shows the next."""
+    # OpenCV's wheels may lack the fonts that Qt looks for, and it says so many times over.
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     cv2.namedWindow(_WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
 
     def show(result: Result) -> bool:

@@ -58,8 +58,8 @@ def save_checkpoint(path: Path, model: keras.Model, description: Description) ->
             group = file.create_group(layer.name)
             names = [f"{i}_{weight.name}" for i, weight in enumerate(layer.weights)]
             group.attrs["weight_names"] = names
-            for name, weight in zip(names, layer.weights, strict=True):
-                group[name] = keras.ops.convert_to_numpy(weight)
+            for name, weight in zip(names, layer.get_weights(), strict=True):
+                group[name] = weight
     with replacing(path) as partial:
         partial.write_bytes(content.getbuffer())
 

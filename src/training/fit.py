@@ -16,6 +16,7 @@ from src.models.checkpoints import ORIGINAL_MARGIN, Description
 from src.models.wide_resnet import check_depth
 from src.training.generators import FaceBatches
 from src.training.history import HISTORY, BestCheckpoints, FiniteLoss, History
+from src.training.interrupt import BetweenBatches
 from src.training.metrics import metrics
 from src.training.schedules import steps
 
@@ -51,28 +52,30 @@ def train(
     lr = arguments["lr"] = lr or LEARNING_RATES[opt]
     _start_folder(output_path, arguments)
 
-    keras.utils.set_random_seed(seed)
-    architecture = {"name": "wide_resnet", "depth": depth, "width": width}
-    model = build_model(architecture, database.img_size)
-    model.compile(
-        optimizer=_optimizer(opt, lr),
-        loss={name: "categorical_crossentropy" for name in model.output_names},
-        metrics=metrics(),
-    )
-    best = BestCheckpoints(output_path, _describe(architecture, database))
-    model.fit(
-        FaceBatches(database, training_rows, batch_size, shuffle=True, aug=aug, seed=seed),
-        validation_data=FaceBatches(database, validation_rows, batch_size),
-        epochs=nb_epochs,
-        shuffle=False,  # FaceBatches does
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            FiniteLoss(),
-            keras.callbacks.LearningRateScheduler(steps(lr, nb_epochs)),
-            best,
-            History(output_path),
-        ],
-    )
+    with BetweenBatches() as interruptible:
+        keras.utils.set_random_seed(seed)
+        architecture = {"name": "wide_resnet", "depth": depth, "width": width}
+        model = build_model(architecture, database.img_size)
+        model.compile(
+            optimizer=_optimizer(opt, lr),
+            loss={name: "categorical_crossentropy" for name in model.output_names},
+            metrics=metrics(),
+        )
+        best = BestCheckpoints(output_path, _describe(architecture, database))
+        model.fit(
+            FaceBatches(database, training_rows, batch_size, shuffle=True, aug=aug, seed=seed),
+            validation_data=FaceBatches(database, validation_rows, batch_size),
+            epochs=nb_epochs,
+            shuffle=False,  # FaceBatches does
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                interruptible,
+                FiniteLoss(),
+                keras.callbacks.LearningRateScheduler(steps(lr, nb_epochs)),
+                best,
+                History(output_path),
+            ],
+        )
     return best.best_file
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.io
 
-from src.data.datasets import Records, check_paths
+from src.data.datasets import Options, Records, check_paths
 from src.errors import UserError
 from src.labels import MAX_AGE
 
@@ -20,14 +20,14 @@ _FIELDS = ("dob", "photo_taken", "full_path", "gender", "face_score", "second_fa
 _MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 for MATLAB, of year 1 for Python
 
 
-def read(data_dir: Path, db: str, min_score: float) -> Records:
+def read(data_dir: Path, options: Options) -> Records:
     """The faces of `{data_dir}/{db}.mat` whose labels can be trusted.
 
     Raises `UserError` where the file is missing, is no MATLAB 5 file, lacks the struct or one of
     its fields, or names a picture outside `data_dir`.
     """
-    path = data_dir / f"{db}.mat"
-    fields = _read_struct(path, db)
+    min_score, path = options.min_score, data_dir / f"{options.db}.mat"
+    fields = _read_struct(path, options.db)
     age = ages(fields["dob"], fields["photo_taken"])
     second = fields["second_face_score"]
     rules = {
@@ -50,7 +50,7 @@ def read(data_dir: Path, db: str, min_score: float) -> Records:
             "group": "",
         }
     )
-    return Records(table[kept].reset_index(drop=True), removed, MARGIN)
+    return Records(table[kept].reset_index(drop=True), removed, margin=MARGIN)
 
 
 def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:

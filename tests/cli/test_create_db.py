@@ -1,0 +1,451 @@
+import csv
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from src.data.database import open_database
+from tests.helpers import ROOT, assert_one_line_error, make_picture, run, wiki_struct, write_wiki
+
+SIZE = 40  # of make_picture's pictures, so that nothing is resized
+RULES = ["face_score below 1", "a second face", "age outside 0..100", "gender unknown"]
+PICTURE_RULES = ["picture missing", "picture undecodable"]
+FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
+NO_SPACE = "No space left on device; nothing was kept of it"
+
+
+def create(data_dir, output, *args):
+    return run("create_db.py", "--data_dir", data_dir, "-o", output, *args)
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def assert_refused(done, folder, *words):
+    """The run must have ended with one line that has `words` in it, and left nothing."""
+    assert_one_line_error(done, "create_db.py", *words)
+    assert names(folder) == set()
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return [tuple(row) for row in csv.reader(file)]
+
+
+def printed_table(done):
+    """Rows by rule, as printed."""
+    lines = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
+    return {line[0]: int(line[1].replace(",", "")) for line in lines if line[1][0].isdigit()}
+
+
+@pytest.fixture
+def out(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def mounted(folder, options):
+    """A disk of its own at `folder`; the test is skipped where none can be mounted."""
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@contextmanager
+def no_file_above(size):
+    """Let no file of a script grow beyond `size` bytes: writing fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# What it makes
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A folder of 12 people, most of them with pictures out of the ordinary."""
+    folder = write_wiki(tmp_path_factory.mktemp("odd") / "wiki_crop", wiki_struct(12))
+    pictures = [folder / f"{i % 10:02d}/{i}.jpg" for i in range(12)]
+    whole = Image.open(pictures[0])
+    rgb = np.array(whole)
+    pictures[1].unlink()
+    pictures[2].write_bytes(b"")
+    pictures[3].write_bytes(pictures[0].read_bytes()[:-100])
+    pictures[4].write_text("no picture\n" * 20)
+    Image.fromarray(rgb[:, :, 0]).save(pictures[5])
+    cv2.imwrite(str(folder / "16.png"), rgb[:, :, ::-1].astype(np.uint16) * 257)
+    (folder / "16.png").rename(pictures[6])
+    whole.convert("CMYK").save(pictures[7])
+    whole.save(pictures[8], format="png")
+    pictures[8].write_bytes(pictures[8].read_bytes()[:-100])
+    pictures[9].rename(folder.parent / "elsewhere.jpg")
+    pictures[9].symlink_to(folder.parent / "elsewhere.jpg")
+    pictures[10].unlink()
+    pictures[10].mkdir()
+    return folder
+
+
+READABLE = [0, 5, 6, 7, 9, 11]
+SKIPPED = [
+    ("path", "reason"),
+    ("01/1.jpg", "picture missing"),
+    *((f"{i % 10:02d}/{i}.jpg", "picture undecodable") for i in (2, 3, 4, 8, 10)),
+]
+
+
+@pytest.fixture(scope="module")
+def cleaned(odd, tmp_path_factory):
+    """The finished run over `odd`, and the folder it wrote to."""
+    out = tmp_path_factory.mktemp("cleaned")
+    return create(odd, out / "db.mat", "--img_size", SIZE, "--workers", 3), out
+
+
+def test_odd_pictures_do_not_stop_it(cleaned):
+    done, out = cleaned
+    assert done.returncode == 0, done.stderr
+    assert names(out) == FILES
+
+
+def test_pictures_are_those_pillow_reads_in_the_datasets_order(cleaned, odd):
+    image = open_database(cleaned[1] / "db.mat").image
+    assert image.shape == (len(READABLE), SIZE, SIZE, 3)
+    for face, i in zip(image[np.arange(len(READABLE))], READABLE, strict=True):
+        picture = Image.open(odd / f"{i % 10:02d}/{i}.jpg").convert("RGB")
+        difference = face[:, :, ::-1].astype(int) - np.asarray(picture)
+        assert np.abs(difference).max() <= 5, i
+
+
+def test_labels_stay_with_their_pictures(cleaned):
+    opened = open_database(cleaned[1] / "db.mat")
+    assert opened.gender.tolist() == [i % 2 for i in READABLE]
+    assert opened.age_low.tolist() == opened.age_high.tolist() == [20 + i for i in READABLE]
+    assert (opened.db, opened.margin, opened.align) == ("wiki", 0.4, "none")
+
+
+def test_skipped_pictures_are_listed_with_the_reason(cleaned):
+    assert read_csv(cleaned[1] / "db.skipped.csv") == SKIPPED
+
+
+def test_rows_removed_by_each_rule_are_printed_and_saved(cleaned):
+    done, out = cleaned
+    removed = dict(zip([*RULES, *PICTURE_RULES], [0, 0, 0, 0, 1, 5], strict=True))
+    assert printed_table(done) == {"read": 12} | removed | {"left": 6}
+    saved = [("rule", "rows"), *((rule, str(rows)) for rule, rows in removed.items())]
+    assert read_csv(out / "db.removed.csv") == [*saved, ("left", "6")]
+
+
+def test_histogram_is_a_picture(cleaned):
+    with Image.open(cleaned[1] / "db.png") as histogram:
+        assert histogram.format == "PNG"
+        assert len(histogram.convert("RGB").getcolors(2**16)) > 10
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(small_wiki, out):
+    done = create(small_wiki, out / "db.mat")
+    assert done.stderr.splitlines()[-1] == "40 of 40 pictures"
+    assert "\r" not in done.stderr
+
+
+def test_version_5_is_what_the_original_toolkit_writes(odd, out):
+    done = create(odd, out / "db.mat", "--img_size", SIZE, "--mat_version", 5, "--min_score", 2)
+    assert done.returncode == 0, done.stderr
+    assert names(out) == FILES
+    read = scipy.io.loadmat(out / "db.mat")
+    assert read["image"].shape == (6, SIZE, SIZE, 3)
+    assert read["image"].dtype == np.uint8
+    assert read["gender"].tolist() == [[i % 2 for i in READABLE]]
+    assert read["age"].tolist() == [[20 + i for i in READABLE]]
+    assert read["db"].tolist() == ["wiki"]
+    assert (read["img_size"].tolist(), read["min_score"].tolist()) == ([[SIZE]], [[2]])
+
+
+def test_both_versions_hold_the_same(odd, cleaned, out):
+    create(odd, out / "db.mat", "--img_size", SIZE, "--mat_version", 5)
+    new, old = open_database(cleaned[1] / "db.mat"), open_database(out / "db.mat")
+    rows = np.arange(len(new))
+    np.testing.assert_array_equal(new.image[rows], old.image[rows])
+    np.testing.assert_array_equal(new.gender, old.gender)
+    np.testing.assert_array_equal(new.age_low, old.age_low)
+
+
+def test_dataset_is_looked_for_in_data(tmp_path):
+    write_wiki(tmp_path / "data" / "imdb_crop", wiki_struct(3), "imdb")
+    command = [sys.executable, ROOT / "create_db.py", "--db", "imdb", "-o", "db.mat"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert names(tmp_path) == FILES | {"data"}
+    opened = open_database(tmp_path / "db.mat")
+    assert (len(opened), opened.db, opened.img_size) == (3, "imdb", 32)
+
+
+@pytest.fixture(scope="module")
+def real(wiki, tmp_path_factory):
+    out = tmp_path_factory.mktemp("real")
+    return create(wiki, out / "db.mat"), out
+
+
+def test_real_wiki_leaves_34_308_of_62_328_rows(real):
+    done, out = real
+    assert done.returncode == 0, done.stderr
+    removed = zip([*RULES, *PICTURE_RULES], [19_335, 4_070, 49, 736, 3_830, 0], strict=True)
+    assert printed_table(done) == {"read": 62_328} | dict(removed) | {"left": 34_308}
+    assert names(out) == FILES
+
+
+def test_real_pictures_are_shrunk_as_the_original_toolkit_does(real, wiki):
+    opened = open_database(real[1] / "db.mat")
+    skipped = {path for path, _ in read_csv(real[1] / "db.skipped.csv")}
+    struct = scipy.io.loadmat(wiki / "wiki.mat")["wiki"][0, 0]
+    good = (struct["face_score"][0] >= 1) & ~(struct["second_face_score"][0] > 0)
+    paths = [str(cell[0]) for cell in struct["full_path"][0][good & (struct["gender"][0] == 0)]]
+    women = [path for path in paths if path not in skipped]
+    rows = np.flatnonzero(opened.gender == 0)[:20]
+    for face, path in zip(opened.image[rows], women[:20], strict=True):
+        np.testing.assert_array_equal(face, cv2.resize(cv2.imread(str(wiki / path)), (32, 32)))
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--db", "wikii"], ["--db", "'wikii'", "wiki"]),
+        (["--img_size", "0"], ["--img_size", "above 0", "'0'"]),
+        (["--img_size", "-3"], ["--img_size", "above 0", "'-3'"]),
+        (["--img_size", "abc"], ["--img_size", "whole number", "'abc'"]),
+        (["--img_size", "1.5"], ["--img_size", "whole number", "'1.5'"]),
+        (["--workers", "0"], ["--workers", "above 0"]),
+        (["--min_score", "high"], ["--min_score", "'high'"]),
+        (["--mat_version", "6"], ["--mat_version", "7.3"]),
+    ],
+)
+def test_argument_out_of_range(small_wiki, out, args, words):
+    assert_refused(create(small_wiki, out / "db.mat", *args), out, *words)
+
+
+def test_output_must_be_named(small_wiki):
+    done = run("create_db.py", "--data_dir", small_wiki)
+    assert_one_line_error(done, "create_db.py", "--output")
+
+
+def test_no_label_file(out, tmp_path):
+    (tmp_path / "wiki_crop").mkdir()
+    done = create(tmp_path / "wiki_crop", out / "db.mat")
+    assert_refused(done, out, "wiki.mat", "expected IMDB-WIKI's label file", "--data_dir")
+
+
+def test_no_dataset_folder(out, tmp_path):
+    done = create(tmp_path / "none", out / "db.mat")
+    assert_refused(done, out, "none", "expected a folder")
+
+
+def test_label_file_of_the_other_dataset(out, tmp_path):
+    folder = write_wiki(tmp_path / "wiki_crop", wiki_struct(2), "imdb")
+    (folder / "imdb.mat").rename(folder / "wiki.mat")
+    done = create(folder, out / "db.mat")
+    assert_refused(done, out, "expected a struct 'wiki', found imdb", "--db")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no label file\n" * 50,
+        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(1000),
+        b"",
+    ],
+    ids=["text", "version 7.3", "empty"],
+)
+def test_label_file_that_is_no_matlab_5(small_wiki, out, content):
+    (small_wiki / "wiki.mat").write_bytes(content)
+    done = create(small_wiki, out / "db.mat")
+    assert_refused(done, out, "wiki.mat", "expected IMDB-WIKI's labels, a MATLAB 5 file")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_label_file_cut_short(small_wiki, out, share):
+    path = small_wiki / "wiki.mat"
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert_refused(create(small_wiki, out / "db.mat"), out, "wiki.mat")
+
+
+def test_label_file_without_a_field(small_wiki, out):
+    fields = wiki_struct(40)
+    del fields["second_face_score"]
+    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
+    done = create(small_wiki, out / "db.mat")
+    assert_refused(done, out, "expected the field 'second_face_score'", "missing")
+
+
+def test_label_file_with_fields_of_different_lengths(small_wiki, out):
+    fields = wiki_struct(40) | {"gender": np.ones((1, 39))}
+    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
+    done = create(small_wiki, out / "db.mat")
+    assert_refused(done, out, "fields of one length", "'gender': 39", "'dob': 40")
+
+
+def test_no_row_left(small_wiki, out):
+    done = create(small_wiki, out / "db.mat", "--min_score", 99)
+    assert_refused(done, out, "no row is left", "of 40 read", "face_score below 99: 40")
+
+
+def test_label_file_without_rows(out, tmp_path):
+    done = create(write_wiki(tmp_path / "wiki_crop", wiki_struct(0)), out / "db.mat")
+    assert_refused(done, out, "no row is left", "the dataset is empty")
+
+
+def test_no_picture_left(small_wiki, out):
+    for folder in small_wiki.glob("0*"):
+        shutil.rmtree(folder)
+    done = create(small_wiki, out / "db.mat")
+    assert done.returncode == 2
+    error = done.stderr.splitlines()[-1]  # after the lines of progress
+    assert error.startswith("create_db.py: error: ")
+    assert "no picture is left, of 40 read were removed: picture missing: 40" in error
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize(
+    "path", ["../x.jpg", "a/../../x.jpg", "/etc/passwd", r"C:\x.jpg", r"..\x.jpg", r"\\host\x.jpg"]
+)
+def test_path_that_climbs_out_of_the_folder(small_wiki, out, path):
+    make_picture(small_wiki.parent / "x.jpg")
+    fields = wiki_struct(40)
+    fields["full_path"][0, 7] = np.array([path])
+    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
+    done = create(small_wiki, out / "db.mat")
+    assert_refused(done, out, "wiki.mat", repr(path), "leads out of it")
+
+
+def test_output_folder_that_is_missing(small_wiki, out):
+    done = create(small_wiki, out / "none" / "db.mat")
+    assert_refused(done, out, "none", "expected a folder, found nothing there")
+
+
+def test_output_that_is_a_folder(small_wiki, out):
+    done = create(small_wiki, out)
+    assert_refused(done, out, str(out), "expected a file to write, found a folder")
+
+
+def test_output_beside_a_folder_of_the_histograms_name(small_wiki, out):
+    (out / "db.png").mkdir()
+    done = create(small_wiki, out / "db.mat")
+    assert_one_line_error(done, "create_db.py", "db.png", "found a folder")
+    assert names(out) == {"db.png"}
+
+
+def test_output_that_takes_the_histograms_name(small_wiki, out):
+    done = create(small_wiki, out / "db.png")
+    assert_refused(done, out, "db.png", "ends in .mat")
+
+
+@pytest.fixture
+def read_only(out):
+    """A folder that cannot be written to, for whoever runs the tests."""
+    if os.geteuid() == 0:  # whom permissions do not bind
+        with mounted(out, "ro,size=1m"):
+            yield out
+    else:
+        out.chmod(0o555)
+        yield out
+        out.chmod(0o755)
+
+
+def test_output_folder_that_cannot_be_written_to(small_wiki, read_only):
+    done = create(small_wiki, read_only / "db.mat")
+    assert_refused(done, read_only, str(read_only), "can be written to")
+
+
+# What becomes of a run that fails midway
+
+
+def test_more_than_the_disk_has_free_is_refused_first(small_wiki, out):
+    done = create(small_wiki, out / "db.mat", "--img_size", 10_000_000)
+    assert_refused(done, out, "expected 12,000,000,000,000,000 free bytes", "smaller --img_size")
+
+
+def test_more_than_version_5_holds_is_refused_first(small_wiki, out):
+    done = create(small_wiki, out / "db.mat", "--img_size", 6000, "--mat_version", 5)
+    assert_refused(done, out, "40 pictures of 6000x6000 take 4,320,000,000", "--mat_version 7.3")
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 1_000_000, 2_000_000])
+def test_file_that_may_not_grow_is_removed(small_wiki, out, size):
+    """The database would take 2.4 MB; those of HDF5's writes that come last fail as well."""
+    with no_file_above(size):
+        done = create(small_wiki, out / "db.mat", "--img_size", 100)
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.endswith(" pictures")]
+    expected = f"create_db.py: error: {out / 'db.mat'} could not be written: File too large"
+    assert lines == [f"{expected}; nothing was kept of it"]
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize("version", ["7.3", "5"])
+def test_full_disk_leaves_nothing(small_wiki, out, version):
+    """It has room for the 1.2 MB of pictures, not for all of the file."""
+    with mounted(out, "size=1400k") as disk:
+        done = create(small_wiki, disk / "db.mat", "--img_size", 100, "--mat_version", version)
+        assert done.returncode == 2, done.stderr
+        lines = [line for line in done.stderr.splitlines() if not line.endswith(" pictures")]
+        assert len(lines) == 1
+        assert lines[0].endswith(f"db.mat could not be written: {NO_SPACE}")
+        assert names(disk) == set()
+
+
+def test_failure_leaves_older_files_as_they_were(small_wiki, out):
+    for name in FILES:
+        (out / name).write_text("older")
+    with no_file_above(1_000_000):
+        done = create(small_wiki, out / "db.mat", "--img_size", 100)
+    assert done.returncode == 2
+    assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(FILES, "older")
+
+
+def wait_for_bytes(path, size, running):
+    while not path.exists() or path.stat().st_size < size:
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.01)
+
+
+def test_ctrl_c_leaves_nothing_new(tmp_path, out):
+    """Amid 1.2 GB of pictures."""
+    fields = wiki_struct(1600)
+    fields["full_path"][0] = fields["full_path"][0, 0]
+    make_picture(tmp_path / "wiki_crop" / "00" / "0.jpg")
+    scipy.io.savemat(tmp_path / "wiki_crop" / "wiki.mat", {"wiki": fields})
+    (out / "db.mat").write_text("older")
+    command = [ROOT / "create_db.py", "--data_dir", tmp_path / "wiki_crop", "-o", out / "db.mat"]
+    running = subprocess.Popen(
+        [sys.executable, *map(str, command), "--img_size", "500"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_bytes(out / ".db.mat.partial", 10_000_000, running)
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert stderr.splitlines()[-1] == "create_db.py: interrupted"
+    assert "Traceback" not in stderr
+    assert names(out) == {"db.mat"}
+    assert (out / "db.mat").read_text() == "older"

@@ -1,0 +1,129 @@
+"""evaluate_appa_real.py as a user runs it, on real faces in APPA-REAL's layout."""
+
+import shutil
+import sys
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+import evaluate_appa_real
+from src import cli
+from src.models.checkpoints import load_checkpoint
+from tests.helpers import run
+
+HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
+# Faces of two group photos with a margin around them: left, top, side.
+FACES = {
+    "2008_002506.jpg": [(290, 40, 180), (190, 60, 160), (90, 30, 160)],
+    "2009_004587.jpg": [(120, 10, 140), (240, 250, 120)],
+}
+APPARENT = [38.5, 41.25, 29.0, 33.1, 26.0]
+REAL = [40, 39, 31, 36, 25]
+
+
+@pytest.fixture(scope="module")
+def evaluated(shared, original_weights, tmp_path_factory):
+    """One run on five faces, one missing picture and one that is none."""
+    data_dir = tmp_path_factory.mktemp("appa") / "appa-real-release"
+    valid = data_dir / "valid"
+    valid.mkdir(parents=True)
+    crops = [
+        cv2.imread(str(shared / "demo" / "groups" / name))[top : top + side, left : left + side]
+        for name, corners in FACES.items()
+        for left, top, side in corners
+    ]
+    for i, crop in enumerate(crops):
+        cv2.imwrite(str(valid / f"{i:06d}.jpg_face.jpg"), crop)
+    (valid / "000005.jpg_face.jpg").write_text("no picture")
+    ages = [*zip(APPARENT, REAL, strict=True), (50, 50), (60, 60)]
+    rows = [f"{i:06d}.jpg,38,{apparent},3.5,{real}" for i, (apparent, real) in enumerate(ages)]
+    (data_dir / "gt_avg_valid.csv").write_text("\n".join([HEADER, *rows, ""]))
+    before = sorted(data_dir.rglob("*"))
+    done = run("evaluate_appa_real.py", "--weight_file", original_weights, "--data_dir", data_dir)
+    assert done.returncode == 0, done.stderr
+    return SimpleNamespace(data_dir=data_dir, before=before, done=done)
+
+
+def test_mae_equals_numpy_s_on_predictions_of_the_network_itself(evaluated, original_weights):
+    network, _ = load_checkpoint(original_weights)
+    faces = [
+        cv2.resize(
+            cv2.imread(str(evaluated.data_dir / "valid" / f"{i:06d}.jpg_face.jpg")), (64, 64)
+        )
+        for i in range(5)
+    ]
+    _, distributions = network.predict(np.array(faces), verbose=0)
+    predicted = distributions.dot(np.arange(0, 101).reshape(101, 1)).flatten()
+    lines = [line.split() for line in evaluated.done.stdout.splitlines()]
+    for line, name, ages in ((lines[2], "apparent", APPARENT), (lines[3], "real", REAL)):
+        assert line[0] == name
+        assert float(line[1]) == pytest.approx(np.abs(predicted - ages).mean(), abs=0.006)
+
+
+def test_the_table_gives_both_errors_with_their_numbers_of_pictures(evaluated):
+    lines = evaluated.done.stdout.splitlines()
+    assert lines[0].split() == ["age", "MAE", "(years)", "pictures"]
+    assert set(lines[1]) == {"-", " "}
+    assert [line.split()[2] for line in lines[2:4]] == ["5", "5"]
+
+
+def test_missing_and_unreadable_pictures_are_counted_and_named(evaluated):
+    assert evaluated.done.stdout.splitlines()[4:] == [
+        "2 pictures missing or unreadable: 000005.jpg_face.jpg 000006.jpg_face.jpg"
+    ]
+
+
+def test_nothing_is_left_behind(evaluated):
+    assert sorted(evaluated.data_dir.rglob("*")) == evaluated.before
+
+
+def test_stderr_says_how_far_it_is_and_no_more(evaluated):
+    assert evaluated.done.stderr == "7 of 7 pictures\n"
+
+
+@pytest.fixture
+def fails(monkeypatch, capfd):
+    """Run in this process with bad input; returns the one line it ended with."""
+
+    def run_here(*args):
+        monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args)])
+        with pytest.raises(SystemExit) as end:
+            cli.run(evaluate_appa_real.main)
+        assert end.value.code == 2
+        [line] = capfd.readouterr().err.splitlines()
+        assert line.startswith("evaluate_appa_real.py: error: ")
+        return line
+
+    return run_here
+
+
+def test_the_default_folder_is_named_where_it_is_missing(
+    fails, original_weights, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    line = fails("--weight_file", original_weights)
+    assert "appa-real/appa-real-release: expected a folder" in line
+
+
+def test_a_split_without_labels_is_named(fails, evaluated, original_weights):
+    args = ("--weight_file", original_weights, "--data_dir", evaluated.data_dir)
+    assert "gt_avg_test.csv" in fails(*args, "--split", "test")
+
+
+def test_rows_of_different_lengths_are_one_line(fails, evaluated, original_weights, tmp_path):
+    shutil.copytree(evaluated.data_dir, tmp_path / "copy")
+    with (tmp_path / "copy" / "gt_avg_valid.csv").open("a") as labels:
+        labels.write("000007.jpg,38,30,3.5,30,1,2,3\n")
+    line = fails("--weight_file", original_weights, "--data_dir", tmp_path / "copy")
+    assert "expected a CSV of ages" in line
+
+
+def test_a_misspelt_split_is_refused(fails):
+    assert "invalid choice: 'validation'" in fails("--split", "validation")
+
+
+def test_missing_weights_are_refused(fails, tmp_path):
+    line = fails("--weight_file", tmp_path / "weights.hdf5")
+    assert "expected a weight file, found none" in line

@@ -1,0 +1,293 @@
+import h5py
+import mat73
+import numpy as np
+import pytest
+import scipy.io
+
+from src.data import database
+from src.data.database import check_fits, image_bytes, open_database, text_width, writing
+from src.errors import UserError
+
+PATHS = ["00/a.jpg", "été/顔.jpg", "𝄞 b.jpg"]  # the last begins with two UTF-16 units
+
+
+def faces(count, size):
+    return np.random.default_rng(size).integers(0, 256, (count, size, size, 3), np.uint8)
+
+
+def labels(count):
+    """Columns of `count` rows: every third gender unknown, every fourth age, some age ranges."""
+    rows = np.arange(count)
+    low = np.where(rows % 4 == 3, np.nan, rows % 101)
+    high = np.where(rows % 4 == 2, np.minimum(low + 9, 100), low)
+    return {
+        "gender": np.where(rows % 3 == 2, np.nan, rows % 2),
+        "age": (low + high) / 2,
+        "age_low": low,
+        "age_high": high,
+        "path": [PATHS[i % 3] for i in rows],
+        "group": ["East Asian" if i % 2 else "" for i in rows],
+    }
+
+
+def write(path, count=7, size=8, version="7.3", pieces=3):
+    """Write `count` rows in a few `pieces`; returns their faces and columns."""
+    image, columns = faces(count, size), labels(count)
+    widths = {name: text_width(columns[name]) for name in database.TEXTS}
+    with writing(path, size, widths, version) as writer:
+        for name, value in {"db": "wiki", "min_score": 1.5, "margin": 0.4, "align": "none"}.items():
+            writer.put(name, value)
+        for rows in np.array_split(np.arange(count), pieces):
+            writer.append(
+                image[rows], {name: [values[i] for i in rows] for name, values in columns.items()}
+            )
+    return image, columns
+
+
+def write_original(path, **fields):
+    """A file as the original toolkit writes it, with `fields` in place of its own."""
+    image = faces(4, 8)
+    values = {
+        "image": image,
+        "gender": [0, 1, 1, 0],
+        "age": [20, 30, 40, 50],
+        "db": "imdb",
+        "img_size": 8,
+        "min_score": 1.0,
+    } | fields
+    kept = {name: value for name, value in values.items() if value is not None}
+    scipy.io.savemat(path, kept)
+    return image
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "faces.mat"
+
+
+@pytest.mark.parametrize("version", database.VERSIONS)
+def test_what_is_written_is_read(path, version):
+    image, columns = write(path, version=version)
+    opened = open_database(path)
+    assert len(opened) == 7
+    np.testing.assert_array_equal(opened.image[np.arange(7)], image)
+    for name in ("gender", "age_low", "age_high"):
+        np.testing.assert_array_equal(getattr(opened, name), columns[name])
+    assert (opened.db, opened.img_size, opened.margin, opened.align) == ("wiki", 8, 0.4, "none")
+
+
+@pytest.mark.parametrize("version", database.VERSIONS)
+def test_single_row_is_read(path, version):
+    image, _ = write(path, count=1, version=version, pieces=1)
+    opened = open_database(path)
+    assert len(opened) == 1
+    np.testing.assert_array_equal(opened.image[[0]], image)
+
+
+def test_h5py_reads_version_7_3(path):
+    image, columns = write(path)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["image"][()], image)
+        for name in database.COLUMNS:
+            np.testing.assert_array_equal(file[name][:, 0], columns[name])
+        assert file["img_size"][()].tolist() == [[8]]
+        assert file["min_score"][()].tolist() == [[1.5]]
+
+
+@pytest.mark.parametrize("name", database.TEXTS)
+def test_texts_are_utf_16_padded_with_spaces(path, name):
+    _, columns = write(path)
+    with h5py.File(path) as file:
+        rows = file[name][()].T
+    assert [row.tobytes().decode("utf-16-le").rstrip() for row in rows] == columns[name]
+
+
+def test_mat73_reads_version_7_3_with_the_dimensions_turned_round(path):
+    image, columns = write(path)
+    read = mat73.loadmat(path)
+    np.testing.assert_array_equal(read["image"].T, image)
+    np.testing.assert_array_equal(read["age"], columns["age"])
+    np.testing.assert_array_equal(read["gender"], columns["gender"])
+    assert (read["db"], read["img_size"], read["margin"]) == ("wiki", 8, 0.4)
+
+
+def test_matlab_knows_version_7_3_by_its_header(path):
+    write(path)
+    header = path.read_bytes()[:128]
+    assert header.startswith(b"MATLAB 7.3 MAT-file, Platform: ")
+    assert header[124:] == b"\x00\x02IM"  # version 2.0, little-endian
+    assert scipy.io.matlab.matfile_version(path) == (2, 0)
+
+
+def test_matlab_is_told_the_class_of_each_field_of_version_7_3(path):
+    write(path)
+    with h5py.File(path) as file:
+        classes = {name: data.attrs["MATLAB_class"] for name, data in file.items()}
+    assert classes.pop("image") == b"uint8"
+    assert {name for name, kind in classes.items() if kind == b"char"} == {
+        *database.TEXTS,
+        *("db", "align", "version"),
+    }
+    assert set(classes.values()) == {b"char", b"double"}
+
+
+def test_scipy_reads_version_5_as_the_original_toolkits_files(path):
+    image, columns = write(path, version="5")
+    read = scipy.io.loadmat(path)
+    assert read["image"].dtype == np.uint8
+    np.testing.assert_array_equal(read["image"], image)
+    np.testing.assert_array_equal(read["gender"][0], columns["gender"])
+    np.testing.assert_array_equal(read["age"][0], columns["age"])
+    assert (read["db"][0], read["img_size"][0, 0], read["min_score"][0, 0]) == ("wiki", 8, 1.5)
+    assert [text.rstrip() for text in read["path"]] == columns["path"]
+
+
+@pytest.mark.parametrize("unknown", [-1, np.nan])
+def test_file_of_the_original_toolkit_opens(path, unknown):
+    image = write_original(path, gender=[0, 1, unknown, 0])
+    opened = open_database(path)
+    np.testing.assert_array_equal(opened.image[np.arange(4)], image)
+    np.testing.assert_array_equal(opened.gender, [0, 1, np.nan, 0])
+    assert opened.age_low.tolist() == opened.age_high.tolist() == [20, 30, 40, 50]
+    assert opened.db == "imdb"
+    assert np.isnan(opened.margin)
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [(8, 50), (64, 200), (600, 3)], ids=["one chunk", "three", "one a face"]
+)
+def test_rows_in_any_order_are_those_h5py_reads(path, size, count):
+    write(path, count=count, size=size, pieces=min(count, 7))
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(count), 2))
+    with h5py.File(path) as file:
+        expected = file["image"][()][rows]
+    np.testing.assert_array_equal(open_database(path).image[rows], expected)
+
+
+def test_pictures_of_version_7_3_are_not_loaded_but_mapped(path):
+    """What is written to the file after it was opened is seen."""
+    write(path)
+    opened = open_database(path)
+    with h5py.File(path, "r+") as file:
+        file["image"][3] = 77
+    assert (opened.image[np.array([3])] == 77).all()
+
+
+def test_version_5_holds_less_than_4_gib():
+    rows = 2**32 // image_bytes(1, 1024)
+    check_fits("5", rows, 1024)
+    check_fits("7.3", 100 * rows, 1024)
+    with pytest.raises(UserError, match=r"1,366 pictures of 1024x1024 take 4,297,064,448"):
+        check_fits("5", rows + 1, 1024)
+
+
+def test_failure_leaves_nothing(tmp_path, path):
+    with pytest.raises(ZeroDivisionError), writing(path, 8, {"path": 1, "group": 1}):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failure_leaves_an_older_database_as_it_was(tmp_path, path):
+    path.write_bytes(b"older")
+    with pytest.raises(KeyboardInterrupt), writing(path, 8, {"path": 1, "group": 1}):
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_database_appears_only_when_it_is_whole(tmp_path, path):
+    with writing(path, 8, {"path": 8, "group": 1}) as writer:
+        writer.append(faces(2, 8), labels(2) | {"path": ["a", "b"], "group": ["", ""]})
+        assert not path.exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["image", "gender", "age"])
+def test_missing_field_is_named(path, name):
+    write_original(path, **{name: None})
+    with pytest.raises(UserError, match=f"expected a database with the field '{name}'"):
+        open_database(path)
+
+
+@pytest.mark.parametrize("name", ["gender", "age"])
+def test_mismatched_lengths_are_refused(path, name):
+    write_original(path, **{name: [1, 1, 1]})
+    with pytest.raises(UserError, match="received 3 for 4 pictures"):
+        open_database(path)
+
+
+@pytest.mark.parametrize("name", ["gender", "age_high"])
+def test_mismatched_lengths_in_version_7_3_are_refused(path, name):
+    write(path)
+    with h5py.File(path, "r+") as file:
+        file[name].resize(5, axis=0)
+    with pytest.raises(UserError, match=f"one '{name}' a picture, received 5 for 7 pictures"):
+        open_database(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"gender": [0, 1, 2, 0]}, r"'gender' to be .* from 0 to 1, received 2 in row 2"),
+        ({"gender": [0, 1, 0.5, 0]}, r"received 0\.5 in row 2"),
+        ({"age": [101, 20, 20, 20]}, r"from 0 to 100, received 101 in row 0"),
+        ({"age": [20, -3, 20, 20]}, r"received -3 in row 1"),
+        ({"age": [20, 20, 20, 20.5]}, r"received 20\.5 in row 3"),
+        ({"age": [20, np.inf, 20, 20]}, r"received inf in row 1"),
+        ({"age": "abcd"}, "expected numbers as labels"),
+        ({"margin": "wide"}, "expected numbers as labels and margin"),
+        ({"image": faces(4, 8)[:, :, :7]}, r"square pictures .* received \(4, 8, 7, 3\)"),
+        ({"image": faces(4, 8)[..., 0]}, r"received \(4, 8, 8\)"),
+        ({"image": faces(4, 8) / 255}, "pictures of uint8, received float64"),
+    ],
+)
+def test_field_with_wrong_values_is_refused(path, fields, words):
+    write_original(path, **fields)
+    with pytest.raises(UserError, match=words):
+        open_database(path)
+
+
+@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.9])
+def test_database_cut_short_is_refused(path, version, share):
+    write(path, version=version)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UserError, match=r"faces\.mat"):
+        open_database(path)
+
+
+def test_text_is_no_database(path):
+    path.write_text("no database\n" * 50)
+    with pytest.raises(UserError, match="expected a database, a MATLAB file"):
+        open_database(path)
+
+
+def test_missing_database_is_refused(path):
+    with pytest.raises(UserError, match="expected a database, found none"):
+        open_database(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"chunks": (2, 8, 8, 3), "compression": "gzip"}, "uncompressed"),
+        ({"chunks": (4, 4, 8, 3)}, "some rows to a chunk"),
+        ({}, "some rows to a chunk"),
+    ],
+    ids=["compressed", "faces split", "no chunks"],
+)
+def test_hdf5_that_cannot_be_mapped_is_refused(path, options, words):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("image", data=faces(4, 8), **options)
+        file["gender"] = file["age"] = np.ones(4)
+    with pytest.raises(UserError, match=words):
+        open_database(path)
+
+
+def test_hdf5_of_other_things_is_refused(path):
+    with h5py.File(path, "w") as file:
+        file.create_group("image")
+        file["gender"] = "female"
+    with pytest.raises(UserError, match="with the field 'image', it has gender"):
+        open_database(path)

@@ -1,0 +1,179 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data.images import Box, ImageError, crop_with_margin, cut_faces, read_image, resize
+
+HEIGHT, WIDTH = 30, 40
+ORIENTATION = 0x0112  # the EXIF tag
+
+
+@pytest.fixture
+def picture():
+    """A smooth random picture, RGB."""
+    noise = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    return cv2.resize(noise, (WIDTH, HEIGHT))
+
+
+def assert_near(image, rgb, most=8):
+    """`image`, BGR, must be `rgb` but for what JPEG loses."""
+    assert image.dtype == np.uint8
+    assert image.shape == rgb.shape
+    assert np.abs(image[:, :, ::-1].astype(int) - rgb).max() <= most
+
+
+def test_colours_are_bgr(picture, tmp_path):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture[:, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda image: image),
+        (2, lambda image: image[:, ::-1]),
+        (3, lambda image: image[::-1, ::-1]),
+        (4, lambda image: image[::-1]),
+        (5, lambda image: image.transpose(1, 0, 2)),
+        (6, lambda image: np.rot90(image, -1)),
+        (7, lambda image: image[::-1, ::-1].transpose(1, 0, 2)),
+        (8, lambda image: np.rot90(image)),
+    ],
+)
+def test_exif_orientation_is_applied(picture, tmp_path, orientation, upright):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
+    assert_near(read_image(tmp_path / "a.jpg"), upright(picture))
+
+
+def test_grey_picture_gets_three_equal_channels(picture, tmp_path):
+    grey = picture[:, :, 0]
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.dstack([grey] * 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_16_bits_keep_the_upper_eight(picture, tmp_path, channels):
+    wide = picture[:, :, :channels].astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / "a.png"), wide)  # Pillow writes no 16-bit colour
+    expected = np.broadcast_to(picture[:, :, :channels], picture.shape)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+def test_cmyk_jpeg_is_converted(picture, tmp_path):
+    Image.fromarray(picture).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    assert_near(read_image(tmp_path / "a.jpg"), picture)
+
+
+def test_transparency_is_dropped(picture, tmp_path):
+    alpha = np.full((HEIGHT, WIDTH, 1), 100, np.uint8)
+    Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture[:, :, ::-1])
+
+
+def test_palette_picture_is_converted(picture, tmp_path):
+    few = Image.fromarray(picture).quantize(16)
+    few.save(tmp_path / "a.png")
+    expected = np.array(few.convert("RGB"))[:, :, ::-1]
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+def test_non_ascii_file_name(picture, tmp_path):
+    path = tmp_path / "Žižek été 顔.png"
+    Image.fromarray(picture).save(path)
+    assert read_image(path).shape == picture.shape
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.98])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.jpg", {}), ("a.jpg", {"progressive": True}), ("a.png", {})],
+    ids=["jpeg", "progressive", "png"],
+)
+def test_picture_cut_short_is_refused(picture, tmp_path, name, options, share):
+    path = tmp_path / name
+    Image.fromarray(cv2.resize(picture, (400, 300))).save(path, **options)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ImageError, match=name):
+        read_image(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture\n" * 20], ids=["empty", "text"])
+def test_no_picture_is_refused_with_its_path(tmp_path, content):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=r"a\.jpg"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_folder_in_place_of_a_picture_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="directory"):
+        read_image(tmp_path)
+
+
+def test_name_with_a_nul_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="null"):
+        read_image(tmp_path / "a\0.jpg")
+
+
+def test_missing_picture_is_told_from_an_unreadable_one(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_image(tmp_path / "none.jpg")
+
+
+def original_crop(image, box, margin):
+    """The crop as the original toolkit's demo cuts it."""
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = box
+    w, h = x2 - x1, y2 - y1
+    xw1, yw1 = max(int(x1 - margin * w), 0), max(int(y1 - margin * h), 0)
+    xw2, yw2 = min(int(x2 + margin * w), width - 1), min(int(y2 + margin * h), height - 1)
+    return image[yw1 : yw2 + 1, xw1 : xw2 + 1]
+
+
+@pytest.mark.parametrize("margin", [0, 0.4, 1.3])
+def test_crop_is_the_original_toolkits(margin):
+    """Boxes anywhere, many of them at the border or past it."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    for _ in range(200):
+        left, top = rng.integers(-10, WIDTH - 1), rng.integers(-10, HEIGHT - 1)
+        right, bottom = max(left, 0) + rng.integers(1, 25), max(top, 0) + rng.integers(1, 25)
+        box = Box(*map(int, (left, top, right, bottom)))
+        crop = crop_with_margin(image, box, margin)
+        np.testing.assert_array_equal(crop, original_crop(image, box, margin))
+
+
+def test_crop_worked_out_by_hand():
+    image = np.arange(HEIGHT * WIDTH, dtype=np.int64).reshape(HEIGHT, WIDTH)
+    # 40 % of 10 by 5 is 4 by 2; the crop is a pixel wider than that to the right and below.
+    crop = crop_with_margin(image, Box(10, 12, 20, 17), 0.4)
+    np.testing.assert_array_equal(crop, image[10:20, 6:25])
+
+
+def test_crop_is_clipped_at_each_border():
+    image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    crop = crop_with_margin(image, Box(0, 0, WIDTH, HEIGHT), 0.4)
+    np.testing.assert_array_equal(crop, image)
+
+
+def test_resize_is_bilinear():
+    """Between two pixels lies their mean."""
+    image = np.zeros((1, 2, 3), np.uint8)
+    image[:, 1] = 200
+    assert resize(image, 4)[0, :, 0].tolist() == [0, 50, 150, 200]
+
+
+def test_faces_are_cut_in_the_order_of_their_boxes(picture):
+    boxes = [Box(20, 5, 30, 15), Box(2, 2, 12, 12)]
+    faces = cut_faces(picture, boxes, 0.2, 16)
+    assert faces.shape == (2, 16, 16, 3)
+    assert faces.dtype == np.uint8
+    for face, box in zip(faces, boxes, strict=True):
+        np.testing.assert_array_equal(face, resize(original_crop(picture, box, 0.2), 16))
+
+
+def test_no_boxes_give_no_faces(picture):
+    assert cut_faces(picture, [], 0.4, 16).shape == (0, 16, 16, 3)

@@ -1,0 +1,191 @@
+import datetime
+import re
+
+import numpy as np
+import pytest
+import scipy.io
+
+from src.data.datasets import NAMES, Options, get_reader
+from src.data.datasets.imdb_wiki import ages
+from src.errors import UserError
+from tests.helpers import wiki_struct
+
+MATLAB_EPOCH = 366  # days that MATLAB's serial dates are ahead of Python's ordinals
+RULES = ["face_score below 1", "a second face", "age outside 0..100", "gender unknown"]
+
+
+def read(folder, db="wiki", min_score=1.0):
+    return get_reader(db)(folder, Options(db, min_score))
+
+
+def write(folder, fields, name="wiki", file="wiki"):
+    scipy.io.savemat(folder / f"{file}.mat", {name: fields})
+    return folder
+
+
+def serial_date(*day):
+    return datetime.date(*day).toordinal() + MATLAB_EPOCH
+
+
+def original_age(dob, photo_taken):
+    """The original toolkit's calc_age."""
+    birth = datetime.datetime.fromordinal(max(int(dob) - 366, 1))
+    # assume the photo was taken in the middle of the year
+    return photo_taken - birth.year if birth.month < 7 else photo_taken - birth.year - 1
+
+
+def test_ages_are_the_original_toolkits():
+    rng = np.random.default_rng(0)
+    dob = rng.integers(-1000, serial_date(2030, 1, 1), 5000).astype(np.int32)
+    photo_taken = rng.integers(1900, 2030, 5000).astype(np.uint16)
+    expected = [original_age(*row) for row in zip(dob.tolist(), photo_taken.tolist(), strict=True)]
+    assert ages(dob, photo_taken).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("birth", "age"),
+    [((1980, 1, 1), 30), ((1980, 6, 30), 30), ((1980, 7, 1), 29), ((1980, 12, 31), 29)],
+)
+def test_birthday_from_july_on_is_still_to_come(birth, age):
+    assert ages(np.array([serial_date(*birth)]), np.array([2010])) == age
+
+
+def test_photo_before_birth_gives_a_negative_age():
+    """Unsigned columns must not wrap round."""
+    dob = np.array([serial_date(1990, 1, 1)], np.uint32)
+    assert ages(dob, np.array([1980], np.uint16)) == -10
+
+
+@pytest.mark.parametrize("dob", [np.nan, np.inf, -np.inf, 1e18])
+def test_no_date_gives_no_age(dob):
+    assert np.isnan(ages(np.array([dob]), np.array([2010.0])))
+
+
+def broken_struct():
+    """21 people: six good, one of each age limit, and rows that break one rule or several."""
+    fields = wiki_struct(21)
+    score, second, gender = (
+        fields[name][0] for name in ("face_score", "second_face_score", "gender")
+    )
+    dob, photo_taken = fields["dob"][0], fields["photo_taken"][0]
+    dob[:] = serial_date(1900, 3, 1)
+    photo_taken[:] = 1930
+    score[[0, 1, 2, 3]] = 0.999, -np.inf, 0, np.nan
+    second[[3, 4, 5]] = 2.0  # row 3 is counted by the first rule it breaks
+    second[6] = -1.0  # no second face
+    score[7] = 1.0  # just enough
+    photo_taken[[8, 9]] = 1899, 2001  # -1 and 101
+    photo_taken[[10, 11]] = 1900, 2000  # 0 and 100
+    dob[12] = 0  # taken for the year 1
+    gender[[12, 13, 14]] = np.nan, np.nan, np.nan
+    gender[15] = -1
+    return fields
+
+
+def test_each_rule_counts_what_passed_those_before_it(tmp_path):
+    records = read(write(tmp_path, broken_struct()))
+    assert records.removed == dict(zip(RULES, [4, 2, 3, 3], strict=True))
+
+
+def test_rows_left_keep_the_datasets_order_and_values(tmp_path):
+    table = read(write(tmp_path, broken_struct())).table
+    left = [6, 7, 10, 11, 16, 17, 18, 19, 20]
+    assert list(table.columns) == ["path", "age_low", "age_high", "gender", "group"]
+    assert table["path"].tolist() == [f"{i % 10:02d}/{i}.jpg" for i in left]
+    assert table["age_low"].tolist() == [30, 30, 0, 100, 30, 30, 30, 30, 30]
+    assert table["age_high"].tolist() == table["age_low"].tolist()
+    assert table["gender"].tolist() == [i % 2 for i in left]
+    assert set(table["group"]) == {""}
+
+
+def test_min_score_is_inclusive(tmp_path):
+    fields = wiki_struct(3)
+    fields["face_score"][0] = 2.9, 3.0, 3.1
+    records = read(write(tmp_path, fields), min_score=3)
+    assert list(records.removed.values()) == [1, 0, 0, 0]
+
+
+def test_imdb_is_read_with_its_further_fields(tmp_path):
+    fields = wiki_struct(3) | {"celeb_names": np.array([["A", "B"]], object), "celeb_id": [1, 2, 1]}
+    records = read(write(tmp_path, fields, "imdb", "imdb"), "imdb")
+    assert len(records.table) == 3
+    assert {"wiki", "imdb"} <= set(NAMES)
+
+
+@pytest.fixture(scope="module")
+def real(wiki):
+    return read(wiki)
+
+
+def test_real_wiki_loses_as_many_rows_as_in_the_original_toolkit(real):
+    assert real.removed == dict(zip(RULES, [19_335, 4_070, 49, 736], strict=True))
+    assert len(real.table) == 38_138
+    assert len(real.table) + sum(real.removed.values()) == 62_328
+
+
+def test_real_ages_agree_with_the_dates_in_the_file_names(real):
+    """`12/1234_1957-08-16_1990.jpg`: born, taken. One has a full stop after the day."""
+    dates = [re.search(r"_(\d+)-(\d+)-\d+\.?_(\d+)\.jpg$", path) for path in real.table["path"]]
+    years, months, taken = np.array([date.groups() for date in dates], int).T
+    np.testing.assert_array_equal(real.table["age_low"], taken - years - (months >= 7))
+
+
+@pytest.mark.parametrize(
+    ("path", "gender"),
+    [
+        ("46/20913246_1984-11-22_2012.jpg", 0),  # Scarlett Johansson
+        ("43/149243_1990-04-15_2013.jpg", 0),  # Emma Watson
+        ("10/164910_1981-09-26_2012.jpg", 0),  # Serena Williams
+        ("68/43568_1956-07-09_2014.jpg", 1),  # Tom Hanks
+        ("88/9288_1935-01-08_1957.jpg", 1),  # Elvis Presley
+        ("17/1439517_1986-06-03_2015.jpg", 1),  # Rafael Nadal
+    ],
+)
+def test_women_are_0_and_men_1(real, path, gender):
+    assert real.table["gender"][real.table["path"] == path].tolist() == [gender]
+
+
+def without(name):
+    fields = wiki_struct(3)
+    del fields[name]
+    return fields
+
+
+@pytest.mark.parametrize(
+    "name", ["dob", "photo_taken", "full_path", "gender", "face_score", "second_face_score"]
+)
+def test_missing_field_is_named(tmp_path, name):
+    with pytest.raises(UserError, match=f"expected the field '{name}'"):
+        read(write(tmp_path, without(name)))
+
+
+def test_struct_of_another_name_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"expected a struct 'wiki', found imdb; is --db right"):
+        read(write(tmp_path, wiki_struct(3), name="imdb"))
+
+
+@pytest.mark.parametrize("value", [5.0, "text"], ids=["number", "text"])
+def test_no_struct_is_refused(tmp_path, value):
+    with pytest.raises(UserError, match=r"wiki\.mat"):
+        read(write(tmp_path, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("full_path", np.array([[1.0, 2.0, 3.0]])),
+        ("gender", np.array([["m", "f", "m"]], object)),
+        ("full_path", np.array([[np.array([]), "a.jpg", "b.jpg"]], object)),
+    ],
+    ids=["paths are numbers", "genders are texts", "an empty path"],
+)
+def test_field_of_another_kind_is_refused(tmp_path, name, value):
+    with pytest.raises(UserError, match="not of its form"):
+        read(write(tmp_path, wiki_struct(3) | {name: value}))
+
+
+@pytest.mark.parametrize("path", ["a/../b.jpg", "./a.jpg", "..a/b.jpg", "é/顔.jpg"])
+def test_path_inside_the_folder_is_kept(tmp_path, path):
+    fields = wiki_struct(1)
+    fields["full_path"][0, 0] = np.array([path])
+    assert read(write(tmp_path, fields)).table["path"].tolist() == [path]

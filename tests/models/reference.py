@@ -1,0 +1,67 @@
+"""WideResNet in numpy, after the original toolkit's code, to check the real one against."""
+
+import re
+
+import numpy as np
+
+
+def creation_order(names: list[str]) -> list[str]:
+    """Keras numbers its layers as they are made: conv2d, conv2d_1, conv2d_2, ..."""
+    return sorted(names, key=lambda name: int(re.search(r"\d*$", name)[0] or 0))
+
+
+def wide_resnet(
+    faces: np.ndarray, weights: dict[str, list[np.ndarray]], pool: str, scale: float
+) -> list[np.ndarray]:
+    """Gender (N, 2) and age (N, 101) distributions of faces, uint8 (N, S, S, 3), BGR.
+
+    weights: by layer; convolutions and normalisations in the order they were made in, heads last.
+    """
+    kernels = iter([w[0] for w in weights.values() if w[0].ndim == 4])
+    norms = iter([w for w in weights.values() if len(w) == 4])
+    heads = [w[0] for w in weights.values() if w[0].ndim == 2]
+    depth = 3 + sum(w[0].ndim == 4 and w[0].shape[0] == 3 for w in weights.values())
+
+    net = _conv(faces.astype(np.float32) * np.float32(scale), next(kernels))
+    for stride in (1, 2, 2):
+        for block in range((depth - 4) // 6):
+            step = stride if block == 0 else 1
+            normed = _norm_relu(net, *next(norms))
+            main = _conv(normed, next(kernels), step)
+            main = _conv(_norm_relu(main, *next(norms)), next(kernels))
+            same = main.shape[-1] == net.shape[-1]
+            net = main + (net if same else _conv(normed, next(kernels), step))
+    net = _norm_relu(net, *next(norms))
+    features = net.mean((1, 2)) if pool == "global" else _pool_8x8(net).reshape(len(net), -1)
+    return [_softmax(features @ head) for head in heads]
+
+
+def _conv(net: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndarray:
+    """Padded so that ceil(side / stride) pixels come out; the odd row of padding comes last."""
+    size, side = kernel.shape[0], net.shape[1]
+    padding = max((-(-side // stride) - 1) * stride + size - side, 0)
+    edges = (padding // 2, padding - padding // 2)
+    net = np.pad(net, ((0, 0), edges, edges, (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(net, (size, size), (1, 2))
+    return np.tensordot(windows[:, ::stride, ::stride], kernel, ((4, 5, 3), (0, 1, 2)))
+
+
+def _norm_relu(net, gamma, beta, mean, variance) -> np.ndarray:
+    return np.maximum((net - mean) / np.sqrt(variance + 1e-3) * gamma + beta, 0)
+
+
+def _pool_8x8(net: np.ndarray) -> np.ndarray:
+    """The mean of 8x8 windows one step apart; at the borders, of what is there of them."""
+    edges = ((0, 0), (3, 4), (3, 4), (0, 0))
+
+    def sums(x):
+        return np.lib.stride_tricks.sliding_window_view(np.pad(x, edges), (8, 8), (1, 2)).sum(
+            (4, 5)
+        )
+
+    return sums(net) / sums(np.ones_like(net))
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)

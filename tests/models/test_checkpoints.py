@@ -1,0 +1,247 @@
+"""src/models/checkpoints.py: weights there and back, old files, and files that do not fit."""
+
+import json
+import resource
+import shutil
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.models import build_model
+from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
+
+ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 2}
+DESCRIPTION = Description(
+    ARCHITECTURE,
+    img_size=32,
+    margin=0.25,
+    align="five points",
+    data=[{"db": "wiki", "rows": 7}],
+    figures={"val_loss": 3.5},
+)
+FACES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(ARCHITECTURE, 32)
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "weights.01-3.50.hdf5"
+    save_checkpoint(path, model, DESCRIPTION)
+    return path
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    """A checkpoint to damage."""
+    return Path(shutil.copy(saved, tmp_path))
+
+
+def write_keras_2(path: Path, model: keras.Model, group: str = "/") -> None:
+    """Weights as Keras 2 wrote them: bytes, a group a layer, those without weights too."""
+    with h5py.File(path, "w") as file:
+        root = file.require_group(group)
+        root.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        root.attrs["backend"], root.attrs["keras_version"] = b"tensorflow", b"2.1.5"
+        for layer in model.layers:
+            names = [f"{layer.name}/{weight.name}:0" for weight in layer.weights]
+            stored = root.create_group(layer.name)
+            stored.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.get_weights(), strict=True):
+                stored[name] = weight
+
+
+def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_predictions_are_the_same_after_a_round_trip(model, saved):
+    loaded, _ = load_checkpoint(saved)
+    before, after = model.predict_on_batch(FACES), loaded.predict_on_batch(FACES)
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_says_all_there_is_to_know(saved):
+    _, description = load_checkpoint(saved, depth=28, width=10)
+    assert description == DESCRIPTION
+
+
+def test_keras_itself_reads_a_checkpoint(model, saved):
+    other = build_model(ARCHITECTURE, 32)
+    other.load_weights(saved)
+    assert_same_weights(model, other)
+
+
+def test_a_full_disk_leaves_nothing_of_a_checkpoint(model, tmp_path):
+    path = tmp_path / "weights.hdf5"
+    path.write_text("what was there")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="could not be written: File too large"):
+            save_checkpoint(path, model, DESCRIPTION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "what was there"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_original_file_is_recognised(original_weights):
+    _, description = load_checkpoint(original_weights, depth=10, width=1)
+    expected = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
+    assert description == Description(expected, img_size=64, margin=0.4)
+
+
+def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
+    model, description = load_checkpoint(original_weights)
+    other = build_model(description.architecture, 64)
+    other.load_weights(original_weights)
+    faces = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    for a, b in zip(model.predict_on_batch(faces), other.predict_on_batch(faces), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "depth, width, pool, img_size", [(10, 1, "8x8", 48), (16, 2, "8x8", 64), (10, 3, "global", 64)]
+)
+def test_weights_alone_load_with_their_depth_and_width(tmp_path, depth, width, pool, img_size):
+    original = {"name": "wide_resnet", "pool": pool, "scale": 1}
+    model = build_model({**original, "depth": depth, "width": width}, img_size)
+    write_keras_2(tmp_path / "w.hdf5", model)
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5", depth, width)
+    assert_same_weights(model, loaded)
+    assert description.architecture == {**original, "depth": depth, "width": width}
+    assert description.img_size == img_size
+
+
+@pytest.mark.parametrize("depth, width", [(16, 8), (16, 2), (10, 1)])
+def test_weights_alone_with_other_flags_name_the_right_ones(model, tmp_path, depth, width):
+    write_keras_2(tmp_path / "w.hdf5", model)
+    with pytest.raises(UserError, match=rf"WideResNet-{depth}-{width}.*--depth 10 --width 2"):
+        load_checkpoint(tmp_path / "w.hdf5", depth, width)
+
+
+def test_code_in_a_file_is_not_run(model, tmp_path):
+    mark, path = tmp_path / "mark", tmp_path / "w.hdf5"
+    name = str(mark)
+    code = keras.layers.Lambda(lambda x: [open(name, "w").close(), x][1])
+    evil = keras.Sequential([keras.Input((2,)), code])
+    evil.save(tmp_path / "evil.h5")
+    mark.unlink()
+    keras.models.load_model(tmp_path / "evil.h5", compile=False, safe_mode=False)
+    assert mark.exists()  # the file is as bad as it should be
+    mark.unlink()
+
+    write_keras_2(path, model, "model_weights")
+    with h5py.File(tmp_path / "evil.h5") as source, h5py.File(path, "a") as file:
+        file.attrs["model_config"] = source.attrs["model_config"]
+    loaded, _ = load_checkpoint(path)
+    assert_same_weights(model, loaded)
+    assert not mark.exists()
+
+
+def refused(path: Path, *words: str) -> None:
+    with pytest.raises(UserError) as raised:
+        load_checkpoint(path)
+    message = str(raised.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_missing_file(tmp_path):
+    refused(tmp_path / "w.hdf5", "expected a weight file, found none")
+
+
+@pytest.mark.parametrize("content", [b"", b"weights"])
+def test_text_is_no_weight_file(tmp_path, content):
+    path = tmp_path / "w.hdf5"
+    path.write_bytes(content)
+    refused(path, "expected a weight file, HDF5")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_file_cut_short(copy, share):
+    content = copy.read_bytes()
+    copy.write_bytes(content[: int(share * len(content))])
+    refused(copy, "cut short")
+
+
+def test_hdf5_without_layers(tmp_path):
+    path = tmp_path / "w.hdf5"
+    with h5py.File(path, "w") as file:
+        file["image"] = np.zeros(3)
+    refused(path, "laid out by layer", "found image")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [keras.layers.Flatten(), keras.layers.Dense(3)],
+        [keras.layers.Conv2D(16, 3, use_bias=False), keras.layers.Conv2D(32, 3, use_bias=False)],
+        [keras.layers.Flatten()],
+    ],
+    ids=["dense", "convolutions", "nothing"],
+)
+def test_another_architecture(tmp_path, layers):
+    path = tmp_path / "w.h5"
+    keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(path)
+    found = sum(bool(layer.weights) for layer in layers)
+    refused(path, "expected a checkpoint of this toolkit or a WideResNet", f"found {found} layers")
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ({"genders": ["male", "female"]}, ["genders ['female', 'male']", "['male', 'female']"]),
+        ({"ages": [0, 116]}, ["ages [0, 100]", "[0, 116]"]),
+        ({"colour": "RGB", "version": "9.1"}, ["colour BGR", "RGB", "9.1"]),
+        ({"architecture": {"name": "ir_se"}}, ["expected a network", "ir_se"]),
+        ({"architecture": {**ARCHITECTURE, "dropout": 0.3}}, ["expected a network", "dropout"]),
+        ({"architecture": {**ARCHITECTURE, "depth": 12}}, ["expected a network", "12"]),
+        ({"architecture": {**ARCHITECTURE, "depth": 16}}, ["does not fit", "expected", "found"]),
+        ({"architecture": {**ARCHITECTURE, "width": 1}}, ["(3, 3, 16, 16)", "(3, 3, 16, 32)"]),
+    ],
+)
+def test_a_description_of_something_else(copy, said, words):
+    with h5py.File(copy, "a") as file:
+        file.attrs["description"] = json.dumps(json.loads(file.attrs["description"]) | said)
+    refused(copy, *words)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_description_that_cannot_be_read(copy, text):
+    with h5py.File(copy, "a") as file:
+        file.attrs["description"] = text
+    refused(copy, "description cannot be read")
+
+
+def test_one_layer_of_another_shape(copy):
+    with h5py.File(copy, "a") as file:
+        layer = file["pred_age"]
+        name = layer.attrs["weight_names"][0]
+        del layer[name]
+        layer[name] = np.zeros((128, 90))
+    refused(copy, "expected weights [(128, 101)]", "pred_age", "found [(128, 90)]")
+
+
+def test_one_layer_less(copy):
+    with h5py.File(copy, "a") as file:
+        file.attrs["layer_names"] = list(file.attrs["layer_names"])[:-1]
+    refused(copy, "expected", "layers with weights, found")
+
+
+def test_a_layer_named_but_not_there(copy):
+    with h5py.File(copy, "a") as file:
+        del file["pred_age"]
+    refused(copy, "pred_age")

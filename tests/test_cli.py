@@ -1,0 +1,155 @@
+"""src/cli.py: arguments, one-line errors, and how scripts end."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+import pytest
+
+from src import cli
+from tests.helpers import ROOT
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Run a made script whose `main` has `body`; only there can stdout and stderr be closed."""
+
+    def run(body: str, stdout=subprocess.PIPE, **environment) -> subprocess.CompletedProcess:
+        path = tmp_path / "made.py"
+        path.write_text(
+            "import os, sys\n"
+            f"sys.path.insert(0, {str(ROOT)!r})\n"
+            "from src import cli\n"
+            "from src.errors import UserError\n"
+            f"def main():\n    {body}\n"
+            "cli.run(main)\n"
+        )
+        return subprocess.run(
+            [sys.executable, path],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+            timeout=60,
+        )
+
+    return run
+
+
+def test_a_user_error_is_one_line_and_code_2(script):
+    done = script("raise UserError('expected this, received that')")
+    assert done.returncode == 2
+    assert done.stderr == "made.py: error: expected this, received that\n"
+
+
+def test_a_user_error_of_several_lines_becomes_one(script):
+    done = script(r"raise UserError('first\nsecond\n')")
+    assert done.stderr == "made.py: error: first second\n"
+
+
+def test_ctrl_c_is_code_130(script):
+    done = script("raise KeyboardInterrupt")
+    assert done.returncode == 130
+    assert done.stderr == "made.py: interrupted\n"
+
+
+def test_a_bug_keeps_its_traceback(script):
+    done = script("raise ZeroDivisionError")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+
+
+def test_success_is_code_0(script):
+    done = script("print('fine')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_a_reader_that_left_is_no_traceback(script, flush):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = script(f"print('line', flush={flush})", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_any_file_name_can_be_printed(script):
+    done = script(r"print(os.fsdecode(b'Zo\xeb'), '\u65e5')", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Zo\\udceb \\u65e5\n"
+
+
+def test_wrong_usage_is_one_line_and_code_2(capsys):
+    parser = cli.Parser("A script.")
+    parser.prog = "made.py"
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(["--depht", "10"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "made.py: error: unrecognized arguments: --depht 10\n"
+
+
+def test_help_says_each_default_once():
+    parser = cli.Parser("A script.")
+    parser.add_argument("--lr", help="rate (default: 0.1 for sgd)")
+    parser.add_argument("--depth", default=16, help="depth")
+    text = " ".join(parser.format_help().split())
+    assert "--lr LR rate (default: 0.1 for sgd) --depth DEPTH depth (default: 16)" in text
+
+
+@pytest.mark.parametrize(
+    "kind, text",
+    [
+        (cli.positive_int, "0"),
+        (cli.positive_int, "-3"),
+        (cli.positive_int, "1.5"),
+        (cli.positive_int, "many"),
+        (cli.positive_float, "0"),
+        (cli.positive_float, "nan"),
+        (cli.positive_float, "inf"),
+        (cli.fraction, "0"),
+        (cli.fraction, "1"),
+        (cli.fraction, "nan"),
+        (cli.margin, "-0.1"),
+        (cli.margin, "10.5"),
+        (cli.margin, "wide"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(kind, text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"expected .*, received '{text}'"):
+        kind(text)
+
+
+@pytest.mark.parametrize(
+    "kind, text, value",
+    [
+        (cli.positive_int, "1", 1),
+        (cli.positive_float, "1e-3", 0.001),
+        (cli.fraction, "0.1", 0.1),
+        (cli.margin, "0", 0.0),
+        (cli.margin, "10", 10.0),
+    ],
+)
+def test_numbers_in_range_are_taken(kind, text, value):
+    assert kind(text) == value
+
+
+def test_quiet_import_holds_back_what_libraries_say(capfd):
+    with cli.quiet_import():
+        os.write(2, b"a library's note\n")
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_quiet_import_tells_what_was_said_when_loading_fails(capfd):
+    with pytest.raises(ImportError), cli.quiet_import():
+        os.write(2, b"libcuda.so is missing\n")
+        raise ImportError
+    assert capfd.readouterr().err == "libcuda.so is missing\n"
+
+
+def test_quiet_import_gives_stderr_back_after_ctrl_c(capfd):
+    with pytest.raises(KeyboardInterrupt), cli.quiet_import():
+        raise KeyboardInterrupt
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"

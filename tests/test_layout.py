@@ -1,0 +1,179 @@
+"""The rules that the sources keep as a whole: DESIGN, sections 1 and 7."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import ROOT, assert_one_line_error, run
+
+SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
+LONGEST_SCRIPT = 150  # lines
+
+# From the first stage to the last; those in one set stand side by side. `cli` serves scripts only.
+STAGES = [
+    {"src"},
+    {"src.errors", "src.labels"},
+    {"src.files", "src.progress"},
+    {"src.data.datasets"},
+    {"src.data.images"},
+    {"src.data.faces"},
+    {"src.data.database"},
+    {"src.data.create"},
+    {"src.models"},
+    {"src.training"},
+    {"src.estimation"},
+    {"src.demo", "src.evaluation", "src.export"},
+    {"src.cli"},
+]
+RANK = {stage: rank for rank, stages in enumerate(STAGES) for stage in stages}
+
+HEAVY = {"tensorflow", "keras", "cv2", "dlib", "pandas", "jax", "scipy", "matplotlib", "h5py"}
+
+# The original toolkit's usage texts: flag, help text, default.
+WEIGHT_FLAGS = [
+    ("--weight_file", "path to weight file (e.g. weights.28-3.73.hdf5)", "None"),
+    ("--depth", "depth of network", "16"),
+    ("--width", "width of network", "8"),
+]
+ORIGINAL = {
+    "create_db.py": [
+        ("--output", "path to output database mat file", "None"),
+        ("--db", "dataset; wiki or imdb", "wiki"),
+        ("--img_size", "output image size", "32"),
+        ("--min_score", "minimum face_score", "1.0"),
+    ],
+    "train.py": [
+        ("--input", "path to input database mat file", "None"),
+        ("--batch_size", "batch size", "32"),
+        ("--nb_epochs", "number of epochs", "30"),
+        ("--lr", "initial learning rate", "0.1 for sgd"),
+        ("--opt", "optimizer name; 'sgd' or 'adam'", "sgd"),
+        ("--depth", "depth of network (should be 10, 16, 22, 28, ...)", "16"),
+        ("--width", "width of network", "8"),
+        ("--validation_split", "validation split ratio", "0.1"),
+        ("--aug", "use data augmentation if set true", "False"),
+        ("--output_path", "checkpoint dir", "checkpoints"),
+    ],
+    "demo.py": [
+        *WEIGHT_FLAGS,
+        ("--margin", "margin around detected face for age-gender estimation", "the weight file's"),
+        (
+            "--image_dir",
+            "target image directory; if set, images in image_dir are used instead of webcam",
+            "None",
+        ),
+    ],
+    "evaluate_appa_real.py": WEIGHT_FLAGS,
+}
+DESCRIPTIONS = {
+    "create_db.py": "This script cleans-up noisy labels and creates database for training.",
+    "train.py": "This script trains the CNN model for age and gender estimation.",
+    "demo.py": "This script detects faces from web cam input, and estimates age and gender for "
+    "the detected faces.",
+    "evaluate_appa_real.py": "This script evaluate age estimation model using the APPA-REAL "
+    "validation data.",
+}
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = {module_name(path): path for path in sorted((ROOT / "src").rglob("*.py"))}
+
+
+def stage(module):
+    """The stage a module belongs to: itself, or the nearest package above it that is one."""
+    while module not in RANK:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def imported(source):
+    """Modules of src that a module's source imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.split(".")[0] == "src")
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module.split(".")[0] == "src":
+                for name in node.names:
+                    inner = f"{node.module}.{name.name}"
+                    yield inner if inner in MODULES else node.module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_upwards_only(module):
+    own = stage(module)
+    for other in map(stage, imported(MODULES[module].read_text())):
+        assert other == own or RANK[other] < RANK[own], f"{module} imports {other}"
+
+
+def test_every_module_has_a_stage():
+    without = [module for module in MODULES if stage(module) == "src"]
+    assert without == ["src", "src.data"]
+
+
+def test_no_module_of_src_imports_the_scripts_helpers():
+    users = [m for m, path in MODULES.items() if "src.cli" in imported(path.read_text())]
+    assert users == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_are_short(script):
+    assert len((ROOT / script).read_text().splitlines()) <= LONGEST_SCRIPT
+
+
+@pytest.fixture(scope="module", params=SCRIPTS)
+def helped(request):
+    """A script's name, what its --help prints, and the packages that were loaded for it."""
+    code = (
+        "import json, runpy, sys\n"
+        f"sys.argv = [{request.param!r}, '--help']\n"
+        "try:\n"
+        f"    runpy.run_path({request.param!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "print(json.dumps(list(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    return request.param, done.stdout, json.loads(done.stderr)
+
+
+def test_help_loads_nothing_heavy(helped):
+    _, _, modules = helped
+    assert "src.cli" in modules
+    assert HEAVY & set(modules) == set()
+
+
+def test_help_keeps_the_original_description(helped):
+    script, text, _ = helped
+    if script in DESCRIPTIONS:
+        assert DESCRIPTIONS[script] in " ".join(text.split())
+
+
+def test_help_keeps_the_original_flags_texts_and_defaults(helped):
+    script, text, _ = helped
+    entries = [" ".join(entry.split()) for entry in text.split("\n  -")[1:]]
+    for flag, said, default in ORIGINAL.get(script, ()):
+        [entry] = [entry for entry in entries if re.match(rf"{flag[1:]}[ ,]", entry)]
+        assert said in entry
+        assert f"(default: {default}" in entry
+
+
+@pytest.mark.parametrize("script, short", [("create_db.py", "-o"), ("train.py", "-i")])
+def test_short_flags_are_taken(script, short):
+    """Without them the scripts would ask for --output or --input."""
+    done = run(script, short, "here", "--unknown")
+    assert_one_line_error(done, script, "unrecognized arguments: --unknown")
+
+
+def test_every_original_script_is_here():
+    assert set(ORIGINAL) <= set(SCRIPTS)

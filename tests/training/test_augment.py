@@ -1,0 +1,189 @@
+"""src/training/augment.py: the draw against the papers, its application by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from src.training.augment import Draw, augment, draw
+
+COUNT, SIZE = 20_000, 64
+LEAST_P = 1e-3  # of a test of a draw whose seed is fixed
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Draw:
+    return draw(np.random.default_rng(0), COUNT, SIZE)
+
+
+@pytest.fixture(scope="module")
+def patches(drawn) -> np.ndarray:
+    """Those that are there: left, top, width, height."""
+    return drawn.patch[drawn.patch[:, 2] > 0].T
+
+
+def zhong(rng: np.random.Generator) -> tuple[int, ...]:
+    """One patch by algorithm 1 of the random erasing paper, in whole pixels."""
+    while True:
+        area = rng.uniform(0.02, 0.4) * SIZE * SIZE
+        aspect = rng.uniform(0.3, 1 / 0.3)
+        height, width = int(np.sqrt(area * aspect)), int(np.sqrt(area / aspect))
+        left, top = rng.integers(0, SIZE), rng.integers(0, SIZE)
+        if left + width <= SIZE and top + height <= SIZE:
+            return left, top, width, height
+
+
+def test_half_of_the_faces_are_erased(patches):
+    assert patches.shape[1] == pytest.approx(COUNT / 2, abs=4 * np.sqrt(COUNT) / 2)
+
+
+def test_patches_lie_within_the_face(patches):
+    left, top, width, height = patches
+    assert (patches[:2] >= 0).all() and (patches[2:] > 0).all()
+    assert (left + width <= SIZE).all() and (top + height <= SIZE).all()
+
+
+def test_patches_have_2_to_40_percent_of_the_face(patches):
+    _, _, width, height = patches
+    assert (width * height <= 0.4 * SIZE * SIZE).all()
+    assert ((width + 1) * (height + 1) > 0.02 * SIZE * SIZE).all()  # they were rounded down
+
+
+def test_patches_are_up_to_3_times_as_high_as_wide_or_as_wide_as_high(patches):
+    _, _, width, height = patches
+    assert ((height + 1) / width > 0.3).all()
+    assert (height / (width + 1) < 1 / 0.3).all()
+
+
+def test_patches_are_spread_as_the_paper_draws_them(patches):
+    rng = np.random.default_rng(1)
+    expected = np.array([zhong(rng) for _ in range(patches.shape[1])]).T
+    for ours, theirs in zip(patches, expected, strict=True):
+        assert stats.ks_2samp(ours, theirs).pvalue > LEAST_P
+    ours, theirs = np.prod(patches[2:], axis=0), np.prod(expected[2:], axis=0)
+    assert stats.ks_2samp(ours, theirs).pvalue > LEAST_P
+
+
+def test_patches_are_filled_with_any_value(drawn):
+    assert drawn.value.dtype == np.uint8
+    assert stats.chisquare(np.bincount(drawn.value, minlength=256)).pvalue > LEAST_P
+
+
+def test_shifts_reach_a_tenth_to_each_side(drawn):
+    together = np.zeros((13, 13))  # a tenth of 64 pixels is 6 whole ones
+    np.add.at(together, tuple(drawn.shift.T + 6), 1)
+    assert stats.chisquare(together.ravel()).pvalue > LEAST_P
+
+
+def test_half_of_the_faces_are_flipped(drawn):
+    assert drawn.flip.sum() == pytest.approx(COUNT / 2, abs=4 * np.sqrt(COUNT) / 2)
+
+
+def test_shares_are_beta_distributed(drawn):
+    # Beta(a, a) has mean 1/2 and variance 1 / (4 (2a + 1)).
+    assert drawn.share.mean() == pytest.approx(0.5, abs=0.01)
+    assert drawn.share.var() == pytest.approx(1 / (4 * 1.4), abs=0.005)
+    assert stats.kstest(drawn.share, stats.beta(0.2, 0.2).cdf).pvalue > LEAST_P
+
+
+def test_partners_are_a_permutation(drawn):
+    assert sorted(drawn.partner) == list(range(COUNT))
+    assert (drawn.partner != np.arange(COUNT)).any()
+
+
+def test_a_state_gives_one_draw():
+    first, second, other = (draw(np.random.default_rng(seed), 8, SIZE) for seed in (5, 5, 6))
+    for name in vars(first):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert (first.share != other.share).all()
+
+
+FACES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+GENDERS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
+AGES = np.eye(101, dtype=np.float32)[[20, 30, 40, 50]]
+AGES[3] = 0  # unknown
+
+
+def apply(**changes) -> np.ndarray:
+    """FACES after a draw that leaves everything as it is but for `changes`."""
+    faces, _ = augment(FACES, (GENDERS, AGES), made(**changes))
+    return faces
+
+
+def made(**changes) -> Draw:
+    n = len(FACES)
+    nothing = {
+        "shift": np.zeros((n, 2), np.int64),
+        "flip": np.zeros(n, bool),
+        "patch": np.zeros((n, 4), np.int64),
+        "value": np.zeros(n, np.uint8),
+        "partner": np.arange(n),
+        "share": np.ones(n),
+    }
+    return Draw(**nothing | changes)
+
+
+def shifted(right: int, down: int) -> np.ndarray:
+    """FACES shifted by whole pixels, the border repeated."""
+    rows, columns = np.clip(np.arange(32) - down, 0, 31), np.clip(np.arange(32) - right, 0, 31)
+    return FACES[:, rows[:, None], columns]
+
+
+@pytest.mark.parametrize("right, down", [(0, 0), (3, 0), (0, -2), (-1, 3)])
+def test_shift_repeats_the_border(right, down):
+    moved = apply(shift=np.tile([right, down], (4, 1)))
+    np.testing.assert_array_equal(moved, shifted(right, down))
+
+
+def test_flip_is_of_those_that_are_to_be():
+    flipped = apply(flip=np.array([True, False, True, False]))
+    np.testing.assert_array_equal(flipped[::2], FACES[::2, :, ::-1])
+    np.testing.assert_array_equal(flipped[1::2], FACES[1::2])
+
+
+def test_shift_comes_before_flip():
+    both = apply(shift=np.tile([3, -2], (4, 1)), flip=np.ones(4, bool))
+    np.testing.assert_array_equal(both, shifted(3, -2)[:, :, ::-1])
+
+
+def test_a_patch_is_filled_and_nothing_beside_it():
+    patch = np.array([[2, 5, 7, 4], [0, 0, 0, 0], [31, 31, 1, 1], [0, 0, 32, 12]])
+    erased = apply(patch=patch, value=np.array([9, 9, 200, 0], np.uint8))
+    expected = FACES.copy()
+    expected[0, 5:9, 2:9] = 9
+    expected[2, 31, 31] = 200
+    expected[3, :12] = 0
+    np.testing.assert_array_equal(erased, expected)
+
+
+def test_a_patch_stays_where_it_is_when_the_face_moves():
+    patch = np.array([[2, 5, 7, 4]] * 4)
+    erased = apply(patch=patch, shift=np.tile([3, 0], (4, 1)), flip=np.ones(4, bool))
+    expected = shifted(3, 0)[:, :, ::-1].copy()
+    expected[:, 5:9, 2:9] = 0
+    np.testing.assert_array_equal(erased, expected)
+
+
+def test_faces_and_targets_are_mixed_by_one_share():
+    partner, share = np.array([1, 0, 3, 2]), np.array([0.25, 0.9, 1.0, 0.4])
+    faces, (genders, ages) = augment(FACES, (GENDERS, AGES), made(partner=partner, share=share))
+    assert (faces.dtype, genders.dtype, ages.dtype) == (np.uint8, np.float32, np.float32)
+    for i in range(4):
+        kept, j = share[i], partner[i]
+        mixed = kept * FACES[i].astype(float) + (1 - kept) * FACES[j]
+        np.testing.assert_allclose(faces[i], mixed, atol=0.501)
+        np.testing.assert_allclose(genders[i], kept * GENDERS[i] + (1 - kept) * GENDERS[j], 1e-6)
+        np.testing.assert_allclose(ages[i], kept * AGES[i] + (1 - kept) * AGES[j], 1e-6)
+
+
+def test_a_face_is_mixed_with_its_partner_as_augmented():
+    flip, patch = np.array([False, True] * 2), np.array([[0, 0, 0, 0], [4, 4, 9, 9]] * 2)
+    own = apply(flip=flip, patch=patch)
+    partners = apply(flip=flip, patch=patch, partner=np.array([1, 0, 3, 2]), share=np.zeros(4))
+    np.testing.assert_array_equal(partners, own[[1, 0, 3, 2]])
+
+
+def test_what_is_given_stays_as_it_was():
+    before = FACES.copy(), GENDERS.copy(), AGES.copy()
+    augment(FACES, (GENDERS, AGES), draw(np.random.default_rng(0), 4, 32))
+    for array, copy in zip((FACES, GENDERS, AGES), before, strict=True):
+        np.testing.assert_array_equal(array, copy)

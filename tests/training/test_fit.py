@@ -1,0 +1,166 @@
+"""src/training/fit.py: whole runs on a small database."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.data import database
+from src.errors import UserError
+from src.models.checkpoints import load_checkpoint
+from src.training import fit
+from src.training.fit import split, train
+from tests.helpers import write_database
+
+SMALL = {"depth": 10, "width": 1, "batch_size": 8, "validation_split": 0.25}
+FIGURES = [
+    "loss",
+    "pred_gender_loss",
+    "pred_gender_accuracy",
+    "pred_age_loss",
+    "pred_age_mae",
+    "pred_age_top5",
+]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A database as the original toolkit wrote them."""
+    return write_database(tmp_path_factory.mktemp("database") / "wiki.mat")
+
+
+@pytest.fixture(scope="module")
+def run(original, tmp_path_factory):
+    """The folder of a run of 4 epochs, and the checkpoint that it called best."""
+    folder = tmp_path_factory.mktemp("run") / "made" / "anew"
+    return folder, train(original, folder, nb_epochs=4, aug=True, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def history(run):
+    return pd.read_csv(run[0] / "history.csv")
+
+
+def test_checkpoints_are_there_of_the_epochs_that_improved(run, history):
+    folder, best = run
+    losses = history["val_loss"]
+    improved = losses[losses < losses.cummin().shift(fill_value=np.inf)]
+    expected = [f"weights.{row + 1:02d}-{loss:.2f}.hdf5" for row, loss in improved.items()]
+    assert sorted(path.name for path in folder.glob("*.hdf5")) == expected
+    assert best == folder / expected[-1]
+
+
+def test_nothing_else_is_left_but_what_is_documented(run):
+    others = sorted(path.name for path in run[0].iterdir() if path.suffix != ".hdf5")
+    assert others == ["accuracy.png", "arguments.json", "history.csv", "loss.png"]
+
+
+def test_history_has_every_figure_of_every_epoch(history):
+    figures = FIGURES + [f"val_{name}" for name in FIGURES]
+    assert set(history) == {"epoch", "learning_rate", *figures}
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert np.isfinite(history).all(axis=None)
+
+
+def test_the_learning_rate_falls_at_each_quarter(history):
+    assert history["learning_rate"].tolist() == pytest.approx([0.1, 0.02, 0.004, 0.0008])
+
+
+def test_the_checkpoint_describes_the_run(run, history):
+    _, description = load_checkpoint(run[1])
+    assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
+    assert (description.img_size, description.margin, description.align) == (16, 0.4, "none")
+    assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32}]
+    row = history.set_index("epoch").loc[description.figures["epoch"]]
+    for name in [*FIGURES, *(f"val_{name}" for name in FIGURES)]:
+        assert description.figures[name] == pytest.approx(row[name])
+
+
+def test_arguments_are_noted(run, original):
+    noted = json.loads((run[0] / "arguments.json").read_text())
+    expected = {"input": str(original), "output_path": str(run[0]), "nb_epochs": 4, "aug": True}
+    assert noted.items() >= (SMALL | expected | {"opt": "sgd", "lr": 0.1, "seed": 0}).items()
+
+
+def test_a_seed_gives_the_same_run(run, original, history, tmp_path):
+    train(original, tmp_path, nb_epochs=4, aug=True, **SMALL)
+    again = pd.read_csv(tmp_path / "history.csv")
+    pd.testing.assert_frame_equal(again, history, rtol=1e-4)
+
+
+def test_it_learns_what_can_be_told_apart(original, tmp_path):
+    train(original, tmp_path, nb_epochs=8, **SMALL | {"batch_size": 4})
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["pred_gender_accuracy"].iloc[-1] > 0.9
+    assert history["pred_age_mae"].iloc[-1] < 10  # 20 for whoever says 40 of all
+    assert history["pred_age_top5"].iloc[-1] > 0.9
+
+
+@pytest.fixture(scope="module")
+def adam_run(tmp_path_factory):
+    """The checkpoint of an epoch by Adam on a database of this toolkit, labels unknown in part."""
+    folder = tmp_path_factory.mktemp("adam")
+    rng = np.random.default_rng(0)
+    unknown, ages = np.arange(20) < 5, rng.integers(0, 101, 20)
+    columns = {
+        "gender": np.where(unknown, np.nan, np.arange(20) % 2),
+        "age": np.where(unknown, np.nan, ages),
+        "age_low": np.where(unknown, np.nan, ages),
+        "age_high": np.where(unknown, np.nan, ages),
+        "path": [""] * 20,
+        "group": [""] * 20,
+    }
+    widths = {name: database.text_width(columns[name]) for name in database.TEXTS}
+    with database.writing(folder / "ours.mat", 16, widths) as writer:
+        writer.append(rng.integers(0, 256, (20, 16, 16, 3), np.uint8), columns)
+        for name, value in {"db": "made", "margin": 0.2, "align": "eyes"}.items():
+            writer.put(name, value)
+    return train(folder / "ours.mat", folder, opt="adam", nb_epochs=1, **SMALL)
+
+
+def test_the_checkpoint_tells_how_the_database_was_cut(adam_run):
+    _, description = load_checkpoint(adam_run)
+    assert (description.margin, description.align) == (0.2, "eyes")
+    assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20}]
+
+
+def test_adam_has_a_rate_of_its_own(adam_run):
+    assert json.loads((adam_run.parent / "arguments.json").read_text())["lr"] == 0.001
+    history = pd.read_csv(adam_run.parent / "history.csv")
+    assert history["learning_rate"].tolist() == pytest.approx([0.001])
+
+
+def test_a_loss_that_diverges_ends_the_run_and_keeps_what_was_saved(
+    original, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fit, "steps", lambda lr, epochs: lambda epoch: 1e30 if epoch else lr)
+    with pytest.raises(UserError, match=r"at step 2 of epoch 2, at learning rate 1e\+30"):
+        train(original, tmp_path, nb_epochs=3, **SMALL)
+    (checkpoint,) = tmp_path.glob("*.hdf5")
+    _, description = load_checkpoint(checkpoint)
+    assert description.figures["epoch"] == 1
+    assert len(pd.read_csv(tmp_path / "history.csv")) == 1
+
+
+def test_split_holds_every_row_on_one_side():
+    training, validation = split(1000, 0.1, seed=0)
+    assert (len(training), len(validation)) == (900, 100)
+    assert sorted([*training, *validation]) == list(range(1000))
+    assert validation.std() > 200  # from all over the database: 289 for a perfect spread
+
+
+def test_split_is_drawn_by_its_seed():
+    rows, same, other = (split(100, 0.1, seed)[1] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(rows, same)
+    assert set(rows) != set(other)
+
+
+def test_split_leaves_a_row_to_validate_on():
+    assert len(split(24, 0.001, seed=0)[1]) == 1
+
+
+@pytest.mark.parametrize("count, share", [(24, 0.99), (1, 0.1), (0, 0.1)])
+def test_split_that_leaves_nothing_is_refused(count, share):
+    with pytest.raises(UserError, match=f"--validation_split: .* received {share} of {count} rows"):
+        split(count, share, seed=0)

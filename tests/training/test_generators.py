@@ -1,0 +1,138 @@
+"""src/training/generators.py: which faces an epoch holds, and their targets."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from src.data.database import Database
+from src.training.generators import FaceBatches
+
+ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
+
+
+@pytest.fixture(scope="module")
+def database():
+    """12 faces; the pixels of each say its row."""
+    gender, low, high = np.arange(12) % 2.0, np.arange(12.0), np.arange(12.0)
+    gender[4], low[5], high[5], low[7], high[7] = np.nan, np.nan, np.nan, 20, 29
+    image = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
+    return Database(
+        path=Path("made.mat"),
+        image=image,
+        gender=gender,
+        age_low=low,
+        age_high=high,
+        db="wiki",
+        img_size=16,
+        margin=0.4,
+        align="none",
+    )
+
+
+def rows_of(batches: FaceBatches) -> list[int]:
+    """The rows of the faces of an epoch, in their order."""
+    return [int(face[0, 0, 0]) for i in range(len(batches)) for face in batches[i][0]]
+
+
+def test_an_epoch_holds_every_row_once(database):
+    assert rows_of(FaceBatches(database, ROWS, 3)) == list(ROWS)
+
+
+def test_the_last_batch_has_what_is_left(database):
+    batches = FaceBatches(database, ROWS, 3)
+    assert [len(batches[i][0]) for i in range(len(batches))] == [3, 3, 1]
+
+
+def test_the_order_changes_every_epoch_when_shuffled(database):
+    batches = FaceBatches(database, ROWS, 3, shuffle=True)
+    epochs = []
+    for _ in range(4):
+        epochs.append(rows_of(batches))
+        assert sorted(epochs[-1]) == list(ROWS)
+        batches.on_epoch_end()
+    assert len({tuple(order) for order in epochs}) == 4
+
+
+def test_the_order_stays_when_not_shuffled(database):
+    batches = FaceBatches(database, ROWS, 3)
+    batches.on_epoch_end()
+    assert rows_of(batches) == list(ROWS)
+
+
+def test_keras_sees_every_row_once_an_epoch(database):
+    asked = []  # a list of rows an epoch
+
+    class Noted(FaceBatches):
+        def __getitem__(self, index):
+            faces, targets = super().__getitem__(index)
+            asked[-1] += faces[:, 0, 0, 0].tolist()
+            return faces, targets
+
+        def on_epoch_end(self):
+            super().on_epoch_end()
+            asked.append([])
+
+    inputs = keras.Input((16, 16, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
+    sizes = {"pred_gender": 2, "pred_age": 101}
+    heads = [keras.layers.Dense(n, "softmax", name=name)(pooled) for name, n in sizes.items()]
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", {name: "categorical_crossentropy" for name in sizes})
+    batches = Noted(database, ROWS, 3, shuffle=True)
+    model.fit(batches, epochs=3, shuffle=False, verbose=0)
+    first, *epochs, _ = asked
+    assert len(first) < len(ROWS)  # Keras looks at the shapes
+    assert [sorted(order) for order in epochs] == [list(ROWS)] * 3
+    assert len(set(map(tuple, epochs))) == 3
+
+
+def assert_same(batch, other):
+    np.testing.assert_array_equal(batch[0], other[0])
+    for name in batch[1]:
+        np.testing.assert_array_equal(batch[1][name], other[1][name])
+
+
+def test_a_seed_gives_the_same_batches_in_whatever_order(database):
+    forward, backward = (FaceBatches(database, ROWS, 3, shuffle=True, aug=True) for _ in "ab")
+    first = [forward[i] for i in (0, 1, 2)]
+    second = [backward[i] for i in (2, 1, 0)][::-1]
+    for a, b in zip(first, second, strict=True):
+        assert_same(a, b)
+
+
+def test_every_batch_and_epoch_and_seed_draws_anew(database):
+    twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
+    batches = FaceBatches(database, twice, 3, aug=True)
+    shares = [batches[0][1]["pred_age"], batches[1][1]["pred_age"]]
+    batches.on_epoch_end()
+    shares.append(batches[0][1]["pred_age"])
+    shares.append(FaceBatches(database, twice, 3, aug=True, seed=1)[0][1]["pred_age"])
+    assert len({share.tobytes() for share in shares}) == 4
+
+
+@pytest.mark.parametrize("aug", [False, True])
+def test_shapes_and_types(database, aug):
+    faces, targets = FaceBatches(database, ROWS, 4, aug=aug)[0]
+    assert (faces.shape, faces.dtype) == ((4, 16, 16, 3), np.uint8)
+    assert list(targets) == ["pred_gender", "pred_age"]
+    assert [t.shape for t in targets.values()] == [(4, 2), (4, 101)]
+    assert [t.dtype for t in targets.values()] == [np.float32, np.float32]
+
+
+def test_targets_of_known_unknown_and_ranges(database):
+    _, targets = FaceBatches(database, ROWS, 4)[0]  # rows 3, 4, 5, 7
+    np.testing.assert_array_equal(targets["pred_gender"], [[0, 1], [0, 0], [0, 1], [0, 1]])
+    expected = np.zeros((4, 101), np.float32)
+    expected[0, 3] = expected[1, 4] = 1
+    expected[3, 20:30] = 0.1
+    np.testing.assert_array_equal(targets["pred_age"], expected)
+
+
+def test_the_database_is_not_written_to(database):
+    before = database.image.copy()
+    batches = FaceBatches(database, ROWS, 3, aug=True)
+    for i in range(len(batches)):
+        batches[i]
+    np.testing.assert_array_equal(database.image, before)
