@@ -52,6 +52,7 @@ def test_patches_are_up_to_3_times_as_high_as_wide_or_as_wide_as_high(patches):
     _, _, width, height = patches
     assert ((height + 1) / width > 0.3).all()
     assert (height / (width + 1) < 1 / 0.3).all()
+    assert (height / width).min() < 0.33 and (height / width).max() > 1 / 0.33
 
 
 def test_patches_are_spread_as_the_paper_draws_them(patches):

@@ -143,6 +143,11 @@ def test_a_loss_that_diverges_ends_the_run_and_keeps_what_was_saved(
     assert len(pd.read_csv(tmp_path / "history.csv")) == 1
 
 
+def test_sgd_has_nesterov_momentum():
+    optimizer = fit._optimizer("sgd", 0.1)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
+
+
 def test_split_holds_every_row_on_one_side():
     training, validation = split(1000, 0.1, seed=0)
     assert (len(training), len(validation)) == (900, 100)
