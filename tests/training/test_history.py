@@ -39,7 +39,11 @@ def test_a_checkpoint_is_saved_when_validation_improves(model, tmp_path):
     best.set_model(model)
     for epoch, loss in enumerate([4.0, 4.5, 4.0, 3.726, 3.9, 3.5]):
         best.on_epoch_end(epoch, {"val_loss": loss})
-    assert names(tmp_path) == ["weights.01-4.00.hdf5", "weights.04-3.73.hdf5", "weights.06-3.50.hdf5"]
+    assert names(tmp_path) == [
+        "weights.01-4.00.hdf5",
+        "weights.04-3.73.hdf5",
+        "weights.06-3.50.hdf5",
+    ]
     assert best.best_file == tmp_path / "weights.06-3.50.hdf5"
 
 
