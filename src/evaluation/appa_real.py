@@ -30,8 +30,8 @@ def evaluate(estimator: Estimator, data_dir: Path, split: str) -> Evaluated:
     """Compare the estimated ages of a split's face crops with both of its ages.
 
     Reads `{data_dir}/gt_avg_{split}.csv` and `{data_dir}/{split}/{file_name}_face.jpg`. Pictures
-    that are missing, cannot be read or, for an aligned model, show no face are left out and named. Raises `UserError` where the labels
-    are missing or not of their form, or no picture can be read.
+    that are missing, cannot be read or, for an aligned model, show no face are left out and named.
+    Raises `UserError` where the labels are missing or not of their form, or no picture can be read.
     """
     check_folder(data_dir)
     labels = read_labels(data_dir, split)
