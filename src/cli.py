@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from src.errors import UserError
+from src.files import uninterrupted
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -70,10 +71,11 @@ def quiet_import() -> Iterator[None]:
     """Hold back what libraries write to stderr while they load, unless loading fails.
 
     TensorFlow's first notes come before any log level is read, and would bury a one-line error.
+    Ctrl-C waits too: libraries that load swallow it, or fail by it with an error of their own.
     """
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with uninterrupted(), tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield

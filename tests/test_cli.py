@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -146,6 +148,24 @@ def test_quiet_import_tells_what_was_said_when_loading_fails(capfd):
         os.write(2, b"libcuda.so is missing\n")
         raise ImportError
     assert capfd.readouterr().err == "libcuda.so is missing\n"
+
+
+@pytest.fixture
+def sigint():
+    """As in a foreground job; one in the background may ignore it."""
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, own)
+
+
+def test_ctrl_c_waits_until_loading_is_done(sigint):
+    """TensorFlow's and pandas' loading swallowed it now and then, and the script went on."""
+    loaded = []
+    with pytest.raises(KeyboardInterrupt), cli.quiet_import():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        loaded.append("keras")
+    assert loaded == ["keras"]
 
 
 def test_quiet_import_gives_stderr_back_after_ctrl_c(capfd):

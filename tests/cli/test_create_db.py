@@ -440,6 +440,8 @@ def test_ctrl_c_leaves_nothing_new(tmp_path, out):
         [sys.executable, *map(str, command), "--img_size", "500"],
         stderr=subprocess.PIPE,
         text=True,
+        # Background jobs of a shell, as these tests may be, are started deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for_bytes(out / ".db.mat.partial", 10_000_000, running)
     running.send_signal(signal.SIGINT)

@@ -1,8 +1,35 @@
-"""WideResNet in numpy, after the original toolkit's code, to check the real one against."""
+"""WideResNet in numpy, after the original toolkit's code, to check the real one against.
+
+And weights and faces for both, such that what is said differs from face to face.
+"""
 
 import re
 
+import keras
 import numpy as np
+
+
+def fill(model: keras.Model) -> None:
+    """Give every weight a value of its own; in a fresh network the normalisations do nothing."""
+    rng = np.random.default_rng(0)
+    values = []
+    for weight in model.weights:
+        noise = rng.normal(size=weight.shape)
+        if weight.name == "kernel":
+            gain = 2 if len(weight.shape) == 4 else 0.1  # low for a head, else it says but one age
+            values.append(noise * np.sqrt(gain / np.prod(weight.shape[:-1])))
+        elif weight.name in ("gamma", "moving_variance"):
+            values.append(1 + abs(noise) / 4)
+        else:
+            values.append(noise / 4)
+    model.set_weights(values)
+
+
+def made_faces(count: int, size: int) -> np.ndarray:
+    """Faces, uint8 (count, size, size, 3), that differ in colour and not in noise alone."""
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 256, (count, 4, 4, 3), np.uint8)
+    return blocks.repeat(size // 4, axis=1).repeat(size // 4, axis=2)
 
 
 def creation_order(names: list[str]) -> list[str]:

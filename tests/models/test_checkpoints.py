@@ -13,6 +13,7 @@ import pytest
 from src.errors import UserError
 from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
+from tests.models.reference import fill, made_faces
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 2}
 DESCRIPTION = Description(
@@ -23,12 +24,13 @@ DESCRIPTION = Description(
     data=[{"db": "wiki", "rows": 7}],
     figures={"val_loss": 3.5},
 )
-FACES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(ARCHITECTURE, 32)
+    model = build_model(ARCHITECTURE, 32)
+    fill(model)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
 
 def test_predictions_are_the_same_after_a_round_trip(model, saved):
     loaded, _ = load_checkpoint(saved)
-    before, after = model.predict_on_batch(FACES), loaded.predict_on_batch(FACES)
+    before, after = (network.predict_on_batch(made_faces(4, 32)) for network in (model, loaded))
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -105,7 +107,7 @@ def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
     model, description = load_checkpoint(original_weights)
     other = build_model(description.architecture, 64)
     other.load_weights(original_weights)
-    faces = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    faces = made_faces(2, 64)
     for a, b in zip(model.predict_on_batch(faces), other.predict_on_batch(faces), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -116,6 +118,7 @@ def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
 def test_weights_alone_load_with_their_depth_and_width(tmp_path, depth, width, pool, img_size):
     original = {"name": "wide_resnet", "pool": pool, "scale": 1}
     model = build_model({**original, "depth": depth, "width": width}, img_size)
+    fill(model)
     write_keras_2(tmp_path / "w.hdf5", model)
     loaded, description = load_checkpoint(tmp_path / "w.hdf5", depth, width)
     assert_same_weights(model, loaded)

@@ -1,0 +1,126 @@
+"""src/estimation/estimator.py: what is read from a network's distributions."""
+
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+from matplotlib import cbook
+
+from src.data.images import Box, cut_faces, read_image
+from src.errors import UserError
+from src.estimation import estimator as module
+from src.estimation.estimator import Estimator
+from src.models import build_model
+from src.models.checkpoints import Description, save_checkpoint
+from tests.models.reference import creation_order, fill, made_faces, wide_resnet
+
+COUNT = 37  # more than one batch, and no power of two
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "weights.hdf5"
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    model = build_model(architecture, 32)
+    fill(model)
+    save_checkpoint(path, model, Description(architecture, 32, margin=0.15))
+    return path
+
+
+@pytest.fixture(scope="module")
+def estimator(checkpoint) -> Estimator:
+    return Estimator(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return made_faces(COUNT, 32)
+
+
+@pytest.fixture(scope="module")
+def said(estimator, faces):
+    return estimator(faces)
+
+
+def test_a_checkpoint_says_how_faces_are_cut(estimator):
+    assert (estimator.img_size, estimator.margin) == (32, 0.15)
+
+
+def test_one_row_a_face(said):
+    assert said.age.std() > 0.1  # else they would all be alike, and the tests below could not fail
+    assert said.age_distribution.shape == (COUNT, 101)
+    for values in (said.p_female, said.age, said.age_low, said.age_high):
+        assert values.shape == (COUNT,)
+
+
+def test_gender_and_age_are_read_from_the_outputs(estimator, faces, said):
+    gender, age = estimator._model.predict_on_batch(faces)
+    np.testing.assert_allclose(said.p_female, gender[:, 0], atol=1e-4)
+    expectations = [sum(year * p for year, p in enumerate(row)) for row in age.astype(float)]
+    np.testing.assert_allclose(said.age, expectations, atol=1e-3)
+
+
+def test_the_interval_is_the_shortest_that_holds_80_percent(said):
+    for row, low, high in zip(said.age_distribution, said.age_low, said.age_high, strict=True):
+        held = {(i, j): row[i : j + 1].sum() for i in range(101) for j in range(i, 101)}
+        assert held[low, high] >= 0.8 - 1e-6
+        assert all(mass < 0.8 for (i, j), mass in held.items() if j - i < high - low)
+
+
+@pytest.mark.parametrize("size", [1, 5, 32])
+def test_a_face_is_judged_by_itself(estimator, faces, said, size):
+    for start in range(0, COUNT, size):
+        part = estimator(faces[start : start + size])
+        rows = slice(start, start + size)
+        np.testing.assert_allclose(part.age, said.age[rows], atol=1e-4)
+        np.testing.assert_allclose(part.p_female, said.p_female[rows], atol=1e-4)
+
+
+def test_the_order_of_faces_does_not_matter(estimator, faces, said):
+    order = np.random.default_rng(1).permutation(COUNT)
+    np.testing.assert_allclose(estimator(faces[order]).age, said.age[order], atol=1e-4)
+
+
+def test_no_face(estimator):
+    said = estimator(np.empty((0, 32, 32, 3), np.uint8))
+    assert said.age_distribution.shape == (0, 101)
+    for values in (said.p_female, said.age, said.age_low, said.age_high):
+        assert values.shape == (0,)
+
+
+def test_without_weights_it_says_where_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "ORIGINAL_WEIGHTS", tmp_path / "none.hdf5")
+    with pytest.raises(UserError, match=r"--weight_file: .*make weights"):
+        Estimator()
+
+
+def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
+    """Weights by layer of a whole model as Keras 2 saved it, in the order its layers were made."""
+    with h5py.File(path) as file:
+        layers = file["model_weights"]
+        named = {
+            name: list(map(bytes.decode, layers[name].attrs["weight_names"])) for name in layers
+        }
+        return {
+            layer: [layers[layer][weight][()] for weight in named[layer]]
+            for layer in creation_order([layer for layer in layers if named[layer]])
+        }
+
+
+def test_the_original_weights_on_a_real_face(original_weights):
+    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
+    # A face 209 x 210 pixels large, and 0.4 of that on each side: 83.6 and 84.
+    crop = image[134 - 84 : 344 + 84 + 1, int(158 - 83.6) : int(367 + 83.6) + 1]
+    face = cv2.resize(crop, (64, 64), interpolation=cv2.INTER_LINEAR)
+    weights = read_weights(original_weights)
+    ((female, _),), (ages,) = wide_resnet(face[None], weights, pool="8x8", scale=1)
+
+    estimator = Estimator(original_weights)
+    box = Box(left=158, top=134, right=367, bottom=344)
+    said = estimator(cut_faces(read_image(Path(path)), [box], estimator.margin, estimator.img_size))
+    assert said.p_female[0] == pytest.approx(female, abs=1e-3)
+    assert said.age[0] == pytest.approx(sum(year * ages[year] for year in range(101)), abs=0.01)
+    np.testing.assert_allclose(said.age_distribution[0], ages, atol=1e-3)
