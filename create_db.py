@@ -5,7 +5,6 @@ python create_db.py --db wiki --data_dir data/wiki_crop --img_size 64 -o data/wi
 python create_db.py --db utkface --drop_duplicates --img_size 64 -o data/utkface_db.mat
 """
 
-import sys
 from pathlib import Path
 
 from src import cli
@@ -90,11 +89,12 @@ def get_args():
 
 def main():
     args = get_args()
-    from tabulate import tabulate
+    with cli.quiet_import():
+        from tabulate import tabulate
 
-    from src.data.create import create_database
-    from src.data.datasets import Options
-    from src.data.faces import Cut
+        from src.data.create import create_database
+        from src.data.datasets import Options
+        from src.data.faces import Cut
 
     try:
         created = create_database(
@@ -114,8 +114,7 @@ def main():
             resume=args.resume,
         )
     except KeyboardInterrupt:
-        print("what was written is kept; the same command with --resume goes on", file=sys.stderr)
-        raise
+        raise KeyboardInterrupt("the same command with --resume goes on") from None
     total = created.rows + sum(created.removed.values())
     rows = [("read", total), *created.removed.items(), ("left", created.rows)]
     rows += [(f"of these, {what}", count) for what, count in created.noted.items()]

@@ -15,6 +15,11 @@ from src.errors import UserError
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
+def partial_of(path: Path) -> Path:
+    """What `replacing` writes to until it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 @contextmanager
 def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
@@ -22,7 +27,7 @@ def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
     When the block fails, what it wrote is deleted and `path` stays as it was. So it is on Ctrl-C,
     unless `keep_interrupted`. A full disk and the like become a `UserError`.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_of(path)
     interrupted = False
     try:
         yield partial

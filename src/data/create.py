@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 import signal
-import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -22,14 +21,14 @@ from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_
 from src.data.images import ImageError, read_image
 from src.data.summary import draw_contact_sheet, plot_ages
 from src.errors import UserError
-from src.files import check_folder, check_output_file, replacing
+from src.files import check_folder, check_output_file, partial_of, replacing
 from src.progress import Progress
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 # What is noted of a record, by code; the first is `writing.TO_DO`.
 _STATES = ("", "usable", MISSING, UNDECODABLE, *FACE_RULES)
 _USABLE = _STATES.index("usable")
-_PICTURES_A_TASK = 64
+_BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
 
 
 @dataclass
@@ -91,9 +90,12 @@ def create_database(
     if records.table.empty:
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
+    about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
+    fingerprint = _fingerprint(about, records.table)
+    goes_on = resume and _can_go_on(partial_of(output), fingerprint)
     with replacing(output, keep_interrupted=True) as partial:
-        about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
-        _start(partial, records.table, img_size, about, resume)
+        if not goes_on:
+            _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
             tasks = _tasks(partial, places, data_dir, records.table, img_size, cut, drop_duplicates)
             _fill(places, tasks, workers or os.cpu_count(), cut)
@@ -109,13 +111,7 @@ def create_database(
         }
         writing.finish(partial, kept, values, mat_version)
     table = records.table.iloc[kept]
-    with replacing(files[1]) as path:
-        rows = [*removed.items(), ("left", len(table))]
-        pd.DataFrame(rows, columns=["rule", "rows"]).to_csv(path, index=False)
-    with replacing(files[2]) as path:
-        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
-    with replacing(files[3]) as path:
-        plot_ages(table, path)
+    _write_beside(files, table, removed, skipped)
     if contact_sheet:
         files.append(contact_sheet)
         with replacing(contact_sheet) as path:
@@ -123,20 +119,39 @@ def create_database(
     return Created(len(table), removed, records.noted, files)
 
 
-def _start(partial: Path, table: pd.DataFrame, img_size: int, about: tuple, resume: bool) -> None:
-    """Lay out the file, or see that the one an interrupted run left is of the same faces."""
+def _write_beside(
+    files: list[Path], table: pd.DataFrame, removed: dict[str, int], skipped: list[tuple[str, str]]
+) -> None:
+    """Write the rows by rule, the pictures left out, and the histogram of age by gender."""
+    rules = [*removed.items(), ("left", len(table))]
+    with replacing(files[1]) as path:
+        pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(path, index=False)
+    with replacing(files[2]) as path:
+        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
+    with replacing(files[3]) as path:
+        plot_ages(table, path)
+
+
+def _fingerprint(about: tuple, table: pd.DataFrame) -> str:
     said = repr(about).encode() + table.to_csv(index=False).encode()
-    fingerprint = hashlib.sha256(said).hexdigest()
-    if resume and partial.exists():
-        if writing.read_fingerprint(partial) == fingerprint:
-            return
+    return hashlib.sha256(said).hexdigest()
+
+
+def _can_go_on(partial: Path, fingerprint: str) -> bool:
+    """Whether an interrupted run left a file; `UserError` where it is of other faces."""
+    if partial.exists() and writing.read_fingerprint(partial) != fingerprint:
         raise UserError(
             f"--resume: expected {partial} to be of the same dataset and arguments, it is of "
             "others; start anew without --resume"
         )
+    return partial.exists()
+
+
+def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
+    """Lay out the file, if there is room for it."""
     needed, free = writing.bytes_needed(table, img_size), shutil.disk_usage(partial.parent).free
     size = f"{len(table):,} pictures of {img_size}x{img_size}"
-    print(f"{size} take {needed:,} bytes, {free:,} are free", file=sys.stderr)
+    print(f"{size} take {needed:,} bytes, {free:,} are free", flush=True)
     if needed > free:
         raise UserError(
             f"{partial.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
@@ -157,8 +172,9 @@ def _tasks(
     digests: bool,
 ) -> Iterator[tuple[int, _Task]]:
     """What is still to do, in runs of rows, with the first row of each."""
-    for start in range(0, len(table), _PICTURES_A_TASK):
-        rows = np.arange(start, min(start + _PICTURES_A_TASK, len(table)))
+    length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
+    for start in range(0, len(table), length):
+        rows = np.arange(start, min(start + length, len(table)))
         if (places.state[rows] == writing.TO_DO).all():
             pictures = [data_dir / path for path in table["path"].iloc[rows]]
             yield start, _Task(file, pictures, places.faces(rows).tolist(), img_size, cut, digests)
@@ -175,7 +191,7 @@ def _fill(
             progress.update(int((places.state != writing.TO_DO).sum()))
             for start, task in tasks:
                 running.append((start, pool.submit(_write_faces, task)))
-                if len(running) > 2 * workers:
+                while running and (len(running) > 2 * workers or running[0][1].done()):
                     _note_next(running, places, progress)
             while running:
                 _note_next(running, places, progress)

@@ -35,10 +35,11 @@ def evaluate(estimator: Estimator, data_dir: Path, split: str) -> Evaluated:
     """
     check_folder(data_dir)
     labels = read_labels(data_dir, split)
-    if labels.empty or labels[list(AGE_COLUMNS.values())].isna().any(axis=None):
-        raise UserError(
-            f"{data_dir}: expected both ages of every picture of {split}, some lack one"
-        )
+    unknown = labels[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
+    if labels.empty or unknown.any():
+        where = f"row {int(unknown.argmax()) + 1} has none" if len(labels) else "it has no row"
+        path = data_dir / f"gt_avg_{split}.csv"
+        raise UserError(f"{path}: expected both ages of every picture, {where}")
     names = [f"{name}_face.jpg" for name in labels["file_name"]]
     ages = _estimate(estimator, [data_dir / split / name for name in names])
     read = ~np.isnan(ages)
