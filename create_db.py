@@ -2,12 +2,15 @@
 """Turn a public dataset into a training database.
 
 python create_db.py --db wiki --data_dir data/wiki_crop --img_size 64 -o data/wiki_db.mat
+python create_db.py --db utkface --drop_duplicates --img_size 64 -o data/utkface_db.mat
 """
 
 from pathlib import Path
 
 from src import cli
-from src.data.datasets import NAMES
+from src.data.datasets import NAMES, TARGETS
+
+FOLDERS = {"wiki": "wiki_crop", "imdb": "imdb_crop"}  # of other datasets: their name
 
 
 def get_args():
@@ -15,18 +18,18 @@ def get_args():
     parser.add_argument(
         "--output", "-o", type=Path, required=True, help="path to output database mat file"
     )
-    parser.add_argument("--db", choices=NAMES, default="wiki", help="dataset; wiki or imdb")
+    parser.add_argument("--db", choices=NAMES, default="wiki", help="dataset; wiki or imdb, ...")
     parser.add_argument("--img_size", type=cli.positive_int, default=32, help="output image size")
     parser.add_argument("--min_score", type=float, default=1.0, help="minimum face_score")
     parser.add_argument(
         "--data_dir",
         type=Path,
-        help="folder of the dataset, with {db}.mat in it (default: data/{db}_crop)",
+        help="folder of the dataset (default: data/{db}_crop for wiki and imdb, else data/{db})",
     )
     parser.add_argument(
         "--workers",
         type=cli.positive_int,
-        help="threads that decode pictures (default: one a core)",
+        help="pictures decoded at a time (default: one a core)",
     )
     parser.add_argument(
         "--mat_version",
@@ -34,26 +37,87 @@ def get_args():
         default="7.3",
         help="7.3 has no limit of size; 5 is read by scipy.io.loadmat and holds less than 4 GiB",
     )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with an interrupted run of these arguments"
+    )
+    labels = parser.add_argument_group("labels")
+    labels.add_argument(
+        "--split",
+        default="train",
+        help="part of the dataset, as its label file is named (fairface, appa_real, lap)",
+    )
+    labels.add_argument(
+        "--target", choices=TARGETS, default="apparent", help="which age (appa_real)"
+    )
+    labels.add_argument(
+        "--ignore_list",
+        type=Path,
+        help="CSV of pictures to leave out, column img_name (appa_real) "
+        "(default: ignore_list.csv in data_dir, if there)",
+    )
+    labels.add_argument(
+        "--labels", type=Path, help="label file of --db csv (default: labels.csv in data_dir)"
+    )
+    rows = parser.add_argument_group("which rows stay")
+    rows.add_argument("--max_per_age", type=cli.positive_int, help="most faces of each age")
+    rows.add_argument(
+        "--drop_duplicates",
+        action="store_true",
+        help="keep one of pictures that are the same to the pixel, none where labels disagree",
+    )
+    rows.add_argument("--seed", type=int, default=0, help="seed of what is drawn")
+    rows.add_argument(
+        "--contact_sheet", type=Path, help="PNG file for random faces of each decade of age"
+    )
+    faces = parser.add_argument_group("faces (for pictures that are not face crops yet)")
+    faces.add_argument(
+        "--detect", action="store_true", help="cut the largest face out, with --margin"
+    )
+    faces.add_argument(
+        "--margin", type=cli.margin, default=0.4, help="margin around it, as a share of its box"
+    )
+    faces.add_argument(
+        "--one_face",
+        action="store_true",
+        help="refuse pictures without exactly one face, of a tenth of the side or more",
+    )
+    faces.add_argument(
+        "--align", action="store_true", help="warp the largest face by five landmarks"
+    )
     return parser.parse_args()
 
 
 def main():
     args = get_args()
-    from tabulate import tabulate
+    with cli.quiet_import():
+        from tabulate import tabulate
 
-    from src.data.create import create_database
+        from src.data.create import create_database
+        from src.data.datasets import Options
+        from src.data.faces import Cut
 
-    created = create_database(
-        output=args.output,
-        db=args.db,
-        data_dir=args.data_dir or Path("data") / f"{args.db}_crop",
-        img_size=args.img_size,
-        min_score=args.min_score,
-        workers=args.workers,
-        mat_version=args.mat_version,
-    )
+    try:
+        created = create_database(
+            args.output,
+            args.data_dir or Path("data") / FOLDERS.get(args.db, args.db),
+            Options(
+                args.db, args.min_score, args.split, args.target, args.ignore_list, args.labels
+            ),
+            args.img_size,
+            Cut(args.detect, args.one_face, args.align, args.margin),
+            workers=args.workers,
+            mat_version=args.mat_version,
+            max_per_age=args.max_per_age,
+            drop_duplicates=args.drop_duplicates,
+            contact_sheet=args.contact_sheet,
+            seed=args.seed,
+            resume=args.resume,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command with --resume goes on") from None
     total = created.rows + sum(created.removed.values())
     rows = [("read", total), *created.removed.items(), ("left", created.rows)]
+    rows += [(f"of these, {what}", count) for what, count in created.noted.items()]
     print(tabulate(rows, headers=("rule", "rows"), intfmt=","))
     print("wrote", *created.files)
 

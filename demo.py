@@ -36,7 +36,7 @@ def get_args():
 def main():
     args = get_args()
     with cli.quiet_import():
-        from src.data.faces import DlibDetector
+        from src.data.faces import DlibDetector, get_box_cutter
         from src.demo import sinks
         from src.demo.loop import show_faces
         from src.demo.sources import camera_pictures, folder_pictures
@@ -52,13 +52,14 @@ def main():
             chosen.append(sinks.annotated_copies(args.output_dir, args.image_dir))
         estimator = Estimator(args.weight_file, args.depth, args.width)
         margin = estimator.margin if args.margin is None else args.margin
+        cut = get_box_cutter(estimator.align, margin, estimator.img_size)
         if args.no_display or not sinks.has_screen():
             chosen.append(sinks.print_faces)
         else:
             chosen.append(stack.enter_context(sinks.window(wait=not live)))
         # Ctrl-C is how a webcam without a window ends: what it gave by then is kept.
         with suppress(KeyboardInterrupt) if live else nullcontext():
-            show_faces(pictures, DlibDetector(), estimator, margin, chosen)
+            show_faces(pictures, DlibDetector(), cut, estimator, chosen)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,12 @@ from src import cli
 def get_args():
     parser = cli.Parser("This script trains the CNN model for age and gender estimation.")
     parser.add_argument(
-        "--input", "-i", type=Path, required=True, help="path to input database mat file"
+        "--input",
+        "-i",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="path to input database mat file; several are joined",
     )
     parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
     parser.add_argument("--nb_epochs", type=cli.positive_int, default=30, help="number of epochs")
@@ -30,6 +35,13 @@ def get_args():
     parser.add_argument("--width", type=cli.positive_int, default=8, help="width of network")
     parser.add_argument(
         "--validation_split", type=cli.fraction, default=0.1, help="validation split ratio"
+    )
+    parser.add_argument(
+        "--split_by",
+        choices=("random", "hash"),
+        default="random",
+        help="validate on rows drawn by --seed, or by a hash of the picture's file name, which "
+        "stays the same whatever is joined",
     )
     parser.add_argument("--aug", action="store_true", help="use data augmentation if set true")
     parser.add_argument(

@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from src.errors import UserError
@@ -74,8 +74,13 @@ def quiet_import() -> Iterator[None]:
     Ctrl-C waits too: libraries that load swallow it, or fail by it with an error of their own.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    with uninterrupted(), tempfile.TemporaryFile() as held:
+    with uninterrupted(), ExitStack() as stack:
+        try:
+            held = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # no room for one: better noise than an error
+            yield
+            return
+        kept = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -96,8 +101,8 @@ def run(main: Callable[[], None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         _stop(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _stop("interrupted", 130)
+    except KeyboardInterrupt as interrupt:
+        _stop(": ".join(["interrupted", *map(str, interrupt.args)]), 130)
     except BrokenPipeError:  # the reader of our output, `head` say, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

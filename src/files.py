@@ -15,24 +15,34 @@ from src.errors import UserError
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
+def partial_of(path: Path) -> Path:
+    """What `replacing` writes to until it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
 
-    When the block fails, by Ctrl-C too, what it wrote is deleted and `path` stays as it was.
-    A full disk and the like become a `UserError`.
+    When the block fails, what it wrote is deleted and `path` stays as it was. So it is on Ctrl-C,
+    unless `keep_interrupted`. A full disk and the like become a `UserError`.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial = partial_of(path)
+    interrupted = False
     try:
         yield partial
         os.replace(partial, path)
+    except KeyboardInterrupt:
+        interrupted = True
+        raise
     except OSError as error:
         if error.errno not in _FIXABLE:
             raise
         reason = os.strerror(error.errno)
         raise UserError(f"{path} could not be written: {reason}; nothing was kept of it") from error
     finally:
-        partial.unlink(missing_ok=True)
+        if not (interrupted and keep_interrupted):
+            partial.unlink(missing_ok=True)
 
 
 class LastingFile(io.FileIO):

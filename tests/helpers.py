@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import scipy.io
+
+from src.data import writing
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,3 +76,17 @@ def write_database(path: Path, count: int = 32, img_size: int = 16, **fields) ->
     single = {"db": "wiki", "img_size": img_size, "min_score": 1.0}
     scipy.io.savemat(path, made | single | fields)
     return path
+
+
+def write_our_database(
+    path: Path, faces: np.ndarray, columns: dict, version: str = "7.3", **values
+) -> None:
+    """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first."""
+    table = pd.DataFrame(columns)
+    size = faces.shape[1]
+    writing.lay_out(path, table, size, "a test")
+    with closing(writing.Places(path)) as places, path.open("r+b") as file:
+        for row in np.random.default_rng(0).permutation(len(faces)):
+            writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
+    said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
+    writing.finish(path, np.arange(len(faces)), said | values, version)

@@ -22,6 +22,7 @@ STAGES = [
     {"src.data.images"},
     {"src.data.faces"},
     {"src.data.database"},
+    {"src.data.joined", "src.data.writing", "src.data.curate", "src.data.summary"},
     {"src.data.create"},
     {"src.models"},
     {"src.training"},

@@ -29,7 +29,7 @@ def test_links_lead_somewhere():
 
 
 def test_commands_make_what_is_said_of_them(tmp_path):
-    """All of the README's script commands that need neither a camera nor APPA-REAL, in its order."""
+    """The README's script commands that need neither a camera nor APPA-REAL, in its order."""
     for name in (*SCRIPTS, "src"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)

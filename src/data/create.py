@@ -1,183 +1,293 @@
 """From a public dataset's folder to a training database."""
 
+import hashlib
 import os
 import shutil
+import signal
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from src.data import database
+from src.data import curate, database, writing
 from src.data.datasets import Options, Records, get_reader
-from src.data.images import ImageError, read_image, resize
+from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
+from src.data.images import ImageError, read_image
+from src.data.summary import draw_contact_sheet, plot_ages
 from src.errors import UserError
-from src.files import check_folder, check_output_file, replacing
+from src.files import check_folder, check_output_file, partial_of, replacing
 from src.progress import Progress
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
-_BYTES_A_TASK = 2**21  # of faces: 170 of 64x64; what waits to be written takes this much a task
+# What is noted of a record, by code; the first is `writing.TO_DO`.
+_STATES = ("", "usable", MISSING, UNDECODABLE, *FACE_RULES)
+_USABLE = _STATES.index("usable")
+_BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
 
 
 @dataclass
 class Created:
-    """What `create_database` made: the rows in it, those removed by each rule, and the files."""
+    """What `create_database` made: its rows, those removed by each rule, and the files.
+
+    noted: rows that stayed, with what is to be known of them.
+    """
 
     rows: int
     removed: dict[str, int]
+    noted: dict[str, int]
     files: list[Path]
 
 
-@dataclass
-class _Decoded:
-    """A run of records: the faces that could be read, their records, and what was skipped."""
+@dataclass(frozen=True)
+class _Task:
+    """A run of records whose faces are to be written to their places in a file."""
 
-    faces: np.ndarray  # uint8 (n, S, S, 3), BGR
-    table: pd.DataFrame  # n rows
-    skipped: list[tuple[str, str]]  # path, reason
+    file: Path
+    pictures: list[Path]
+    places: list[int]  # bytes from the file's start
+    img_size: int
+    cut: Cut
+    digests: bool  # whether digests of the pictures are wanted
 
 
 def create_database(
     output: Path,
-    db: str,
     data_dir: Path,
+    options: Options,
     img_size: int,
-    min_score: float,
+    cut: Cut,
+    *,
     workers: int | None = None,
     mat_version: str = "7.3",
+    max_per_age: int | None = None,
+    drop_duplicates: bool = False,
+    contact_sheet: Path | None = None,
+    seed: int = 0,
+    resume: bool = False,
 ) -> Created:
-    """Clean the labels of the dataset `db` in `data_dir`, and write its faces to `output`.
+    """Clean the labels of a dataset in `data_dir`, and write its faces to `output`.
 
     Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
-    `{stem}.skipped.csv` (pictures missing or undecodable) and `{stem}.png` (age by gender). Raises
-    `UserError` for what a person can fix, and then leaves nothing.
+    `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
+    `UserError` for what a person can fix, and then leaves nothing. Interrupted, it leaves
+    `.{name}.partial`, with which `resume` goes on.
     """
     files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
-    for path in files:
+    for path in (*files, contact_sheet or output):
         check_output_file(path)
     if output in files[1:]:
         raise UserError(f"{output}: expected a name that ends in .mat; a picture takes this one")
     check_folder(data_dir)
-    records = get_reader(db)(data_dir, Options(db, min_score))
+    if cut.align:
+        find_landmark_model()
+    records = get_reader(options.db)(data_dir, options)
     if records.table.empty:
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
-    _check_space(output, len(records.table), img_size)
-    workers = workers or os.cpu_count()
-    values = {"db": db, "min_score": min_score, "margin": records.margin, "align": "none"}
-    return _write(files, data_dir, records, img_size, workers, mat_version, values)
-
-
-def _write(
-    files: list[Path],
-    data_dir: Path,
-    records: Records,
-    img_size: int,
-    workers: int,
-    mat_version: str,
-    values: dict[str, float | str],
-) -> Created:
-    widths = {name: database.text_width(records.table[name]) for name in database.TEXTS}
-    kept, skipped = [], []
-    with ExitStack() as stack:  # all the files appear, or none
-        by_rule, by_picture, ages = (stack.enter_context(replacing(path)) for path in files[1:])
-        writer = stack.enter_context(database.writing(files[0], img_size, widths, mat_version))
-        for name, value in values.items():
-            writer.put(name, value)
-        pictures = _decode(data_dir, records.table, img_size, workers)
-        for decoded in stack.enter_context(closing(pictures)):
-            writer.append(decoded.faces, _columns(decoded.table))
-            kept.append(decoded.table)
-            skipped += decoded.skipped
-        reasons = [reason for _, reason in skipped]
-        removed = records.removed | {r: reasons.count(r) for r in (MISSING, UNDECODABLE)}
-        if not writer.rows:
+    about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
+    fingerprint = _fingerprint(about, records.table)
+    goes_on = resume and _can_go_on(partial_of(output), fingerprint)
+    with replacing(output, keep_interrupted=True) as partial:
+        if not goes_on:
+            _start(partial, records.table, img_size, fingerprint)
+        with closing(writing.Places(partial)) as places:
+            tasks = _tasks(partial, places, data_dir, records.table, img_size, cut, drop_duplicates)
+            _fill(places, tasks, workers or os.cpu_count(), cut)
+        kept, removed, skipped = _select(records, places, max_per_age, drop_duplicates, seed)
+        if not len(kept):
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
-        rows = [*removed.items(), ("left", writer.rows)]
-        pd.DataFrame(rows, columns=["rule", "rows"]).to_csv(by_rule, index=False)
-        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(by_picture, index=False)
-        _plot_ages(pd.concat(kept, ignore_index=True), ages)
-    return Created(writer.rows, removed, files)
+        values = {
+            "db": options.db,
+            "img_size": img_size,
+            "min_score": options.min_score,
+            "margin": cut.margin if cut.detect else records.margin,
+            "align": cut.name,
+        }
+        writing.finish(partial, kept, values, mat_version)
+    table = records.table.iloc[kept]
+    _write_beside(files, table, removed, skipped)
+    if contact_sheet:
+        files.append(contact_sheet)
+        with replacing(contact_sheet) as path:
+            draw_contact_sheet(database.open_database(output), seed, path)
+    return Created(len(table), removed, records.noted, files)
 
 
-def _decode(data_dir: Path, table: pd.DataFrame, img_size: int, workers: int) -> Iterator[_Decoded]:
-    """Read the pictures in parallel, in the table's order, some tasks ahead and no more."""
+def _write_beside(
+    files: list[Path], table: pd.DataFrame, removed: dict[str, int], skipped: list[tuple[str, str]]
+) -> None:
+    """Write the rows by rule, the pictures left out, and the histogram of age by gender."""
+    rules = [*removed.items(), ("left", len(table))]
+    with replacing(files[1]) as path:
+        pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(path, index=False)
+    with replacing(files[2]) as path:
+        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
+    with replacing(files[3]) as path:
+        plot_ages(table, path)
+
+
+def _fingerprint(about: tuple, table: pd.DataFrame) -> str:
+    said = repr(about).encode() + table.to_csv(index=False).encode()
+    return hashlib.sha256(said).hexdigest()
+
+
+def _can_go_on(partial: Path, fingerprint: str) -> bool:
+    """Whether an interrupted run left a file; `UserError` where it is of other faces."""
+    if partial.exists() and writing.read_fingerprint(partial) != fingerprint:
+        raise UserError(
+            f"--resume: expected {partial} to be of the same dataset and arguments, it is of "
+            "others; start anew without --resume"
+        )
+    return partial.exists()
+
+
+def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
+    """Lay out the file, if there is room for it."""
+    needed, free = writing.bytes_needed(table, img_size), shutil.disk_usage(partial.parent).free
+    size = f"{len(table):,} pictures of {img_size}x{img_size}"
+    print(f"{size} take {needed:,} bytes, {free:,} are free", flush=True)
+    if needed > free:
+        raise UserError(
+            f"{partial.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
+            "make room or choose a smaller --img_size"
+        )
+    with partial.open("wb") as file:
+        file.truncate(needed)  # refused here, not in HDF5, where files may not grow so large
+    writing.lay_out(partial, table, img_size, fingerprint)
+
+
+def _tasks(
+    file: Path,
+    places: writing.Places,
+    data_dir: Path,
+    table: pd.DataFrame,
+    img_size: int,
+    cut: Cut,
+    digests: bool,
+) -> Iterator[tuple[int, _Task]]:
+    """What is still to do, in runs of rows, with the first row of each."""
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
-    tasks = (table.iloc[start : start + length] for start in range(0, len(table), length))
-    pool = ThreadPoolExecutor(workers)  # OpenCV decodes and resizes outside Python's lock
+    for start in range(0, len(table), length):
+        rows = np.arange(start, min(start + length, len(table)))
+        if (places.state[rows] == writing.TO_DO).all():
+            pictures = [data_dir / path for path in table["path"].iloc[rows]]
+            yield start, _Task(file, pictures, places.faces(rows).tolist(), img_size, cut, digests)
+
+
+def _fill(
+    places: writing.Places, tasks: Iterator[tuple[int, _Task]], workers: int, cut: Cut
+) -> None:
+    """Do the tasks in parallel, some ahead and no more."""
     running = deque()
+    pool = _pool(workers, cut)
     try:
-        with Progress(len(table), "pictures") as progress:
-            for task in tasks:
-                running.append(pool.submit(_decode_task, data_dir, task, img_size))
-                if len(running) > 2 * workers:
-                    yield _next(running, progress)
+        with Progress(len(places.state), "pictures") as progress:
+            progress.update(int((places.state != writing.TO_DO).sum()))
+            for start, task in tasks:
+                running.append((start, pool.submit(_write_faces, task)))
+                while running and (len(running) > 2 * workers or running[0][1].done()):
+                    _note_next(running, places, progress)
             while running:
-                yield _next(running, progress)
+                _note_next(running, places, progress)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _next(running: deque, progress: Progress) -> _Decoded:
-    decoded = running.popleft().result()
-    progress.update(len(decoded.faces) + len(decoded.skipped))
-    return decoded
+def _pool(workers: int, cut: Cut) -> Executor:
+    """Threads, as OpenCV works outside Python's lock; processes where dlib is needed: it does not.
+
+    The processes leave Ctrl-C to this one.
+    """
+    if not cut.finds_faces:
+        return ThreadPoolExecutor(workers)
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
 
 
-def _decode_task(data_dir: Path, table: pd.DataFrame, img_size: int) -> _Decoded:
-    faces = np.empty((len(table), img_size, img_size, 3), np.uint8)
-    readable, skipped = [], []
-    for row, path in enumerate(table["path"]):
-        try:
-            faces[len(readable)] = resize(read_image(data_dir / path), img_size)
-            readable.append(row)
-        except FileNotFoundError:
-            skipped.append((path, MISSING))
-        except ImageError:
-            skipped.append((path, UNDECODABLE))
-    return _Decoded(faces[: len(readable)], table.iloc[readable], skipped)
+def _note_next(running: deque, places: writing.Places, progress: Progress) -> None:
+    start, task = running.popleft()
+    state, digest = task.result()
+    places.note(start, state, digest)
+    progress.update(len(state))
 
 
-def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    columns = {
-        name: table[name].to_numpy()
-        for name in (*database.COLUMNS, *database.TEXTS)
-        if name != "age"
-    }
-    return columns | {"age": (columns["age_low"] + columns["age_high"]) / 2}
+def _write_faces(task: _Task) -> tuple[np.ndarray, np.ndarray]:
+    """Write the faces of a task; returns their states, uint8 (n,), and digests, uint8 (n, 16)."""
+    cutter = get_cutter(task.cut, task.img_size)
+    state = np.zeros(len(task.pictures), np.uint8)
+    digest = np.zeros((len(state), writing.DIGEST_BYTES), np.uint8)
+    file = os.open(task.file, os.O_WRONLY)
+    try:
+        for i, (picture, place) in enumerate(zip(task.pictures, task.places, strict=True)):
+            try:
+                image = read_image(picture)
+                writing.write_at(file, place, cutter(image))
+                if task.digests:
+                    digest[i] = _digest(image)
+                reason = "usable"
+            except FileNotFoundError:
+                reason = MISSING
+            except ImageError:
+                reason = UNDECODABLE
+            except FaceError as error:
+                reason = str(error)
+            state[i] = _STATES.index(reason)
+    finally:
+        os.close(file)
+    return state, digest
 
 
-def _check_space(output: Path, rows: int, img_size: int) -> None:
-    needed, free = database.image_bytes(rows, img_size), shutil.disk_usage(output.parent).free
-    if needed > free:
-        raise UserError(
-            f"{output.parent}: expected {needed:,} free bytes for {rows:,} pictures of "
-            f"{img_size}x{img_size}, {free:,} are free; make room or choose a smaller --img_size"
-        )
+def _digest(image: np.ndarray) -> np.ndarray:
+    """uint8 (16,), the same for pictures that are the same to the pixel."""
+    said = hashlib.blake2b(repr(image.shape).encode(), digest_size=writing.DIGEST_BYTES)
+    said.update(image)
+    return np.frombuffer(said.digest(), np.uint8)
+
+
+def _select(
+    records: Records,
+    places: writing.Places,
+    max_per_age: int | None,
+    drop_duplicates: bool,
+    seed: int,
+) -> tuple[np.ndarray, dict[str, int], list[tuple[str, str]]]:
+    """Rows that stay, int64, ascending; rows that each rule removed; pictures left out, and why."""
+    table, removed, skipped = records.table, dict(records.removed), list(records.skipped)
+    reasons = np.array(_STATES, object)[places.state]
+    usable = places.state == _USABLE
+    for code, rule in enumerate(_STATES):
+        count = int((places.state == code).sum())
+        if rule in (MISSING, UNDECODABLE) or (rule in FACE_RULES and count):
+            removed[rule] = count
+    kept = np.flatnonzero(usable)
+    if drop_duplicates:
+        dropped = np.zeros(len(kept), bool)
+        found = curate.find_duplicates(table.iloc[kept], places.digest[kept])
+        for rule, rows in found.items():
+            reasons[kept[rows]] = rule
+            removed[rule] = int(rows.sum())
+            dropped |= rows
+        kept = kept[~dropped]
+    listed = reasons != "usable"
+    skipped += zip(table["path"][listed], reasons[listed], strict=True)
+    if max_per_age:
+        dropped = curate.over_cap(table.iloc[kept], max_per_age, seed)
+        removed[curate.OVER_CAP] = int(dropped.sum())
+        kept = kept[~dropped]
+    return kept, removed, skipped
 
 
 def _reasons(removed: dict[str, int]) -> str:
     total = sum(removed.values())
     rules = "; ".join(f"{rule}: {rows:,}" for rule, rows in removed.items() if rows)
     return f"of {total:,} read were removed: {rules}" if total else "the dataset is empty"
-
-
-def _plot_ages(table: pd.DataFrame, path: Path) -> None:
-    """Save a histogram of age by gender as a PNG."""
-    from matplotlib.figure import Figure
-
-    from src.labels import GENDERS, MAX_AGE
-
-    middle = (table["age_low"] + table["age_high"]) / 2
-    parts = [middle[table["gender"] == code].dropna() for code in range(len(GENDERS))]
-    labels = [f"{name} ({len(part):,})" for name, part in zip(GENDERS, parts, strict=True)]
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.hist(parts, bins=np.arange(MAX_AGE + 2) - 0.5, stacked=True, label=labels)
-    axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
-    axes.legend()
-    figure.savefig(path, format="png", dpi=100)

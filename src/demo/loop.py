@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from src.data.images import Box, cut_faces
+from src.data.images import Box
 from src.demo.sinks import Result, Sink
 from src.demo.sources import Picture
 from src.estimation.estimator import Estimator
@@ -13,8 +13,8 @@ from src.estimation.estimator import Estimator
 def show_faces(
     pictures: Iterable[Picture],
     detect: Callable[[np.ndarray], list[Box]],
+    cut: Callable[[np.ndarray, list[Box]], np.ndarray],
     estimator: Estimator,
-    margin: float,
     sinks: list[Sink],
 ) -> None:
     """Estimate all faces of each picture in one batch, and hand them to every sink.
@@ -23,7 +23,6 @@ def show_faces(
     """
     for picture in pictures:
         boxes = detect(picture.image)
-        faces = cut_faces(picture.image, boxes, margin, estimator.img_size)
-        result = Result(picture, boxes, estimator(faces))
+        result = Result(picture, boxes, estimator(cut(picture.image, boxes)))
         if not all([sink(result) for sink in sinks]):
             break

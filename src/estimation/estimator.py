@@ -30,7 +30,10 @@ class Estimates:
 
 
 class Estimator:
-    """A checkpoint that estimates age and gender; `margin` and `img_size` say how to cut faces."""
+    """A checkpoint that estimates age and gender.
+
+    `margin`, `align` and `img_size` say how it wants faces cut, as `data.faces` takes them.
+    """
 
     def __init__(self, weight_file: Path | None = None, depth: int = 16, width: int = 8):
         """Load `weight_file`, or `ORIGINAL_WEIGHTS`, where the original toolkit kept them too."""
@@ -43,7 +46,7 @@ class Estimator:
                 )
         self._model, description = load_checkpoint(weight_file, depth, width)
         self.description: Description = description
-        self.margin = description.margin
+        self.margin, self.align = description.margin, description.align
         self.img_size = description.img_size
 
     def __call__(self, faces: np.ndarray) -> Estimates:

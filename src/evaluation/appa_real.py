@@ -1,23 +1,19 @@
-"""APPA-REAL: faces with their real age and the mean of some 38 guesses of it.
-
-Agustsson et al., "Apparent and real age estimation in still images with deep residual regressors on
-APPA-REAL database", FG 2017.
-"""
+"""Errors on APPA-REAL, whose faces have a real and an apparent age."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from src.data.images import ImageError, read_image, resize
+from src.data.datasets.appa_real import AGE_COLUMNS, read_labels
+from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
+from src.data.images import ImageError, read_image
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.files import check_folder
 from src.progress import Progress
 
-_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}
 _FACES_AT_ONCE = 256
 
 
@@ -34,10 +30,16 @@ def evaluate(estimator: Estimator, data_dir: Path, split: str) -> Evaluated:
     """Compare the estimated ages of a split's face crops with both of its ages.
 
     Reads `{data_dir}/gt_avg_{split}.csv` and `{data_dir}/{split}/{file_name}_face.jpg`. Pictures
-    that are missing or cannot be read are left out and named. Raises `UserError` where the labels
-    are missing or not of their form, or no picture can be read.
+    that are missing, cannot be read or, for an aligned model, show no face are left out and named.
+    Raises `UserError` where the labels are missing or not of their form, or no picture can be read.
     """
+    check_folder(data_dir)
     labels = read_labels(data_dir, split)
+    unknown = labels[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
+    if labels.empty or unknown.any():
+        where = f"row {int(unknown.argmax()) + 1} has none" if len(labels) else "it has no row"
+        path = data_dir / f"gt_avg_{split}.csv"
+        raise UserError(f"{path}: expected both ages of every picture, {where}")
     names = [f"{name}_face.jpg" for name in labels["file_name"]]
     ages = _estimate(estimator, [data_dir / split / name for name in names])
     read = ~np.isnan(ages)
@@ -46,7 +48,7 @@ def evaluate(estimator: Estimator, data_dir: Path, split: str) -> Evaluated:
             f"{data_dir / split}: expected face crops like {names[0]}, could read none of "
             f"{len(names)}; unpack APPA-REAL and name its folder with --data_dir"
         )
-    errors = {kind: np.abs(ages - labels[column])[read] for kind, column in _COLUMNS.items()}
+    errors = {kind: np.abs(ages - labels[column])[read] for kind, column in AGE_COLUMNS.items()}
     return Evaluated(
         mae={kind: float(error.mean()) for kind, error in errors.items()},
         pictures=int(read.sum()),
@@ -54,36 +56,17 @@ def evaluate(estimator: Estimator, data_dir: Path, split: str) -> Evaluated:
     )
 
 
-def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
-    """The split's labels, a row a picture: file_name, apparent_age_avg, real_age, ..."""
-    check_folder(data_dir)
-    path = data_dir / f"gt_avg_{split}.csv"
-    if not path.is_file():
-        raise UserError(f"{path}: expected APPA-REAL's labels, found nothing there")
-    try:
-        labels = pd.read_csv(path, dtype={name: float for name in _COLUMNS.values()})
-    except ValueError as error:  # pandas' parser errors, undecodable text and ages like "abc"
-        raise UserError(f"{path}: expected a CSV of ages, it cannot be read: {error}") from error
-    missing = [name for name in ("file_name", *_COLUMNS.values()) if name not in labels]
-    if missing:
-        raise UserError(f"{path}: expected the column {missing[0]!r}, found {list(labels)}")
-    unknown = labels[list(_COLUMNS.values())].isna().any(axis=1)
-    if labels.empty or unknown.any():
-        where = f"row {int(unknown.argmax()) + 2} has none" if len(labels) else "it has no row"
-        raise UserError(f"{path}: expected both ages of every picture, {where}")
-    return labels
-
-
 def _estimate(estimator: Estimator, paths: list[Path]) -> np.ndarray:
     """Ages in years, (N,), of pictures that are face crops already; NaN where one is not there."""
     ages = np.full(len(paths), np.nan)
+    cut = get_cutter(Cut(align=estimator.align != NO_ALIGNMENT), estimator.img_size)
     with Progress(len(paths), "pictures") as progress:
         for start in range(0, len(paths), _FACES_AT_ONCE):
             faces, rows = [], []
             some = paths[start : start + _FACES_AT_ONCE]
             for row, path in enumerate(some, start):
-                with suppress(FileNotFoundError, ImageError):
-                    faces.append(resize(read_image(path), estimator.img_size))
+                with suppress(FileNotFoundError, ImageError, FaceError):
+                    faces.append(cut(read_image(path)))
                     rows.append(row)
             if faces:
                 ages[rows] = estimator(np.stack(faces)).age

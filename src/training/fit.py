@@ -9,23 +9,25 @@ import numpy as np
 
 from src import __version__
 from src.data.database import Database, open_database
+from src.data.joined import join
 from src.errors import UserError
 from src.files import check_folder, replacing
 from src.models import build_model
 from src.models.checkpoints import ORIGINAL_MARGIN, Description
 from src.models.wide_resnet import check_depth
 from src.training.generators import FaceBatches
-from src.training.history import HISTORY, BestCheckpoints, FiniteLoss, History
+from src.training.history import HISTORY, BestCheckpoints, FiniteLoss, History, ValidatedByPart
 from src.training.interrupt import BetweenBatches
 from src.training.metrics import metrics
 from src.training.schedules import steps
+from src.training.split import rows_by_part, split
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
 ARGUMENTS = "arguments.json"
 
 
 def train(
-    input: Path,
+    input: list[Path],
     output_path: Path,
     batch_size: int = 32,
     nb_epochs: int = 30,
@@ -34,10 +36,11 @@ def train(
     depth: int = 16,
     width: int = 8,
     validation_split: float = 0.1,
+    split_by: str = "random",
     aug: bool = False,
     seed: int = 0,
 ) -> Path:
-    """Train a WideResNet on a database; returns the best checkpoint it saved.
+    """Train a WideResNet on databases; returns the best checkpoint it saved.
 
     lr: `LEARNING_RATES` of `opt` where None.
     `output_path` receives `weights.*.hdf5`, `history.csv`, `loss.png`, `accuracy.png` and
@@ -47,8 +50,9 @@ def train(
     check_depth(depth)
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed: expected 0 to {2**32 - 1}, received {seed}")
-    database = open_database(input)
-    training_rows, validation_rows = split(len(database), validation_split, seed)
+    parts = [open_database(path) for path in input]
+    database = join(parts)
+    training_rows, validation_rows = split(database, validation_split, split_by, seed)
     lr = arguments["lr"] = lr or LEARNING_RATES[opt]
     _start_folder(output_path, arguments)
 
@@ -61,7 +65,11 @@ def train(
             loss={name: "categorical_crossentropy" for name in model.output_names},
             metrics=metrics(),
         )
-        best = BestCheckpoints(output_path, _describe(architecture, database))
+        best = BestCheckpoints(output_path, _describe(architecture, database, parts))
+        by_part = {
+            name: FaceBatches(database, rows, batch_size)
+            for name, rows in rows_by_part(parts, validation_rows).items()
+        }
         model.fit(
             FaceBatches(database, training_rows, batch_size, shuffle=True, aug=aug, seed=seed),
             validation_data=FaceBatches(database, validation_rows, batch_size),
@@ -71,6 +79,7 @@ def train(
             callbacks=[
                 interruptible,
                 FiniteLoss(),
+                ValidatedByPart(by_part if len(parts) > 1 else {}),
                 keras.callbacks.LearningRateScheduler(steps(lr, nb_epochs)),
                 best,
                 History(output_path),
@@ -79,31 +88,19 @@ def train(
     return best.best_file
 
 
-def split(count: int, validation_split: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, int64, drawn by `seed`."""
-    training = int(count * (1 - validation_split))
-    if not 0 < training < count:
-        raise UserError(
-            f"--validation_split: expected a share that leaves rows on both sides, received "
-            f"{validation_split:g} of {count} rows, which leaves {training} to train on"
-        )
-    rows = np.random.default_rng(seed).permutation(count)
-    return rows[:training], rows[training:]
-
-
 def _optimizer(name: str, lr: float) -> keras.optimizers.Optimizer:
     if name == "sgd":
         return keras.optimizers.SGD(lr, momentum=0.9, nesterov=True)
     return keras.optimizers.Adam(lr)
 
 
-def _describe(architecture: dict, database: Database) -> Description:
+def _describe(architecture: dict, database: Database, parts: list[Database]) -> Description:
     return Description(
         architecture,
         database.img_size,
         margin=ORIGINAL_MARGIN if np.isnan(database.margin) else database.margin,
         align=database.align or "none",
-        data=[{"db": database.db, "file": database.path.name, "rows": len(database)}],
+        data=[{"db": part.db, "file": part.path.name, "rows": len(part)} for part in parts],
     )
 
 

@@ -37,6 +37,19 @@ class BestCheckpoints(keras.callbacks.Callback):
         save_checkpoint(self.best_file, self.model, replace(self._description, figures=figures))
 
 
+class ValidatedByPart(keras.callbacks.Callback):
+    """Adds what the validation gives on each of the joined databases, as `val_{name}_...`."""
+
+    def __init__(self, parts: dict[str, keras.utils.PyDataset]):
+        super().__init__()
+        self._parts = {name: batches for name, batches in parts.items() if len(batches)}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        for name, batches in self._parts.items():
+            figures = self.model.evaluate(batches, verbose=0, return_dict=True)
+            logs |= {f"val_{name}_{figure}": value for figure, value in figures.items()}
+
+
 class FiniteLoss(keras.callbacks.Callback):
     """Stops the run, saying where, when the loss is no longer a number."""
 

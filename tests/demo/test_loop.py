@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from src.data.faces import get_box_cutter
 from src.data.images import Box
 from src.demo.loop import show_faces
 from src.demo.sources import Picture
@@ -15,8 +16,6 @@ BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
 
 class Recorder:
     """An estimator that keeps what it was given and calls every face `age` years old."""
-
-    img_size = SIZE
 
     def __init__(self):
         self.calls = []
@@ -37,7 +36,7 @@ def pictures():
 def shown(pictures, estimator, margin=0.4, detect=lambda image: BOXES):
     results = []
     keep = [lambda result: results.append(result) or True]
-    show_faces(pictures, detect, estimator, margin, keep)
+    show_faces(pictures, detect, get_box_cutter("none", margin, SIZE), estimator, keep)
     return results
 
 
@@ -86,5 +85,6 @@ def test_a_sink_that_has_enough_ends_the_demo_after_all_sinks_had_the_picture(pi
         last.append(result.picture.name)
         return True
 
-    show_faces(pictures, lambda image: BOXES, Recorder(), 0.4, [leave, stay])
+    cut = get_box_cutter("none", 0.4, SIZE)
+    show_faces(pictures, lambda image: BOXES, cut, Recorder(), [leave, stay])
     assert first == last == ["0.jpg", "1.jpg"]

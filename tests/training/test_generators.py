@@ -24,6 +24,7 @@ def database():
         gender=gender,
         age_low=low,
         age_high=high,
+        names=[],
         db="wiki",
         img_size=16,
         margin=0.4,

@@ -1,0 +1,58 @@
+"""Several databases as one."""
+
+import numpy as np
+
+from src.data.database import Database
+from src.errors import UserError
+
+
+class JoinedFaces:
+    """The pictures of several databases, one after the other: `faces[rows]`, as of one."""
+
+    def __init__(self, parts: list[Database]):
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+        self.shape = (int(self._starts[-1]), *parts[0].image.shape[1:])
+        self.dtype = parts[0].image.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        rows = np.asarray(rows)
+        faces = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        source = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(source):
+            here = source == number
+            faces[here] = self._parts[number].image[rows[here] - self._starts[number]]
+        return faces
+
+
+def join(parts: list[Database]) -> Database:
+    """One database of the rows of all `parts`, in their order.
+
+    Its margin is that of most rows. Raises `UserError` where image sizes or alignments differ.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    for what in ("img_size", "align"):
+        values = [getattr(part, what) for part in parts]
+        for part, value in zip(parts, values, strict=True):
+            if value != values[0]:
+                raise UserError(
+                    f"--input: expected databases of one {what}, received {values[0]} in "
+                    f"{parts[0].path} and {value} in {part.path}; make one of them again"
+                )
+    all_named = all(part.names for part in parts)
+    return Database(
+        path=parts[0].path,
+        image=JoinedFaces(parts),
+        gender=np.concatenate([part.gender for part in parts]),
+        age_low=np.concatenate([part.age_low for part in parts]),
+        age_high=np.concatenate([part.age_high for part in parts]),
+        names=[name for part in parts for name in part.names] if all_named else [],
+        db="+".join(part.db for part in parts),
+        img_size=parts[0].img_size,
+        margin=max(parts, key=len).margin,
+        align=parts[0].align,
+    )

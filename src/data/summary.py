@@ -1,0 +1,63 @@
+"""Pictures of what is in a database."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from src.data.database import Database
+from src.data.images import resize
+from src.labels import GENDERS, MAX_AGE
+
+_FACES_A_DECADE = 10
+_CELL = 96  # pixels, with a strip below for the label
+_STRIP = 20
+
+
+def plot_ages(table: pd.DataFrame, path: Path) -> None:
+    """Save a histogram of age by gender, of records with the columns of `Records.table`, as PNG."""
+    from matplotlib.figure import Figure
+
+    middle = (table["age_low"] + table["age_high"]) / 2
+    codes = [*range(len(GENDERS)), np.nan]
+    parts = [middle[table["gender"].isna() if np.isnan(c) else table["gender"] == c] for c in codes]
+    parts = {
+        f"{name} ({len(part):,})": part.dropna()
+        for name, part in zip((*GENDERS, "gender unknown"), parts, strict=True)
+        if len(part)
+    }
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    bins = np.arange(MAX_AGE + 2) - 0.5
+    axes.hist(list(parts.values()), bins=bins, stacked=True, label=list(parts))
+    axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
+    axes.legend()
+    figure.savefig(path, format="png", dpi=100)
+
+
+def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
+    """Save random faces of each decade of age, a row a decade, with their labels, as PNG."""
+    rng = np.random.default_rng(seed)
+    decade = np.minimum((database.age_low + database.age_high) // 20, MAX_AGE // 10 - 1)
+    rows = []
+    for number in np.unique(decade[~np.isnan(decade)]):
+        there = np.flatnonzero(decade == number)
+        chosen = rng.permutation(there)[:_FACES_A_DECADE]
+        cells = [_cell(database, row) for row in chosen]
+        cells += [np.full_like(cells[0], 255)] * (_FACES_A_DECADE - len(cells))
+        rows.append(np.hstack(cells))
+    unknown = np.full((_CELL + _STRIP, _FACES_A_DECADE * _CELL, 3), 255, np.uint8)
+    _, data = cv2.imencode(".png", np.vstack(rows or [unknown]))
+    path.write_bytes(data)
+
+
+def _cell(database: Database, row: int) -> np.ndarray:
+    """A face above its label, uint8 (_CELL + _STRIP, _CELL, 3)."""
+    cell = np.full((_CELL + _STRIP, _CELL, 3), 255, np.uint8)
+    cell[:_CELL] = resize(database.image[np.array([row])][0], _CELL)
+    low, high, gender = (a[row] for a in (database.age_low, database.age_high, database.gender))
+    age = f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
+    label = age if np.isnan(gender) else f"{age} {GENDERS[int(gender)][0].upper()}"
+    cv2.putText(cell, label, (4, _CELL + 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
+    return cell
