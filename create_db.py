@@ -96,25 +96,20 @@ def main():
         from src.data.datasets import Options
         from src.data.faces import Cut
 
-    try:
-        created = create_database(
-            args.output,
-            args.data_dir or Path("data") / FOLDERS.get(args.db, args.db),
-            Options(
-                args.db, args.min_score, args.split, args.target, args.ignore_list, args.labels
-            ),
-            args.img_size,
-            Cut(args.detect, args.one_face, args.align, args.margin),
-            workers=args.workers,
-            mat_version=args.mat_version,
-            max_per_age=args.max_per_age,
-            drop_duplicates=args.drop_duplicates,
-            contact_sheet=args.contact_sheet,
-            seed=args.seed,
-            resume=args.resume,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command with --resume goes on") from None
+    created = create_database(
+        args.output,
+        args.data_dir or Path("data") / FOLDERS.get(args.db, args.db),
+        Options(args.db, args.min_score, args.split, args.target, args.ignore_list, args.labels),
+        args.img_size,
+        Cut(args.detect, args.one_face, args.align, args.margin),
+        workers=args.workers,
+        mat_version=args.mat_version,
+        max_per_age=args.max_per_age,
+        drop_duplicates=args.drop_duplicates,
+        contact_sheet=args.contact_sheet,
+        seed=args.seed,
+        resume=args.resume,
+    )
     total = created.rows + sum(created.removed.values())
     rows = [("read", total), *created.removed.items(), ("left", created.rows)]
     rows += [(f"of these, {what}", count) for what, count in created.noted.items()]

@@ -7,7 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +21,7 @@ from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_
 from src.data.images import ImageError, read_image
 from src.data.summary import draw_contact_sheet, plot_ages
 from src.errors import UserError
-from src.files import check_folder, check_output_file, partial_of, replacing
+from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.progress import Progress
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
@@ -79,10 +79,12 @@ def create_database(
     `.{name}.partial`, with which `resume` goes on.
     """
     files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
-    for path in (*files, contact_sheet or output):
+    files += [contact_sheet] if contact_sheet else []
+    if len(set(files)) < len(files):
+        names = ", ".join(map(str, files))
+        raise UserError(f"expected names of their own for the files to write, received {names}")
+    for path in files:
         check_output_file(path)
-    if output in files[1:]:
-        raise UserError(f"{output}: expected a name that ends in .mat; a picture takes this one")
     check_folder(data_dir)
     if cut.align:
         find_landmark_model()
@@ -93,7 +95,7 @@ def create_database(
     about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
     fingerprint = _fingerprint(about, records.table)
     goes_on = resume and _can_go_on(partial_of(output), fingerprint)
-    with replacing(output, keep_interrupted=True) as partial:
+    with ExitStack() as finishing, _replacing_all(files) as (partial, *beside):
         if not goes_on:
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
@@ -109,14 +111,27 @@ def create_database(
             "margin": cut.margin if cut.detect else records.margin,
             "align": cut.name,
         }
+        finishing.enter_context(uninterrupted())  # until every file has its name
         writing.finish(partial, kept, values, mat_version)
-    table = records.table.iloc[kept]
-    _write_beside(files, table, removed, skipped)
-    if contact_sheet:
-        files.append(contact_sheet)
-        with replacing(contact_sheet) as path:
-            draw_contact_sheet(database.open_database(output), seed, path)
+        table = records.table.iloc[kept]
+        _write_beside(beside, table, removed, skipped)
+        if contact_sheet:
+            draw_contact_sheet(database.open_database(partial), seed, beside[-1])
     return Created(len(table), removed, records.noted, files)
+
+
+@contextmanager
+def _replacing_all(files: list[Path]) -> Iterator[list[Path]]:
+    """As `replacing`, for the database and the files beside it: all appear, or none.
+
+    Interrupted, it keeps the unfinished database, and the interrupt says so.
+    """
+    try:
+        with ExitStack() as stack:
+            beside = [stack.enter_context(replacing(path)) for path in files[1:]]
+            yield [stack.enter_context(replacing(files[0], keep_interrupted=True)), *beside]
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command with --resume goes on") from None
 
 
 def _write_beside(
@@ -124,12 +139,9 @@ def _write_beside(
 ) -> None:
     """Write the rows by rule, the pictures left out, and the histogram of age by gender."""
     rules = [*removed.items(), ("left", len(table))]
-    with replacing(files[1]) as path:
-        pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(path, index=False)
-    with replacing(files[2]) as path:
-        pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(path, index=False)
-    with replacing(files[3]) as path:
-        plot_ages(table, path)
+    pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(files[0], index=False)
+    pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(files[1], index=False)
+    plot_ages(table, files[2])
 
 
 def _fingerprint(about: tuple, table: pd.DataFrame) -> str:

@@ -52,7 +52,7 @@ def test_a_run_leaves_what_is_documented_and_nothing_else(database, tmp_path):
     pictures_and_tables = ["accuracy.png", "arguments.json", "history.csv", "loss.png"]
     assert names(out) == [*pictures_and_tables, checkpoint.name]
     assert names(tmp_path) == ["out"]
-    assert json.loads((out / "arguments.json").read_text())["input"] == str(database)
+    assert json.loads((out / "arguments.json").read_text())["input"] == [str(database)]
 
 
 def test_ctrl_c_ends_it_in_one_line_and_leaves_whole_files(database, tmp_path):
