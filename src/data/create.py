@@ -35,7 +35,7 @@ _BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
 class Created:
     """What `create_database` made: its rows, those removed by each rule, and the files.
 
-    noted: rows that stayed, with what is to be known of them.
+    noted: rows that stayed without a label, by which one.
     """
 
     rows: int
@@ -49,7 +49,7 @@ class _Task:
     """A run of records whose faces are to be written to their places in a file."""
 
     file: Path
-    pictures: list[Path]
+    pictures: list[str]
     places: list[int]  # bytes from the file's start
     img_size: int
     cut: Cut
@@ -117,7 +117,9 @@ def create_database(
         _write_beside(beside, table, removed, skipped)
         if contact_sheet:
             draw_contact_sheet(database.open_database(partial), seed, beside[-1])
-    return Created(len(table), removed, records.noted, files)
+    counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
+    noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
+    return Created(len(table), removed, noted, files)
 
 
 @contextmanager
@@ -140,13 +142,14 @@ def _write_beside(
     """Write the rows by rule, the pictures left out, and the histogram of age by gender."""
     rules = [*removed.items(), ("left", len(table))]
     pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(files[0], index=False)
-    pd.DataFrame(skipped, columns=["path", "reason"]).to_csv(files[1], index=False)
+    left_out = pd.DataFrame(skipped, columns=["path", "reason"])
+    left_out.to_csv(files[1], index=False, errors="backslashreplace")  # files have any name
     plot_ages(table, files[2])
 
 
 def _fingerprint(about: tuple, table: pd.DataFrame) -> str:
-    said = repr(about).encode() + table.to_csv(index=False).encode()
-    return hashlib.sha256(said).hexdigest()
+    rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    return hashlib.sha256(repr(about).encode() + rows.tobytes()).hexdigest()
 
 
 def _can_go_on(partial: Path, fingerprint: str) -> bool:
@@ -187,8 +190,8 @@ def _tasks(
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
-        if (places.state[rows] == writing.TO_DO).all():
-            pictures = [data_dir / path for path in table["path"].iloc[rows]]
+        if (places.state[rows] == writing.TO_DO).any():
+            pictures = [os.path.join(data_dir, path) for path in table["path"].iloc[rows]]
             yield start, _Task(file, pictures, places.faces(rows).tolist(), img_size, cut, digests)
 
 
@@ -238,24 +241,22 @@ def _write_faces(task: _Task) -> tuple[np.ndarray, np.ndarray]:
     cutter = get_cutter(task.cut, task.img_size)
     state = np.zeros(len(task.pictures), np.uint8)
     digest = np.zeros((len(state), writing.DIGEST_BYTES), np.uint8)
-    file = os.open(task.file, os.O_WRONLY)
-    try:
-        for i, (picture, place) in enumerate(zip(task.pictures, task.places, strict=True)):
-            try:
-                image = read_image(picture)
-                writing.write_at(file, place, cutter(image))
-                if task.digests:
-                    digest[i] = _digest(image)
-                reason = "usable"
-            except FileNotFoundError:
-                reason = MISSING
-            except ImageError:
-                reason = UNDECODABLE
-            except FaceError as error:
-                reason = str(error)
-            state[i] = _STATES.index(reason)
-    finally:
-        os.close(file)
+    faces = np.zeros((len(state), task.img_size, task.img_size, 3), np.uint8)
+    for i, picture in enumerate(task.pictures):
+        try:
+            image = read_image(picture)
+            faces[i] = cutter(image)
+            if task.digests:
+                digest[i] = _digest(image)
+            reason = "usable"
+        except FileNotFoundError:
+            reason = MISSING
+        except ImageError:
+            reason = UNDECODABLE
+        except FaceError as error:
+            reason = str(error)
+        state[i] = _STATES.index(reason)
+    writing.write_faces(task.file, task.places, faces)
     return state, digest
 
 

@@ -15,7 +15,7 @@ def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.nda
     none where they do not: no one knows which label is right.
     """
     key = pd.Series(np.ascontiguousarray(digest).view("V16").ravel().tolist(), table.index)
-    labels = table[["age_low", "age_high", "gender"]].astype(str).agg("|".join, axis=1)
+    labels = table.groupby(["age_low", "age_high", "gender"], dropna=False).ngroup()
     disagree = (labels.groupby(key).transform("nunique") > 1).to_numpy()
     return {SAME: key.duplicated().to_numpy() & ~disagree, DISAGREE: disagree}
 

@@ -10,6 +10,7 @@ original toolkit read.
 
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -52,18 +53,19 @@ def plain_value(data: h5py.Dataset) -> np.ndarray | str:
     return values if data.ndim == 4 else np.ravel(values)
 
 
-def text_width(texts: list[str]) -> int:
+def text_width(texts: Sequence[str]) -> int:
     """Length of the longest text in UTF-16 units, which MATLAB's characters are."""
-    return max((len(text.encode("utf-16-le")) // 2 for text in texts), default=0)
+    return max((_units(text) for text in texts), default=0)
 
 
-def text_matrix(texts: list[str], width: int) -> np.ndarray:
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+
+def text_matrix(texts: Sequence[str], width: int) -> np.ndarray:
     """Texts as a MATLAB character matrix, uint16 (width, N), padded with spaces."""
-    matrix = np.full((len(texts), width), ord(" "), np.uint16)
-    for row, text in zip(matrix, texts, strict=True):
-        units = np.frombuffer(text.encode("utf-16-le"), "<u2")
-        row[: len(units)] = units
-    return matrix.T
+    padded = "".join(text + " " * (width - _units(text)) for text in texts)
+    return np.frombuffer(padded.encode("utf-16-le"), "<u2").reshape(len(texts), width).T
 
 
 def _texts(matrix: np.ndarray) -> list[str]:
@@ -206,10 +208,9 @@ def _rows_first(image: np.ndarray) -> np.ndarray:
     They go through a file that is deleted with its last use, so that memory holds them once only.
     """
     with tempfile.TemporaryFile() as file:
-        rows = np.memmap(file, image.dtype, "w+", shape=image.shape)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        rows[start : start + _ROWS_AT_ONCE] = image[start : start + _ROWS_AT_ONCE]
-    return np.asarray(rows)
+        for start in range(0, len(image), _ROWS_AT_ONCE):
+            file.write(np.ascontiguousarray(image[start : start + _ROWS_AT_ONCE]))
+        return np.asarray(np.memmap(file, image.dtype, "r", shape=image.shape))
 
 
 def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:

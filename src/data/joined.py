@@ -3,6 +3,7 @@
 import numpy as np
 
 from src.data.database import Database
+from src.data.faces import NO_ALIGNMENT
 from src.errors import UserError
 
 
@@ -35,14 +36,19 @@ def join(parts: list[Database]) -> Database:
     """
     if len(parts) == 1:
         return parts[0]
-    for what in ("img_size", "align"):
-        values = [getattr(part, what) for part in parts]
+    for what, values in (
+        ("img_size", [part.img_size for part in parts]),
+        ("align", [part.align or NO_ALIGNMENT for part in parts]),
+    ):
         for part, value in zip(parts, values, strict=True):
             if value != values[0]:
                 raise UserError(
                     f"--input: expected databases of one {what}, received {values[0]} in "
                     f"{parts[0].path} and {value} in {part.path}; make one of them again"
                 )
+    margins, rows = np.unique(
+        np.repeat([part.margin for part in parts], [*map(len, parts)]), return_counts=True
+    )
     all_named = all(part.names for part in parts)
     return Database(
         path=parts[0].path,
@@ -53,6 +59,6 @@ def join(parts: list[Database]) -> Database:
         names=[name for part in parts for name in part.names] if all_named else [],
         db="+".join(part.db for part in parts),
         img_size=parts[0].img_size,
-        margin=max(parts, key=len).margin,
+        margin=float(margins[rows.argmax()]),
         align=parts[0].align,
     )

@@ -120,6 +120,17 @@ def write_at(file: int, offset: int, values: np.ndarray) -> None:
         left, offset = left[written:], offset + written
 
 
+def write_faces(path: Path, places: list[int], faces: np.ndarray) -> None:
+    """Write faces, uint8 (n, S, S, 3), to their places in a laid-out file, in as few pieces."""
+    apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
+    file = os.open(path, os.O_WRONLY)
+    try:
+        for piece in np.split(np.arange(len(faces)), apart):
+            write_at(file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
+    finally:
+        os.close(file)
+
+
 def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:
     """Cut a filled file to the rows `kept`, int64 (n,), ascending; add single `values`."""
     with uninterrupted():

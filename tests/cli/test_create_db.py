@@ -357,7 +357,7 @@ def test_output_beside_a_folder_of_the_histograms_name(small_wiki, out):
 
 def test_output_that_takes_the_histograms_name(small_wiki, out):
     done = create(small_wiki, out / "db.png")
-    assert_refused(done, out, "db.png", "ends in .mat")
+    assert_refused(done, out, "db.png", "names of their own")
 
 
 @pytest.fixture

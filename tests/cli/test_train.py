@@ -63,11 +63,14 @@ def test_ctrl_c_ends_it_in_one_line_and_leaves_whole_files(database, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        latest = time.monotonic() + 120
-        while not (tmp_path / "loss.png").exists() and time.monotonic() < latest:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
+        try:
+            latest = time.monotonic() + 120
+            while not (tmp_path / "loss.png").exists() and time.monotonic() < latest:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, errors) == (130, "train.py: interrupted\n")
     for path in tmp_path.iterdir():
         assert not path.name.endswith(".partial")

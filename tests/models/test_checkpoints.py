@@ -192,9 +192,10 @@ def test_hdf5_without_layers(tmp_path):
     [
         [keras.layers.Flatten(), keras.layers.Dense(3)],
         [keras.layers.Conv2D(16, 3, use_bias=False), keras.layers.Conv2D(32, 3, use_bias=False)],
+        [keras.layers.Conv2D(16, 3, padding="same", use_bias=False) for _ in range(8)],  # WRN-11?
         [keras.layers.Flatten()],
     ],
-    ids=["dense", "convolutions", "nothing"],
+    ids=["dense", "2 convolutions", "8 convolutions", "nothing"],
 )
 def test_another_architecture(tmp_path, layers):
     path = tmp_path / "w.h5"

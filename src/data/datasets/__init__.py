@@ -60,7 +60,6 @@ class Records:
         `gender` (float64, 0 female, 1 male, NaN where unknown) and
         `group` (str, the dataset's own group label, for audits only, "" where it has none).
     removed: rows that each rule removed, in the order of the rules.
-    noted: rows that stay, with what is to be known of them.
     skipped: path and reason of rows that a rule removed for what the picture is, not its label.
     margin: the margin around the face that the dataset's crops have, as a share of the box that
         dlib's detector draws; NaN where they are no crops.
@@ -68,7 +67,6 @@ class Records:
 
     table: pd.DataFrame
     removed: dict[str, int] = field(default_factory=dict)
-    noted: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     margin: float = float("nan")
 
@@ -80,11 +78,11 @@ def get_reader(db: str) -> Callable[[Path, Options], Records]:
 
 def check_paths(paths: Iterable[str], source: Path) -> None:
     """Raise `UserError` where one of `paths` leads out of the folder that it is relative to."""
-    for path in paths:
+    for row, path in enumerate(paths, 1):
         if _climbs_out(path):
             raise UserError(
-                f"{source}: expected pictures inside the dataset's folder, received {str(path)!r}, "
-                "which leads out of it; correct the label file"
+                f"{source}: expected pictures inside the dataset's folder, received {str(path)!r} "
+                f"in row {row}, which leads out of it; correct the label file"
             )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Options, Records
+from src.data.datasets import Options, Records, check_paths
 from src.data.datasets.tables import genders, numbers, read_table, whole_years
 
 MARGIN = 0.4  # of the `_face.jpg` crops
@@ -41,7 +41,6 @@ def read(data_dir: Path, options: Options) -> Records:
     return Records(
         table[~ignored].reset_index(drop=True),
         removed={"on the ignore list": int(ignored.sum())},
-        noted={"gender unknown": int(table["gender"][~ignored].isna().sum())},
         margin=MARGIN,
     )
 
@@ -55,6 +54,7 @@ def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
     """
     path = data_dir / f"gt_avg_{split}.csv"
     labels = read_table(path, ("file_name", *AGE_COLUMNS.values()))
+    check_paths(labels["file_name"], path)
     for column in AGE_COLUMNS.values():
         labels[column] = numbers(path, labels, column)
     labels["gender"], labels["group"] = np.nan, ""

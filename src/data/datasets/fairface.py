@@ -23,27 +23,29 @@ def read(data_dir: Path, options: Options) -> Records:
     path = data_dir / f"fairface_label_{options.split}.csv"
     table = read_table(path, ("file", "age", "gender", "race"))
     check_paths(table["file"], path)
-    low, high = np.array([_range(path, text) for text in table["age"]], np.float64).reshape(-1, 2).T
-    gender = genders(table["gender"])
+    ages = [_range(path, row, text) for row, text in enumerate(table["age"], 1)]
+    low, high = np.array(ages, np.float64).reshape(-1, 2).T
     return Records(
         pd.DataFrame(
             {
                 "path": table["file"],
                 "age_low": low,
                 "age_high": high,
-                "gender": gender,
+                "gender": genders(table["gender"]),
                 "group": table["race"],
             }
         ),
-        noted={"gender unknown": int(np.isnan(gender).sum())},
         margin=MARGIN,
     )
 
 
-def _range(path: Path, text: str) -> tuple[int, int]:
+def _range(path: Path, row: int, text: str) -> tuple[int, int]:
     if text == "more than 70":
         return 70, MAX_AGE
     parsed = re.fullmatch(r"(\d+)-(\d+)", text)
-    if not parsed:
-        raise UserError(f"{path}: expected an age range like '20-29', received {text!r}")
-    return int(parsed[1]), int(parsed[2])
+    low, high = map(int, parsed.groups()) if parsed else (1, 0)
+    if not low <= high <= MAX_AGE:
+        raise UserError(
+            f"{path}: expected an age range like '20-29', received {text!r} in row {row}"
+        )
+    return low, high

@@ -77,8 +77,8 @@ def _read_struct(path: Path, name: str) -> dict[str, np.ndarray]:
             "unpack the dataset and name its folder with --data_dir"
         )
     try:
-        contents = scipy.io.loadmat(path)
-        struct = contents[name][0, 0]
+        contents = scipy.io.loadmat(path, squeeze_me=True)  # cells of text as str: less memory
+        struct = contents[name][()]
         missing = [field for field in _FIELDS if field not in (struct.dtype.names or ())]
     except KeyError:
         found = ", ".join(key for key in contents if not key.startswith("__")) or "nothing"
@@ -91,12 +91,15 @@ def _read_struct(path: Path, name: str) -> dict[str, np.ndarray]:
         ) from error
     if missing:
         raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
-    cells = {field: struct[field].ravel() for field in _FIELDS}
+    cells = {field: np.ravel(np.asarray(struct[field])) for field in _FIELDS}
+    del contents, struct  # names and boxes take as much as all else
     lengths = {field: len(values) for field, values in cells.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(f"{path}: expected fields of one length, received {lengths}")
     try:
-        paths = np.array([str(cell[0]) for cell in cells.pop("full_path")])
+        paths = cells.pop("full_path").astype(object)
+        if not all(isinstance(cell, str) for cell in paths):
+            raise TypeError("full_path holds other things than paths")
         fields = {field: values.astype(np.float64) for field, values in cells.items()}
     except (ValueError, TypeError, IndexError) as error:
         raise UserError(f"{path}: a field of {name!r} is not of its form: {error}") from error

@@ -29,8 +29,7 @@ def read(data_dir: Path, options: Options) -> Records:
     check_paths(table["path"], source)
     table = table.reindex(columns=["path", *_LABELS, "group"], fill_value="")
     ages = {name: whole_years(numbers(source, table, name)) for name in _LABELS[:3]}
-    low = np.where(np.isnan(ages["age_low"]), ages["age"], ages["age_low"])
-    high = np.where(np.isnan(ages["age_high"]), ages["age"], ages["age_high"])
+    low, high = ages["age_low"], ages["age_high"]
     wrong = (low > high) | (np.isnan(low) != np.isnan(high))
     if wrong.any():
         row = int(wrong.argmax())
@@ -38,13 +37,10 @@ def read(data_dir: Path, options: Options) -> Records:
             f"{source}: expected age_low to be at most age_high, received "
             f"{table['age_low'][row]!r} and {table['age_high'][row]!r} in row {row + 1}"
         )
+    low, high = (np.where(np.isnan(end), ages["age"], end) for end in (low, high))
     gender = genders(table["gender"])
     columns = {"path": table["path"], "age_low": low, "age_high": high, "gender": gender}
-    noted = {
-        "age unknown": int(np.isnan(low).sum()),
-        "gender unknown": int(np.isnan(gender).sum()),
-    }
-    return Records(pd.DataFrame(columns | {"group": table["group"]}), noted=noted)
+    return Records(pd.DataFrame(columns | {"group": table["group"]}))
 
 
 def _check_unique(source: Path, paths: pd.Series) -> None:

@@ -35,7 +35,7 @@ def read(data_dir: Path, options: Options) -> Records:
         }
     )
     check_paths(table["path"], path)
-    return Records(table, noted={"gender unknown": len(table)})
+    return Records(table)
 
 
 def _picture_folder(data_dir: Path, split: str) -> str:

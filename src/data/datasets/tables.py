@@ -62,6 +62,8 @@ def _read(path: Path, header: int | None) -> pd.DataFrame:
         )
     except ValueError as error:  # pandas' parser errors are of this kind
         raise UserError(f"{path}: expected a table, it cannot be read: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first field for an index
+        raise UserError(f"{path}: expected no more fields in a row than the first line has")
     return table.apply(lambda column: column.str.strip())
 
 

@@ -5,7 +5,9 @@ https://susanqq.github.io/UTKFace/. The label is the file name, `[age]_[gender]_
 or with `.jpg.chip.jpg`, where gender 0 is **male**.
 """
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -22,13 +24,12 @@ _UNPARSED = "name does not parse"
 
 def read(data_dir: Path, options: Options) -> Records:
     """The faces in `data_dir` and its folders; names that do not parse are listed as skipped."""
-    paths = sorted(path for path in data_dir.rglob("*") if path.suffix.lower() == ".jpg")
-    if not paths:
+    names = sorted(_pictures(data_dir))
+    if not names:
         raise UserError(f"{data_dir}: expected UTKFace's .jpg pictures, found none")
     rows, skipped = [], []
-    for path in paths:
-        name = path.relative_to(data_dir).as_posix()
-        parsed = _NAME.fullmatch(path.name)
+    for name in names:
+        parsed = _NAME.fullmatch(name.rpartition("/")[2])
         if not parsed:
             skipped.append((name, _UNPARSED))
             continue
@@ -44,3 +45,12 @@ def read(data_dir: Path, options: Options) -> Records:
 
 
 _GENDER = (GENDERS.index("male"), GENDERS.index("female"))  # by UTKFace's code
+
+
+def _pictures(data_dir: Path) -> Iterator[str]:
+    """Names of the .jpg files in a folder and its folders, relative to it."""
+    for folder, _, names in os.walk(data_dir, followlinks=True):
+        inside = Path(folder).relative_to(data_dir)
+        for name in names:
+            if name.lower().endswith(".jpg"):
+                yield name if inside == Path() else (inside / name).as_posix()

@@ -1,0 +1,355 @@
+"""create_db.py, on other datasets than IMDB-WIKI, and train.py on what it makes of them."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zlib
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from src.data.database import open_database
+from src.data.faces import find_landmark_model
+from src.errors import UserError
+from tests.conftest import at_hand
+from tests.helpers import ROOT, assert_one_line_error, make_picture, run
+
+SIZE = 40  # of make_picture's pictures, so that nothing is resized
+FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
+
+
+def create(db, data_dir, out, *args):
+    command = ("--db", db, "--data_dir", data_dir, "-o", out / "db.mat", "--img_size", SIZE)
+    return run("create_db.py", *command, *args)
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return [tuple(row) for row in csv.reader(file)]
+
+
+def printed_table(done):
+    """Rows by rule, as printed."""
+    lines = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
+    return {line[0]: int(line[1].replace(",", "")) for line in lines if line[1][0].isdigit()}
+
+
+def field(path, name):
+    with h5py.File(path) as file:
+        return file[name][()]
+
+
+@pytest.fixture
+def out(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def utkface(tmp_path):
+    """24 faces, six of each decade from 20; two pairs are the same, one pair's ages disagree."""
+    folder = tmp_path / "utkface"
+    for i in range(24):
+        name = f"{20 + 10 * (i // 6)}_{i % 2}_0_2017{i:04d}.jpg.chip.jpg"
+        make_picture(folder / name, seed={2: 0, 6: 1}.get(i, i))
+    make_picture(folder / "39_1_20170116174525125.jpg.chip.jpg")
+    return folder
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """Writes labels.csv and pictures; the first row's is missing where asked."""
+
+    def write(*rows, missing=0):
+        folder = tmp_path / "csv"
+        folder.mkdir(exist_ok=True)
+        lines = ["path,age,age_low,age_high,gender,group", *rows]
+        (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+        for row in rows[missing:]:
+            name = row.split(",")[0]
+            make_picture(folder / name, seed=zlib.crc32(name.encode()))
+        return folder
+
+    return write
+
+
+def test_utkface_leaves_what_is_documented(utkface, out):
+    done = create("utkface", utkface, out)
+    assert done.returncode == 0, done.stderr
+    rules = {"name does not parse": 1, "picture missing": 0, "picture undecodable": 0}
+    assert printed_table(done) == {"read": 25} | rules | {"left": 24}
+    assert read_csv(out / "db.removed.csv")[1:] == [
+        *((rule, str(rows)) for rule, rows in rules.items()),
+        ("left", "24"),
+    ]
+    skipped = [("39_1_20170116174525125.jpg.chip.jpg", "name does not parse")]
+    assert read_csv(out / "db.skipped.csv")[1:] == skipped
+    assert names(out) == FILES
+    opened = open_database(out / "db.mat")
+    assert (opened.db, opened.img_size, opened.align) == ("utkface", SIZE, "none")
+    assert opened.age_low.tolist() == [20 + 10 * (i // 6) for i in range(24)]
+    assert opened.gender.tolist() == 4 * [1, 1, 1, 0, 0, 0]  # in the order of the names
+    for row, name in enumerate(opened.names):
+        expected = cv2.imread(str(utkface / name))
+        np.testing.assert_array_equal(opened.image[np.array([row])][0], expected)
+
+
+def test_duplicates_cap_and_contact_sheet(utkface, out):
+    """Pictures 0 and 2 are both of men of 20; 1 and 6 are of a woman of 20, a man of 30."""
+    done = create(
+        *("utkface", utkface, out, "--drop_duplicates", "--max_per_age", 4),
+        *("--contact_sheet", out / "sheet.png"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert printed_table(done) == {
+        "read": 25,
+        "name does not parse": 1,
+        "picture missing": 0,
+        "picture undecodable": 0,
+        "pixel-identical to an earlier one": 1,
+        "pixel-identical, labels disagree": 2,
+        "more than --max_per_age": 1 + 2 + 2,  # four of 20 are left, five of 30
+        "left": 16,
+    }
+    reasons = {
+        int(name.split("_2017")[1][:4]): reason
+        for name, reason in read_csv(out / "db.skipped.csv")[2:]
+    }
+    disagree = "pixel-identical, labels disagree"
+    assert reasons == {2: "pixel-identical to an earlier one", 1: disagree, 6: disagree}
+    opened = open_database(out / "db.mat")
+    assert np.unique(opened.age_low, return_counts=True)[1].tolist() == [4, 4, 4, 4]
+    assert names(out) == FILES | {"sheet.png"}
+    lines, columns = np.divide(cv2.imread(str(out / "sheet.png")).shape[:2], (116, 96))
+    assert (lines, columns) == (4, 10)
+
+
+def test_file_whose_name_is_no_text_is_listed(utkface, out):
+    (utkface / os.fsdecode(b"caf\xe9.jpg")).touch()
+    done = create("utkface", utkface, out)
+    assert done.returncode == 0, done.stderr
+    assert (r"caf\udce9.jpg", "name does not parse") in read_csv(out / "db.skipped.csv")
+
+
+def test_cap_is_drawn_by_seed(utkface, out):
+    drawn = []
+    for seed in (0, 0, 1):
+        create("utkface", utkface, out, "--max_per_age", 3, "--seed", seed)
+        drawn.append(open_database(out / "db.mat").names)
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[2] == sorted(drawn[2])
+
+
+def test_fairface_ranges_and_unknown_gender(tmp_path, out):
+    rows = [
+        "val/1.JPG,0-2,Male,White",
+        "val/2.jpg,more than 70,other,Black",
+        "val/3.jpg,3-9,Female,",
+    ]
+    for i in (1, 2):
+        make_picture(tmp_path / "fairface" / rows[i - 1].split(",")[0], seed=i)
+    text = "\n".join(["file,age,gender,race", *rows])
+    (tmp_path / "fairface" / "fairface_label_val.csv").write_text(text)
+    done = create("fairface", tmp_path / "fairface", out, "--split", "val")
+    assert done.returncode == 0, done.stderr
+    table = printed_table(done)
+    assert table["picture missing"] == 1
+    assert table["of these, gender unknown"] == 1
+    opened = open_database(out / "db.mat")
+    np.testing.assert_array_equal(opened.gender, [1, np.nan])
+    assert (opened.age_low.tolist(), opened.age_high.tolist()) == ([0, 70], [2, 100])
+    groups = field(out / "db.mat", "group").T
+    assert [bytes(row).decode("utf-16-le").rstrip() for row in groups] == ["White", "Black"]
+    assert field(out / "db.mat", "age").tolist() == [[1], [85]]
+
+
+def test_unknown_labels_are_counted_among_the_rows_left(labels, out):
+    folder = labels("a.jpg,,,,other,", "b.jpg,,,,,", "c.jpg,20,,,other,", "d.JPG,,,,m,", missing=1)
+    done = create("csv", folder, out)
+    assert done.returncode == 0, done.stderr
+    assert printed_table(done) == {
+        "read": 4,
+        "picture missing": 1,
+        "picture undecodable": 0,
+        "left": 3,
+        "of these, age unknown": 2,
+        "of these, gender unknown": 2,
+    }
+    assert np.isnan(field(out / "db.mat", "age")[[0, 2]]).all()
+
+
+def test_csv_in_the_classic_format(labels, out):
+    done = create("csv", labels("a.jpg,30,,,f,", "b.jpg,,20,29,,x"), out, "--mat_version", 5)
+    assert done.returncode == 0, done.stderr
+    read = scipy.io.loadmat(out / "db.mat")
+    assert read["age"].tolist() == [[30, 24.5]]
+    assert read["age_high"].tolist() == [[30, 29]]
+    assert np.isnan(read["gender"][0, 1])
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("b.jpg,abc,,,m,", ["'age'", "0 to 100", "'abc' in row 2"]),
+        ("b.jpg,250,,,m,", ["0 to 100", "'250' in row 2"]),
+        ("b.jpg,,30,20,m,", ["age_low to be at most age_high", "'30' and '20' in row 2"]),
+        ("a.jpg,20,,,m,", ["every path once", "'a.jpg' in rows 1 and 2"]),
+        ("../b.jpg,20,,,m,", ["'../b.jpg' in row 2", "leads out of it"]),
+        ("b.jpg,20,,,m,,x", ["labels.csv", "line 3"]),
+    ],
+)
+def test_bad_label_is_one_line_and_nothing_is_left(labels, out, row, words):
+    done = create("csv", labels("a.jpg,20,,,f,", row), out)
+    assert_one_line_error(done, "create_db.py", "labels.csv", *words)
+    assert names(out) == set()
+
+
+def test_no_picture_left_by_duplicates(labels, out):
+    done = create("csv", labels("a.jpg,20,,,f,", missing=1), out, "--drop_duplicates")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("of 1 read were removed: picture missing: 1")
+    assert names(out) == set()
+
+
+@pytest.fixture
+def people(labels, shared):
+    """Real pictures: of one person, of two, and of none; a face too small to count as one."""
+    folder = labels("one.jpg,40,,,m,", "two.jpg,,,,,", "none.jpg,,,,,", "small.jpg,40,,,m,")
+    demo = shared / "demo"
+    one = cv2.imread(str(demo / "lin-manuel-miranda.png"))
+    cv2.imwrite(str(folder / "one.jpg"), one)
+    shutil.copy(demo / "two_people.jpg", folder / "two.jpg")
+    shutil.copy(demo / "groups" / "dogs.jpg", folder / "none.jpg")
+    small = np.full((one.shape[0] * 6, one.shape[1] * 6, 3), 128, np.uint8)
+    small[: one.shape[0], : one.shape[1]] = one
+    cv2.imwrite(str(folder / "small.jpg"), small)
+    return folder
+
+
+def test_faces_are_detected_and_cut_with_the_margin(people, out):
+    done = create("csv", people, out, "--detect", "--margin", 0.1)
+    assert done.returncode == 0, done.stderr
+    assert ("none.jpg", "no face found") in read_csv(out / "db.skipped.csv")
+    opened = open_database(out / "db.mat")
+    assert opened.names[:2] == ["one.jpg", "two.jpg"]
+    assert (opened.margin, opened.align) == (0.1, "none")
+    left, top, right, bottom = 255, 189, 549, 484  # dlib's box, read off the picture
+    dx, dy = 0.1 * (right - left), 0.1 * (bottom - top)
+    whole = cv2.imread(str(people / "one.jpg"))
+    face = whole[int(top - dy) : int(bottom + dy) + 1, int(left - dx) : int(right + dx) + 1]
+    expected = cv2.resize(face, (SIZE, SIZE)).astype(int)
+    assert np.abs(opened.image[np.array([0])][0] - expected).mean() < 6
+
+
+def test_one_face_keeps_pictures_of_one_face_large_enough(people, out):
+    done = create("csv", people, out, "--one_face")
+    assert done.returncode == 0, done.stderr
+    reasons = dict(read_csv(out / "db.skipped.csv")[1:])
+    assert reasons == {
+        "two.jpg": "more than one face",
+        "none.jpg": "no face found",
+        "small.jpg": "face below a tenth of the picture",
+    }
+    opened = open_database(out / "db.mat")
+    assert opened.names == ["one.jpg"]
+    whole = cv2.resize(cv2.imread(str(people / "one.jpg")), (SIZE, SIZE))
+    np.testing.assert_array_equal(opened.image[np.array([0])][0], whole)
+
+
+def test_alignment_is_stored(people, out):
+    try:
+        at_hand(find_landmark_model())
+    except UserError:
+        at_hand(ROOT / "face_recognition_models")  # skips, but for in CI
+    done = create("csv", people, out, "--align")
+    assert done.returncode == 0, done.stderr
+    assert open_database(out / "db.mat").align == "five_points"
+    assert "none.jpg" not in open_database(out / "db.mat").names
+
+
+WITHOUT_LANDMARKS = f"""
+import importlib.util, runpy, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if "face_rec" in name else find(name, *rest)
+sys.path.insert(0, {str(ROOT)!r})
+sys.argv[0] = "create_db.py"
+runpy.run_path({str(ROOT / "create_db.py")!r}, run_name="__main__")
+"""
+
+
+def test_alignment_without_its_package_is_one_line(labels, out):
+    command = [
+        "--db",
+        "csv",
+        "--data_dir",
+        labels("a.jpg,20,,,f,"),
+        "-o",
+        out / "db.mat",
+        "--align",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LANDMARKS, *command], capture_output=True, text=True
+    )
+    assert_one_line_error(done, "create_db.py", "pip install face_recognition_models==")
+    assert names(out) == set()
+
+
+# Training on several
+
+
+@pytest.fixture
+def two(labels, utkface, tmp_path):
+    """utkface.mat, and mine.mat, whose labels are ranges or unknown."""
+    for name, db, folder in (
+        ("utkface", "utkface", utkface),
+        (
+            "mine",
+            "csv",
+            labels(*(f"{i}.jpg,,20,{20 + i},{('f', 'm', '')[i % 3]}," for i in range(30))),
+        ),
+    ):
+        output = tmp_path / f"{name}.mat"
+        done = run(
+            *("create_db.py", "--db", db, "--data_dir", folder, "-o", output, "--img_size", 16)
+        )
+        assert done.returncode == 0, done.stderr
+    return tmp_path / "utkface.mat", tmp_path / "mine.mat"
+
+
+def test_databases_are_joined_and_validated_apart(two, out):
+    small = ("--depth", 10, "--width", 1, "--nb_epochs", 1, "--validation_split", 0.4)
+    done = run("train.py", "--input", *two, "--output_path", out, *small)
+    assert done.returncode == 0, done.stderr
+    with (out / "history.csv").open() as file:
+        (epoch,) = csv.DictReader(file)
+    for name in ("val_", "val_utkface_", "val_csv_"):
+        for figure in ("loss", "pred_age_mae", "pred_gender_accuracy"):
+            assert np.isfinite(float(epoch[name + figure]))
+    assert epoch["val_utkface_loss"] != epoch["val_csv_loss"]
+    (checkpoint,) = out.glob("weights.01-*.hdf5")
+    with h5py.File(checkpoint) as file:
+        described = json.loads(file.attrs["description"])
+    assert described["data"] == [
+        {"db": "utkface", "file": "utkface.mat", "rows": 24},
+        {"db": "csv", "file": "mine.mat", "rows": 30},
+    ]
+
+
+def test_databases_of_two_sizes_are_refused_and_both_named(two, labels, tmp_path, out):
+    other = tmp_path / "other.mat"
+    run(
+        "create_db.py", "--db", "csv", "--data_dir", tmp_path / "csv", "-o", other, "--img_size", 24
+    )
+    done = run("train.py", "--input", *two, other, "--output_path", out)
+    assert_one_line_error(done, "train.py", "img_size", f"16 in {two[0]}", f"24 in {other}")
+    assert names(out) == set()

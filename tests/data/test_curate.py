@@ -1,0 +1,115 @@
+import hashlib
+import subprocess
+from collections import Counter, defaultdict
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.data import curate
+from src.data.create import create_database
+from src.data.curate import find_duplicates, over_cap
+from src.data.database import open_database
+from src.data.datasets import Options
+from src.data.faces import Cut
+
+NAN = np.nan
+UNPARSED = {  # names of UTKFace that are not of its form
+    "24_0_1_20170116220224657 .jpg.chip.jpg",
+    "39_1_20170116174525125.jpg.chip.jpg",
+    "55_0_0_20170116232725357jpg.chip.jpg",
+    "61_1_20170109142408075.jpg.chip.jpg",
+    "61_1_20170109150557335.jpg.chip.jpg",
+}
+
+
+def table(low, high=None, gender=None):
+    high = low if high is None else high
+    gender = np.zeros(len(low)) if gender is None else gender
+    return pd.DataFrame({"age_low": low, "age_high": high, "gender": gender}, dtype=float)
+
+
+def digests(letters):
+    return np.array([[0] * 15 + [ord(letter)] for letter in letters], np.uint8)
+
+
+def test_first_of_agreeing_duplicates_stays_and_none_of_those_that_disagree():
+    rows = table(
+        low=[20, 30, 20, 20, 30, 40, 50, 50, NAN, NAN, 60, NAN],
+        high=[20, 30, 20, 20, 31, 40, 50, 50, NAN, NAN, 60, NAN],
+        gender=[0, 1, 0, 0, 1, 0, 0, 1, NAN, NAN, 1, 1],
+    )
+    found = find_duplicates(rows, digests("abaabcddeeff"))
+    same, disagree = (
+        np.flatnonzero(found[rule]).tolist() for rule in (curate.SAME, curate.DISAGREE)
+    )
+    assert same == [2, 3, 9]
+    assert disagree == [1, 4, 6, 7, 10, 11]  # the range, the gender, and known beside unknown
+
+
+def test_rows_need_not_be_numbered_from_0():
+    """As they are when some pictures could not be read."""
+    rows = table([20, 20, 30]).set_index(pd.Index([7, 3, 5]))
+    assert find_duplicates(rows, digests("aab"))[curate.SAME].tolist() == [False, True, False]
+    assert over_cap(rows, 1, seed=0).sum() == 1
+
+
+def test_no_rows_have_no_duplicates():
+    found = find_duplicates(table([]), digests(""))
+    assert [len(rows) for rows in found.values()] == [0, 0]
+    assert len(over_cap(table([]), 1, seed=0)) == 0
+
+
+def test_cap_counts_by_the_age_to_the_year_ranges_by_their_middle_and_not_the_unknown():
+    low = [20] * 5 + [18] * 3 + [20] * 2 + [NAN] * 6 + [21] * 2
+    high = [20] * 5 + [22] * 3 + [21] * 2 + [NAN] * 6 + [21] * 2
+    left = ~over_cap(table(low, high), 4, seed=0)
+    assert left[:10].sum() == 4  # 20, 18..22 and 20..21 are all of age 20
+    assert left[10:].all()
+
+
+def test_cap_is_drawn_by_the_seed_and_from_all_rows():
+    rows = table([20] * 30 + [30] * 3)
+    drawn = [over_cap(rows, 10, seed) for seed in range(40)]
+    np.testing.assert_array_equal(drawn[1], over_cap(rows, 10, 1))
+    assert all(dropped.sum() == 20 for dropped in drawn)
+    times = np.sum(drawn, axis=0)
+    assert (0 < times[:30]).all() and (times[:30] < 40).all()
+    assert not times[30:].any()
+
+
+@pytest.fixture(scope="module")
+def utkface(shared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("real")
+    subprocess.run(["tar", "xzf", shared / "UTKFace.tar.gz", "-C", folder], check=True)
+    return folder / "UTKFace"
+
+
+def test_real_utkface_loses_what_hashes_of_its_pixels_say(utkface, tmp_path):
+    groups = defaultdict(list)
+    for path in sorted(utkface.iterdir()):
+        if path.name not in UNPARSED:
+            age, gender = path.name.split("_")[:2]
+            pixels = cv2.imread(str(path))
+            groups[hashlib.sha256(pixels).digest()].append((min(int(age), 100), int(gender)))
+    several = [labels for labels in groups.values() if len(labels) > 1]
+    agree = [labels for labels in several if len(set(labels)) == 1]
+    disagree = [labels for labels in several if len(set(labels)) > 1]
+
+    created = create_database(
+        tmp_path / "db.mat",
+        utkface,
+        Options("utkface"),
+        img_size=1,
+        cut=Cut(),
+        drop_duplicates=True,
+        max_per_age=700,
+    )
+    removed = created.removed
+    assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) == 106
+    assert removed[curate.DISAGREE] == sum(map(len, disagree)) == 297
+    ages = Counter(labels[0][0] for labels in groups.values() if len(set(labels)) == 1)
+    assert removed[curate.OVER_CAP] == sum(max(count - 700, 0) for count in ages.values()) > 0
+    left = Counter(open_database(tmp_path / "db.mat").age_low)
+    assert left == {age: min(count, 700) for age, count in ages.items()}

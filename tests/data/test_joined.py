@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from src.data.database import open_database
+from src.data.joined import join
+from src.errors import UserError
+from tests.helpers import write_database, write_our_database
+
+
+def make(path, count, size=8, margin=0.4, **values):
+    """A database of random faces, opened, and the faces."""
+    rng = np.random.default_rng(count)
+    faces = rng.integers(0, 256, (count, size, size, 3), np.uint8)
+    low = rng.integers(0, 90, count).astype(float)
+    low[0] = np.nan
+    columns = {"age_low": low, "age_high": low + 9, "gender": rng.choice([0, 1, np.nan], count)}
+    texts = {"path": [f"{path.stem}/{i}.jpg" for i in range(count)], "group": [""] * count}
+    write_our_database(path, faces, columns | texts, margin=margin, db=path.stem, **values)
+    return open_database(path), faces
+
+
+@pytest.fixture
+def three(tmp_path):
+    return [make(tmp_path / f"{name}.mat", count) for name, count in (("a", 5), ("b", 9), ("c", 4))]
+
+
+def test_rows_of_all_follow_one_another(three):
+    parts, faces = zip(*three, strict=True)
+    joined = join(list(parts))
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(18), 2))
+    np.testing.assert_array_equal(joined.image[rows], np.concatenate(faces)[rows])
+    assert joined.image[rows[:0]].shape == (0, 8, 8, 3)
+    assert (len(joined), len(joined.image), joined.image.shape) == (18, 18, (18, 8, 8, 3))
+    for name in ("gender", "age_low", "age_high"):
+        expected = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(getattr(joined, name), expected)
+    assert joined.names == [
+        f"{n}/{i}.jpg" for n, c in (("a", 5), ("b", 9), ("c", 4)) for i in range(c)
+    ]
+    assert joined.db == "a+b+c"
+
+
+def test_one_is_itself(three):
+    part, _ = three[0]
+    assert join([part]) is part
+
+
+def test_margin_is_that_of_most_rows(tmp_path):
+    counts = {"a": (10, 0.4), "b": (6, 0.1), "c": (6, 0.1)}
+    parts = [make(tmp_path / f"{n}.mat", count, margin=m)[0] for n, (count, m) in counts.items()]
+    assert join(parts[:2]).margin == 0.4
+    assert join(parts).margin == 0.1
+
+
+def test_no_names_where_one_has_none(tmp_path):
+    old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
+    new, _ = make(tmp_path / "new.mat", 3)
+    assert join([new, old]).names == []
+
+
+def test_original_toolkits_files_count_as_not_aligned(tmp_path):
+    old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
+    new, _ = make(tmp_path / "new.mat", 3)
+    aligned, _ = make(tmp_path / "aligned.mat", 3, align="five_points")
+    assert len(join([old, new])) == 7
+    with pytest.raises(UserError, match=r"one align, received none in .*five_points in "):
+        join([old, aligned])
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"size": 16}, r"one img_size, received 8 in \S*a\.mat and 16 in \S*c\.mat"),
+        ({"align": "five_points"}, r"received none in \S*a\.mat and five_points in \S*c\.mat"),
+    ],
+)
+def test_other_size_or_alignment_is_refused_and_both_named(tmp_path, other, words):
+    parts = [make(tmp_path / f"{name}.mat", 3)[0] for name in "ab"]
+    with pytest.raises(UserError, match=words):
+        join([*parts, make(tmp_path / "c.mat", 3, **other)[0]])

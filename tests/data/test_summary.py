@@ -1,0 +1,98 @@
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from src.data.database import Database
+from src.data.summary import draw_contact_sheet, plot_ages
+
+CELL = (116, 96)  # a face of 96 pixels, its label below
+NAN = np.nan
+
+
+def database(tmp_path, low, high=None, gender=None):
+    """Faces of one colour each, blue says which row."""
+    low = np.array(low, float)
+    faces = np.zeros((len(low), 8, 8, 3), np.uint8)
+    faces[..., 0] = np.arange(len(low))[:, None, None]
+    return Database(
+        path=tmp_path / "db.mat",
+        image=faces,
+        gender=np.zeros(len(low)) if gender is None else np.array(gender, float),
+        age_low=low,
+        age_high=low if high is None else np.array(high, float),
+        names=[],
+        db="csv",
+        img_size=8,
+        margin=0.4,
+        align="none",
+    )
+
+
+def sheet_rows(path):
+    """Rows of `database` that are on the sheet, -1 where a cell is empty, a list a line."""
+    sheet = cv2.imread(str(path))
+    lines, columns = sheet.shape[0] // CELL[0], sheet.shape[1] // CELL[1]
+    assert sheet.shape == (lines * CELL[0], columns * CELL[1], 3)
+    corners = sheet[40 :: CELL[0], 40 :: CELL[1]].astype(int)
+    return np.where(corners[..., 1] == 255, -1, corners[..., 0]).tolist(), sheet
+
+
+def test_sheet_has_a_row_for_each_decade_there_is(tmp_path):
+    low = [5, 35, 39, 20, 95, 100, NAN] + [61] * 30
+    high = [5, 35, 39, 49, 95, 100, NAN] + [61] * 30
+    draw_contact_sheet(database(tmp_path, low, high), 0, tmp_path / "sheet")
+    rows, sheet = sheet_rows(tmp_path / "sheet")
+    assert [sorted(row) for row in rows[:2]] == [[-1] * 9 + [0], [-1] * 7 + [1, 2, 3]]
+    assert len(set(rows[2])) == 10 and min(rows[2]) >= 7
+    assert sorted(rows[3]) == [-1] * 8 + [4, 5]
+    assert len(rows) == 4
+    strips = sheet.reshape(4, CELL[0], 10, CELL[1], 3)[:, 96:]
+    labelled = (strips < 128).any(axis=(1, 3, 4))
+    np.testing.assert_array_equal(labelled, np.array(rows) >= 0)
+
+
+def test_faces_are_drawn_by_the_seed(tmp_path):
+    made = database(tmp_path, [61] * 60)
+    drawn = []
+    for seed in (0, 0, 1):
+        draw_contact_sheet(made, seed, tmp_path / "sheet")
+        drawn.append(sheet_rows(tmp_path / "sheet")[0])
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_label_says_age_range_and_gender(tmp_path):
+    labels = []
+    for low, high, gender in ((61, 61, 0), (61, 61, 1), (61, 61, NAN), (60, 69, 0), (62, 62, 0)):
+        draw_contact_sheet(database(tmp_path, [low], [high], [gender]), 0, tmp_path / "sheet")
+        labels.append(sheet_rows(tmp_path / "sheet")[1][96:, :96].tobytes())
+    assert len(set(labels)) == 5
+
+
+@pytest.mark.parametrize("low", [[NAN, NAN], []])
+def test_sheet_without_known_ages_is_empty(tmp_path, low):
+    draw_contact_sheet(database(tmp_path, low), 0, tmp_path / "sheet")
+    assert set(np.ravel(sheet_rows(tmp_path / "sheet")[0])) == {-1}
+
+
+@pytest.mark.parametrize(
+    ("low", "gender"),
+    [([20, 30, NAN, 100], [0, 1, 1, NAN]), ([20], [0]), ([NAN, NAN], [NAN, 1])],
+    ids=["all kinds", "one row", "no age known"],
+)
+def test_histogram_is_written(tmp_path, low, gender):
+    table = pd.DataFrame({"age_low": low, "age_high": low, "gender": gender})
+    plot_ages(table, tmp_path / "ages")
+    with Image.open(tmp_path / "ages") as histogram:
+        assert histogram.format == "PNG"
+        assert len(histogram.convert("RGB").getcolors(2**16)) > 5
+
+
+def test_histogram_shows_the_genders(tmp_path):
+    pictures = set()
+    for gender in (0, 1, NAN):
+        table = pd.DataFrame({"age_low": [20, 30], "age_high": [20, 30], "gender": [gender, 1]})
+        plot_ages(table, tmp_path / "ages")
+        pictures.add((tmp_path / "ages").read_bytes())
+    assert len(pictures) == 3

@@ -1,0 +1,137 @@
+from contextlib import closing
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.data import writing
+from src.data.database import open_database
+
+SIZE = 32
+VALUES = {"db": "csv", "img_size": SIZE, "min_score": 1.0, "margin": 0.2, "align": "none"}
+
+
+def make(count):
+    """Random faces, and labels of which a third are unknown."""
+    rng = np.random.default_rng(count)
+    low = np.where(np.arange(count) % 3 == 0, np.nan, rng.integers(0, 90, count))
+    columns = {"age_low": low, "age_high": low + 5, "gender": rng.choice([0, 1, np.nan], count)}
+    texts = {"path": [f"é{i}.jpg" for i in range(count)], "group": [""] * count}
+    return rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8), pd.DataFrame(columns | texts)
+
+
+def fill(path, faces, rows):
+    """Write some faces, and note them as the third state."""
+    with closing(writing.Places(path)) as places, path.open("r+b") as file:
+        for row in rows:
+            writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
+            digest = np.full((1, writing.DIGEST_BYTES), row % 256, np.uint8)
+            places.note(row, np.full(1, 3, np.uint8), digest)
+
+
+def assert_holds(path, faces, table, rows):
+    opened = open_database(path)
+    np.testing.assert_array_equal(opened.image[np.arange(len(opened))], faces[rows])
+    for name in ("age_low", "age_high", "gender"):
+        np.testing.assert_array_equal(getattr(opened, name), table[name].iloc[rows])
+    assert opened.names == table["path"].iloc[rows].tolist()
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["image"][()], faces[rows])
+        assert not {"state", "digest"} & set(file)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "db.mat"
+
+
+@pytest.mark.parametrize("count", [1, 341, 342, 1000])  # a chunk holds 341 faces
+def test_faces_written_in_any_order_are_read_back(path, count):
+    faces, table = make(count)
+    writing.lay_out(path, table, SIZE, "it")
+    fill(path, faces, np.random.default_rng(0).permutation(count))
+    writing.finish(path, np.arange(count), VALUES, "7.3")
+    assert_holds(path, faces, table, np.arange(count))
+    opened = open_database(path)
+    assert (opened.db, opened.img_size, opened.margin, opened.align) == ("csv", SIZE, 0.2, "none")
+
+
+@pytest.mark.parametrize("version", ["7.3", "5"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_rows_kept_stay_in_order(path, share, version):
+    faces, table = make(1000)
+    writing.lay_out(path, table, SIZE, "it")
+    fill(path, faces, range(1000))
+    rows = np.flatnonzero(np.random.default_rng(1).random(1000) < share)
+    writing.finish(path, rows, VALUES, version)
+    opened = open_database(path)
+    np.testing.assert_array_equal(opened.image[np.arange(len(rows))], faces[rows])
+    assert opened.names == table["path"].iloc[rows].tolist()
+    np.testing.assert_array_equal(opened.age_high, table["age_high"].iloc[rows])
+    if version == "7.3":
+        assert_holds(path, faces, table, rows)
+
+
+def test_file_shrinks_when_most_rows_go(path):
+    faces, table = make(3000)
+    writing.lay_out(path, table, SIZE, "it")
+    whole = path.stat().st_size
+    assert faces.nbytes < whole <= writing.bytes_needed(table, SIZE)
+    fill(path, faces, range(100))
+    writing.finish(path, np.arange(0, 100, 2), VALUES, "7.3")
+    assert path.stat().st_size < whole / 4
+    assert_holds(path, faces, table, np.arange(0, 100, 2))
+
+
+def test_file_left_half_filled_can_be_filled_further(path):
+    faces, table = make(700)
+    writing.lay_out(path, table, SIZE, "it")
+    first = np.random.default_rng(2).permutation(700)[:300]
+    fill(path, faces, first)
+    assert writing.read_fingerprint(path) == "it"
+    with closing(writing.Places(path)) as places:
+        assert set(np.flatnonzero(places.state == 3)) == set(first)
+        assert (places.state[places.state != 3] == writing.TO_DO).all()
+        np.testing.assert_array_equal(
+            places.digest[first], np.repeat(first % 256, 16).reshape(-1, 16)
+        )
+        rest = np.flatnonzero(places.state == writing.TO_DO)
+    fill(path, faces, rest)
+    writing.finish(path, np.arange(700), VALUES, "7.3")
+    assert_holds(path, faces, table, np.arange(700))
+
+
+@pytest.mark.parametrize("step", ["_move_faces", "_replace", "_write_header", None])
+def test_file_has_no_fingerprint_once_finishing_began(path, step, monkeypatch):
+    """So no run goes on with one whose rows have moved."""
+    faces, table = make(20)
+    writing.lay_out(path, table, SIZE, "it")
+    fill(path, faces, range(20))
+    if step:
+
+        def killed(*_):
+            raise InterruptedError
+
+        monkeypatch.setattr(writing, step, killed)
+        with pytest.raises(InterruptedError):
+            writing.finish(path, np.arange(1, 20), VALUES, "7.3")
+    else:
+        writing.finish(path, np.arange(1, 20), VALUES, "7.3")
+    assert writing.read_fingerprint(path) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text\n" * 100], ids=["none", "empty", "text"])
+def test_other_files_have_no_fingerprint(path, content):
+    if content is not None:
+        path.write_bytes(content)
+    assert writing.read_fingerprint(path) is None
+
+
+def test_write_at_writes_all_however_little_the_system_takes(tmp_path, monkeypatch):
+    real = writing.os.pwrite
+    monkeypatch.setattr(writing.os, "pwrite", lambda file, data, at: real(file, data[:7], at))
+    values = np.arange(50, dtype=np.uint16).reshape(5, 10)[:, ::2]
+    with (tmp_path / "a").open("w+b") as file:
+        writing.write_at(file.fileno(), 3, values)
+    assert (tmp_path / "a").read_bytes() == bytes(3) + values.tobytes()
