@@ -25,7 +25,7 @@ class Box(NamedTuple):
     bottom: int
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path | str) -> np.ndarray:
     """The picture as uint8 (height, width, 3), BGR, 0..255, upright as its EXIF tag says.
 
     Grey, 16-bit, CMYK and transparent pictures are converted. Raises `FileNotFoundError` where
@@ -33,7 +33,8 @@ def read_image(path: Path) -> np.ndarray:
     short counts as unreadable, though many decoders fill what is missing with grey.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        with open(path, "rb", buffering=0) as file:
+            data = np.frombuffer(file.read(), np.uint8)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

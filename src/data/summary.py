@@ -30,7 +30,9 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     bins = np.arange(MAX_AGE + 2) - 0.5
-    axes.hist(list(parts.values()), bins=bins, stacked=True, label=list(parts))
+    axes.hist(
+        list(parts.values()), bins=bins, stacked=True, histtype="stepfilled", label=list(parts)
+    )
     axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
     axes.legend()
     figure.savefig(path, format="png", dpi=100)
