@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -200,6 +201,7 @@ def _fill(
 ) -> None:
     """Do the tasks in parallel, some ahead and no more."""
     running = deque()
+    cv2.setNumThreads(1)  # every worker has a picture of its own
     pool = _pool(workers, cut)
     try:
         with Progress(len(places.state), "pictures") as progress:

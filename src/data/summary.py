@@ -27,7 +27,7 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
         for name, part in zip((*GENDERS, "gender unknown"), parts, strict=True)
         if len(part)
     }
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4))
     axes = figure.subplots()
     bins = np.arange(MAX_AGE + 2) - 0.5
     axes.hist(
