@@ -37,8 +37,11 @@ def age_error(targets, predictions):
 
 
 def age_top5(targets, predictions):
-    """Whether the target's age is among the five likeliest, (N,)."""
-    return ops.cast(ops.in_top_k(ops.argmax(targets, axis=-1), predictions, k=5), "float32")
+    """Whether the target's age, any year of it where it is a range, is among the five likeliest,
+    (N,)."""
+    labelled = ops.cast(targets >= ops.max(targets, axis=-1, keepdims=True), "float32")
+    five = ops.top_k(predictions, 5)[1]  # (N, 5)
+    return ops.max(ops.take_along_axis(labelled, five, axis=-1), axis=-1)
 
 
 def metrics() -> dict[str, list[keras.metrics.Metric]]:

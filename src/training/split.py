@@ -25,7 +25,8 @@ def split(
         sides = np.flatnonzero(~validated), np.flatnonzero(validated)
     else:
         rows = np.random.default_rng(seed).permutation(count)
-        sides = tuple(np.split(rows, [int(count * (1 - validation_split))]))
+        training = int(count * (1 - validation_split) + 1e-9)  # 10 x (1 - 0.9) is below 1
+        sides = tuple(np.split(rows, [training]))
     if not all(map(len, sides)):
         raise UserError(
             f"--validation_split: expected a share that leaves rows on both sides, received "

@@ -74,6 +74,14 @@ def test_top5_as_numpy_sorts(measures):
     assert float(measures["top5"].result()) == pytest.approx(among.sum() / 350)
 
 
+def test_top5_takes_any_year_of_a_range(measures):
+    said = ages({29: 0.6, 50: 0.4}, {19: 0.5, 30: 0.5}, {25: 1.0})
+    said[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
+    targets = age_targets(np.full(3, 20.0), np.full(3, 29.0))
+    measures["top5"].update_state(targets, said)
+    assert float(measures["top5"].result()) == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("name, targets", [("accuracy", 2), ("mae", 101), ("top5", 101)])
 def test_unknown_labels_alone_count_nothing(measures, name, targets):
     said = np.full((3, targets), 1 / targets, np.float32)

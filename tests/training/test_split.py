@@ -37,8 +37,9 @@ def test_split_is_drawn_by_its_seed():
     assert set(rows) != set(other)
 
 
-def test_split_leaves_a_row_to_validate_on():
+def test_split_leaves_a_row_on_each_side_where_it_can():
     assert len(drawn(24, 0.001)[1]) == 1
+    assert len(drawn(10, 0.9)[0]) == 1  # 10 * (1 - 0.9) is 0.9999999999999998
 
 
 @pytest.mark.parametrize("count, share", [(24, 0.99), (1, 0.1), (0, 0.1)])
