@@ -52,6 +52,9 @@ def train(
         raise UserError(f"--seed: expected 0 to {2**32 - 1}, received {seed}")
     parts = [open_database(path) for path in input]
     database = join(parts)
+    if len({part.margin for part in parts}) > 1:
+        margins = ", ".join(f"{part.path.name} {part.margin:g}" for part in parts)
+        print(f"margins differ ({margins}): the checkpoint says {database.margin:g}", flush=True)
     training_rows, validation_rows = split(database, validation_split, split_by, seed)
     lr = arguments["lr"] = lr or LEARNING_RATES[opt]
     _start_folder(output_path, arguments)
