@@ -39,7 +39,9 @@ def main():
     rows = [(kind, error, evaluated.pictures) for kind, error in evaluated.mae.items()]
     print(tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=","))
     if evaluated.missing:
-        print(f"{len(evaluated.missing):,} pictures missing or unreadable:", *evaluated.missing)
+        count = len(evaluated.missing)
+        print(f"{count} of {evaluated.pictures + count} pictures missing or unreadable:")
+        print(*evaluated.missing, sep="\n")
 
 
 if __name__ == "__main__":

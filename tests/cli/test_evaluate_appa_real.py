@@ -71,7 +71,9 @@ def test_the_table_gives_both_errors_with_their_numbers_of_pictures(evaluated):
 
 def test_missing_and_unreadable_pictures_are_counted_and_named(evaluated):
     assert evaluated.done.stdout.splitlines()[4:] == [
-        "2 pictures missing or unreadable: 000005.jpg_face.jpg 000006.jpg_face.jpg"
+        "2 of 7 pictures missing or unreadable:",
+        "000005.jpg_face.jpg",
+        "000006.jpg_face.jpg",
     ]
 
 

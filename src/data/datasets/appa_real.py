@@ -11,19 +11,22 @@ import pandas as pd
 
 from src.data.datasets import Options, Records, check_paths
 from src.data.datasets.tables import genders, numbers, read_table, whole_years
+from src.labels import MAX_AGE
 
 MARGIN = 0.4  # of the `_face.jpg` crops
+OLDEST = 122  # years that anyone is known to have lived: above them a label is no age
 AGE_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}
 
 
 def read(data_dir: Path, options: Options) -> Records:
-    """The faces of a split, by their apparent or real age, as `options.target` says.
+    """The faces of a split, by their apparent or real age, as `options.target` says; ages above 100
+    become 100.
 
     Gender and group come from `allcategories_{split}.csv` where that is there. Faces named in the
     column `img_name` of `ignore_list.csv` are left out: crops that show another or no face.
     """
     labels = read_labels(data_dir, options.split)
-    age = whole_years(labels[AGE_COLUMNS[options.target]].to_numpy())
+    age = np.minimum(whole_years(labels[AGE_COLUMNS[options.target]].to_numpy()), MAX_AGE)
     table = pd.DataFrame(
         {
             "path": [f"{options.split}/{name}_face.jpg" for name in labels["file_name"]],
@@ -56,7 +59,7 @@ def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
     labels = read_table(path, ("file_name", *AGE_COLUMNS.values()))
     check_paths(labels["file_name"], path)
     for column in AGE_COLUMNS.values():
-        labels[column] = numbers(path, labels, column)
+        labels[column] = numbers(path, labels, column, OLDEST)
     labels["gender"], labels["group"] = np.nan, ""
     categories_path = data_dir / f"allcategories_{split}.csv"
     if categories_path.is_file():
