@@ -1,5 +1,6 @@
 """Running scripts as a user does, and small made datasets."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -90,3 +91,20 @@ def write_our_database(
             writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
     said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
+
+
+def names(folder: Path) -> set[str]:
+    """Names of all that is in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+def read_csv(path: Path) -> list[tuple[str, ...]]:
+    """Rows of a CSV file, its header too."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [tuple(row) for row in csv.reader(file)]
+
+
+def printed_table(done: subprocess.CompletedProcess) -> dict[str, int]:
+    """Rows by rule, as create_db.py printed them."""
+    lines = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
+    return {line[0]: int(line[1].replace(",", "")) for line in lines if line[1][0].isdigit()}

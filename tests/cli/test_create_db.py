@@ -1,4 +1,3 @@
-import csv
 import os
 import resource
 import shutil
@@ -16,7 +15,17 @@ import scipy.io
 from PIL import Image
 
 from src.data.database import open_database
-from tests.helpers import ROOT, assert_one_line_error, make_picture, run, wiki_struct, write_wiki
+from tests.helpers import (
+    ROOT,
+    assert_one_line_error,
+    make_picture,
+    names,
+    printed_table,
+    read_csv,
+    run,
+    wiki_struct,
+    write_wiki,
+)
 
 SIZE = 40  # of make_picture's pictures, so that nothing is resized
 RULES = ["face_score below 1", "a second face", "age outside 0..100", "gender unknown"]
@@ -29,25 +38,10 @@ def create(data_dir, output, *args):
     return run("create_db.py", "--data_dir", data_dir, "-o", output, *args)
 
 
-def names(folder):
-    return {path.name for path in folder.iterdir()}
-
-
 def assert_refused(done, folder, *words):
     """The run must have ended with one line that has `words` in it, and left nothing."""
     assert_one_line_error(done, "create_db.py", *words)
     assert names(folder) == set()
-
-
-def read_csv(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return [tuple(row) for row in csv.reader(file)]
-
-
-def printed_table(done):
-    """Rows by rule, as printed."""
-    lines = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
-    return {line[0]: int(line[1].replace(",", "")) for line in lines if line[1][0].isdigit()}
 
 
 @pytest.fixture

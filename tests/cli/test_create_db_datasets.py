@@ -18,7 +18,15 @@ from src.data.database import open_database
 from src.data.faces import find_landmark_model
 from src.errors import UserError
 from tests.conftest import at_hand
-from tests.helpers import ROOT, assert_one_line_error, make_picture, run
+from tests.helpers import (
+    ROOT,
+    assert_one_line_error,
+    make_picture,
+    names,
+    printed_table,
+    read_csv,
+    run,
+)
 
 SIZE = 40  # of make_picture's pictures, so that nothing is resized
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
@@ -27,21 +35,6 @@ FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 def create(db, data_dir, out, *args):
     command = ("--db", db, "--data_dir", data_dir, "-o", out / "db.mat", "--img_size", SIZE)
     return run("create_db.py", *command, *args)
-
-
-def names(folder):
-    return {path.name for path in folder.iterdir()}
-
-
-def read_csv(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return [tuple(row) for row in csv.reader(file)]
-
-
-def printed_table(done):
-    """Rows by rule, as printed."""
-    lines = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
-    return {line[0]: int(line[1].replace(",", "")) for line in lines if line[1][0].isdigit()}
 
 
 def field(path, name):
