@@ -15,7 +15,7 @@ demo: .venv/installed $(ORIGINAL)
 	    --csv data/demo/faces.csv --no_display
 
 test: .venv/tested
-	.venv/bin/python -m pytest
+	$(RUN) -m pytest
 
 lint: .venv/tested
 	.venv/bin/ruff check .
