@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import cv2
 import numpy as np
 
+from benchmarks.turns import in_turns, ratio
 from src import cli
 
 BATCH_SIZE = 32
@@ -107,15 +109,12 @@ def main():
     sides = {"per picture": per_picture(in_memory, targets), "FaceBatches": ours(database)}
     for batches in sides.values():
         next(batches)  # what is loaded once does not count
-    rates = {name: [] for name in sides}
-    for _ in range(args.turns):
-        for name, batches in sides.items():
-            rates[name].append(rate(batches.__next__, args.seconds))
+    sides = {name: partial(rate, batches.__next__, args.seconds) for name, batches in sides.items()}
+    rates = in_turns(sides, args.turns)
     size = database.img_size
     for name, measured in rates.items():
         print(f"{name}: {statistics.median(measured):,.0f} faces a second at {size}x{size}")
-    ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
-    print(f"ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+    print("ratio:", ratio(*rates.values(), digits=1))
 
 
 if __name__ == "__main__":

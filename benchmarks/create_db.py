@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cv2
 
+from benchmarks.turns import in_turns, ratio
 from src import cli
 from src.data.create import create_database
 from src.data.datasets import NAMES, Options, get_reader
@@ -72,15 +73,11 @@ def main():
         "plain loop, a thread a core": lambda: plain_loop(paths, args.img_size, os.cpu_count()),
         "create_db.py": lambda: whole_script(args),
     }
-    seconds = {name: [] for name in sides}
-    for _ in range(args.turns):
-        for name, run in sides.items():
-            seconds[name].append(run())
+    seconds = in_turns(sides, args.turns)
     for name, taken in seconds.items():
-        ratios = [one / this for one, this in zip(seconds["plain loop"], taken, strict=True)]
         print(
             f"{name}: {len(paths) / statistics.median(taken):,.0f} pictures a second, "
-            f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+            f"ratio {ratio(taken, seconds['plain loop'], digits=2)}"
         )
 
 

@@ -8,12 +8,14 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from benchmarks.turns import in_turns, ratio
 from src import cli
 
 
@@ -46,14 +48,10 @@ def main():
         name: FaceBatches(database, rows, args.batch_size, shuffle=True)
         for name, database in (("in memory", held), ("from disk", mapped))
     }
-    rates = {name: [] for name in sides}
-    for _ in range(args.turns):
-        for name, batches in sides.items():
-            rates[name].append(rate(batches))
+    rates = in_turns({name: partial(rate, batches) for name, batches in sides.items()}, args.turns)
     for name, measured in rates.items():
         print(f"{name}: {statistics.median(measured):,.0f} faces a second")
-    ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
-    print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    print("ratio:", ratio(*rates.values(), digits=2))
 
 
 if __name__ == "__main__":
