@@ -18,6 +18,7 @@ from typing import Protocol
 import h5py
 import numpy as np
 
+from src.data.faces import NO_ALIGNMENT
 from src.errors import UserError
 from src.labels import MAX_AGE
 
@@ -92,11 +93,11 @@ class Database:
         file it is a view of the file, which is read page by page as rows are asked for.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
     names: the pictures' paths in their dataset; empty in files that do not say.
-    margin, align: what the faces were cut with; NaN and "" in files that do not say.
+    margin, align: what the faces were cut with; NaN and "none" where the file does not say.
     """
 
     path: Path
-    image: "Faces"
+    image: Faces
     gender: np.ndarray
     age_low: np.ndarray
     age_high: np.ndarray
@@ -154,7 +155,7 @@ def open_database(path: Path) -> Database:
         db=_single(fields.get("db", "")),
         img_size=image.shape[1],
         margin=margin,
-        align=_single(fields.get("align", "")),
+        align=_single(fields.get("align", "")) or NO_ALIGNMENT,
     )
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from src.data.database import Database
-from src.data.faces import NO_ALIGNMENT
 from src.errors import UserError
 
 
@@ -38,7 +37,7 @@ def join(parts: list[Database]) -> Database:
         return parts[0]
     for what, values in (
         ("img_size", [part.img_size for part in parts]),
-        ("align", [part.align or NO_ALIGNMENT for part in parts]),
+        ("align", [part.align for part in parts]),
     ):
         for part, value in zip(parts, values, strict=True):
             if value != values[0]:

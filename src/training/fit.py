@@ -102,7 +102,7 @@ def _describe(architecture: dict, database: Database, parts: list[Database]) -> 
         architecture,
         database.img_size,
         margin=ORIGINAL_MARGIN if np.isnan(database.margin) else database.margin,
-        align=database.align or "none",
+        align=database.align,
         data=[{"db": part.db, "file": part.path.name, "rows": len(part)} for part in parts],
     )
 
