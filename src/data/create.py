@@ -201,7 +201,6 @@ def _fill(
 ) -> None:
     """Do the tasks in parallel, some ahead and no more."""
     running = deque()
-    cv2.setNumThreads(1)  # every worker has a picture of its own
     pool = _pool(workers, cut)
     try:
         with Progress(len(places.state), "pictures") as progress:
@@ -240,6 +239,7 @@ def _note_next(running: deque, places: writing.Places, progress: Progress) -> No
 
 def _write_faces(task: _Task) -> tuple[np.ndarray, np.ndarray]:
     """Write the faces of a task; returns their states, uint8 (n,), and digests, uint8 (n, 16)."""
+    cv2.setNumThreads(1)  # every worker, thread or process, has a picture of its own
     cutter = get_cutter(task.cut, task.img_size)
     state = np.zeros(len(task.pictures), np.uint8)
     digest = np.zeros((len(state), writing.DIGEST_BYTES), np.uint8)

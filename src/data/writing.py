@@ -132,27 +132,29 @@ def write_faces(path: Path, places: list[int], faces: np.ndarray) -> None:
 
 
 def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:
-    """Cut a filled file to the rows `kept`, int64 (n,), ascending; add single `values`."""
-    with uninterrupted():
-        with _hdf5(path, "r+") as file:
-            del file.attrs["fingerprint"]  # from here on no run can go on with it
-        _move_faces(path, kept)
-        with _hdf5(path, "r+") as file:
-            file["image"].resize(len(kept), axis=0)
-            for name in COLUMNS:
-                _replace(file[name], file[name][()][kept])
-            for name in TEXTS:
-                _replace(file[name], file[name][()][:, kept])
-            for name in _SCRATCH:
-                del file[name]
-            for name, value in {**values, "version": __version__}.items():
-                is_text = isinstance(value, str)
-                single = text_matrix([value], len(value)) if is_text else [[float(value)]]
-                _put(file, name, np.asarray(single))
-        if version == "5":
-            _to_version_5(path)
-        else:
-            _write_header(path)
+    """Cut a filled file to the rows `kept`, int64 (n,), ascending; add single `values`.
+
+    A file that this was begun with cannot be filled further: the caller lets Ctrl-C wait.
+    """
+    with _hdf5(path, "r+") as file:
+        del file.attrs["fingerprint"]  # from here on no run can go on with it
+    _move_faces(path, kept)
+    with _hdf5(path, "r+") as file:
+        file["image"].resize(len(kept), axis=0)
+        for name in COLUMNS:
+            _replace(file[name], file[name][()][kept])
+        for name in TEXTS:
+            _replace(file[name], file[name][()][:, kept])
+        for name in _SCRATCH:
+            del file[name]
+        for name, value in {**values, "version": __version__}.items():
+            is_text = isinstance(value, str)
+            single = text_matrix([value], len(value)) if is_text else [[float(value)]]
+            _put(file, name, np.asarray(single))
+    if version == "5":
+        _to_version_5(path)
+    else:
+        _write_header(path)
 
 
 def _move_faces(path: Path, kept: np.ndarray) -> None:
