@@ -1,63 +1,41 @@
 """Checkpoints: weights that say which network they belong to and what its faces look like.
 
-A checkpoint is HDF5, its weights laid out by layer as Keras lays them out. Its attribute
-`description` is JSON; files of the original toolkit have none and are recognised by their shapes.
-Weights are always read by topology and checked shape by shape; nothing in a file is ever run.
+A checkpoint is HDF5, its weights laid out by layer as Keras 2 lays them out and Keras 3 reads them.
+Its attribute `description` is JSON; files of the original toolkit have none and are recognised by
+their shapes. Weights are always read by topology and checked shape by shape; nothing in a file is
+ever run.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 
 from src import __version__
 from src.errors import UserError
 from src.files import replacing
-from src.labels import GENDERS, MAX_AGE
 from src.models import build_model
+from src.models.description import Description, describe, read_description
 
-ORIGINAL_MARGIN = 0.4
 _ATTRIBUTE = "description"
 Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, and their shapes
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a checkpoint says of itself.
-
-    architecture: `name` and the arguments of the network's `build`.
-    img_size: side of the faces it takes, in pixels; they are BGR, 0..255.
-    margin: margin around the face box, as a share of the box, that its faces were cut with.
-    align: alignment that its faces were warped with, or "none".
-    data: the databases it was trained on.  figures: what it reached, by name.
-    """
-
-    architecture: dict
-    img_size: int
-    margin: float = ORIGINAL_MARGIN
-    align: str = "none"
-    data: list[dict] = field(default_factory=list)
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-_CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
 
 
 def save_checkpoint(path: Path, model: keras.Model, description: Description) -> None:
     """Write the model's weights and their description to `path`, whole or not at all."""
     content = BytesIO()  # where the disk is full, closing an HDF5 file there crashes Python
     with h5py.File(content, "w") as file:
-        said = {"version": __version__, **_CONTRACT, **asdict(description)}
-        file.attrs[_ATTRIBUTE] = json.dumps(said)
+        file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
         layers = [layer for layer in model.layers if layer.weights]
-        file.attrs["layer_names"] = [layer.name for layer in layers]
+        file.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2"  # the layout's
         for layer in layers:
             group = file.create_group(layer.name)
             names = [f"{i}_{weight.name}" for i, weight in enumerate(layer.weights)]
-            group.attrs["weight_names"] = names
+            group.attrs["weight_names"] = np.array(names, "S")
             for name, weight in zip(names, layer.get_weights(), strict=True):
                 group[name] = weight
     with replacing(path) as partial:
@@ -77,7 +55,7 @@ def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.
             layers = _layers(path, file)
             shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
             if _ATTRIBUTE in file.attrs:
-                description = _read_description(path, file.attrs[_ATTRIBUTE])
+                description = read_description(path, file.attrs[_ATTRIBUTE])
             else:
                 says_network = "model_config" in file.attrs
                 description = _describe_original(
@@ -121,21 +99,6 @@ def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]
 
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
-
-
-def _read_description(path: Path, text: str) -> Description:
-    try:
-        said = json.loads(text)
-        wrong = [key for key, value in _CONTRACT.items() if said[key] != value]
-        known = {key: said[key] for key in Description.__dataclass_fields__}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: its description cannot be read: {error!r}") from error
-    if wrong:
-        raise UserError(
-            f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {said[wrong[0]]}; it was "
-            f"made by version {said.get('version')} of the toolkit, this is {__version__}"
-        )
-    return Description(**known)
 
 
 def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | None) -> Description:

@@ -3,22 +3,40 @@
 import keras
 
 from src.labels import GENDERS, MAX_AGE
+from src.models.description import OUTPUTS
 
 WEIGHT_DECAY = 5e-4
-OUTPUTS = ("pred_gender", "pred_age")
+_HIDDEN = "hidden_"
 
 
-def twin_heads(features: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always."""
-    return [
-        keras.layers.Dense(
-            classes,
-            activation="softmax",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-            dtype="float32",
-            name=name,
-        )(features)
-        for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True)
-    ]
+def twin_heads(
+    features: keras.KerasTensor, hidden: int = 0, use_bias: bool = False
+) -> list[keras.KerasTensor]:
+    """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
+
+    hidden: units of a fully connected layer with ReLU that each head has to itself; 0 for none.
+    use_bias: whether the heads' layers have biases; the original toolkit's have none.
+    """
+    heads = []
+    for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
+        net = features
+        if hidden:
+            net = _dense(hidden, "relu", use_bias, name=_HIDDEN + name)(net)
+        heads.append(_dense(classes, "softmax", use_bias, name=name, dtype="float32")(net))
+    return heads
+
+
+def in_head(layer: keras.Layer) -> bool:
+    """Whether a layer of a network is of its heads."""
+    return layer.name.removeprefix(_HIDDEN) in OUTPUTS
+
+
+def _dense(units: int, activation: str, use_bias: bool, **arguments) -> keras.layers.Dense:
+    return keras.layers.Dense(
+        units,
+        activation=activation,
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
+        **arguments,
+    )

@@ -24,12 +24,14 @@ def build(
     width: int = 8,
     pool: str = "global",
     scale: float = 1 / 255,
+    dropout: float = 0.0,
 ) -> keras.Model:
     """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
 
     pool: "global" averages the last feature map into 64 * width features; "8x8" averages windows of
         it, one step apart, and flattens them all, as the original toolkit's published weights want.
     scale: what pixels are multiplied with first; 1 for the original toolkit's weights.
+    dropout: share of what is between a block's convolutions that training drops.
     """
     check_depth(depth)
     if pool not in POOLS:
@@ -38,10 +40,10 @@ def build(
     inputs = keras.Input((img_size, img_size, 3), name="faces")
     net = layers.Rescaling(scale)(inputs)
     net = _conv(16, 3)(net)
-    for channels, stride in ((16 * width, 1), (32 * width, 2), (64 * width, 2)):
-        net = _block(net, channels, stride)
-        for _ in range(blocks - 1):
-            net = _block(net, channels, 1)
+    for stage, channels in enumerate((16 * width, 32 * width, 64 * width), 1):
+        for block in range(1, blocks + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            net = _block(net, channels, stride, dropout, f"stage{stage}_block{block}")
     net = _norm_relu(net)
     if pool == "global":
         features = layers.GlobalAveragePooling2D()(net)
@@ -51,7 +53,9 @@ def build(
     return keras.Model(inputs, twin_heads(features), name="wide_resnet")
 
 
-def _block(net: keras.KerasTensor, channels: int, stride: int) -> keras.KerasTensor:
+def _block(
+    net: keras.KerasTensor, channels: int, stride: int, dropout: float, name: str
+) -> keras.KerasTensor:
     """Two 3x3 convolutions beside a shortcut, which is the identity where the shape stays.
 
     The layers are made in the original toolkit's order, main convolutions before the shortcut's:
@@ -60,9 +64,10 @@ def _block(net: keras.KerasTensor, channels: int, stride: int) -> keras.KerasTen
     same = net.shape[-1] == channels
     normed = _norm_relu(net)
     main = _conv(channels, 3, stride)(normed)
-    main = _conv(channels, 3)(_norm_relu(main))
+    main = layers.Dropout(dropout)(_norm_relu(main))
+    main = _conv(channels, 3)(main)
     shortcut = net if same else _conv(channels, 1, stride)(normed)
-    return layers.add([main, shortcut])
+    return layers.Add(name=name)([main, shortcut])
 
 
 def _conv(channels: int, size: int, stride: int = 1) -> layers.Conv2D:

@@ -125,3 +125,17 @@ def test_features_by_pool(pool, img_size, features):
 def test_another_pool_is_refused():
     with pytest.raises(ValueError, match="received 'max'"):
         build(32, 10, 1, pool="max")
+
+
+def test_dropout_is_between_a_blocks_convolutions_and_in_training_alone(small, faces):
+    dropped = build(32, 10, 1, dropout=0.5)
+    dropped.set_weights(small.get_weights())  # the same weights in the same order
+    for a, b in zip(small.predict_on_batch(faces), dropped.predict_on_batch(faces), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    layers = [la for la in dropped.layers if isinstance(la, keras.layers.Dropout)]
+    assert len(layers) == 3  # one a block
+    between = keras.Model(dropped.input, [layers[0].input, layers[0].output])
+    before, after = map(keras.ops.convert_to_numpy, between(faces, training=True))
+    assert 0.45 < np.mean(after[before > 0] == 0) < 0.55
+    np.testing.assert_allclose(after[after > 0], 2 * before[after > 0], rtol=1e-5)

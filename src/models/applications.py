@@ -1,0 +1,74 @@
+"""Networks of keras.applications, https://keras.io/api/applications, under the twin heads."""
+
+import inspect
+import sys
+
+import keras
+from keras.applications import imagenet_utils
+
+from src.errors import UserError
+from src.models.heads import twin_heads
+
+
+def names() -> list[str]:
+    """Names of the networks that keras.applications has, such as "EfficientNetB3"."""
+    return sorted(
+        name for name, value in vars(keras.applications).items() if inspect.isfunction(value)
+    )
+
+
+def build(img_size: int, name: str, dropout: float = 0.0) -> keras.Model:
+    """A network of keras.applications for faces (N, img_size, img_size, 3), BGR, 0..255.
+
+    name: one of `names()`.
+    dropout: share of the averaged features that training drops before the heads.
+    Raises `UserError` where the pictures are too small for it.
+    """
+    function = getattr(keras.applications, name)
+    inputs = keras.Input((img_size, img_size, 3), name="faces")
+    try:
+        trunk = function(
+            include_top=False,
+            weights=None,
+            input_tensor=_prepared(inputs, function),
+            input_shape=inputs.shape[1:],
+            pooling="avg",
+        )
+    except ValueError as error:  # each network has a least size of its own
+        raise UserError(
+            f"{name}: expected larger pictures, received {img_size} pixels: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    features = keras.layers.Dropout(dropout)(trunk.output)
+    return keras.Model(inputs, twin_heads(features, use_bias=True), name=name)
+
+
+def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
+    """Faces as the network's first layer takes them: of the order and range of its family."""
+    family = sys.modules[function.__module__]
+    prepared = family.preprocess_input(faces[..., ::-1])
+    if family.__name__.endswith(".efficientnet"):
+        # Its first layers scale, and standardise only by weights that come from ImageNet. They are
+        # left as they start, and what they do then is done here, whatever the weights.
+        prepared = 255 * imagenet_utils.preprocess_input(prepared, mode="torch")
+    return prepared
+
+
+def load_imagenet(model: keras.Model, name: str) -> None:
+    """Give `build`'s network the weights that Keras downloads; its heads stay as they are.
+
+    Raises `UserError` where the download fails.
+    """
+    try:
+        trunk = getattr(keras.applications, name)(
+            include_top=False, weights="imagenet", input_shape=(224, 224, 3)
+        )
+    except Exception as error:  # what Keras raises where it gets no file, or half of one
+        raise UserError(
+            f"--init imagenet: the weights of {name} could not be downloaded: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    sources, targets = ([la for la in m.layers if la.weights] for m in (trunk, model))
+    for source, target in zip(sources, targets, strict=False):  # the heads are left over
+        if not isinstance(source, keras.layers.Normalization):  # `_prepared` does that
+            target.set_weights(source.get_weights())

@@ -1,0 +1,110 @@
+"""IR-SE residual network, as in the PyTorch toolkit, https://github.com/foamliu/Age-and-Gender.
+
+Its improved residual (IR) block is that of ArcFace (Deng et al., CVPR 2019,
+https://arxiv.org/abs/1801.07698), its squeeze-and-excitation that of Hu et al., CVPR 2018,
+https://arxiv.org/abs/1709.01507.
+"""
+
+import keras
+from keras import layers
+
+from src.errors import UserError
+from src.models.heads import WEIGHT_DECAY, twin_heads
+
+# Blocks by stage. The PyTorch toolkit has no bottlenecks: its 50 is its 34 under another name.
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+HIDDEN = 512
+SQUEEZE = 16  # channels to one unit of the squeeze
+SMALLEST = 32
+
+
+def build(
+    img_size: int, depth: int = 18, width: int = 8, use_se: bool = False, dropout: float = 0.5
+) -> keras.Model:
+    """IR-ResNet-`depth` for faces (N, img_size, img_size, 3), BGR, 0..255, scaled to -1..1 first.
+
+    width: the stages have 8, 16, 32 and 64 times as many channels; 8 is the PyTorch toolkit's.
+    use_se: weigh each block's channels by squeeze-and-excitation.
+    dropout: share of the last features that training drops before the fully connected layers.
+    Raises `UserError` for pictures of less than 32 pixels.
+    """
+    if depth not in BLOCKS:
+        raise ValueError(f"depth: expected one of {tuple(BLOCKS)}, received {depth!r}")
+    if img_size < SMALLEST:
+        raise UserError(
+            f"resnet{depth}: expected pictures of {SMALLEST} pixels or more, received {img_size}"
+        )
+    inputs = keras.Input((img_size, img_size, 3), name="faces")
+    net = layers.Rescaling(1 / 127.5, -1)(inputs)
+    net = _conv(net, 8 * width, padding="valid")
+    net = _prelu()(_norm(net))
+    net = layers.MaxPooling2D()(net)
+    for stage, blocks in enumerate(BLOCKS[depth], 1):
+        for block in range(1, blocks + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            channels = 4 * width * 2**stage
+            net = _block(net, channels, stride, use_se, f"stage{stage}_block{block}")
+    net = layers.Dropout(dropout)(_norm(net))
+    features = layers.Flatten()(net)
+    heads = twin_heads(features, hidden=HIDDEN, use_bias=True)
+    return keras.Model(inputs, heads, name=f"resnet{depth}")
+
+
+def _block(
+    net: keras.KerasTensor, channels: int, stride: int, use_se: bool, name: str
+) -> keras.KerasTensor:
+    """Two 3x3 convolutions beside a shortcut; one slope serves both of its PReLUs."""
+    prelu = _prelu()
+    main = _conv(_norm(net), net.shape[-1])
+    main = prelu(_norm(main))
+    main = _norm(_conv(main, channels, stride))
+    if use_se:
+        main = _squeeze_and_excite(main)
+    shortcut = net
+    if stride > 1:
+        shortcut = _norm(_conv(net, channels, stride, size=1))
+    return prelu(layers.Add(name=name)([main, shortcut]))
+
+
+def _squeeze_and_excite(net: keras.KerasTensor) -> keras.KerasTensor:
+    channels = net.shape[-1]
+    weights = layers.GlobalAveragePooling2D(keepdims=True)(net)
+    weights = _dense(max(1, channels // SQUEEZE))(weights)
+    weights = _dense(channels, activation="sigmoid")(_prelu()(weights))
+    return layers.Multiply()([net, weights])
+
+
+def _conv(
+    net: keras.KerasTensor, channels: int, stride: int = 1, size: int = 3, padding: str = "same"
+) -> keras.KerasTensor:
+    if stride > 1 and size > 1:
+        # "same" would pad below and right only, and shift the block half a pixel off its shortcut.
+        net, padding = layers.ZeroPadding2D(size // 2)(net), "valid"
+    return layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer="glorot_normal",
+        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
+    )(net)
+
+
+def _dense(units: int, activation: str | None = None) -> layers.Dense:
+    return layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer="glorot_normal",
+        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
+    )
+
+
+def _norm(net: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(net)
+
+
+def _prelu() -> layers.PReLU:
+    """A PReLU with one slope for all channels, 0.25 at first."""
+    slope = keras.initializers.Constant(0.25)
+    return layers.PReLU(alpha_initializer=slope, shared_axes=[1, 2, 3])

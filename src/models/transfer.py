@@ -1,0 +1,87 @@
+"""Training that starts from weights which are there, and leaves some of them as they are."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import keras
+
+from src.errors import UserError
+from src.models import NETWORKS, applications, build_model, network_name
+from src.models.checkpoints import load_checkpoint
+from src.models.heads import in_head
+
+IMAGENET = "imagenet"
+
+
+def initialised(architecture: dict, img_size: int, init: str) -> tuple[keras.Model, dict, str]:
+    """A network that starts from weights, its architecture, and a line that says what it took.
+
+    architecture: as `build_model` takes it. What it leaves unsaid is as in the file: faces of the
+        original toolkit's weights, say, are not scaled.
+    init: a checkpoint of ours or of the original toolkit, or "imagenet". Heads that do not fit are
+        left untrained.
+    Raises `UserError` for a file of another network, or where ImageNet's weights are not to be had.
+    """
+    name = network_name(architecture["name"])
+    if init == IMAGENET:
+        if name in NETWORKS:
+            raise UserError(
+                f"--init imagenet: expected a network of keras.applications, received {name}; "
+                "give --arch EfficientNetB3, say, or a weight file"
+            )
+        model = build_model(architecture, img_size)
+        applications.load_imagenet(model, name)
+        return model, architecture, f"{name} starts from ImageNet's weights, its heads from none"
+    path = Path(init)
+    source, found = load_checkpoint(
+        path, **{key: architecture[key] for key in ("depth", "width") if key in architecture}
+    )
+    if network_name(found.architecture["name"]) == name:
+        architecture = {**found.architecture, **architecture}
+        model = build_model(architecture, img_size)
+        if _take(model, source, heads=False):
+            fit = _take(model, source, heads=True)
+            heads = "its heads too" if fit else "its heads from none: they do not fit"
+            return model, architecture, f"{name} starts from {path.name}, {heads}"
+    raise UserError(
+        f"--init: expected weights of {architecture}, found {found.architecture} in {path}"
+    )
+
+
+def _take(model: keras.Model, source: keras.Model, heads: bool) -> bool:
+    """Copy the weights of all heads, or of all else, if they fit; whether they did."""
+    layers, sources = (
+        [layer for layer in network.layers if layer.weights and in_head(layer) == heads]
+        for network in (model, source)
+    )
+    if _shapes(layers) != _shapes(sources):
+        return False
+    for layer, other in zip(layers, sources, strict=True):
+        layer.set_weights(other.get_weights())
+    return True
+
+
+def _shapes(layers: list[keras.Layer]) -> list[list[tuple]]:
+    return [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
+
+
+def freeze_until(model: keras.Model, layer_name: str) -> int:
+    """Keep all layers up to this one, in the order of `model.layers`, from being trained.
+
+    Their batch normalisations keep to the statistics they have. Blocks of our networks are called
+    stage1_block1 and so on. To be called before the model is compiled. Returns how many layers
+    with weights are frozen; raises `UserError` for a name that no layer has, or the last one's.
+    """
+    names = [layer.name for layer in model.layers]
+    if layer_name not in names:
+        near = get_close_matches(layer_name, names, n=5, cutoff=0.4)
+        raise UserError(
+            f"--freeze_until: expected a layer of {model.name}, received {layer_name}; "
+            f"near it are {', '.join(near) or ', '.join(names[:5])}"
+        )
+    frozen = model.layers[: names.index(layer_name) + 1]
+    for layer in frozen:
+        layer.trainable = False
+    if not model.trainable_weights:
+        raise UserError(f"--freeze_until: nothing to train is left after {layer_name}")
+    return sum(bool(layer.weights) for layer in frozen)

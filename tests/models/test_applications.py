@@ -1,0 +1,122 @@
+"""src/models/applications.py against keras.applications used as Keras says."""
+
+import keras
+import numpy as np
+import pytest
+from keras import applications
+
+from src.errors import UserError
+from src.models import build_model, network_name
+from src.models.applications import build, load_imagenet, names
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
+from tests.models.reference import fill, made_faces
+
+# One network of each way to prepare pictures, and what its family says of them.
+PREPARED = {
+    "VGG16": applications.vgg16.preprocess_input,  # BGR less its mean
+    "MobileNet": applications.mobilenet.preprocess_input,  # -1..1
+    "DenseNet121": applications.densenet.preprocess_input,  # standardised
+    "MobileNetV3Small": applications.mobilenet_v3.preprocess_input,  # by its own layers
+}
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, R, G, B
+
+
+def reaches(model: keras.Model, layer: keras.Layer, faces: np.ndarray) -> np.ndarray:
+    """What a layer is given where the model is given faces."""
+    return keras.Model(model.inputs, layer.input).predict_on_batch(faces)
+
+
+def rgb(faces: np.ndarray) -> np.ndarray:
+    return faces[..., ::-1].astype(np.float32)
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_each_family_gets_pictures_as_it_wants_them(name):
+    model, faces = build(32, name), made_faces(2, 32)
+    given = reaches(model, model.layers[1], faces)
+    np.testing.assert_allclose(given, PREPARED[name](rgb(faces)), atol=1e-4)
+
+
+@pytest.fixture
+def download(monkeypatch, tmp_path):
+    """Keras downloads a file of made weights of EfficientNetB0, such as ImageNet's is."""
+    made = applications.EfficientNetB0(include_top=False, weights=None)
+    fill(made)
+    [standardise] = [la for la in made.layers if isinstance(la, keras.layers.Normalization)]
+    # ImageNet's file holds the deviation where a variance belongs; Keras scales once more then.
+    standardise.set_weights([np.array(MEAN), np.array(DEVIATION), np.array(0)])
+    made.save_weights(tmp_path / "made.weights.h5")
+
+    def get_file(*_, **__):
+        return str(tmp_path / "made.weights.h5")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+
+
+def test_weights_of_imagenet_see_what_keras_shows_them(download):
+    model = build(32, "EfficientNetB0")
+    load_imagenet(model, "EfficientNetB0")
+    other = applications.EfficientNetB0(
+        include_top=False, weights="imagenet", input_shape=(32, 32, 3)
+    )
+    faces = made_faces(2, 32)
+    given = reaches(model, model.get_layer("stem_conv"), faces)
+    expected = reaches(other, other.get_layer("stem_conv"), rgb(faces))
+    assert abs(expected).max() > 1
+    np.testing.assert_allclose(given, expected, atol=1e-4)
+    for layer in other.layers:
+        if not isinstance(layer, keras.layers.Normalization):
+            taken = model.get_layer(layer.name).get_weights() if layer.weights else []
+            for a, b in zip(taken, layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_a_failed_download_is_one_line(monkeypatch):
+    def get_file(*_, **__):
+        raise Exception("URL fetch failure on https://storage: None --\n[Errno -2] unknown")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
+    with pytest.raises(UserError, match=r"^--init imagenet: .* MobileNet .* URL [^\n]*Errno -2"):
+        load_imagenet(build(32, "MobileNet"), "MobileNet")
+
+
+def test_too_small_pictures_are_one_line():
+    with pytest.raises(UserError, match=r"^VGG16: expected larger .* 16 pixels: [^\n]*32x32"):
+        build(16, "VGG16")
+
+
+def test_names_are_those_of_keras():
+    assert {"EfficientNetB3", "ConvNeXtTiny", "NASNetMobile", "ResNet50"} <= {*names()}
+    assert all(callable(getattr(applications, name)) for name in names())
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        ("wide_resnet", "wide_resnet"),
+        ("Wide_ResNet", "wide_resnet"),
+        ("efficientnetb3", "EfficientNetB3"),
+        ("resnet50", "resnet50"),  # ours
+        ("ResNet50", "ResNet50"),  # Keras's
+        ("RESNET18", "resnet18"),
+    ],
+)
+def test_a_name_in_capitals_or_not(text, name):
+    assert network_name(text) == name
+
+
+def test_another_name_lists_those_near_it():
+    with pytest.raises(UserError, match=r"wide_resnet, resnet18.* near it are EfficientNetB3"):
+        network_name("eficientnetb3")
+
+
+def test_a_checkpoint_brings_it_back(tmp_path):
+    architecture = {"name": "MobileNetV3Small", "dropout": 0.2}
+    model = build_model(architecture, 32)
+    fill(model)
+    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
+    assert description.architecture == architecture
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

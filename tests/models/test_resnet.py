@@ -1,0 +1,160 @@
+"""src/models/resnet.py against the PyTorch toolkit's, by hand and in numpy."""
+
+import keras
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.models import build_model
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
+from src.models.resnet import build
+from tests.models.reference import creation_order, fill, made_faces
+
+
+def parameters(blocks: list[int], use_se: bool, features: int) -> int:
+    """Weights that the PyTorch toolkit's network trains, after its models.py."""
+    channels, count = 64, 9 * 3 * 64 + 2 * 64 + 1
+    for stage, number in enumerate(blocks):
+        for block in range(number):
+            wide = 64 * 2**stage
+            count += 2 * channels + 9 * channels * channels + 2 * channels  # norm, 3x3, norm
+            count += 9 * channels * wide + 2 * wide + 1  # 3x3, norm, PReLU
+            if use_se:
+                small = wide // 16
+                count += wide * small + small + 1 + small * wide + wide
+            if stage and not block:
+                count += channels * wide + 2 * wide  # 1x1, norm
+            channels = wide
+    return count + 2 * 512 + 2 * (features + 1) * 512 + 513 * (2 + 101)
+
+
+@pytest.mark.parametrize("depth, use_se", [(18, True), (50, False)])
+def test_parameters_as_in_the_pytorch_toolkit(depth, use_se):
+    blocks = {18: [2, 2, 2, 2], 50: [3, 4, 6, 3]}[depth]  # its 50 has no bottlenecks
+    trained = sum(np.prod(w.shape) for w in build(32, depth, use_se=use_se).trainable_weights)
+    assert trained == parameters(blocks, use_se, 512 * 2 * 2)
+
+
+def convolve(net: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """As PyTorch's Conv2d: the same padding on all sides."""
+    size = kernel.shape[0]
+    net = np.pad(net, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(net, (size, size), (1, 2))
+    return np.tensordot(windows[:, ::stride, ::stride], kernel, ((4, 5, 3), (0, 1, 2)))
+
+
+def resnet18(model: keras.Model, faces: np.ndarray, use_se: bool) -> list[np.ndarray]:
+    """What the PyTorch toolkit's ResNet-18 says with the model's weights, by its models.py."""
+    named = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+
+    def of(kind: str):
+        return iter([named[n] for n in creation_order([n for n in named if n.startswith(kind)])])
+
+    convolutions, norms, slopes, dense = map(of, ("conv2d", "batch", "p_re_lu", "dense"))
+
+    def norm(net):
+        gamma, beta, mean, variance = next(norms)
+        return (net - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+    def conv(net, stride=1, padding=1):
+        return convolve(net, next(convolutions)[0], stride, padding)
+
+    def prelu(net, slope):
+        return np.where(net > 0, net, slope.item() * net)
+
+    def block(net, stride):
+        slope = next(slopes)[0]
+        main = norm(conv(prelu(norm(conv(norm(net))), slope), stride))
+        if use_se:
+            (first, bias), hidden = next(dense), main.mean((1, 2))
+            hidden = prelu(hidden @ first + bias, next(slopes)[0])
+            second, bias = next(dense)
+            main *= (1 / (1 + np.exp(-(hidden @ second + bias))))[:, None, None]
+        shortcut = norm(conv(net, stride, 0)) if stride > 1 else net
+        return prelu(main + shortcut, slope)
+
+    net = prelu(norm(conv(faces / 127.5 - 1, padding=0)), next(slopes)[0])
+    half = net.shape[1] // 2
+    net = net[:, : 2 * half, : 2 * half].reshape(len(net), half, 2, half, 2, -1).max((2, 4))
+    for stride in (1, 1, 2, 1, 2, 1, 2, 1):
+        net = block(net, stride)
+    features = norm(net).reshape(len(net), -1)
+    said = []
+    for name in ("pred_gender", "pred_age"):
+        (first, bias), (second, last_bias) = named[f"hidden_{name}"], named[name]
+        scores = np.maximum(features @ first + bias, 0) @ second + last_bias
+        powers = np.exp(scores - scores.max(1, keepdims=True))
+        said.append(powers / powers.sum(1, keepdims=True))
+    return said
+
+
+@pytest.mark.parametrize("use_se, img_size", [(True, 48), (False, 36)])
+def test_the_same_network_in_numpy_says_the_same(use_se, img_size):
+    model = build(img_size, 18, width=2, use_se=use_se)
+    fill(model)
+    faces = made_faces(3, img_size)
+    expected = resnet18(model, faces, use_se)
+    for output, wanted in zip(model.predict_on_batch(faces), expected, strict=True):
+        assert output.std(0).max() > 1e-3  # not the same for every face
+        np.testing.assert_allclose(output, wanted, atol=1e-4)
+
+
+def multiplications(model: keras.Model) -> int:
+    """Of one face, in convolutions and fully connected layers."""
+    count = 0
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            count += np.prod(layer.output.shape[1:-1]) * np.prod(layer.kernel.shape)
+    return int(count)
+
+
+@pytest.mark.parametrize("width, billions", [(4, 0.143), (8, 0.557)])
+def test_multiplications_of_resnet18_at_64_pixels_by_hand(width, billions):
+    wide = 8 * width
+    count = 62**2 * 27 * wide + 4 * 31**2 * 9 * wide**2
+    for before, side in ((31, 16), (16, 8), (8, 4)):
+        count += before**2 * 9 * wide**2  # the first convolution still sees what enters
+        wide *= 2
+        count += side**2 * (9 * wide**2 // 2 + wide**2 // 2 + 2 * 9 * wide**2)
+    count += 2 * 4 * 4 * wide * 512 + 512 * (2 + 101)
+    assert multiplications(build(64, 18, width)) == count
+    assert round(count / 1e9, 3) == billions
+
+
+@pytest.mark.parametrize("img_size, side", [(32, 2), (33, 2), (64, 4), (100, 7)])
+def test_any_size_from_32_on(img_size, side):
+    model = build(img_size, 18, width=1)
+    assert model.get_layer("hidden_pred_age").kernel.shape == (side * side * 64, 512)
+
+
+def test_smaller_faces_are_refused():
+    with pytest.raises(UserError, match=r"resnet34: .* 32 pixels or more, received 31$"):
+        build(31, 34)
+
+
+def test_every_kernel_decays_and_nothing_else():
+    model = build(32, 18, width=1, use_se=True)
+    kernels = [w for w in model.weights if w.name == "kernel"]
+    expected = sum(5e-4 * np.square(keras.ops.convert_to_numpy(w)).sum() for w in kernels)
+    decay = float(keras.ops.convert_to_numpy(sum(model.losses)))
+    assert decay == pytest.approx(expected, rel=1e-5)
+
+
+def test_features_are_dropped_in_training_alone():
+    model = build(32, 18, width=1, dropout=0.5)
+    [layer] = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    ones = np.ones((4, 2, 2, 64), np.float32)
+    assert 0.3 < np.mean(layer(ones, training=True) == 0) < 0.7
+    np.testing.assert_array_equal(layer(ones, training=False), ones)
+
+
+def test_a_checkpoint_brings_it_back(tmp_path):
+    architecture = {"name": "resnet18", "width": 1, "use_se": True, "dropout": 0.2}
+    model = build_model(architecture, 32)
+    fill(model)
+    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
+    assert description.architecture == architecture
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
