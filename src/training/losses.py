@@ -1,0 +1,167 @@
+"""What training minimises, and how much each row counts in it.
+
+Every loss takes targets and predictions, (N, 2) or (N, 101), and gives a loss for each row,
+float32 (N,). A target is a distribution times what its row counts: it sums to 1 for a known label,
+to 0 for an unknown one, to less where mixup mixed both. The loss is that of the distribution, times
+the sum: an unknown label has neither a loss nor a gradient.
+"""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from src.labels import AGES, age_targets, gender_targets
+from src.models.description import OUTPUTS
+
+LOSSES = ("ce", "focal")
+AGE_LOSSES = ("ce", "dldl", "mean_variance")
+BALANCES = ("none", "sqrt", "inverse")
+
+FOCUS = 2.0  # gamma of the focal loss, the best one of its paper
+BLUR = 2.0  # years; what Gao et al. take where a dataset says no spread of its own
+MEAN_WEIGHT, VARIANCE_WEIGHT = 0.2, 0.05  # lambda 1 and 2 of Pan et al.
+NEIGHBOURS = 2  # years on each side that count as one age where ages are balanced
+
+Loss = Callable[[object, object], object]
+
+
+def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
+    """The loss of gender: `loss` is one of `LOSSES`.
+
+    label_smoothing: share of a known label that is spread evenly over all classes (Szegedy et al.,
+        CVPR 2016, https://arxiv.org/abs/1512.00567).
+    """
+    classify = {"ce": cross_entropy, "focal": focal}[loss]
+
+    def smoothed(targets, predictions):
+        even = label_smoothing / targets.shape[-1]
+        return classify(targets * (1 - label_smoothing) + even, predictions)
+
+    return _weighed(smoothed)
+
+
+def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
+    """The loss of age: `age_loss` is one of `AGE_LOSSES`.
+
+    loss, label_smoothing: as `gender_loss` takes them, for "ce" and for what "mean_variance" adds
+        to; the Gaussian of "dldl" is in their place.
+    """
+    classify = gender_loss(loss, label_smoothing)
+    mean_variance = _weighed(mean_and_variance)
+    return {
+        "ce": classify,
+        "dldl": _weighed(label_distribution),
+        "mean_variance": lambda targets, predictions: (
+            classify(targets, predictions) + mean_variance(targets, predictions)
+        ),
+    }[age_loss]
+
+
+def _weighed(loss: Loss) -> Loss:
+    """`loss` of the distributions that targets are after division by their sum, times that sum.
+
+    Without it TensorFlow would push what is predicted for an unknown label towards even: it takes
+    the gradient of softmax and cross-entropy at once, as if every target summed to 1.
+    """
+
+    def weighed(targets, predictions):
+        targets, predictions = ops.cast(targets, "float32"), ops.cast(predictions, "float32")
+        weights = ops.sum(targets, axis=-1)
+        divisor = ops.expand_dims(weights, -1)
+        any_label = ops.ones_like(targets) / targets.shape[-1]
+        labels = ops.where(divisor > 0, targets / ops.maximum(divisor, 1e-7), any_label)
+        return weights * loss(labels, predictions)
+
+    return weighed
+
+
+def cross_entropy(labels, predictions):
+    """Cross-entropy, (N,), in nats, of distributions that sum to 1."""
+    return keras.losses.categorical_crossentropy(labels, predictions)
+
+
+def focal(labels, predictions):
+    """Focal loss: cross-entropy that counts less the better a row is predicted, (N,).
+
+    (1 - p)^2 * -log p, of each row's own p: Lin et al., ICCV 2017,
+    https://arxiv.org/abs/1708.02002. Of an age range or a mixed label, log p is the mean of the
+    classes' log p, each as likely as the label says.
+    """
+    entropy = cross_entropy(labels, predictions)
+    return (1 - ops.exp(-entropy)) ** FOCUS * entropy
+
+
+def label_distribution(labels, predictions):
+    """Label distribution learning: divergence from blurred ages, and error in years, (N,).
+
+    Kullback-Leibler divergence of the prediction from the label blurred by a Gaussian of 2 years,
+    which is cut off at 0 and 100 and brought back to 1: neighbouring ages look alike, and a year
+    of birth and of a photo leave age uncertain by about as much. Gao et al., "Deep label
+    distribution learning with label ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
+    Plus the distance in years from the label's expectation to the prediction's, which is what
+    ages are read from: Gao et al., "Age estimation using expectation of label distribution
+    learning", IJCAI 2018, https://www.ijcai.org/proceedings/2018/99 (with its weight, 1).
+    """
+    blurred = ops.matmul(labels, ops.convert_to_tensor(_gaussians(), "float32"))
+    negative_entropy = ops.sum(blurred * ops.log(ops.maximum(blurred, 1e-30)), axis=-1)
+    divergence = cross_entropy(blurred, predictions) + negative_entropy
+    return divergence + ops.abs(_expectation(predictions) - _expectation(labels))
+
+
+def _gaussians() -> np.ndarray:
+    """The distribution (101) that each of the 101 ages is blurred to."""
+    densities = np.exp(-((AGES[:, None] - AGES) ** 2) / (2 * BLUR**2))
+    return densities / densities.sum(axis=1, keepdims=True)
+
+
+def mean_and_variance(labels, predictions):
+    """The mean and the variance loss that Pan et al. add to cross-entropy, weighed as there, (N,).
+
+    0.2 of half the squared distance between prediction's and label's expectation, 0.05 of the
+    prediction's variance, in years squared: Pan et al., "Mean-variance loss for deep age estimation
+    from a face", CVPR 2018. The expectation of an age range is its middle.
+    """
+    mean = _expectation(predictions)
+    ages = ops.convert_to_tensor(AGES, "float32")
+    variance = ops.sum(predictions * (ages - ops.expand_dims(mean, -1)) ** 2, axis=-1)
+    squared = (mean - _expectation(labels)) ** 2
+    return MEAN_WEIGHT * squared / 2 + VARIANCE_WEIGHT * variance
+
+
+def _expectation(distributions):
+    return ops.sum(distributions * ops.convert_to_tensor(AGES, "float32"), axis=-1)
+
+
+def class_weights(
+    balance: str, age_low: np.ndarray, age_high: np.ndarray, gender: np.ndarray
+) -> dict[str, np.ndarray]:
+    """How much each row (N,) counts in each output's loss, float32 (N,): rare labels more.
+
+    balance: "inverse" weighs by one over how often the label is, "sqrt" by the root of that, "none"
+        all alike. An age is as often as the years from 2 below to 2 above are on average; a range
+        counts in each of its years by its share, and is as often as its years are on average: Yang
+        et al., "Delving into deep imbalanced regression", ICML 2021,
+        https://arxiv.org/abs/2102.09554.
+    age_low, age_high, gender: labels (N,), NaN where unknown; unknown labels weigh 1, known ones 1
+        on average.
+    """
+    power = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}[balance]
+    window = np.ones(2 * NEIGHBOURS + 1)
+    targets = gender_targets(gender), age_targets(age_low, age_high)
+    counts = targets[0].sum(0), _moving_average(targets[1].sum(0), window)
+    weights = {}
+    for name, target, count in zip(OUTPUTS, targets, counts, strict=True):
+        known = target.any(axis=1)
+        weight = np.ones(len(target))
+        weight[known] = (target[known] @ count) ** power
+        weight[known] /= weight[known].mean() if known.any() else 1
+        weights[name] = weight.astype(np.float32)
+    return weights
+
+
+def _moving_average(values: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Averages over a window, of those in it that there are."""
+    there = np.convolve(np.ones_like(values), window, "same")
+    return np.convolve(values, window, "same") / there

@@ -1,0 +1,169 @@
+"""src/training/losses.py against arithmetic by hand and scipy."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from scipy import stats
+
+from src.training.losses import AGE_LOSSES, LOSSES, age_loss, class_weights, gender_loss
+
+AGES = np.arange(101)
+ALL = {f"{name} {loss}": age_loss(name, loss, 0.1) for name in AGE_LOSSES for loss in LOSSES}
+every_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL)
+
+
+def age(*years: int) -> np.ndarray:
+    """The distribution (101) that is even over some years."""
+    return np.isin(AGES, years).astype(np.float32) / len(years)
+
+
+def value(loss, target, prediction) -> float:
+    """The loss of one row."""
+    rows = np.array([target], np.float32), np.array([prediction], np.float32)
+    [result] = ops.convert_to_numpy(loss(*rows))
+    return float(result)
+
+
+def test_cross_entropy_by_hand():
+    assert value(gender_loss(), [0, 1], [0.2, 0.8]) == pytest.approx(-np.log(0.8))
+    assert value(age_loss(), age(20, 21), age(20, 21, 22, 23)) == pytest.approx(np.log(4))
+
+
+@pytest.mark.parametrize("share, expected", [(0.9, 0.01 * 0.105361), (0.5, 0.25 * 0.693147)])
+def test_focal_loss_by_hand(share, expected):
+    assert value(gender_loss("focal"), [1, 0], [share, 1 - share]) == pytest.approx(expected, 1e-4)
+    guess = share * age(30) + (1 - share) * age(80)
+    assert value(age_loss("ce", "focal"), age(30), guess) == pytest.approx(expected, 1e-4)
+
+
+def test_focal_loss_is_each_rows_own():
+    """The PyTorch toolkit's took the mean cross-entropy of a batch for that of every row."""
+    targets, easy, hard = np.array([[1, 0], [1, 0]]), [0.9, 0.1], [0.1, 0.9]
+    both = gender_loss("focal")(targets, np.array([easy, hard]))
+    np.testing.assert_allclose(both, [0.01 * -np.log(0.9), 0.81 * -np.log(0.1)], rtol=1e-5)
+
+
+def test_label_smoothing_by_hand():
+    entropy = -0.95 * np.log(0.8) - 0.05 * np.log(0.2)
+    assert value(gender_loss("ce", 0.1), [1, 0], [0.8, 0.2]) == pytest.approx(entropy, 1e-5)
+    focal = (1 - 0.8**0.95 * 0.2**0.05) ** 2 * entropy
+    assert value(gender_loss("focal", 0.1), [1, 0], [0.8, 0.2]) == pytest.approx(focal, 1e-5)
+
+
+@pytest.mark.parametrize("years", [[40], [0], [99], [20, 21, 22]])
+def test_label_distribution_loss_as_scipy_says(years):
+    guess = np.random.default_rng(0).dirichlet(np.ones(101))
+    blurred = sum(stats.norm(year, 2).pdf(AGES) / stats.norm(year, 2).pdf(AGES).sum() / len(years)
+                  for year in years)  # fmt: skip
+    expected = stats.entropy(blurred, guess) + abs(guess @ AGES - np.mean(years))
+    assert value(age_loss("dldl"), age(*years), guess) == pytest.approx(expected, 1e-5)
+
+
+def test_the_label_blurred_has_no_divergence():
+    blurred = stats.norm(40, 2).pdf(AGES)
+    assert value(age_loss("dldl"), age(40), blurred) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("years, distance", [([25], 5), ([25, 35], 0), ([25, 35, 36], 2)])
+def test_mean_variance_loss_by_hand(years, distance):
+    """Of 25 and 35, all but equally likely: the expectation is 30, the variance 25."""
+    guess = 0.999 * age(25, 35) + 0.001 * age(36)
+    expected = stats.entropy(age(*years)) + stats.entropy(age(*years), guess)
+    expected += 0.2 * distance**2 / 2 + 0.05 * 25
+    assert value(age_loss("mean_variance"), age(*years), guess) == pytest.approx(expected, 0.01)
+
+
+@every_loss
+def test_a_loss_falls_where_the_prediction_nears_the_label(loss):
+    near, far = (0.5 * age(40) + 0.5 * stats.norm(m, 4).pdf(AGES) for m in (42, 60))
+    assert 0 < value(loss, age(40), near) < value(loss, age(40), far)
+
+
+def step(loss, target: np.ndarray) -> tuple[float, np.ndarray]:
+    """The loss of one row as Keras trains on it, and the gradient by what goes into softmax."""
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(101, use_bias=False, activation="softmax")]
+    )
+    start = np.random.default_rng(0).normal(size=(1, 101)).astype(np.float32)
+    model.set_weights([start])
+    model.compile(keras.optimizers.SGD(1.0), loss=loss)
+    result = model.train_on_batch(np.ones((1, 1), np.float32), target[None])
+    return float(result), start - model.get_weights()[0]
+
+
+@every_loss
+def test_an_unknown_label_has_no_loss_and_moves_nothing(loss):
+    result, gradient = step(loss, np.zeros(101, np.float32))
+    assert result == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+@every_loss
+def test_half_a_label_counts_half(loss):
+    """As mixup of a known and an unknown label leaves it."""
+    result, gradient = step(loss, age(20, 21))
+    half_result, half_gradient = step(loss, 0.5 * age(20, 21))
+    assert half_result == pytest.approx(0.5 * result, 1e-5)
+    np.testing.assert_allclose(half_gradient, 0.5 * gradient, atol=1e-5)
+
+
+def test_gradient_of_cross_entropy_by_hand():
+    """What softmax gives less the label: the label's own, smoothed or not."""
+    inputs = np.random.default_rng(0).normal(size=(1, 101))
+    probabilities = np.exp(inputs) / np.exp(inputs).sum()
+    for smoothing in (0, 0.1):
+        label = (1 - smoothing) * age(30) + smoothing / 101
+        _, gradient = step(age_loss("ce", "ce", smoothing), age(30))
+        np.testing.assert_allclose(gradient, probabilities - label, atol=1e-5)
+
+
+@every_loss
+def test_half_precision_is_computed_in_single(loss):
+    guess = ops.cast(np.random.default_rng(0).dirichlet(np.ones(101), 1), "bfloat16")
+    single = loss(age(30)[None], ops.cast(guess, "float32"))
+    result = loss(ops.cast(age(30)[None], "bfloat16"), guess)
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    np.testing.assert_allclose(result, single, rtol=1e-3)
+
+
+def weights(balance: str, low, high=None, gender=()) -> dict[str, np.ndarray]:
+    low = np.array(low, float)
+    gender = np.resize(np.array([*gender] or [np.nan], float), len(low))
+    return class_weights(balance, low, low if high is None else np.array(high, float), gender)
+
+
+@pytest.mark.parametrize(
+    "balance, common, rare", [("none", 1, 1), ("sqrt", 5 / 6, 5 / 3), ("inverse", 5 / 8, 5 / 2)]
+)
+def test_weights_of_8_to_2_by_hand(balance, common, rare):
+    expected = [common] * 8 + [rare] * 2
+    found = weights(balance, [20] * 8 + [60] * 2, gender=[1] * 8 + [0] * 2)
+    np.testing.assert_allclose(found["pred_age"], expected, rtol=1e-6)
+    np.testing.assert_allclose(found["pred_gender"], expected, rtol=1e-6)
+
+
+def test_neighbouring_years_count_as_one_age():
+    low = [30] * 6 + [32] * 2 + [50] * 2  # 30 and 32 see all 8, 50 sees 2
+    np.testing.assert_allclose(weights("inverse", low)["pred_age"], [0.625] * 8 + [2.5] * 2)
+
+
+def test_years_at_the_end_have_fewer_neighbours():
+    low = [0] * 3 + [50] * 5  # 3 in the 3 years 0..2, 5 in the 5 years 48..52
+    np.testing.assert_allclose(weights("inverse", low)["pred_age"], 1)
+
+
+def test_an_age_range_counts_by_its_share_of_each_year():
+    found = weights("inverse", [10, 10, 50], [10, 19, 50])["pred_age"]
+    counts = np.zeros(101)
+    counts[[10, 50]] = 1
+    counts[10:20] += 0.1
+    smooth = np.array([counts[max(0, year - 2) : year + 3].mean() for year in AGES])
+    expected = 1 / np.array([smooth[10], smooth[10:20].mean(), smooth[50]])
+    np.testing.assert_allclose(found, expected / expected.mean(), rtol=1e-6)
+
+
+def test_unknown_labels_weigh_one_and_count_nowhere():
+    found = weights("inverse", [20] * 8 + [np.nan] * 4 + [60] * 2)
+    np.testing.assert_allclose(found["pred_age"], [0.625] * 8 + [1] * 4 + [2.5] * 2)
+    np.testing.assert_array_equal(found["pred_gender"], 1)
