@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Faces per second of FaceBatches with `aug`, and of Keras's per-picture pipeline doing the same.
+"""Faces per second of both kinds of --aug, and of Keras's per-picture pipeline doing the plain one.
 
 python benchmarks/augmentation.py --input data/wiki_db.mat
 
 The other side is the original toolkit's way: `ImageDataGenerator` shifts and flips one picture at a
-time, random erasing is its preprocessing function, and mixup draws a second batch. Both run on one
+time, random erasing is its preprocessing function, and mixup draws a second batch. All run on one
 core, in turns, in one process.
 """
 
@@ -73,11 +73,11 @@ def erase(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def ours(database) -> Iterator[tuple]:
+def ours(database, aug: str) -> Iterator[tuple]:
     """This toolkit's batches, epoch after epoch."""
     from src.training.generators import FaceBatches
 
-    batches = FaceBatches(database, np.arange(len(database)), BATCH_SIZE, shuffle=True, aug=True)
+    batches = FaceBatches(database, np.arange(len(database)), BATCH_SIZE, shuffle=True, aug=aug)
     while True:
         for i in range(len(batches)):
             yield batches[i]
@@ -106,7 +106,11 @@ def main():
         age_targets(database.age_low, database.age_high),
     ]
     in_memory = database.image[np.arange(len(database))]
-    sides = {"per picture": per_picture(in_memory, targets), "FaceBatches": ours(database)}
+    sides = {
+        "per picture": per_picture(in_memory, targets),
+        "--aug": ours(database, "plain"),
+        "--aug strong": ours(database, "strong"),
+    }
     for batches in sides.values():
         next(batches)  # what is loaded once does not count
     sides = {name: partial(rate, batches.__next__, args.seconds) for name, batches in sides.items()}
@@ -114,7 +118,9 @@ def main():
     size = database.img_size
     for name, measured in rates.items():
         print(f"{name}: {statistics.median(measured):,.0f} faces a second at {size}x{size}")
-    print("ratio:", ratio(*rates.values(), digits=1))
+    per_picture_rates, plain, strong = rates.values()
+    print("--aug to per picture:", ratio(per_picture_rates, plain, digits=1))
+    print("--aug strong to --aug:", ratio(plain, strong, digits=2))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 """Augmentation: shift, flip, random erasing and mixup of a batch of faces.
 
 All random numbers of a batch are drawn at once (`draw`), apart from their application (`augment`).
+"strong" augmentation (`jitter`) also zooms, rotates, colours and blurs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
 
+from src.training.jitter import Jitter, draw_jitter, recolour, warp
+
+KINDS = ("plain", "strong")
 SHIFT = 0.1  # of the side, at most, to each side; whole pixels, so that nothing is blurred
 ERASING_PROBABILITY = 0.5
 ERASED_AREA = (0.02, 0.4)  # of the face
@@ -24,8 +28,10 @@ class Draw:
     flip: bool (N,), whether left and right change places.
     patch: int64 (N, 4), left, top, width, height in pixels of what is erased; width 0 for nothing.
     value: uint8 (N,), what the patch is filled with.
-    partner: int64 (N,), the row of the batch that is mixed in: a permutation.
-    share: float64 (N,), 0..1, how much of the face stays: mixup's lambda.
+    partner: int64 (M,), the row that is mixed into each of the first M: in a whole batch, where M
+        is N, a permutation.
+    share: float64 (M,), 0..1, how much of the face stays: mixup's lambda.
+    jitter: what strong augmentation does beside, and, where it warps, instead of shift and flip.
     """
 
     shift: np.ndarray
@@ -34,15 +40,16 @@ class Draw:
     value: np.ndarray
     partner: np.ndarray
     share: np.ndarray
+    jitter: Jitter | None = None
 
 
-def draw(rng: np.random.Generator, count: int, size: int) -> Draw:
-    """Draw for `count` faces of `size` x `size` pixels."""
+def draw(rng: np.random.Generator, count: int, size: int, kind: str = "plain") -> Draw:
+    """Draw for `count` faces of `size` x `size` pixels; kind: one of `KINDS`."""
     erased = np.flatnonzero(rng.random(count) < ERASING_PROBABILITY)
     patch = np.zeros((count, 4), np.int64)
     patch[erased] = _draw_patches(rng, len(erased), size)
     most = int(SHIFT * size)
-    return Draw(
+    drawn = Draw(
         shift=rng.integers(-most, most, (count, 2), endpoint=True),
         flip=rng.random(count) < 0.5,
         patch=patch,
@@ -50,6 +57,29 @@ def draw(rng: np.random.Generator, count: int, size: int) -> Draw:
         partner=rng.permutation(count),
         share=rng.beta(MIXUP_ALPHA, MIXUP_ALPHA, count),
     )
+    return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size)) if kind == "strong" else drawn
+
+
+def part(drawn: Draw, rows: np.ndarray) -> tuple[np.ndarray, Draw]:
+    """The draw of some rows, int64 (M,), of a batch.
+
+    Returns which faces of the batch it is for, int64 (N,), those rows first and then the others
+    that are mixed into them, and the draw, whose application gives the M rows of the batch.
+    """
+    partner = drawn.partner[rows]
+    needed = np.concatenate([rows, np.setdiff1d(partner, rows)])
+    place = np.empty(len(drawn.partner), np.int64)
+    place[needed] = np.arange(len(needed))
+    own = replace(_of_rows(drawn, needed), partner=place[partner], share=drawn.share[rows])
+    if drawn.jitter:
+        own = replace(own, jitter=_of_rows(drawn.jitter, needed))
+    return needed, own
+
+
+def _of_rows(drawn: Draw | Jitter, rows: np.ndarray) -> Draw | Jitter:
+    arrays = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
+    arrays = {name: value[rows] for name, value in arrays.items() if hasattr(value, "shape")}
+    return replace(drawn, **arrays)
 
 
 def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
@@ -77,13 +107,20 @@ def augment(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Apply a draw to faces, uint8 (N, S, S, 3), and to their targets, float32 (N, classes) each.
 
-    Each face is shifted (its border repeated), then flipped, then erased; then faces and targets
-    are mixed with those of their partner by one and the same share.
+    Each face is shifted (its border repeated) and flipped, or warped; recoloured; erased; then
+    faces and targets are mixed with those of their partner by one and the same share. Returns the
+    rows that have one, (M, ...).
     """
     moved = np.empty_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
+    strong = drawn.jitter
     for i, (face, out) in enumerate(zip(faces, moved, strict=True)):
-        _move(face, shifts[i], flips[i], out)
+        if strong and strong.warped[i]:
+            warp(face, strong.matrix[i], out)
+        else:
+            _move(face, shifts[i], flips[i], out)
+        if strong:
+            recolour(out, strong.colour[i], strong.blur[i])
         left, top, width, height = patches[i]
         if width:
             out[top : top + height, left : left + width] = drawn.value[i]
@@ -104,8 +141,10 @@ def _mix(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
     https://arxiv.org/abs/1710.09412. Partners are a permutation, so that no sample is spent."""
-    mixed = np.empty_like(faces)
+    mixed = np.empty_like(faces[: len(partner)])
     for i, (j, kept) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
         cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, mixed[i])
     kept = share[:, None].astype(np.float32)
-    return mixed, tuple(kept * target + (1 - kept) * target[partner] for target in targets)
+    own = (target[: len(partner)] for target in targets)
+    others = (target[partner] for target in targets)
+    return mixed, tuple(kept * a + (1 - kept) * b for a, b in zip(own, others, strict=True))

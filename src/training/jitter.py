@@ -1,0 +1,95 @@
+"""What `--aug strong` adds to shift and flip: zoom, rotation, colour and blur.
+
+Faces of different sets are cut with different margins, under different light and at different
+resolutions; a network that has seen each face in many such guises does not go by them.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WARP_PROBABILITY = (
+    0.75  # the others keep their pixels, shifted and flipped as in plain augmentation
+)
+ZOOM = 4 / 3  # enlarged or shrunk by up to this factor, log-uniform
+ROTATION = 15.0  # degrees to either side
+SHIFT = 0.1  # of the side to either side, in parts of a pixel
+BRIGHTNESS = 32.0  # grey levels added or taken
+CONTRAST = 1.4  # factor around the middle grey, log-uniform
+SATURATION = (0.5, 1.5)
+CAST = 1.1  # factor of each colour channel, log-uniform
+GREY_PROBABILITY = 0.1
+BLUR_PROBABILITY = 0.25
+BLUR = (0.4, 1.2)  # standard deviation of the Gaussian, 5 x 5, in pixels
+_LUMA = np.array([0.114, 0.587, 0.299])  # of BGR: ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """The random numbers of `--aug strong` for N faces.
+
+    warped: bool (N,), whether the face is warped.
+    matrix: float64 (N, 2, 3), where a pixel (x, y, 1) of it comes to lie; flips included.
+    colour: float32 (N, 3, 4), what a pixel (b, g, r, 1) becomes.
+    blur: float64 (N,), standard deviation in pixels, 0 for none.
+    """
+
+    warped: np.ndarray
+    matrix: np.ndarray
+    colour: np.ndarray
+    blur: np.ndarray
+
+
+def draw_jitter(rng: np.random.Generator, flip: np.ndarray, size: int) -> Jitter:
+    """Draw for faces of `size` x `size` pixels; flip: bool (N,), which are mirrored too."""
+    count = len(flip)
+    blurred = rng.random(count) < BLUR_PROBABILITY
+    return Jitter(
+        warped=rng.random(count) < WARP_PROBABILITY,
+        matrix=_draw_matrices(rng, flip, size),
+        colour=_draw_colours(rng, count),
+        blur=np.where(blurred, rng.uniform(*BLUR, count), 0),
+    )
+
+
+def _draw_matrices(rng: np.random.Generator, flip: np.ndarray, size: int) -> np.ndarray:
+    """Zoom and rotation about the middle of the face, and shift."""
+    count = len(flip)
+    zoom = _log_uniform(rng, ZOOM, count)
+    angle = np.deg2rad(rng.uniform(-ROTATION, ROTATION, count))
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    mirror = np.where(flip, -1, 1)
+    linear = np.stack([cos * mirror, sin, -sin * mirror, cos], axis=1).reshape(count, 2, 2)
+    middle = np.full(2, (size - 1) / 2)
+    shift = rng.uniform(-SHIFT * size, SHIFT * size, (count, 2))
+    return np.concatenate([linear, (middle - linear @ middle + shift)[..., None]], axis=2)
+
+
+def _draw_colours(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Saturation, then the channels' cast, then contrast, then brightness, as one affine map."""
+    grey = rng.random(count) < GREY_PROBABILITY
+    saturation = np.where(grey, 0, rng.uniform(*SATURATION, count))[:, None, None]
+    cast = _log_uniform(rng, CAST, (count, 3, 1))
+    contrast = _log_uniform(rng, CONTRAST, (count, 1, 1))
+    brightness = rng.uniform(-BRIGHTNESS, BRIGHTNESS, (count, 1, 1))
+    linear = contrast * cast * (saturation * np.eye(3) + (1 - saturation) * _LUMA)
+    offset = np.broadcast_to(127.5 * (1 - contrast) + brightness, (count, 3, 1))
+    return np.concatenate([linear, offset], axis=2).astype(np.float32)
+
+
+def _log_uniform(rng: np.random.Generator, factor: float, shape) -> np.ndarray:
+    """Factors from 1 / `factor` to `factor`, as often below 1 as above."""
+    return factor ** rng.uniform(-1, 1, shape)
+
+
+def warp(face: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
+    """Lay `face`, uint8 (S, S, 3), by `matrix` into `out`; its border is repeated."""
+    cv2.warpAffine(face, matrix, out.shape[:2], out, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+
+
+def recolour(face: np.ndarray, colour: np.ndarray, blur: float) -> None:
+    """Blur `face`, uint8 (S, S, 3), BGR, and change its colours, in place."""
+    if blur:
+        cv2.GaussianBlur(face, (5, 5), blur, face)
+    cv2.transform(face, colour, face)

@@ -1,0 +1,101 @@
+"""src/training/jitter.py: its spread, its geometry and its colours by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from src.training.augment import augment, draw
+from src.training.jitter import Jitter, draw_jitter, recolour, warp
+
+COUNT, SIZE = 20_000, 64
+
+
+@pytest.fixture(scope="module")
+def flip() -> np.ndarray:
+    return np.arange(COUNT) % 2 == 0
+
+
+@pytest.fixture(scope="module")
+def jitter(flip) -> Jitter:
+    return draw_jitter(np.random.default_rng(0), flip, SIZE)
+
+
+def uniform(values: np.ndarray, low: float, high: float) -> float:
+    return stats.kstest(values, stats.uniform(low, high - low).cdf).pvalue
+
+
+def test_matrices_zoom_turn_mirror_and_shift(jitter, flip):
+    linear = jitter.matrix[:, :, :2]
+    area = np.linalg.det(linear)
+    np.testing.assert_array_equal(area < 0, flip)
+    zoom = np.sqrt(np.abs(area))
+    assert uniform(np.log(zoom), -np.log(4 / 3), np.log(4 / 3)) > 1e-3
+    angle = np.rad2deg(np.arctan2(linear[:, 0, 1], linear[:, 1, 1]))
+    assert uniform(angle, -15, 15) > 1e-3
+    similar = linear @ linear.transpose(0, 2, 1) / np.abs(area)[:, None, None]
+    np.testing.assert_allclose(similar, np.broadcast_to(np.eye(2), similar.shape), atol=1e-9)
+    middle = jitter.matrix @ np.array([31.5, 31.5, 1])
+    for coordinate in middle.T:
+        assert uniform(coordinate - 31.5, -6.4, 6.4) > 1e-3
+
+
+def test_how_many_are_warped_and_blurred(jitter):
+    assert jitter.warped.mean() == pytest.approx(0.75, abs=0.015)
+    assert (jitter.blur > 0).mean() == pytest.approx(0.25, abs=0.015)
+    assert uniform(jitter.blur[jitter.blur > 0], 0.4, 1.2) > 1e-3
+
+
+def test_a_tenth_becomes_grey_and_middle_grey_stays_near(jitter):
+    rows_alike = np.ptp(jitter.colour[:, :, :3] / jitter.colour[:, :, :3].sum(2, keepdims=True), 1)
+    assert (rows_alike < 1e-5).all(axis=1).mean() == pytest.approx(0.1, abs=0.01)
+    middle = jitter.colour @ np.array([127.5, 127.5, 127.5, 1])
+    assert np.abs(np.median(middle) - 127.5) < 1
+    assert np.abs(middle - 127.5).max() < 32 + 1.4 * 12.75 + 0.1  # brightness, contrast of a cast
+
+
+def test_warp_moves_pixels_where_the_matrix_says():
+    face = np.zeros((8, 8, 3), np.uint8)
+    face[2, 3] = 200
+    out = np.empty_like(face)
+    warp(face, np.array([[-1.0, 0, 7], [0, 1, 3]]), out)  # mirrored, three down
+    assert np.argwhere(out[..., 0] == 200).tolist() == [[5, 4]]
+    assert out.sum() == 600
+
+
+def test_warp_repeats_the_border():
+    face = np.full((8, 8, 3), 90, np.uint8)
+    out = np.empty_like(face)
+    warp(face, np.array([[0.5, 0.2, 1], [-0.2, 0.5, 3]]), out)
+    assert (out == 90).all()
+
+
+def test_recolour_is_affine_in_blue_green_red_and_clipped():
+    face = np.full((4, 4, 3), (10, 100, 250), np.uint8)
+    matrix = np.array([[2, 0, 0, 5], [0, 1, 0, -20], [0, 0, 1, 30]], np.float32)
+    recolour(face, matrix, 0)
+    np.testing.assert_array_equal(face, np.broadcast_to((25, 80, 255), face.shape))
+
+
+def test_blur_is_a_gaussian():
+    face = np.zeros((9, 9, 3), np.uint8)
+    face[4, 4] = 255
+    recolour(face, np.eye(3, 4, dtype=np.float32), 1.0)
+    line = np.exp(-(np.arange(-2, 3) ** 2) / 2)
+    expected = 255 * np.outer(line, line) / line.sum() ** 2
+    np.testing.assert_allclose(face[2:7, 2:7, 0], expected, atol=1.5)
+
+
+def test_strong_augmentation_is_the_plain_one_and_its_jitter():
+    """With the same numbers, faces that are not warped differ by their colours alone."""
+    rng = np.random.default_rng(0)
+    faces = rng.integers(60, 190, (6, 16, 16, 3), np.uint8)
+    drawn = draw(np.random.default_rng(1), 6, 16, "strong")
+    neutral = np.broadcast_to(np.eye(3, 4, dtype=np.float32), (6, 3, 4))
+    still = Jitter(np.zeros(6, bool), drawn.jitter.matrix, neutral, np.zeros(6))
+    plain = draw(np.random.default_rng(1), 6, 16)
+    targets = (np.eye(2, dtype=np.float32)[[0, 1] * 3],)
+    ours, _ = augment(faces, targets, replace(drawn, jitter=still))
+    expected, _ = augment(faces, targets, plain)
+    np.testing.assert_array_equal(ours, expected)
