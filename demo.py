@@ -16,6 +16,7 @@ def get_args():
         "detected faces."
     )
     cli.add_weight_arguments(parser)
+    cli.add_runtime_argument(parser)
     parser.add_argument(
         "--margin",
         type=cli.margin,
@@ -50,7 +51,7 @@ def main():
             chosen.append(stack.enter_context(sinks.csv_file(args.csv)))
         if args.output_dir:
             chosen.append(sinks.annotated_copies(args.output_dir, args.image_dir))
-        estimator = Estimator(args.weight_file, args.depth, args.width)
+        estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime)
         margin = estimator.margin if args.margin is None else args.margin
         cut = get_box_cutter(estimator.align, margin, estimator.img_size)
         if args.no_display or not sinks.has_screen():

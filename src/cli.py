@@ -3,13 +3,11 @@
 import argparse
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from src.errors import UserError
-from src.files import uninterrupted
+from src.quiet import quiet_import as quiet_import
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -43,17 +41,55 @@ def fraction(text: str) -> float:
     return _number(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
 
 
+def share(text: str) -> float:
+    return _number(text, float, "a number from 0 to below 1", lambda value: 0 <= value < 1)
+
+
+def weight(text: str) -> float:
+    return _number(text, float, "a number from 0 up", lambda value: 0 <= value < float("inf"))
+
+
 def margin(text: str) -> float:
     return _number(text, float, "a number from 0 to 10", lambda value: 0 <= value <= 10)
 
 
-def add_weight_arguments(parser: argparse.ArgumentParser) -> None:
+def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """Add the flags that name a model; `several` lets --weight_file name more than one."""
     parser.add_argument(
-        "--weight_file", type=Path, help="path to weight file (e.g. weights.28-3.73.hdf5)"
+        "--weight_file",
+        type=Path,
+        nargs="+" if several else None,
+        help="path to weight file (e.g. weights.28-3.73.hdf5)"
+        + ("; others are compared with the first" if several else ""),
     )
     old = "; only needed by old weight files that do not say"
     parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)
     parser.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
+
+
+def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runtime",
+        choices=("keras", "onnx", "litert", "saved_model"),
+        help="what runs the weight file, which may be one that export.py made "
+        "(default: by its name: .onnx, .tflite, a folder is saved_model, else keras)",
+    )
+
+
+def add_evaluation_arguments(parser: argparse.ArgumentParser, output: Path | None) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=output,
+        help="folder for results.json, results.csv and report.html",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="write over an evaluation that is in that folder"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
+    parser.add_argument(
+        "--resamples", type=positive_int, default=1000, help="resamples of the bootstrap"
+    )
 
 
 def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | float:
@@ -64,33 +100,6 @@ def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | fl
     if value is None or not accepts(value):
         raise argparse.ArgumentTypeError(f"expected {expected}, received {text!r}")
     return value
-
-
-@contextmanager
-def quiet_import() -> Iterator[None]:
-    """Hold back what libraries write to stderr while they load, unless loading fails.
-
-    TensorFlow's first notes come before any log level is read, and would bury a one-line error.
-    Ctrl-C waits too: libraries that load swallow it, or fail by it with an error of their own.
-    """
-    sys.stderr.flush()
-    with uninterrupted(), ExitStack() as stack:
-        try:
-            held = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # no room for one: better noise than an error
-            yield
-            return
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def run(main: Callable[[], None]) -> None:

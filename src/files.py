@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -24,13 +25,16 @@ def partial_of(path: Path) -> Path:
 def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
 
-    When the block fails, what it wrote is deleted and `path` stays as it was. So it is on Ctrl-C,
-    unless `keep_interrupted`. A full disk and the like become a `UserError`.
+    A folder may be written too, and takes the place of a folder. When the block fails, what it
+    wrote is deleted and `path` stays as it was. So it is on Ctrl-C, unless `keep_interrupted`.
+    A full disk and the like become a `UserError`.
     """
     partial = partial_of(path)
     interrupted = False
     try:
         yield partial
+        if partial.is_dir() and path.is_dir():
+            shutil.rmtree(path)
         os.replace(partial, path)
     except KeyboardInterrupt:
         interrupted = True
@@ -41,7 +45,9 @@ def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
         reason = os.strerror(error.errno)
         raise UserError(f"{path} could not be written: {reason}; nothing was kept of it") from error
     finally:
-        if not (interrupted and keep_interrupted):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        elif not (interrupted and keep_interrupted):
             partial.unlink(missing_ok=True)
 
 

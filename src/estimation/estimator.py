@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError
+from src.estimation.runtimes import load, runtime_of
 from src.labels import age_interval, expected_age
-from src.models.checkpoints import Description, load_checkpoint
 
 ORIGINAL_WEIGHTS = Path(__file__).parents[2] / "pretrained_models" / "weights.28-3.73.hdf5"
 _BATCH = 32  # faces; larger batches are no faster on a CPU
@@ -30,13 +30,22 @@ class Estimates:
 
 
 class Estimator:
-    """A checkpoint that estimates age and gender.
+    """A checkpoint or an exported model that estimates age and gender.
 
     `margin`, `align` and `img_size` say how it wants faces cut, as `data.faces` takes them.
     """
 
-    def __init__(self, weight_file: Path | None = None, depth: int = 16, width: int = 8):
-        """Load `weight_file`, or `ORIGINAL_WEIGHTS`, where the original toolkit kept them too."""
+    def __init__(
+        self,
+        weight_file: Path | None = None,
+        depth: int = 16,
+        width: int = 8,
+        runtime: str | None = None,
+    ):
+        """Load `weight_file`, or `ORIGINAL_WEIGHTS`, where the original toolkit kept them too.
+
+        runtime: one of `runtimes.RUNTIMES`; by the file's name where None.
+        """
         if weight_file is None:
             weight_file = ORIGINAL_WEIGHTS
             if not weight_file.exists():
@@ -44,10 +53,10 @@ class Estimator:
                     f"--weight_file: expected a checkpoint, received none, and {weight_file} is "
                     "not there; train one with train.py, or fetch the original's: make weights"
                 )
-        self._model, description = load_checkpoint(weight_file, depth, width)
-        self.description: Description = description
-        self.margin, self.align = description.margin, description.align
-        self.img_size = description.img_size
+        runtime = runtime or runtime_of(weight_file)
+        self._predict, self.description = load(weight_file, runtime, depth, width)
+        self.margin, self.align = self.description.margin, self.description.align
+        self.img_size = self.description.img_size
 
     def __call__(self, faces: np.ndarray) -> Estimates:
         """Estimate faces, uint8 (N, img_size, img_size, 3), BGR, 0..255; N may be 0."""
@@ -66,12 +75,3 @@ class Estimator:
             age_high=high,
             age_distribution=age_distribution,
         )
-
-    def _predict(self, faces: np.ndarray) -> list[np.ndarray]:
-        """Distributions of at most `_BATCH` faces.
-
-        Batches are padded to a power of two, so that few sizes are ever compiled.
-        """
-        padded = np.zeros((1 << (len(faces) - 1).bit_length(), *faces.shape[1:]), np.uint8)
-        padded[: len(faces)] = faces
-        return [output[: len(faces)] for output in self._model.predict_on_batch(padded)]

@@ -13,7 +13,8 @@ from src.errors import UserError
 from src.estimation import estimator as module
 from src.estimation.estimator import Estimator
 from src.models import build_model
-from src.models.checkpoints import Description, save_checkpoint
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
 from tests.models.reference import creation_order, fill, made_faces, wide_resnet
 
 COUNT = 37  # more than one batch, and no power of two
@@ -55,8 +56,9 @@ def test_one_row_a_face(said):
         assert values.shape == (COUNT,)
 
 
-def test_gender_and_age_are_read_from_the_outputs(estimator, faces, said):
-    gender, age = estimator._model.predict_on_batch(faces)
+def test_gender_and_age_are_read_from_the_outputs(checkpoint, faces, said):
+    model, _ = load_checkpoint(checkpoint)
+    gender, age = model.predict_on_batch(faces)
     np.testing.assert_allclose(said.p_female, gender[:, 0], atol=1e-4)
     expectations = [sum(year * p for year, p in enumerate(row)) for row in age.astype(float)]
     np.testing.assert_allclose(said.age, expectations, atol=1e-3)

@@ -1,0 +1,147 @@
+"""What runs a network. Each runtime loads its library only when it is asked for.
+
+A runtime is a function from a file to how it predicts, and to what the file says of itself.
+Predicting takes faces, uint8 (N, S, S, 3), BGR, N >= 1, and gives the distributions of gender,
+float32 (N, 2), and of age, float32 (N, 101).
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from src.errors import UserError
+from src.models.description import OUTPUTS, Description, read_description
+from src.quiet import quiet_import, quiet_stderr
+
+Predict = Callable[[np.ndarray], list[np.ndarray]]
+
+DESCRIPTION = "description"  # what exported files call theirs
+EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # where a SavedModel keeps it
+INPUT, SIGNATURE = "faces", "serving_default"
+BY_SUFFIX = {".onnx": "onnx", ".tflite": "litert"}
+
+
+def runtime_of(path: Path) -> str:
+    """The runtime that a file is for, by its name; folders are SavedModels."""
+    return "saved_model" if path.is_dir() else BY_SUFFIX.get(path.suffix.lower(), "keras")
+
+
+def load(path: Path, runtime: str, depth: int, width: int) -> tuple[Predict, Description]:
+    """How `runtime`, one of `RUNTIMES`, predicts with the network in `path`, and its description.
+
+    depth, width: as `load_checkpoint` takes them; other runtimes' files always say.
+    Raises `UserError` where the file does not fit the runtime, or its library is not installed.
+    """
+    if runtime == "keras":
+        return _keras(path, depth, width)
+    if not path.exists():
+        raise UserError(f"{path}: expected an exported model, found none; check --weight_file")
+    return RUNTIMES[runtime](path)
+
+
+def _keras(path: Path, depth: int, width: int) -> tuple[Predict, Description]:
+    library("keras", "tensorflow keras")
+    from src.models.checkpoints import load_checkpoint
+
+    model, description = load_checkpoint(path, depth, width)
+
+    def predict(faces: np.ndarray) -> list[np.ndarray]:
+        # Padded to a power of two, so that few batch sizes are ever compiled.
+        padded = np.zeros((1 << (len(faces) - 1).bit_length(), *faces.shape[1:]), np.uint8)
+        padded[: len(faces)] = faces
+        return [output[: len(faces)] for output in model.predict_on_batch(padded)]
+
+    return predict, description
+
+
+def _onnx(path: Path) -> tuple[Predict, Description]:
+    onnxruntime = library("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong it also raises
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    with _refusing(path, "an ONNX file"):
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+    description = _describe(path, session.get_modelmeta().custom_metadata_map.get(DESCRIPTION))
+
+    def predict(faces: np.ndarray) -> list[np.ndarray]:
+        return session.run(list(OUTPUTS), {INPUT: faces.astype(np.float32)})
+
+    return predict, description
+
+
+def _litert(path: Path) -> tuple[Predict, Description]:
+    interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
+    content = path.read_bytes()
+    with _refusing(path, "a LiteRT file"):
+        model = interpreter.Interpreter(model_content=content)
+        model.allocate_tensors()
+        runner = model.get_signature_runner(SIGNATURE)
+    description = _describe(path, _litert_metadata(content))
+
+    def predict(faces: np.ndarray) -> list[np.ndarray]:
+        said = runner(**{INPUT: faces.astype(np.float32)})
+        return [said[name] for name in OUTPUTS]
+
+    return predict, description
+
+
+def _litert_metadata(content: bytes) -> str | None:
+    schema = library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
+    model = schema.Model.GetRootAs(content)
+    for entry in map(model.Metadata, range(model.MetadataLength())):
+        if entry.Name() == DESCRIPTION.encode():
+            return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes().decode()
+    return None
+
+
+def _saved_model(path: Path) -> tuple[Predict, Description]:
+    tensorflow = library("tensorflow")
+    with _refusing(path, "a SavedModel's folder"):
+        serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
+    text = path / EXTRA_ASSET
+    description = _describe(path, text.read_text() if text.is_file() else None)
+
+    def predict(faces: np.ndarray) -> list[np.ndarray]:
+        said = serve(**{INPUT: tensorflow.constant(faces, tensorflow.float32)})
+        return [said[name].numpy() for name in OUTPUTS]
+
+    return predict, description
+
+
+RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _saved_model}
+
+
+def library(module: str, package: str | None = None) -> ModuleType:
+    """Import what only some need; where it is not installed, a `UserError` says how to get it."""
+    package = package or module
+    try:
+        with quiet_import():
+            return importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f"this needs {package}: pip install {package} ({error})") from error
+
+
+@contextmanager
+def _refusing(path: Path, expected: str) -> Iterator[None]:
+    """Make one line of all that a library says of a file that it cannot load."""
+    with quiet_stderr():
+        try:
+            yield
+        except Exception as error:
+            raise UserError(
+                f"{path}: expected {expected}; it could not be loaded: {error}"
+            ) from error
+
+
+def _describe(path: Path, text: str | None) -> Description:
+    if text is None:
+        raise UserError(
+            f"{path}: expected a model that describes itself, found no description; "
+            "make it with export.py"
+        )
+    return read_description(path, text)
