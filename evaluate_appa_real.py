@@ -14,6 +14,7 @@ def get_args():
         "This script evaluate age estimation model using the APPA-REAL validation data."
     )
     cli.add_weight_arguments(parser)
+    cli.add_runtime_argument(parser)
     parser.add_argument(
         "--data_dir",
         type=Path,
@@ -23,6 +24,13 @@ def get_args():
     parser.add_argument(
         "--split", choices=("valid", "test", "train"), default="valid", help="part to evaluate on"
     )
+    parser.add_argument(
+        "--target",
+        choices=("apparent", "real"),
+        default="apparent",
+        help="which age all but the first table is against",
+    )
+    cli.add_evaluation_arguments(parser, None)
     return parser.parse_args()
 
 
@@ -31,17 +39,26 @@ def main():
     with cli.quiet_import():
         from tabulate import tabulate
 
-        from src.estimation.estimator import Estimator
-        from src.evaluation.appa_real import evaluate
+        from src.evaluation.appa_real import from_appa_real, mean_errors
+        from src.evaluation.evaluate import evaluate, load_models
+        from src.evaluation.output import check_output_folder, write_results
+        from src.evaluation.tables import tables
 
-    estimator = Estimator(args.weight_file, args.depth, args.width)
-    evaluated = evaluate(estimator, args.data_dir, args.split)
-    rows = [(kind, error, evaluated.pictures) for kind, error in evaluated.mae.items()]
+    if args.output:
+        check_output_folder(args.output, args.force)
+    faces, labels = from_appa_real(args.data_dir, args.split, args.target)
+    models = load_models([args.weight_file], args.depth, args.width, args.runtime)
+    results = evaluate(faces, models, args.seed, args.resamples, vars(args))
+    [evaluation] = results.evaluations
+    rows = [
+        (kind, error, len(evaluation.rows))
+        for kind, error in mean_errors(evaluation, labels).items()
+    ]
     print(tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=","))
-    if evaluated.missing:
-        count = len(evaluated.missing)
-        print(f"{count} of {evaluated.pictures + count} pictures missing or unreadable:")
-        print(*evaluated.missing, sep="\n")
+    print(f"\nagainst the {args.target} age:\n\n{tables(results)}")
+    if args.output:
+        write_results(args.output, results)
+        print(f"\nreport: {args.output / 'report.html'}")
 
 
 if __name__ == "__main__":

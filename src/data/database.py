@@ -11,7 +11,7 @@ original toolkit read.
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -94,6 +94,8 @@ class Database:
     gender, age_low, age_high: float64 (N,), NaN where unknown.
     names: the pictures' paths in their dataset; empty in files that do not say.
     margin, align: what the faces were cut with; NaN and "none" where the file does not say.
+    group: the dataset's group labels, for audits only, "" where unknown; empty in files that do not
+        say.
     """
 
     path: Path
@@ -106,6 +108,7 @@ class Database:
     img_size: int
     margin: float
     align: str
+    group: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.gender)
@@ -151,11 +154,12 @@ def open_database(path: Path) -> Database:
         path=path,
         image=image,
         **labels,
-        names=_names(path, fields.get("path", ()), len(image)),
+        names=_texts_of(path, fields, "path"),
         db=_single(fields.get("db", "")),
         img_size=image.shape[1],
         margin=margin,
         align=_single(fields.get("align", "")) or NO_ALIGNMENT,
+        group=_texts_of(path, fields, "group"),
     )
 
 
@@ -177,11 +181,14 @@ def _numbers(values: np.ndarray) -> np.ndarray:
     return np.where(numbers == -1, np.nan, numbers)
 
 
-def _names(path: Path, names: np.ndarray, count: int) -> list[str]:
-    names = [str(name).rstrip(" ") for name in np.ravel(names)]
-    if names and len(names) != count:
-        raise UserError(f"{path}: expected one 'path' a picture, received {len(names)} for {count}")
-    return names
+def _texts_of(path: Path, fields: dict, name: str) -> list[str]:
+    texts = [str(text).rstrip(" ") for text in np.ravel(fields.get(name, ()))]
+    count = len(fields["image"])
+    if texts and len(texts) != count:
+        raise UserError(
+            f"{path}: expected one {name!r} a picture, received {len(texts)} for {count}"
+        )
+    return texts
 
 
 def _single(value: "np.ndarray | str | float") -> "str | float":
@@ -221,10 +228,8 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
             for name, data in file.items():
                 if not isinstance(data, h5py.Dataset):
                     continue
-                if name == "image":
-                    fields[name] = MappedFaces(path, data)
-                elif name != "group":
-                    fields[name] = np.array(plain_value(data))
+                is_image = name == "image"
+                fields[name] = MappedFaces(path, data) if is_image else np.array(plain_value(data))
     except (OSError, RuntimeError) as error:
         raise UserError(f"{path}: could not be read, it may be cut short: {error}") from error
     return fields

@@ -60,4 +60,5 @@ def join(parts: list[Database]) -> Database:
         img_size=parts[0].img_size,
         margin=float(margins[rows.argmax()]),
         align=parts[0].align,
+        group=[group for part in parts for group in part.group or [""] * len(part)],
     )

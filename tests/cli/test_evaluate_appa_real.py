@@ -11,7 +11,7 @@ import pytest
 import evaluate_appa_real
 from src import cli
 from src.models.checkpoints import load_checkpoint
-from tests.helpers import run
+from tests.helpers import names, run
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
 # Faces of two group photos with a margin around them: left, top, side.
@@ -70,11 +70,23 @@ def test_the_table_gives_both_errors_with_their_numbers_of_pictures(evaluated):
 
 
 def test_missing_and_unreadable_pictures_are_counted_and_named(evaluated):
-    assert evaluated.done.stdout.splitlines()[4:] == [
-        "2 of 7 pictures missing or unreadable:",
-        "000005.jpg_face.jpg",
-        "000006.jpg_face.jpg",
+    lines = evaluated.done.stdout.splitlines()
+    first = lines.index("2 of 7 pictures left out:")
+    assert lines[first + 1 : first + 3] == [
+        "000005.jpg_face.jpg: picture undecodable",
+        "000006.jpg_face.jpg: picture missing",
     ]
+
+
+def test_all_other_figures_follow_against_the_target(evaluated):
+    """By hand, of the predictions' own table."""
+    lines = evaluated.done.stdout.splitlines()
+    assert lines[5] == "against the apparent age:"
+    said = [line.split() for line in lines]
+    [mae] = [words for words in said if words[:3] == ["mean", "absolute", "error,"]]
+    assert mae[4] == f"{lines[2].split()[1]}*"
+    assert any(words[:2] == ["epsilon", "error"] for words in said)
+    assert sum(words[0] == "age" and "-" in words[1] for words in said if len(words) > 2) == 3
 
 
 def test_nothing_is_left_behind(evaluated):
@@ -122,10 +134,27 @@ def test_rows_of_different_lengths_are_one_line(fails, evaluated, original_weigh
     assert "expected a table, it cannot be read" in line
 
 
+def test_output_is_refused_before_any_work_where_it_exists(fails, tmp_path):
+    assert "--output: expected a new folder" in fails("--output", tmp_path)
+
+
+def test_output_receives_the_report(evaluated, original_weights, tmp_path, monkeypatch, capfd):
+    args = ("--weight_file", original_weights, "--data_dir", evaluated.data_dir)
+    out = tmp_path / "out"
+    more = ("--output", out, "--target", "real", "--resamples", 10)
+    monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args + more)])
+    cli.run(evaluate_appa_real.main)
+    assert names(out) == {"results.json", "results.csv", "report.html"}
+    said = capfd.readouterr().out
+    assert said.endswith(f"report: {out / 'report.html'}\n")
+    assert "against the real age:" in said
+    assert said.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]
+
+
 def test_a_misspelt_split_is_refused(fails):
     assert "invalid choice: 'validation'" in fails("--split", "validation")
 
 
-def test_missing_weights_are_refused(fails, tmp_path):
-    line = fails("--weight_file", tmp_path / "weights.hdf5")
+def test_missing_weights_are_refused(fails, evaluated, tmp_path):
+    line = fails("--weight_file", tmp_path / "weights.hdf5", "--data_dir", evaluated.data_dir)
     assert "expected a weight file, found none" in line

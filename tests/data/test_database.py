@@ -67,6 +67,7 @@ def test_what_is_written_is_read(path, version):
     np.testing.assert_array_equal(opened.image[np.arange(7)], image)
     for name in ("gender", "age_low", "age_high"):
         np.testing.assert_array_equal(getattr(opened, name), columns[name])
+    assert (opened.names, opened.group) == (columns["path"], columns["group"])
     assert (opened.db, opened.img_size, opened.margin, opened.align) == ("wiki", 8, 0.4, "none")
 
 
@@ -144,6 +145,7 @@ def test_file_of_the_original_toolkit_opens(path, unknown):
     np.testing.assert_array_equal(opened.gender, [0, 1, np.nan, 0])
     assert opened.age_low.tolist() == opened.age_high.tolist() == [20, 30, 40, 50]
     assert opened.db == "imdb"
+    assert (opened.names, opened.group) == ([], [])
     assert np.isnan(opened.margin)
 
 
@@ -195,6 +197,14 @@ def test_mismatched_lengths_in_version_7_3_are_refused(path, name):
     with h5py.File(path, "r+") as file:
         file[name].resize(5, axis=0)
     with pytest.raises(UserError, match=f"one '{name}' a picture, received 5 for 7 pictures"):
+        open_database(path)
+
+
+def test_fewer_groups_than_pictures_are_refused(path):
+    write(path)
+    with h5py.File(path, "r+") as file:
+        file["group"].resize(5, axis=1)
+    with pytest.raises(UserError, match="one 'group' a picture, received 5 for 7"):
         open_database(path)
 
 

@@ -14,7 +14,8 @@ def make(path, count, size=8, margin=0.4, **values):
     low = rng.integers(0, 90, count).astype(float)
     low[0] = np.nan
     columns = {"age_low": low, "age_high": low + 9, "gender": rng.choice([0, 1, np.nan], count)}
-    texts = {"path": [f"{path.stem}/{i}.jpg" for i in range(count)], "group": [""] * count}
+    paths = [f"{path.stem}/{i}.jpg" for i in range(count)]
+    texts = {"path": paths, "group": [f"group {path.stem}"] * count}
     write_our_database(path, faces, columns | texts, margin=margin, db=path.stem, **values)
     return open_database(path), faces
 
@@ -37,6 +38,9 @@ def test_rows_of_all_follow_one_another(three):
     assert joined.names == [
         f"{n}/{i}.jpg" for n, c in (("a", 5), ("b", 9), ("c", 4)) for i in range(c)
     ]
+    assert joined.group == [
+        f"group {n}" for n, c in (("a", 5), ("b", 9), ("c", 4)) for _ in range(c)
+    ]
     assert joined.db == "a+b+c"
 
 
@@ -52,10 +56,12 @@ def test_margin_is_that_of_most_rows(tmp_path):
     assert join(parts).margin == 0.1
 
 
-def test_no_names_where_one_has_none(tmp_path):
+def test_no_names_and_blank_groups_where_one_has_none(tmp_path):
     old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
     new, _ = make(tmp_path / "new.mat", 3)
-    assert join([new, old]).names == []
+    joined = join([new, old])
+    assert joined.names == []
+    assert joined.group == [*["group new"] * 3, *[""] * 4]
 
 
 def test_original_toolkits_files_count_as_not_aligned(tmp_path):

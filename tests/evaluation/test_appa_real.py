@@ -1,33 +1,16 @@
-"""APPA-REAL's figures, by an estimator that takes a face's grey level for its age."""
+"""APPA-REAL's figures, by a model that reads a face's age off its colour."""
 
 import cv2
 import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.evaluation import appa_real
-from src.evaluation.appa_real import evaluate
+from src.evaluation.appa_real import from_appa_real, mean_errors
+from src.evaluation.evaluate import evaluate
+from tests.evaluation.colour_model import ColourModel
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age\n"
-
-
-class GreyLevel:
-    """An estimator whose ages are known: the mean of a face's pixels."""
-
-    img_size = 32
-    align = "none"
-
-    def __init__(self):
-        self.batches = []
-
-    def __call__(self, faces):
-        assert faces.dtype == np.uint8 and faces.shape[1:] == (32, 32, 3)
-        self.batches.append(len(faces))
-        self.age = faces.mean(axis=(1, 2, 3))
-        return self
-
-
-# Grey level of the face, apparent and real age. Errors: 4 10 6 0 5, and 0 20 3 1 10.
+# Age that the face is told, apparent and real age. Errors: 4 10 6 0 5, and 0 20 3 1 10.
 PEOPLE = [(20, 24, 20), (40, 30, 60), (60, 66, 63), (30, 30, 29), (10, 5, 0)]
 ROWS = [f"{i:06d}.jpg,38,{apparent},2.5,{real}" for i, (_, apparent, real) in enumerate(PEOPLE)]
 
@@ -37,64 +20,52 @@ def data_dir(tmp_path):
     """PEOPLE as the validation split."""
     write_labels(tmp_path, ROWS)
     (tmp_path / "valid").mkdir()
-    for i, (level, _, _) in enumerate(PEOPLE):
-        write_face(tmp_path, i, level)
+    for i, (age, _, _) in enumerate(PEOPLE):
+        write_face(tmp_path, i, age)
     return tmp_path
 
 
-def write_labels(folder, rows, split="valid", header=HEADER):
-    (folder / f"gt_avg_{split}.csv").write_text(header + "\n".join(rows) + "\n")
+def write_labels(folder, rows, split="valid", header=HEADER, name="gt_avg"):
+    (folder / f"{name}_{split}.csv").write_text(header + "\n".join(rows) + "\n")
 
 
-def write_face(folder, number, level, split="valid"):
+def write_face(folder, number, age, split="valid"):
     path = folder / split / f"{number:06d}.jpg_face.jpg"
-    cv2.imwrite(str(path), np.full((50, 40, 3), level, np.uint8))
+    cv2.imwrite(str(path), np.full((50, 40, 3), age, np.uint8))
+
+
+def run(data_dir, split="valid", target="apparent"):
+    """The mean errors by kind of age, the model's evaluation, and its figures."""
+    faces, labels = from_appa_real(data_dir, split, target)
+    [evaluation] = evaluate(faces, {"model": ColourModel()}, resamples=50).evaluations
+    figures = evaluation.figures.set_index(["slice", "figure"])
+    return mean_errors(evaluation, labels), evaluation, figures
 
 
 def test_mae_is_the_mean_absolute_error_against_each_age(data_dir):
-    evaluated = evaluate(GreyLevel(), data_dir, "valid")
-    assert evaluated.mae == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
-    assert evaluated.pictures == 5
-    assert evaluated.missing == []
+    maes, evaluation, figures = run(data_dir)
+    assert maes == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
+    assert evaluation.left_out == []
+    assert figures.loc[("all", "mae"), "value"] == pytest.approx(25 / 5)
+    assert run(data_dir, target="real")[2].loc[("all", "mae"), "value"] == pytest.approx(34 / 5)
 
 
 def test_missing_and_unreadable_pictures_are_left_out_and_named(data_dir):
     (data_dir / "valid" / "000001.jpg_face.jpg").unlink()
     (data_dir / "valid" / "000004.jpg_face.jpg").write_text("no picture")
-    evaluated = evaluate(GreyLevel(), data_dir, "valid")
-    assert evaluated.mae == pytest.approx({"apparent": 10 / 3, "real": 4 / 3})
-    assert evaluated.pictures == 3
-    assert evaluated.missing == ["000001.jpg_face.jpg", "000004.jpg_face.jpg"]
+    maes, evaluation, _ = run(data_dir)
+    assert maes == pytest.approx({"apparent": 10 / 3, "real": 4 / 3})
+    assert evaluation.left_out == [
+        ("000001.jpg_face.jpg", "picture missing"),
+        ("000004.jpg_face.jpg", "picture undecodable"),
+    ]
 
 
-def test_pictures_are_read_in_bounded_pieces(data_dir, monkeypatch):
-    monkeypatch.setattr(appa_real, "_FACES_AT_ONCE", 2)
-    estimator = GreyLevel()
-    evaluated = evaluate(estimator, data_dir, "valid")
-    assert estimator.batches == [2, 2, 1]
-    assert evaluated.mae == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
-
-
-def test_a_piece_without_a_readable_picture_is_passed_over(data_dir, monkeypatch):
-    monkeypatch.setattr(appa_real, "_FACES_AT_ONCE", 2)
-    for number in (2, 3):
-        (data_dir / "valid" / f"{number:06d}.jpg_face.jpg").unlink()
-    evaluated = evaluate(GreyLevel(), data_dir, "valid")
-    assert evaluated.mae == pytest.approx({"apparent": 19 / 3, "real": 30 / 3})
-
-
-def test_the_order_of_the_labels_does_not_matter(data_dir):
-    before = evaluate(GreyLevel(), data_dir, "valid")
-    write_labels(data_dir, [ROWS[i] for i in (3, 0, 4, 2, 1)])
-    after = evaluate(GreyLevel(), data_dir, "valid")
-    assert after.mae == pytest.approx(before.mae)
-
-
-def test_the_order_of_the_columns_does_not_matter(data_dir):
-    rows = [",".join(reversed(row.split(","))) for row in ROWS]
+def test_the_order_of_rows_and_columns_does_not_matter(data_dir):
+    before, *_ = run(data_dir)
+    rows = [",".join(reversed(ROWS[i].split(","))) for i in (3, 0, 4, 2, 1)]
     write_labels(data_dir, rows, header=",".join(reversed(HEADER.strip().split(","))) + "\n")
-    evaluated = evaluate(GreyLevel(), data_dir, "valid")
-    assert evaluated.mae == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
+    assert run(data_dir)[0] == pytest.approx(before)
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
@@ -102,9 +73,42 @@ def test_other_splits_have_labels_and_pictures_of_their_own(data_dir, split):
     write_labels(data_dir, ["000000.jpg,38,50,2.5,52"], split)
     (data_dir / split).mkdir()
     write_face(data_dir, 0, 49, split)
-    evaluated = evaluate(GreyLevel(), data_dir, split)
-    assert evaluated.mae == pytest.approx({"apparent": 1, "real": 3})
-    assert evaluated.pictures == 1
+    maes, evaluation, _ = run(data_dir, split)
+    assert maes == pytest.approx({"apparent": 1, "real": 3})
+    assert len(evaluation.rows) == 1
+
+
+def test_epsilon_error_is_of_the_apparent_age_and_its_ratings(data_dir):
+    """One without a deviation does not count for it."""
+    rows = [ROWS[0], ROWS[1].replace("2.5", "5"), ROWS[2].replace("2.5", ""), *ROWS[3:]]
+    write_labels(data_dir, rows)
+    figures = run(data_dir)[2]
+    hits = np.exp([-(4**2) / (2 * 2.5**2), -(10**2) / (2 * 5**2), 0, -(5**2) / (2 * 2.5**2)])
+    found = figures.loc[("all", "epsilon_error")]
+    assert found["value"] == pytest.approx(1 - hits.mean())
+    assert found["n"] == 4
+    assert found["low"] < found["value"] < found["high"]
+    assert ("all", "epsilon_error") not in run(data_dir, target="real")[2].index
+
+
+def test_every_category_is_audited_where_the_set_has_them(data_dir):
+    header = "file,gender,ethnicity,makeup,happiness\n"
+    rows = [
+        "000000.jpg,male,asian,nomakeup,neutral",
+        "000001.jpg,female,asian,makeup,happy",
+        "000003.jpg,male,caucasian,nomakeup,happy",
+    ]
+    write_labels(data_dir, rows, header=header, name="allcategories")
+    figures = run(data_dir)[2]["value"]
+    for name, mae in {
+        **{"all": 5, "gender male": 2, "gender female": 10, "group asian": 7},
+        **{"group caucasian": 0, "makeup nomakeup": 2, "makeup makeup": 10},
+        **{"happiness neutral": 4, "happiness happy": 5, "gender male x group asian": 4},
+    }.items():
+        assert figures[name, "mae"] == pytest.approx(mae), name
+    assert not [name for name, _ in figures.index if name.startswith(("ethnicity", "file"))]
+    # Of 40 blue, she is told female with 40 %.
+    assert figures["gender female", "gender_accuracy"] == 0
 
 
 @pytest.mark.parametrize(
@@ -123,22 +127,27 @@ def test_other_splits_have_labels_and_pictures_of_their_own(data_dir, split):
 def test_labels_of_another_form_are_refused(tmp_path, content, said):
     (tmp_path / "gt_avg_valid.csv").write_text(content, encoding="latin-1")
     with pytest.raises(UserError) as refused:
-        evaluate(GreyLevel(), tmp_path, "valid")
+        from_appa_real(tmp_path, "valid", "apparent")
     assert str(refused.value).startswith(f"{tmp_path / 'gt_avg_valid.csv'}: ")
     assert said in str(refused.value)
 
 
 def test_missing_labels_are_named(tmp_path):
     with pytest.raises(UserError, match=r"gt_avg_test\.csv: expected a label file, found nothing"):
-        evaluate(GreyLevel(), tmp_path, "test")
+        from_appa_real(tmp_path, "test", "apparent")
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere: expected a folder, found nothing there"):
-        evaluate(GreyLevel(), tmp_path / "nowhere", "valid")
+        from_appa_real(tmp_path / "nowhere", "valid", "apparent")
 
 
-def test_no_readable_picture_is_refused(tmp_path):
+def test_labels_without_pictures_are_refused(tmp_path):
     write_labels(tmp_path, ROWS)
-    with pytest.raises(UserError, match=r"000000\.jpg_face\.jpg, could read none of 5"):
-        evaluate(GreyLevel(), tmp_path, "valid")
+    with pytest.raises(UserError, match="valid: expected a folder, found nothing there"):
+        run(tmp_path)
+    (tmp_path / "valid").mkdir()
+    with pytest.raises(
+        UserError, match=r"could read none of 5; of the first, 000000\.jpg_face\.jpg"
+    ):
+        run(tmp_path)

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Measure one or several models on labelled faces, with intervals, by age, gender and group.
+
+python evaluate.py --input data/utk_db.mat --weight_file checkpoints/weights.28-3.73.hdf5
+"""
+
+from pathlib import Path
+
+from src import cli
+
+
+def get_args():
+    parser = cli.Parser("This script evaluates age and gender estimation on labelled faces.")
+    faces = parser.add_mutually_exclusive_group(required=True)
+    faces.add_argument(
+        "--input", "-i", type=Path, nargs="+", help="path to database mat file; several are joined"
+    )
+    faces.add_argument(
+        "--image_csv",
+        type=Path,
+        help="CSV of labelled pictures, columns path,age,age_low,age_high,gender,group; paths are "
+        "relative to its folder",
+    )
+    cli.add_weight_arguments(parser, several=True)
+    cli.add_runtime_argument(parser)
+    parser.add_argument(
+        "--detect",
+        action="store_true",
+        help="pictures of --image_csv are no face crops yet: cut the largest face out of each, "
+        "with the margin or the alignment that the model wants",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("all", "validation", "training"),
+        default="all",
+        help="which faces of --input: those that train.py --split_by hash validates on, or trains "
+        "on",
+    )
+    parser.add_argument(
+        "--validation_split", type=cli.fraction, default=0.1, help="its share of validation"
+    )
+    cli.add_evaluation_arguments(parser, Path("evaluation"))
+    args = parser.parse_args()
+    if args.detect and not args.image_csv:
+        parser.error("--detect: expected pictures, --image_csv; faces of --input are cut already")
+    if args.part != "all" and not args.input:
+        parser.error(f"--part {args.part}: expected databases, --input; a CSV is not trained on")
+    return args
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.evaluation.evaluate import evaluate, load_models
+        from src.evaluation.labelled import from_csv, from_databases
+        from src.evaluation.output import check_output_folder, write_results
+        from src.evaluation.tables import tables
+
+    check_output_folder(args.output, args.force)
+    if args.image_csv:
+        faces = from_csv(args.image_csv, args.detect)
+    else:
+        faces = from_databases(args.input, args.part, args.validation_split)
+    models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
+    results = evaluate(faces, models, args.seed, args.resamples, vars(args))
+    print(tables(results))
+    write_results(args.output, results)
+    print(f"\nreport: {args.output / 'report.html'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

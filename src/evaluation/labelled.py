@@ -1,0 +1,201 @@
+"""Labelled faces: what is known of them, and their pixels, cut as each model wants them."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from src.data.create import MISSING, UNDECODABLE
+from src.data.database import Database, open_database
+from src.data.datasets import Options, get_reader
+from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
+from src.data.images import ImageError, read_image, resize
+from src.data.joined import join
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.evaluation.results import Labels
+from src.training.split import held_out, rows_by_part
+
+
+class Labelled(Protocol):
+    """Labelled faces, wherever their pixels are.
+
+    unit: what its rows are, in words.  notes: what is to be known of them, a line each.
+    """
+
+    labels: Labels
+    unit: str
+    notes: list[str]
+
+    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
+        """Faces of `rows`, int64 (n,), as the model wants them, and why others have none.
+
+        Returns uint8 (m, S, S, 3), m <= n, BGR, and for every row "" or the reason, m of them "".
+        """
+
+    def check(self, estimator: Estimator) -> list[str]:
+        """How the faces differ from what the model wants, a line each; `UserError` where figures
+        would mean nothing."""
+
+
+@dataclass(frozen=True)
+class DatabaseFaces:
+    """The faces of `rows`, int64 (N,), of databases that were joined."""
+
+    labels: Labels
+    database: Database
+    parts: list[Database]
+    rows: np.ndarray
+    notes: list[str]
+    unit: str = "faces"
+
+    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
+        faces, size = self.database.image[self.rows[rows]], estimator.img_size
+        if self.database.img_size != size:
+            faces = _stack([resize(face, size) for face in faces], size)
+        return faces, [""] * len(rows)
+
+    def check(self, estimator: Estimator) -> list[str]:
+        if self.database.align != estimator.align:
+            how = "without" if estimator.align == NO_ALIGNMENT else "with"
+            raise UserError(
+                f"--input: expected faces with the model's alignment, {estimator.align}; those of "
+                f"{self.parts[0].path} have {self.database.align}: make it again {how} --align"
+            )
+        notes = [
+            f"{part.path.name} was cut with a margin of {part.margin:g}, the model is used to "
+            f"{estimator.margin:g}: it sees other crops than it was trained on"
+            for part in self.parts
+            if estimator.align == NO_ALIGNMENT and abs(part.margin - estimator.margin) > 1e-6
+        ]
+        size = self.database.img_size
+        if size != estimator.img_size:
+            notes.append(f"faces are {size} pixels wide, and resized to {estimator.img_size}")
+        return notes
+
+
+@dataclass(frozen=True)
+class PictureFaces:
+    """One face of each of `paths`: pictures that are face crops, or of which `detect` cuts the
+    largest face out. Models whose faces are aligned have theirs aligned."""
+
+    labels: Labels
+    paths: list[Path]
+    notes: list[str]
+    detect: bool = False
+    unit: str = "pictures"
+
+    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
+        is_aligned = estimator.align != NO_ALIGNMENT
+        cut = Cut(self.detect, align=is_aligned, margin=estimator.margin)
+        cutter = get_cutter(cut, estimator.img_size)
+        paths = [self.paths[row] for row in rows]
+        with ThreadPoolExecutor(1 if cut.finds_faces else None) as pool:  # dlib wants one thread
+            read = list(pool.map(lambda path: _cut(path, cutter), paths))
+        faces = [face for face, _ in read if face is not None]
+        return _stack(faces, estimator.img_size), [reason for _, reason in read]
+
+    def check(self, estimator: Estimator) -> list[str]:
+        return []
+
+
+def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
+    return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
+
+
+def _cut(path: Path, cutter: Callable) -> tuple[np.ndarray | None, str]:
+    """The face of a picture, or None and the reason."""
+    try:
+        return cutter(read_image(path)), ""
+    except FileNotFoundError:
+        return None, MISSING
+    except ImageError:
+        return None, UNDECODABLE
+    except FaceError as error:
+        return None, str(error)
+
+
+def from_databases(paths: list[Path], part: str, validation_split: float) -> DatabaseFaces:
+    """The faces of databases that have a label.
+
+    part: "all", or "validation" or "training", which are what `train.py --split_by hash` with this
+        `validation_split` makes of them.
+    """
+    parts = [open_database(path) for path in paths]
+    database = join(parts)
+    count = len(database)
+    source = np.empty(count, object)
+    for name, rows in rows_by_part(parts, np.arange(count)).items():
+        source[rows] = name
+    columns = {"source": source.astype(str)}
+    if any(database.group):
+        columns["group"] = np.array(database.group)
+    labels = Labels(
+        names=database.names or [f"row {row}" for row in range(count)],
+        gender=database.gender,
+        age_low=database.age_low,
+        age_high=database.age_high,
+        columns=columns,
+    )
+    rows, notes = _with_label(labels, _rows_of(part, database, validation_split))
+    return DatabaseFaces(select(labels, rows), database, parts, rows, notes)
+
+
+def _rows_of(part: str, database: Database, validation_split: float) -> np.ndarray:
+    """Rows of a part, int64, as train.py --split_by hash divides them."""
+    if part == "all":
+        return np.arange(len(database))
+    if not database.names:
+        raise UserError(
+            f"--part {part}: expected databases that say their pictures' names, {database.path} "
+            "or one joined to it does not; make it again with create_db.py"
+        )
+    validated = held_out(database, validation_split)
+    rows = np.flatnonzero(validated if part == "validation" else ~validated)
+    if not len(rows):
+        raise UserError(
+            f"--part {part}: expected faces in it, found none of {len(database):,} at "
+            f"--validation_split {validation_split:g}; choose another share"
+        )
+    return rows
+
+
+def from_csv(path: Path, detect: bool) -> PictureFaces:
+    """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder."""
+    table = get_reader("csv")(path.parent, Options("csv", labels=path)).table
+    labels = Labels(
+        names=table["path"].tolist(),
+        gender=table["gender"].to_numpy(),
+        age_low=table["age_low"].to_numpy(),
+        age_high=table["age_high"].to_numpy(),
+        columns={"group": table["group"].to_numpy(str)} if table["group"].any() else {},
+    )
+    rows, notes = _with_label(labels, np.arange(len(labels)))
+    labels = select(labels, rows)
+    return PictureFaces(labels, [path.parent / name for name in labels.names], notes, detect)
+
+
+def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Those of `rows` that have a label, and a note of those that have none."""
+    known = rows[~(np.isnan(labels.gender) & np.isnan(labels.age_low))[rows]]
+    without = len(rows) - len(known)
+    if not len(known):
+        raise UserError(f"expected faces with a known age or gender, none of {without:,} has one")
+    note = f"{without:,} of {len(rows):,} faces have neither age nor gender and are left out"
+    return known, [note] if without else []
+
+
+def select(labels: Labels, rows: np.ndarray) -> Labels:
+    """The labels of `rows`, int64 (n,)."""
+    return replace(
+        labels,
+        names=[labels.names[row] for row in rows],
+        gender=labels.gender[rows],
+        age_low=labels.age_low[rows],
+        age_high=labels.age_high[rows],
+        age_std=None if labels.age_std is None else labels.age_std[rows],
+        columns={name: values[rows] for name, values in labels.columns.items()},
+    )

@@ -1,0 +1,60 @@
+"""The parts of the faces that figures are given of."""
+
+from itertools import combinations
+
+import numpy as np
+
+from src.evaluation.results import Labels
+from src.labels import GENDERS, MAX_AGE
+
+FEW = 30  # faces: a figure of fewer is marked
+ALL = "all"
+CROSS = " x "  # between the names of two slices in that of their crossing
+_DECADES = 8  # the last goes on to the end
+
+
+def slices(labels: Labels) -> dict[str, np.ndarray]:
+    """Rows of each slice that has any, int64, by name, those of the whole first.
+
+    "all"; "age 0-9" and so on; "gender female"; "group Asian", "source wiki" and other columns'
+    values; and crossings of age, gender and group, "age 0-9 x gender female".
+    """
+    columns = {"age": age_bands(labels), "gender": _gender_names(labels)}
+    columns |= {
+        name: values
+        for name, values in labels.columns.items()
+        if name != "source" or len(np.unique(values)) > 1
+    }
+    found = {ALL: np.arange(len(labels))}
+    masks = {name: _by_value(name, values) for name, values in columns.items()}
+    for by_value in masks.values():
+        found |= {name: np.flatnonzero(mask) for name, mask in by_value.items()}
+    crossed = [masks[name] for name in ("age", "gender", "group") if name in masks]
+    for one, other in combinations(crossed, 2):
+        for name, mask in one.items():
+            crossing = {name + CROSS + second: mask & its for second, its in other.items()}
+            found |= {both: np.flatnonzero(its) for both, its in crossing.items() if its.any()}
+    return found
+
+
+def age_bands(labels: Labels) -> np.ndarray:
+    """The decade that the middle of each label's range lies in, str (N,), "" where unknown."""
+    middle = (labels.age_low + labels.age_high) / 2
+    decade = np.minimum(np.nan_to_num(middle) // 10, _DECADES - 1).astype(int)
+    names = np.array([_band(number) for number in range(_DECADES)])
+    return np.where(np.isnan(middle), "", names[decade])
+
+
+def _band(number: int) -> str:
+    last = MAX_AGE if number == _DECADES - 1 else 10 * number + 9
+    return f"{10 * number}-{last}"
+
+
+def _gender_names(labels: Labels) -> np.ndarray:
+    names = np.array([*GENDERS, ""])
+    return names[np.nan_to_num(labels.gender, nan=len(GENDERS)).astype(int)]
+
+
+def _by_value(column: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Which faces have each value of a column, bool (N,), by "column value"; "" is none."""
+    return {f"{column} {value}": values == value for value in np.unique(values) if value != ""}

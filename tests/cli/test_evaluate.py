@@ -1,0 +1,182 @@
+"""evaluate.py as a user runs it."""
+
+import json
+import shutil
+import sys
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import evaluate
+from src import cli
+from src.data.database import open_database
+from src.models import build_model
+from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
+from tests.helpers import assert_one_line_error, names, run, write_database
+
+ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
+TRAINING = {"age_mean": 35.0, "male_share": 0.7}
+
+
+def write_model(path, img_size=16, **said):
+    description = Description(ARCHITECTURE, img_size, **said)
+    save_checkpoint(path, build_model(ARCHITECTURE, img_size), description)
+    return path
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """Two untrained models on a database of the original toolkit's, dark women and bright men."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    database = write_database(folder / "wiki.mat", count=50)
+    models = [write_model(folder / "a.hdf5", training=TRAINING), write_model(folder / "b.hdf5")]
+    command = ("--input", database, "--weight_file", *models, "--output", folder / "out")
+    done = run("evaluate.py", *command, "--resamples", 50)
+    assert done.returncode == 0, done.stderr
+    return SimpleNamespace(folder=folder, database=database, models=models, done=done)
+
+
+def test_figures_are_those_of_the_networks_themselves(evaluated):
+    database = open_database(evaluated.database)
+    table = pd.read_csv(evaluated.folder / "out" / "results.csv")
+    table = table.set_index(["model", "slice", "figure"])
+    for path in evaluated.models:
+        network, _ = load_checkpoint(path)
+        gender, age = network.predict(database.image[np.arange(50)], verbose=0)
+        errors = np.abs(age @ np.arange(101) - database.age_low)
+        men = database.gender == 1
+        expected = {
+            ("all", "mae"): errors.mean(),
+            ("gender male", "mae"): errors[men].mean(),
+            ("age 20-29", "mae"): errors[~men].mean(),
+            ("all", "gender_accuracy"): (gender.argmax(axis=1) == database.gender).mean(),
+        }
+        for (slice_name, figure), value in expected.items():
+            found = table.loc[(path.name, slice_name, figure)]
+            assert found["value"] == pytest.approx(value, abs=1e-3)
+            assert found["low"] <= found["value"] <= found["high"]
+    difference = table.loc[("b.hdf5 - a.hdf5", "all", "mae"), "value"]
+    values = [table.loc[(name, "all", "mae"), "value"] for name in ("b.hdf5", "a.hdf5")]
+    assert difference == pytest.approx(values[0] - values[1])
+
+
+def test_it_leaves_what_is_documented_and_nothing_else(evaluated):
+    assert names(evaluated.folder) == {"wiki.mat", "a.hdf5", "b.hdf5", "out"}
+    assert names(evaluated.folder / "out") == {"results.json", "results.csv", "report.html"}
+    said = json.loads((evaluated.folder / "out" / "results.json").read_text())
+    assert said["arguments"]["weight_file"] == [str(path) for path in evaluated.models]
+    assert [model["faces"] for model in said["models"]] == [50, 50]
+
+
+def test_tables_tell_the_figures_the_baselines_and_the_slices(evaluated):
+    lines = evaluated.done.stdout.splitlines()
+    assert "baseline: 35.0 years, male" in lines[0]
+    assert "baseline: 40.0 years, male" in lines[0]
+    assert "(of the training)" in lines[1]
+    assert "(of the evaluated faces)" in lines[1]
+    said = "\n".join(lines)
+    for words in ("mean absolute error, years", "age 20-29", "gender female", "told male"):
+        assert words in said
+    assert lines[-1] == f"report: {evaluated.folder / 'out' / 'report.html'}"
+    assert evaluated.done.stderr == "50 of 50 faces\n" * 2
+
+
+@pytest.fixture
+def run_here(monkeypatch, capfd):
+    """Run evaluate.py within this process, which has TensorFlow loaded already."""
+
+    def within(*args):
+        monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, args)])
+        capfd.readouterr()
+        code = 0
+        try:
+            cli.run(evaluate.main)
+        except SystemExit as end:
+            code = end.code
+        out, err = capfd.readouterr()
+        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+    return within
+
+
+def test_pictures_of_a_csv_are_read_beside_it(evaluated, run_here, tmp_path):
+    """Those that show nothing are counted and named."""
+    faces = open_database(evaluated.database).image[np.arange(6)]
+    for i, face in enumerate(faces):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(face, (40, 40)))
+    (tmp_path / "2.png").write_text("no picture")
+    rows = [f"{i}.png,{20 + 5 * i},male,{'xy'[i % 2]}" for i in range(7)]
+    (tmp_path / "my.csv").write_text("\n".join(["path,age,gender,group", *rows]))
+    out = tmp_path / "out"
+    command = ("--image_csv", tmp_path / "my.csv", "--weight_file", evaluated.models[0])
+    done = run_here(*command, "--output", out, "--resamples", 20)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    first = lines.index("2 of 7 pictures left out:")
+    named = ["2.png: picture undecodable", "6.png: picture missing"]
+    assert lines[first + 1 : first + 3] == named
+    table = pd.read_csv(out / "results.csv").set_index(["slice", "figure"])
+    assert table.loc[("group x", "mae"), "n"] == 2
+    assert table.loc[("group y", "mae"), "n"] == 3
+
+
+def test_an_output_that_exists_is_refused_before_any_work(evaluated, run_here, tmp_path):
+    done = run_here("--input", tmp_path / "gone.mat", "--output", evaluated.folder / "out")
+    assert_one_line_error(done, "evaluate.py", "out exists", "--force")
+    (tmp_path / "file").touch()
+    done = run_here("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
+    assert_one_line_error(done, "evaluate.py", "file is a file")
+
+
+def test_force_writes_over_an_evaluation(evaluated, run_here, tmp_path):
+    shutil.copytree(evaluated.folder / "out", tmp_path / "out")
+    command = ("--input", evaluated.database, "--weight_file", evaluated.models[0], "--force")
+    done = run_here(*command, "--output", tmp_path / "out", "--resamples", 20)
+    assert done.returncode == 0, done.stderr
+    said = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [model["model"] for model in said["models"]] == ["a.hdf5"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], ["--input", "--image_csv", "is required"]),
+        (["--input", "a.mat", "--image_csv", "a.csv"], ["not allowed with"]),
+        (["--input", "a.mat", "--detect"], ["--detect", "--image_csv"]),
+        (["--image_csv", "a.csv", "--part", "training"], ["--part training", "--input"]),
+        (["--input", "gone.mat"], ["gone.mat", "expected a database, found none"]),
+        (["--image_csv", "gone.csv"], ["gone.csv", "expected a label file, found nothing"]),
+        (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5", "found none"]),
+        (["--input", "DATABASE", "--part", "validation"], ["--part", "pictures' names"]),
+        (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["different models"]),
+        (["--input", "DATABASE", "--weight_file", "MODEL", "--seed", "-1"], ["--seed"]),
+        (["--input", "DATABASE", "--weight_file", "DATABASE"], ["expected a weight file"]),
+        (
+            ["--input", "DATABASE", "--weight_file", "ALIGNED"],
+            ["five_points", "have none"],
+        ),
+        (["--input", "DATABASE", "--weight_file", "WRONG"], ["ages [0, 100]", "[0, 116]"]),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(evaluated, run_here, tmp_path, args, words):
+    made = {"DATABASE": evaluated.database, "MODEL": evaluated.models[0]}
+    if "ALIGNED" in args:
+        made["ALIGNED"] = write_model(tmp_path / "aligned.hdf5", align="five_points")
+    if "WRONG" in args:
+        made["WRONG"] = other_classes(evaluated.models[0], tmp_path / "wrong.hdf5")
+    before = names(tmp_path)
+    given = [made.get(arg, arg) for arg in args]
+    done = run_here(*given, "--output", tmp_path / "out")
+    assert_one_line_error(done, "evaluate.py", *words)
+    assert names(tmp_path) == before
+
+
+def other_classes(model, path):
+    """A copy that says it tells ages up to 116."""
+    content = model.read_bytes()
+    assert content.count(b'"ages": [0, 100]') == 1
+    path.write_bytes(content.replace(b'"ages": [0, 100]', b'"ages": [0, 116]'))
+    return path

@@ -1,0 +1,255 @@
+"""From labelled faces, in databases or pictures, to results."""
+
+import cv2
+import numpy as np
+import pytest
+
+from src.data.faces import DlibDetector
+from src.data.images import cut_faces
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.evaluation import evaluate as evaluating
+from src.evaluation.evaluate import estimate, evaluate, load_models
+from src.evaluation.labelled import from_csv, from_databases
+from src.training.split import hashed
+from tests.evaluation.colour_model import ColourModel, face
+from tests.helpers import write_database, write_our_database
+
+NAN = np.nan
+
+
+def write(path, ages, genders=None, groups=None, size=8, said=None, **values):
+    """A database whose faces are said to be `said` years old, as their labels where None."""
+    ages = np.array(ages, float)
+    faces = np.stack(
+        [face(age, size=size) for age in (np.nan_to_num(ages) if said is None else said)]
+    )
+    columns = {
+        "age_low": ages,
+        "age_high": ages,
+        "gender": np.ones(len(ages)) if genders is None else np.array(genders, float),
+        "path": [f"{path.stem}/{i}.jpg" for i in range(len(ages))],
+        "group": groups or [""] * len(ages),
+    }
+    write_our_database(path, faces, columns, db=path.stem, **values)
+    return path
+
+
+def table(results, place=0):
+    """Values and numbers of faces of a model, by slice and figure."""
+    figures = results.evaluations[place].figures
+    assert not figures.duplicated(["slice", "figure"]).any()
+    return figures.set_index(["slice", "figure"])
+
+
+def run(faces, **models):
+    return evaluate(faces, models or {"model": ColourModel()}, resamples=20)
+
+
+def all_of(*paths):
+    return from_databases(list(paths), "all", 0.1)
+
+
+def test_databases_are_joined_with_their_groups_and_sources(tmp_path):
+    one = write(tmp_path / "one.mat", [20, 30, 40], [1, 0, 1], ["x", "y", "x"], said=[21, 30, 40])
+    two = write(tmp_path / "two.mat", [50, 60], said=[50, 64])
+    results = run(all_of(one, two))
+    figures = table(results)
+    assert figures.loc[("all", "mae"), "value"] == pytest.approx(1)
+    assert figures.loc[("group x", "mae"), "value"] == pytest.approx(0.5)
+    assert figures.loc[("source two", "mae"), "value"] == pytest.approx(2)
+    assert figures.loc[("source one", "mae"), "n"] == 3
+    assert figures.loc[("gender male x group x", "mae"), "n"] == 2
+    assert results.evaluations[0].error == pytest.approx([1, 0, 0, 0, 4])
+    assert results.notes == []
+
+
+def test_worst_faces_are_the_largest_errors_largest_first(tmp_path):
+    path = write(tmp_path / "db.mat", [20, 30, NAN, 40, 50], said=[25, 30, 90, 31, 51])
+    [evaluation] = run(all_of(path)).evaluations
+    assert evaluation.worst.tolist() == [3, 0, 4]
+    assert evaluation.worst_faces[:, 0, 0, 1].tolist() == [31, 25, 51]
+
+
+def test_pieces_and_the_last_partial_one_change_nothing(tmp_path, monkeypatch):
+    ages = np.arange(11) * 7
+    path = write(tmp_path / "db.mat", ages, said=ages + np.arange(11))
+    whole = run(all_of(path))
+    monkeypatch.setattr(evaluating, "_FACES_AT_ONCE", 4)
+    model = ColourModel()
+    pieces = evaluate(all_of(path), {"model": model}, resamples=20)
+    assert model.batches == [4, 4, 3]
+    assert pieces.evaluations[0].figures.equals(whole.evaluations[0].figures)
+    assert table(pieces).loc[("all", "mae"), "value"] == pytest.approx(5)
+
+
+@pytest.fixture(scope="module")
+def utkface(shared, tmp_path_factory):
+    """A few real faces, as a CSV of pictures of no size in particular."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    rows = []
+    for path in sorted((shared / "demo" / "groups").glob("*.jpg"))[:3]:
+        image = cv2.imread(str(path))
+        for i in range(4):
+            top, left = (rng.integers(0, side - 150) for side in image.shape[:2])
+            name = f"{path.stem}_{i}.png"
+            cv2.imwrite(str(folder / name), image[top : top + 150, left : left + 140])
+            rows.append(f"{name},{20 + 3 * len(rows)},male")
+    return folder, rows
+
+
+def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
+    (folder / name).write_text("\n".join([header, *rows, ""]))
+    return folder / name
+
+
+def test_real_weights_give_the_same_whatever_the_batches_and_the_order(
+    utkface, original_weights, monkeypatch
+):
+    folder, rows = utkface
+    estimator = Estimator(original_weights)
+    faces = from_csv(write_csv(folder, rows), detect=False)
+    found, whole, _ = estimate(faces, estimator)
+    assert found.tolist() == list(range(12))
+    monkeypatch.setattr(evaluating, "_FACES_AT_ONCE", 5)
+    _, pieces, _ = estimate(faces, estimator)
+    order = np.random.default_rng(1).permutation(12)
+    shuffled = write_csv(folder, [rows[i] for i in order], name="shuffled.csv")
+    _, turned, _ = estimate(from_csv(shuffled, detect=False), estimator)
+    for name in ("age", "p_female", "age_distribution"):
+        expected = getattr(whole, name)
+        np.testing.assert_allclose(getattr(pieces, name), expected, atol=1e-4)
+        np.testing.assert_allclose(getattr(turned, name), expected[order], atol=1e-4)
+    assert np.ptp(whole.age) > 1  # they are not all the same
+
+
+def test_part_validation_is_the_tenth_that_split_by_hash_keeps_back(tmp_path):
+    path = write(tmp_path / "db.mat", np.arange(60))
+    parts = {part: from_databases([path], part, 0.3).labels.names for part in ("all", "training")}
+    validated = from_databases([path], "validation", 0.3)
+    assert validated.labels.names == [name for name in parts["all"] if hashed(name) < 0.3]
+    assert sorted(validated.labels.names + parts["training"]) == sorted(parts["all"])
+    assert run(validated).evaluations[0].error == pytest.approx(0)  # the faces of these very rows
+
+
+def test_faces_of_another_size_are_resized_and_margins_compared(tmp_path):
+    path = write(tmp_path / "db.mat", [20, 30], size=16, margin=0.1)
+    results = run(all_of(path), small=ColourModel(8), same=ColourModel(16, margin=0.1))
+    assert results.notes == [
+        "small: db.mat was cut with a margin of 0.1, the model is used to 0.4: it sees other crops "
+        "than it was trained on",
+        "small: faces are 16 pixels wide, and resized to 8",
+    ]
+    for evaluation in results.evaluations:
+        assert evaluation.error == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("database", "model", "words"),
+    [
+        ("none", "five_points", r"alignment, five_points; .*db\.mat have none: .* with --align"),
+        ("five_points", "none", r"alignment, none; .*db\.mat have five_points: .* without --align"),
+    ],
+)
+def test_other_alignment_is_refused(tmp_path, database, model, words):
+    path = write(tmp_path / "db.mat", [20, 30], align=database)
+    with pytest.raises(UserError, match=words):
+        run(all_of(path), model=ColourModel(align=model))
+
+
+def test_faces_without_any_label_are_left_out_and_counted(tmp_path):
+    path = write(tmp_path / "db.mat", [20, NAN, NAN], [1, 0, NAN])
+    results = run(all_of(path))
+    assert len(results.labels) == 2
+    assert results.notes == ["1 of 3 faces have neither age nor gender and are left out"]
+
+
+def test_no_known_label_is_refused(tmp_path):
+    path = write(tmp_path / "db.mat", [NAN, NAN], [NAN, NAN])
+    with pytest.raises(UserError, match="expected faces with a known age or gender, none of 2"):
+        all_of(path)
+
+
+def test_an_empty_part_is_refused(tmp_path):
+    path = write(tmp_path / "db.mat", [20])
+    with pytest.raises(
+        UserError, match=r"--part validation: expected faces in it, found none of 1"
+    ):
+        from_databases([path], "validation", 1e-9)
+
+
+def test_parts_need_names(tmp_path):
+    path = write_database(tmp_path / "old.mat")
+    assert len(all_of(path).labels) == 32
+    with pytest.raises(UserError, match=r"--part training: .* their pictures' names, .*old\.mat"):
+        from_databases([path], "training", 0.1)
+
+
+def test_pictures_that_show_nothing_are_left_out_and_named(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
+    (tmp_path / "b.png").write_text("no picture")
+    cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
+    rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
+    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"), detect=False)).evaluations
+    assert evaluation.rows.tolist() == [0, 3]
+    assert evaluation.left_out == [
+        ("b.png", "picture undecodable"),
+        ("gone.png", "picture missing"),
+    ]
+    assert evaluation.error == pytest.approx([3, 1])
+
+
+def test_labels_without_pictures_are_refused(tmp_path):
+    csv = write_csv(tmp_path, ["a.png,30,male", "b.png,40,male"])
+    with pytest.raises(
+        UserError, match=r"could read none of 2; of the first, a\.png: picture miss"
+    ):
+        run(from_csv(csv, detect=False))
+
+
+def test_each_model_detects_with_its_own_margin(shared, tmp_path):
+    """The wider margin shows more than the face: another mean colour."""
+    photo = cv2.imread(str(shared / "demo" / "groups" / "2008_002506.jpg"))
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
+    csv = write_csv(tmp_path, ["photo.png,77,female", "empty.png,20,male"])
+    box = max(DlibDetector()(photo), key=lambda box: box.right - box.left)
+    margins = (0.0, 1.0)
+    models = {f"{margin}": ColourModel(margin=margin) for margin in margins}
+    results = run(from_csv(csv, detect=True), **models)
+    for margin, evaluation in zip(margins, results.evaluations, strict=True):
+        expected = ColourModel()(cut_faces(photo, [box], margin, 8))
+        assert evaluation.estimates.age == pytest.approx(expected.age)
+        assert evaluation.rows.tolist() == [0]
+        assert evaluation.left_out == [("empty.png", "no face found")]
+    assert not np.allclose(*(evaluation.estimates.age for evaluation in results.evaluations))
+
+
+def test_models_are_compared_on_the_faces_that_both_saw(tmp_path):
+    """The aligned model finds no face in the second picture; on the first it errs less."""
+    path = write(tmp_path / "db.mat", [20, 30, 40], said=[22, 30, 43])
+
+    class Older(ColourModel):
+        def __call__(self, faces):
+            said = super().__call__(faces)
+            return type(said)(**{**vars(said), "age": said.age + 2})
+
+    results = run(all_of(path), first=ColourModel(), second=Older())
+    differences = results.comparisons.set_index(["slice", "figure"])
+    assert set(results.comparisons["models"]) == {"second - first"}
+    row = differences.loc[("all", "bias")]
+    assert row[["difference", "low", "high", "n"]].tolist() == pytest.approx([2, 2, 2, 3])
+    # Errors 2 0 3 become 4 2 5.
+    assert differences.loc[("all", "mae"), "difference"] == pytest.approx(2)
+    assert differences.loc[("age 20-29", "mae"), "n"] == 1
+    assert not differences.index.get_level_values("slice").str.contains("gender| x ").any()
+
+
+def test_models_are_told_apart_by_as_much_of_their_path_as_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluating, "Estimator", lambda path, *_: path)
+    paths = [tmp_path / "a" / "w.hdf5", tmp_path / "b" / "w.hdf5"]
+    assert list(load_models(paths, 16, 8)) == ["a/w.hdf5", "b/w.hdf5"]
+    assert list(load_models(paths[:1], 16, 8)) == ["w.hdf5"]
+    with pytest.raises(UserError, match="expected different models"):
+        load_models([paths[0]] * 2, 16, 8)

@@ -1,0 +1,104 @@
+"""The folder of an evaluation, and the tables on screen."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.errors import UserError
+from src.evaluation import report
+from src.evaluation.evaluate import evaluate
+from src.evaluation.labelled import from_databases
+from src.evaluation.output import check_output_folder, write_results
+from src.evaluation.tables import left_out, tables
+from tests.evaluation.colour_model import ColourModel
+from tests.helpers import names, write_database
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """32 dark women of 20 and bright men of 60, 16 each, by two models."""
+    path = write_database(tmp_path_factory.mktemp("db") / "wiki.mat")
+    faces = from_databases([path], "all", 0.1)
+    models = {"one": ColourModel(16), "other": ColourModel(16)}
+    return evaluate(faces, models, resamples=20, arguments={"input": [path]})
+
+
+def test_json_and_csv_hold_every_figure(results, tmp_path):
+    folder = tmp_path / "out"
+    check_output_folder(folder, force=False)
+    write_results(folder, results)
+    assert names(tmp_path) == {"out"}
+    assert names(folder) == {"results.json", "results.csv", "report.html"}
+    said = json.loads((folder / "results.json").read_text())
+    assert [model["model"] for model in said["models"]] == ["one", "other"]
+    assert said["arguments"]["input"][0].endswith("wiki.mat")
+    [mae] = [
+        row["value"]
+        for row in said["models"][0]["figures"]
+        if (row["slice"], row["figure"]) == ("all", "mae")
+    ]
+    assert mae == pytest.approx(np.abs(results.evaluations[0].error).mean())
+    table = pd.read_csv(folder / "results.csv")
+    assert list(table) == ["model", "slice", "figure", "value", "low", "high", "n"]
+    counts = [len(e.figures) for e in results.evaluations] + [len(results.comparisons)]
+    assert table.groupby("model", sort=False).size().tolist() == counts
+    assert ((table["low"] <= table["value"]) | (table["n"] < 30)).all()
+
+
+def test_a_folder_that_is_there_is_refused_without_force(results, tmp_path):
+    write_results(tmp_path / "out", results)
+    with pytest.raises(
+        UserError, match=r"--output: expected a new folder, .*out exists; .*--force"
+    ):
+        check_output_folder(tmp_path / "out", force=False)
+    check_output_folder(tmp_path / "out", force=True)
+    (tmp_path / "out" / "results.csv").write_text("stale")
+    write_results(tmp_path / "out", results)
+    assert "stale" not in (tmp_path / "out" / "results.csv").read_text()
+
+
+def test_force_spares_folders_with_anything_else_in_them(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(UserError, match=r"expected an evaluation's folder .* holds thesis\.tex"):
+        check_output_folder(tmp_path, force=True)
+
+
+def test_output_that_is_a_file_or_has_no_parent_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file is a file"):
+        check_output_folder(tmp_path / "file", force=True)
+    with pytest.raises(UserError, match=r"nowhere: expected a folder, found nothing"):
+        check_output_folder(tmp_path / "nowhere" / "out", force=False)
+
+
+def test_a_failure_leaves_what_was_there_and_nothing_else(results, tmp_path, monkeypatch):
+    write_results(tmp_path / "out", results)
+    before = (tmp_path / "out" / "results.csv").read_bytes()
+    monkeypatch.setattr(report, "write_report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_results(tmp_path / "out", results)
+    assert names(tmp_path) == {"out"}
+    assert (tmp_path / "out" / "results.csv").read_bytes() == before
+
+
+def test_tables_mark_few_faces_and_tell_n(results):
+    lines = tables(results).splitlines()
+    [mae] = [line for line in lines if line.startswith("mean absolute error")]
+    assert mae.split()[-1] == "32"
+    assert "*" not in mae
+    [women] = [line for line in lines if line.startswith("gender female")][:1]
+    assert women.split()[2] == "16"
+    assert "* [" in women
+    assert any("other - one" in line for line in lines)
+
+
+def test_pictures_left_out_are_counted_and_the_first_named(results):
+    evaluation = results.evaluations[0]
+    assert left_out(evaluation) == ""
+    missing = [(f"{i}.jpg", "picture missing") for i in range(25)]
+    lines = left_out(type(evaluation)(**{**vars(evaluation), "left_out": missing})).splitlines()
+    assert lines[:2] == ["25 of 57 pictures left out:", "0.jpg: picture missing"]
+    assert lines[-1] == "and 5 more"
+    assert len(lines) == 22

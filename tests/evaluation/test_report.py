@@ -1,0 +1,284 @@
+"""The report is one page that needs nothing else, and tells the results as they are."""
+
+import base64
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from src.evaluation.evaluate import evaluate
+from src.evaluation.report import write_report
+from src.evaluation.results import Labels
+from tests.evaluation.colour_model import ColourModel, face
+
+NAME = '<script>alert("x")</script>&amp;.jpg'
+AGE_PLOTS = ["Age error by age", "Age bias by age", "Age interval coverage by age"]
+VOID = {"img", "meta", "br"}
+
+
+class Page(HTMLParser):
+    """A page as its text, the cells of its tables' rows, and the elements that it is made of."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.source = page
+        self.open, self.elements, self.texts, self.rows = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+        self.text = " ".join(" ".join(self.texts).split())
+        self.rows = [[" ".join(cell.split()) for cell in row] for row in self.rows]
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += " " + data
+
+    def row(self, first):
+        """Cells of the first row whose first one begins so."""
+        return next(row for row in self.rows if row[0].startswith(first))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+class Shown:
+    """Labelled faces that `ColourModel` reads: `said` years old and `percent` female."""
+
+    unit = "faces"
+
+    def __init__(self, said, percent, notes=(), **labels):
+        nothing = np.full(len(said), np.nan)
+        known = {"names": [f"{row}.jpg" for row in range(len(said))]}
+        known |= dict.fromkeys(("gender", "age_low", "age_high"), nothing)
+        self.labels, self.notes = Labels(**known | labels), list(notes)
+        self._said = list(zip(said, percent, strict=True))
+
+    def read(self, rows, estimator):
+        size = estimator.img_size
+        faces = [face(*self._said[row], size) for row in rows]
+        return np.array(faces, np.uint8).reshape(-1, size, size, 3), [""] * len(rows)
+
+    def check(self, estimator):
+        return []
+
+
+class Older(ColourModel):
+    """Says that people are 4 years older than `ColourModel` does."""
+
+    def __call__(self, faces):
+        return super().__call__(faces + np.array([0, 4, 0], np.uint8))
+
+
+@pytest.fixture(scope="module")
+def people():
+    """400 faces of nearly all that can be known; the first, of 5 years, is taken for 95."""
+    rng = np.random.default_rng(0)
+    age = np.concatenate([[5], rng.integers(10, 80, 399)]).astype(float)
+    said = np.concatenate([[95], np.clip(age[1:] + rng.integers(-9, 10, 399), 0, 90)]).astype(int)
+    gender = rng.choice([0, 1, np.nan], 400)
+    percent = np.where(gender == 0, rng.integers(20, 101, 400), rng.integers(0, 80, 400))
+    return Shown(
+        said,
+        percent,
+        notes=["a <note> & more"],
+        names=[NAME, *(f"{row}.jpg" for row in range(399))],
+        gender=gender,
+        age_low=age,
+        age_high=age + (np.arange(400) % 5 == 4),
+        age_std=np.full(400, 5.0),
+        columns={"group": rng.choice(["<b>x</b>", "y", ""], 400, p=[0.5, 0.45, 0.05])},
+    )
+
+
+def report(folder, faces, **models):
+    models = models or {"model": ColourModel()}
+    results = evaluate(faces, models, resamples=20, arguments={"input": ["<db>.mat"], "seed": 7})
+    path = folder / "report.html"
+    write_report(path, results)
+    return results, Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def one(people, tmp_path_factory):
+    return report(tmp_path_factory.mktemp("one"), people)
+
+
+@pytest.fixture(scope="module")
+def two(people, tmp_path_factory):
+    models = {"_plain$1": ColourModel(), "older": Older()}
+    return report(tmp_path_factory.mktemp("two"), people, **models)
+
+
+def titles(page):
+    """Titles of the plots, each of which must have a picture, or a table, and words for it."""
+    found = page.source.split("<figcaption><b>")[1:]
+    assert all("<svg" in part or "<table" in part for part in found)
+    assert len(page.all("svg")) == len(said_of_plots(page))
+    return [part.partition("</b>")[0] for part in found]
+
+
+def said_of_plots(page):
+    return [each["aria-label"] for each in page.all("div") if each.get("role") == "img"]
+
+
+def test_it_needs_nothing_else(two):
+    _, page = two
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/"))
+        assert not any(name.startswith("on") for name in attributes)
+    assert "://" not in page.source and "@import" not in page.source
+    assert page.source.count("url(") == page.source.count("url(#")
+    assert len(page.source) < 3_000_000
+
+
+def test_what_others_have_named_is_text(one):
+    _, page = one
+    assert NAME in page.text
+    assert any(image["alt"] == NAME for image in page.all("img"))
+    assert "a <note> & more" in page.text and "<db>.mat" in page.text
+    assert page.row("<b>x</b>")
+
+
+def test_names_that_are_no_unicode_are_written(tmp_path):
+    age = np.array([9.0, 30])
+    faces = Shown([20, 30], [0, 0], names=["caf\udce9.jpg", "b"], age_low=age, age_high=age)
+    _, page = report(tmp_path, faces)
+    assert "caf\\udce9.jpg" in page.text
+
+
+def test_figures_are_those_of_the_results(one, people):
+    results, page = one
+    labels, said = people.labels, results.evaluations[0].estimates
+    error = np.maximum(labels.age_low - said.age, 0) + np.maximum(said.age - labels.age_high, 0)
+    mae = page.row("mean absolute error")
+    assert mae[1].startswith(f"{error.mean():.2f} ")
+    assert mae[-1] == "400"
+    known = np.isfinite(labels.gender)
+    male = said.p_female[known] <= 0.5
+    accuracy = (male == labels.gender[known]).mean()
+    assert page.row("gender accuracy")[1].startswith(f"{accuracy:.1%}".replace("%", " %"))
+    women = labels.gender[known] == 0
+    assert page.row("female")[2].endswith(f"{(women & male).sum()} faces")
+    within = (labels.age_low >= 30) & (labels.age_high < 40)
+    assert page.row("30-39")[1].startswith(f"{error[within].mean():.2f} ")
+
+
+def test_every_figure_is_told_with_its_meaning_and_interval(one):
+    results, page = one
+    table = results.evaluations[0].figures.query("slice == 'all'").set_index("figure")
+    assert "epsilon_error" in table.index
+    told = [row for row in page.rows if len(row) == 3 and " to " in row[1]]
+    shown = [name for name in table.index if "_told_" not in name and "baseline_" not in name]
+    assert len(told) == len(shown)
+    mae = table.loc["mae"]
+    assert f"{mae['low']:.2f} to {mae['high']:.2f}" in page.row("mean absolute error")[1]
+    baseline = table.loc["baseline_mae", "value"]
+    assert page.row("mean absolute error")[1].endswith(f"baseline {baseline:.2f}")
+
+
+def test_figures_of_few_faces_are_marked(one):
+    _, page = one
+    assert page.row("0-9")[1].split()[0] == "90.00†"
+    assert page.row("0-9")[-1] == "1"
+    assert "†" not in "".join(page.row("30-39"))
+
+
+def test_every_plot_is_there(one, two):
+    ages = [*AGE_PLOTS, "Cumulative score"]
+    scatter, calibration = "Estimated against true age", "Gender calibration"
+    confusion = "Gender said against true"
+    assert titles(one[1]) == [*ages, scatter, calibration, confusion]
+    both = ("_plain$1", "older")
+    expected = [*ages, *(f"{scatter}: {name}" for name in both), calibration]
+    assert titles(two[1]) == [*expected, *(f"{confusion}: {name}" for name in both)]
+
+
+def test_plots_take_the_ink_of_the_page(one):
+    svgs = one[1].source.split("<svg")[1:]
+    assert all("currentColor" in svg.partition("</svg>")[0] for svg in svgs)
+    assert "#000000" not in one[1].source
+
+
+def test_models_are_compared_and_the_better_is_named(two):
+    _, page = two
+    assert "older - _plain$1" in page.text
+    _, difference = (row for row in page.rows if row[0].startswith("mean absolute"))
+    results, _ = two
+    mae = [np.abs(each.error).mean() for each in results.evaluations]
+    assert difference[1].startswith(f"{mae[1] - mae[0]:+.2f} ")
+    assert difference[2] == "_plain$1"
+
+
+def test_calibration_and_cumulative_score_by_hand(tmp_path):
+    """40 faces are said to be female by 20 %, of which 10 are; 20 by 90 %, of which 18 are."""
+    gender = np.ones(60)
+    gender[[*range(10), *range(40, 58)]] = 0
+    age = np.full(60, 30.0)
+    said = np.repeat([32, 36, 44, 52], 15)
+    percent = np.repeat([20, 90], [40, 20])
+    faces = Shown(said, percent, gender=gender, age_low=age, age_high=age)
+    _, page = report(tmp_path, faces)
+    words = said_of_plots(page)
+    assert "said 20%, 25% were, said 90%, 90% were." in words
+    assert "25% of faces within 5 years, 50% within 10." in words
+    assert "30-39 11.0 years." in words
+
+
+def test_without_ages(tmp_path):
+    _, page = report(tmp_path, Shown([20] * 40, [10] * 40, gender=np.arange(40) % 2.0))
+    assert titles(page) == ["Gender calibration", "Gender said against true"]
+    assert "age known of none" in page.text
+    assert not page.all("img")
+
+
+def test_without_genders(tmp_path):
+    age = np.array([20.0, 30, 40])
+    _, page = report(tmp_path, Shown([22, 30, 47], [10] * 3, age_low=age, age_high=age))
+    assert titles(page) == [*AGE_PLOTS, "Cumulative score", "Estimated against true age"]
+    assert "gender known of none" in page.text
+    assert len(page.all("img")) == 2
+
+
+def test_crowds_are_drawn_as_a_picture(tmp_path):
+    age = np.arange(2000) % 101.0
+    said = (age * 0.5 + 20).astype(int)
+    _, page = report(tmp_path, Shown(said, [10] * 2000, age_low=age, age_high=age))
+    assert len(page.all("image")) == 1
+    assert "2,000 faces; correlation of true and estimated age 1.00." in said_of_plots(page)
+
+
+def test_worst_faces_are_shown_largest_error_first(people, tmp_path):
+    _, page = report(tmp_path, people, model=ColourModel(img_size=200))
+    images = page.all("img")
+    assert len(images) == 24
+    data = base64.b64decode(images[0]["src"].partition("base64,")[2])
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (128, 128, 3)
+    assert picture.mean(axis=(0, 1))[1:] == pytest.approx([95, 0], abs=3)  # BGR stays BGR
+    assert "90.0 years too old labelled 5" in page.text
+    assert "said 95 (93-97), " in page.text
+
+
+def test_the_same_results_give_the_same_page(two, tmp_path):
+    write_report(tmp_path / "again.html", two[0])
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == two[1].source
