@@ -34,6 +34,13 @@ def expected_age(age_distribution: np.ndarray) -> np.ndarray:
     return age_distribution @ AGES.astype(age_distribution.dtype)
 
 
+def age_errors(age: np.ndarray, age_low: np.ndarray, age_high: np.ndarray) -> np.ndarray:
+    """Estimated ages (N,) less the nearest end of their labels' ranges, 0 within, NaN where
+    unknown: float64 (N,), years."""
+    age = np.asarray(age, np.float64)
+    return age - np.clip(age, age_low, age_high)
+
+
 def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
     """The shortest range of whole years that holds at least `mass` of each distribution.
 

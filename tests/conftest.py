@@ -45,3 +45,24 @@ def wiki(shared, tmp_path_factory) -> Path:
 def small_wiki(tmp_path) -> Path:
     """A made wiki_crop folder of 40 people."""
     return write_wiki(tmp_path / "wiki_crop", wiki_struct(40))
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory) -> dict[str, Path]:
+    """A small network for faces of 32 pixels by format: as a checkpoint, and exported."""
+    from src.export.export import export
+    from src.models import build_model
+    from src.models.checkpoints import save_checkpoint
+    from src.models.description import Description
+    from tests.models.reference import fill
+
+    folder = tmp_path_factory.mktemp("exports")
+    files = {"onnx": "m.onnx", "litert": "m.tflite", "saved_model": "m", "hdf5": "weights.hdf5"}
+    paths = {format: folder / name for format, name in files.items()}
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    model = build_model(architecture, 32)
+    fill(model)
+    save_checkpoint(paths["hdf5"], model, Description(architecture, 32, margin=0.15))
+    for format in ("onnx", "litert", "saved_model"):
+        export(paths["hdf5"], format, paths[format])
+    return paths

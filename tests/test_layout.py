@@ -18,6 +18,7 @@ STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
     {"src.files", "src.progress"},
+    {"src.quiet"},
     {"src.data.datasets"},
     {"src.data.images"},
     {"src.data.faces"},
@@ -33,6 +34,7 @@ STAGES = [
 RANK = {stage: rank for rank, stages in enumerate(STAGES) for stage in stages}
 
 HEAVY = {"tensorflow", "keras", "cv2", "dlib", "pandas", "jax", "scipy", "matplotlib", "h5py"}
+HEAVY |= {"onnx", "onnxruntime", "ai_edge_litert"}
 
 # The original toolkit's usage texts: flag, help text, default.
 WEIGHT_FLAGS = [

@@ -12,7 +12,7 @@ from src.estimation.estimator import Estimates
 from src.evaluation import metrics
 from src.evaluation.bootstrap import Figure, with_intervals
 from src.evaluation.results import Labels
-from src.labels import GENDERS, MAX_AGE
+from src.labels import GENDERS, MAX_AGE, age_errors
 
 CS_YEARS = (1, 3, 5, 10)
 BASELINE = "baseline_"
@@ -98,12 +98,12 @@ def measure(labels: Labels, estimates: Estimates, baseline: Baseline) -> dict[st
     interval = estimates.age_low, estimates.age_high
     deviation = np.full(len(labels), np.nan) if labels.age_std is None else labels.age_std
     return {
-        "error": metrics.age_errors(estimates.age, low, high),
+        "error": age_errors(estimates.age, low, high),
         "rank": metrics.label_ranks(estimates.age_distribution, first, last),
         "covered": metrics.covered_shares(interval, first, last),
         "width": np.where(np.isnan(low), np.nan, interval[1] - interval[0] + 1),
         "deviation": deviation,
-        "baseline_error": metrics.age_errors(np.full(len(labels), baseline.age), low, high),
+        "baseline_error": age_errors(np.full(len(labels), baseline.age), low, high),
         "male": labels.gender,
         "correct": _same(p_male >= 0.5, labels.gender),
         "confidence": np.maximum(p_male, 1 - p_male),

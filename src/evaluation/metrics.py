@@ -12,13 +12,6 @@ from src.labels import AGES
 ECE_BINS = 15
 
 
-def age_errors(age: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Estimated ages (N,) less the nearest end of their labels' ranges, 0 within, NaN where
-    unknown: float64 (N,), years."""
-    age = np.asarray(age, np.float64)
-    return age - np.clip(age, low, high)
-
-
 def label_ranks(distribution: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """How many years beside the label are as likely as its likeliest, or more: float64 (N,).
 

@@ -3,6 +3,7 @@
 import json
 import resource
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -24,6 +25,7 @@ DESCRIPTION = Description(
     align="five points",
     data=[{"db": "wiki", "rows": 7}],
     figures={"val_loss": 3.5},
+    training={"age_mean": 38.25, "male_share": 0.58},
 )
 
 
@@ -76,6 +78,15 @@ def test_predictions_are_the_same_after_a_round_trip(model, saved):
 def test_a_checkpoint_says_all_there_is_to_know(saved):
     _, description = load_checkpoint(saved, depth=28, width=10)
     assert description == DESCRIPTION
+
+
+def test_a_checkpoint_of_before_training_was_described(copy):
+    with h5py.File(copy, "a") as file:
+        said = json.loads(file.attrs["description"])
+        del said["training"]
+        file.attrs["description"] = json.dumps(said)
+    _, description = load_checkpoint(copy)
+    assert description == replace(DESCRIPTION, training=None)
 
 
 def test_keras_itself_reads_a_checkpoint(model, saved):

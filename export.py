@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Export a checkpoint for another runtime, and check that it still says the same of faces.
+
+python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format onnx --output faces.onnx
+"""
+
+from pathlib import Path
+
+from src import cli
+
+
+def get_args():
+    parser = cli.Parser(
+        "This script exports a weight file to another format, and checks that it says the same."
+    )
+    cli.add_weight_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=("onnx", "litert", "saved_model", "hdf5", "legacy"),
+        required=True,
+        help="hdf5: a checkpoint that describes itself, of an old weight file; "
+        "legacy: weights for the original toolkit's load_weights",
+    )
+    parser.add_argument("--output", "-o", type=Path, required=True, help="path to exported file")
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument(
+        "--fp16", action="store_true", help="half the size; faces and what is said stay float32"
+    )
+    precision.add_argument(
+        "--int8", action="store_true", help="a quarter of the size; calibrated on --input"
+    )
+    parser.add_argument(
+        "--input", "-i", type=Path, help="database to check on (default: one portrait's face)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    return parser.parse_args()
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.export.export import export
+
+    exported = export(
+        weight_file=args.weight_file,
+        format=args.format,
+        output=args.output,
+        precision="fp16" if args.fp16 else "int8" if args.int8 else "float32",
+        depth=args.depth,
+        width=args.width,
+        input=args.input,
+        force=args.force,
+    )
+    print(f"{args.output}: {exported.size / 1e6:.1f} MB")
+    print(
+        f"on {exported.faces} it differs from the weight file by at most "
+        f"{exported.difference:.1e} (a probability) and {exported.years:.1e} years (an age)"
+    )
+    if exported.mae:
+        print("MAE {:.2f} years, the weight file's {:.2f}".format(*exported.mae[::-1]))
+
+
+if __name__ == "__main__":
+    cli.run(main)

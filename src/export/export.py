@@ -1,0 +1,163 @@
+"""A checkpoint as another file, which gets its name only when it says the same of real faces."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.errors import UserError
+from src.estimation.estimator import ORIGINAL_WEIGHTS, Estimates, Estimator
+from src.estimation.runtimes import BY_SUFFIX, INPUT
+from src.export.faces import Faces, database_faces, portrait_faces
+from src.export.graphs import save_litert, save_onnx, save_saved_model
+from src.export.original import to_original
+from src.files import check_folder, check_output_file, replacing
+from src.labels import AGES, GENDERS
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import OUTPUTS, describe
+
+GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
+FORMATS = (*GRAPHS, "hdf5", "legacy")
+REDUCIBLE = ("onnx", "litert")  # the formats that can be fp16 or int8
+LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # of the difference of a probability
+MAE_LIMIT = 0.3  # years that int8 may change the mean absolute error by
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How an export compares with its checkpoint on the same faces.
+
+    faces: which they were.  size: of what was written, in bytes.
+    difference: the largest one of a gender's or an age's probability.
+    years: the largest one of an estimated age.
+    mae: mean absolute errors in years, before and after; None where no age is known.
+    """
+
+    faces: str
+    size: int
+    difference: float
+    years: float
+    mae: tuple[float, float] | None
+
+
+def export(
+    weight_file: Path | None,
+    format: str,
+    output: Path,
+    precision: str = "float32",
+    depth: int = 16,
+    width: int = 8,
+    input: Path | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write a checkpoint to `output` in one of `FORMATS`, and its description to `output`.json.
+
+    weight_file: the original toolkit's weights where None.  precision: "float32", "fp16", "int8".
+    input: a database to check on, and to calibrate int8 on; a portrait's face where None.
+    Raises `UserError`, with nothing written, where the file says other than the checkpoint.
+    """
+    beside = output.with_name(f"{output.name}.json")
+    _check_output(format, output, beside, force)
+    _check_precision(format, precision, input)
+    before = Estimator(weight_file, depth, width, "keras")
+    description = before.description
+    faces = database_faces(input, description.img_size) if input else portrait_faces(description)
+    if precision == "int8" and not faces.known.any():
+        raise UserError(f"--input: expected faces of known age to check int8 by, {input} has none")
+    with replacing(beside) as partial_beside, replacing(output) as partial:
+        model, description = load_checkpoint(weight_file or ORIGINAL_WEIGHTS, depth, width)
+        if format == "legacy":
+            model, description = to_original(weight_file or ORIGINAL_WEIGHTS, model, description)
+        said = describe(description) | _interface(format, precision, description.img_size)
+        partial_beside.write_text(json.dumps(said, indent=2) + "\n")
+        if format in GRAPHS:
+            GRAPHS[format](partial, model, said, faces.image)
+        else:
+            save_checkpoint(partial, model, description)
+        after = Estimator(partial, runtime=format if format in GRAPHS else "keras")
+        exported = _compare(before(faces.image), after(faces.image), faces, _size(partial))
+        _check_same(output, precision, exported)
+    return exported
+
+
+def _interface(format: str, precision: str, img_size: int) -> dict:
+    """What a program needs to know that runs the file without this toolkit."""
+    shapes = zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
+    return {
+        "format": format,
+        "precision": precision,
+        "input": {"name": INPUT, "dtype": "float32", "shape": ["batch", img_size, img_size, 3]},
+        "outputs": [
+            {"name": name, "dtype": "float32", "shape": ["batch", classes]}
+            for name, classes in shapes
+        ],
+    }
+
+
+def _compare(before: Estimates, after: Estimates, faces: Faces, size: int) -> Exported:
+    genders = np.abs(before.p_female - after.p_female)
+    ages = np.abs(before.age_distribution - after.age_distribution)
+    return Exported(
+        faces=faces.source,
+        size=size,
+        difference=float(np.max([genders.max(), ages.max()])),  # NaN where either is
+        years=float(np.abs(before.age - after.age).max()),
+        mae=(faces.mae(before.age), faces.mae(after.age)) if faces.known.any() else None,
+    )
+
+
+def _check_same(output: Path, precision: str, exported: Exported) -> None:
+    """Raise `UserError` where the export is too far from its checkpoint, or says NaN."""
+    if precision == "int8":
+        before, after = exported.mae
+        if not abs(after - before) <= MAE_LIMIT:
+            raise UserError(
+                f"{output}: expected int8 to change the MAE by {MAE_LIMIT} years at most, on "
+                f"{exported.faces} it went from {before:.2f} to {after:.2f}; the file was removed, "
+                "try --fp16"
+            )
+    elif not exported.difference <= LIMITS[precision]:
+        raise UserError(
+            f"{output}: expected probabilities within {LIMITS[precision]:g} of the checkpoint's, "
+            f"on {exported.faces} they differ by up to {exported.difference:.2g}; the file was "
+            "removed"
+        )
+
+
+def _check_output(format: str, output: Path, beside: Path, force: bool) -> None:
+    """Raise `UserError` where `output` cannot or should not become a file of that format."""
+    by_name = BY_SUFFIX.get(output.suffix.lower())
+    if by_name != (format if format in BY_SUFFIX.values() else None):
+        own = [f"ending in {suffix}" for suffix, name in BY_SUFFIX.items() if name == format]
+        expected = own[0] if own else f"not ending in {output.suffix}"
+        raise UserError(
+            f"--output: expected a name {expected} for --format {format}, received {output.name}; "
+            "demo.py goes by it"
+        )
+    for path in (output, beside):
+        if path.exists() and not force:
+            raise UserError(f"--output: {path} exists; name another, or replace it with --force")
+    if format != "saved_model":
+        check_output_file(output)
+    elif output.exists() and not (output / "saved_model.pb").is_file():
+        raise UserError(f"--output: expected a SavedModel to replace, {output} is none")
+    check_folder(output.parent)
+    check_output_file(beside)
+
+
+def _check_precision(format: str, precision: str, input: Path | None) -> None:
+    if precision != "float32" and format not in REDUCIBLE:
+        raise UserError(
+            f"--{precision}: expected --format {' or '.join(REDUCIBLE)}, received {format}, which "
+            "is float32 only"
+        )
+    if precision == "int8" and input is None:
+        raise UserError(
+            "--int8: expected --input, a database of labelled faces to calibrate on, received none"
+        )
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

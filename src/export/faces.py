@@ -1,0 +1,74 @@
+"""Real faces to check an exported model on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import cbook
+
+from src.data.database import open_database
+from src.data.faces import DlibDetector, get_box_cutter
+from src.data.images import Box, read_image
+from src.errors import UserError
+from src.labels import age_errors
+from src.models.description import Description
+
+PORTRAIT = "grace_hopper.jpg"  # in the public domain; matplotlib carries it
+_MOST = 256  # of a database
+_SHIFTS = (-0.1, 0, 0.1)  # of the portrait's face box
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces of the model's size, uint8 (N, S, S, 3), BGR, and where they are from.
+
+    age_low, age_high: float64 (N,), years, NaN where unknown.
+    """
+
+    image: np.ndarray
+    age_low: np.ndarray
+    age_high: np.ndarray
+    source: str
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whose age is known, bool (N,)."""
+        return ~np.isnan(self.age_low)
+
+    def mae(self, age: np.ndarray) -> float:
+        """Mean distance in years of estimated ages, (N,), to the known labels."""
+        return float(np.nanmean(np.abs(age_errors(age, self.age_low, self.age_high))))
+
+
+def database_faces(path: Path, img_size: int, seed: int = 0) -> Faces:
+    """Some faces of a database, drawn at random, first those whose age is known."""
+    database = open_database(path)
+    if database.img_size != img_size:
+        raise UserError(
+            f"--input: expected faces of {img_size} pixels, as the model takes, {path} has "
+            f"{database.img_size}; make it again with create_db.py --img_size {img_size}"
+        )
+    if not len(database):
+        raise UserError(f"--input: expected faces, {path} has none")
+    order = np.random.default_rng(seed).permutation(len(database))
+    unknown = np.isnan(database.age_low[order])
+    rows = order[np.argsort(unknown, kind="stable")][:_MOST]
+    low, high = database.age_low[rows], database.age_high[rows]
+    return Faces(database.image[rows], low, high, f"{len(rows)} faces of {path.name}")
+
+
+def portrait_faces(description: Description) -> Faces:
+    """One portrait's face, cut in as many places and mirrored: 18 faces without a known age."""
+    image = read_image(cbook.get_sample_data(PORTRAIT, asfileobj=False))
+    (box,) = DlibDetector()(image)
+    cut = get_box_cutter(description.align, description.margin, description.img_size)
+    places = [_shifted(box, dx, dy) for dx in _SHIFTS for dy in _SHIFTS]
+    faces = cut(image, places)
+    faces = np.concatenate([faces, faces[:, :, ::-1]])
+    unknown = np.full(len(faces), np.nan)
+    return Faces(faces, unknown, unknown, f"{len(faces)} cuts of {PORTRAIT}")
+
+
+def _shifted(box: Box, dx: float, dy: float) -> Box:
+    x, y = round(dx * (box.right - box.left)), round(dy * (box.bottom - box.top))
+    return Box(box.left + x, box.top + y, box.right + x, box.bottom + y)

@@ -1,0 +1,167 @@
+"""Networks as files that other runtimes read: SavedModel, ONNX and LiteRT.
+
+A network carries its own scaling, so that a file takes faces as they are: float32 (N, S, S, 3),
+BGR, 0..255, any N. It gives `pred_gender` (N, 2) and `pred_age` (N, 101), float32 always.
+
+In int8 the softmax at the end stays float32: in steps of 1/256 the 101 ages no longer add up to 1,
+and their expectation is years off.
+"""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from src.errors import UserError
+from src.estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE, library
+from src.models.description import OUTPUTS
+from src.quiet import quiet_stderr
+
+_OPSET = 17  # ONNX 1.12, 2022: all that the networks need
+_CALIBRATED_AT_ONCE = 32  # faces
+
+
+def save_saved_model(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
+    """Write a folder that `tf.saved_model.load` reads; `faces` are not needed."""
+    tensorflow = library("tensorflow")
+    with _quietly():
+        serve = _serving(model)
+        module = tensorflow.Module()  # Keras's own export stores every weight twice
+        module.weights = [weight.value for weight in model.weights]
+        tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: serve})
+    text = path / EXTRA_ASSET
+    text.parent.mkdir()
+    text.write_text(json.dumps(said, indent=2) + "\n")
+
+
+def save_onnx(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
+    """Write an ONNX file; int8 is calibrated on `faces`, uint8 (N, S, S, 3)."""
+    onnx, tf2onnx = library("onnx"), library("tf2onnx")
+    freezing = library("tensorflow.python.framework.convert_to_constants", "tensorflow")
+    with _quietly():
+        serve = _serving(model).get_concrete_function()
+        # Not by from_function, which takes a network's constants for inputs too.
+        renamed = {serve.structured_outputs[name].name: name for name in OUTPUTS}
+        graph, _ = tf2onnx.convert.from_graph_def(
+            freezing.convert_variables_to_constants_v2(serve).graph.as_graph_def(),
+            input_names=[f"{INPUT}:0"],
+            output_names=list(renamed),
+            tensors_to_rename={f"{INPUT}:0": INPUT, **renamed},
+            opset=_OPSET,
+        )
+        for value in (*graph.graph.input, *graph.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
+        if said["precision"] == "fp16":
+            halved = library("onnxruntime.transformers.float16", "onnxruntime")
+            graph = halved.convert_float_to_float16(graph, keep_io_types=True)
+        if said["precision"] == "int8":
+            graph = _quantize_onnx(graph, faces)
+    onnx.helper.set_model_props(graph, {DESCRIPTION: json.dumps(said)})
+    path.write_bytes(graph.SerializeToString())
+
+
+def _quantize_onnx(graph, faces: np.ndarray):
+    onnx = library("onnx")
+    quantization = library("onnxruntime.quantization", "onnxruntime")
+
+    class Faces(quantization.CalibrationDataReader):
+        def __init__(self):
+            self._batches = ({INPUT: batch} for batch in _batches(faces))
+
+        def get_next(self) -> dict | None:
+            return next(self._batches, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain, path = Path(folder, "plain.onnx"), Path(folder, "quantized.onnx")
+        onnx.save(graph, plain)  # of a graph in memory, onnxruntime 1.20 loses the weights
+        quantization.quantize_static(
+            plain,
+            path,
+            Faces(),
+            per_channel=True,
+            nodes_to_exclude=[node.name for node in graph.graph.node if node.op_type == "Softmax"],
+        )
+        return onnx.load(path)
+
+
+def save_litert(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
+    """Write a LiteRT (.tflite) file; int8 is calibrated on `faces`, uint8 (N, S, S, 3)."""
+    tensorflow = library("tensorflow")
+    with _quietly(), tempfile.TemporaryDirectory() as folder:
+        save_saved_model(Path(folder, "model"), model, said, faces)
+        converter = tensorflow.lite.TFLiteConverter.from_saved_model(
+            str(Path(folder, "model")), signature_keys=[SIGNATURE]
+        )
+        if said["precision"] != "float32":
+            converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        if said["precision"] == "fp16":
+            converter.target_spec.supported_types = [tensorflow.float16]
+        if said["precision"] == "int8":
+            content = _quantize_litert(converter, faces)
+        else:
+            content = converter.convert()
+        path.write_bytes(_with_metadata(content, json.dumps(said)))
+
+
+def _quantize_litert(converter, faces: np.ndarray) -> bytes:
+    lite = library("tensorflow").lite
+    converter.representative_dataset = lambda: ({INPUT: batch} for batch in _batches(faces, 1))
+    sets = lite.OpsSet
+    converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8, sets.TFLITE_BUILTINS]
+    # Made to debug quantization, this is TensorFlow's way to leave some operations as they are.
+    debugger = lite.experimental.QuantizationDebugger(
+        converter=converter,
+        debug_dataset=converter.representative_dataset,
+        debug_options=lite.experimental.QuantizationDebugOptions(denylisted_ops=["SOFTMAX"]),
+    )
+    return debugger.get_nondebug_quantized_model()
+
+
+def _with_metadata(content: bytes, text: str) -> bytes:
+    """The same LiteRT model with `text` in its metadata."""
+    schema = library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
+    flatbuffers = library("flatbuffers")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(text.encode(), np.uint8)
+    entry.name, entry.buffer = DESCRIPTION, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _serving(model: keras.Model) -> Callable:
+    """The network as a TensorFlow function from float32 faces to its outputs by name."""
+    tensorflow = library("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            "expected Keras on TensorFlow, from which networks are exported, it runs on "
+            f"{keras.backend.backend()}; set KERAS_BACKEND=tensorflow"
+        )
+    shape = (None, *model.input_shape[1:])
+    signature = [tensorflow.TensorSpec(shape, tensorflow.float32, name=INPUT)]
+
+    def serve(faces):
+        return dict(zip(OUTPUTS, model(faces, training=False), strict=True))
+
+    return tensorflow.function(serve, input_signature=signature)
+
+
+def _batches(faces: np.ndarray, size: int = _CALIBRATED_AT_ONCE) -> Iterator[np.ndarray]:
+    for start in range(0, len(faces), size):
+        yield faces[start : start + size].astype(np.float32)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the converters' notes and warnings; what they make is checked afterwards."""
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

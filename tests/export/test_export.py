@@ -1,0 +1,211 @@
+"""src/export: files that say what their checkpoint says, or none."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from src import __version__
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.export import export as module
+from src.export.export import export
+from src.models.checkpoints import load_checkpoint
+from src.models.description import Description
+from tests.helpers import names, write_database
+
+EXPORTED = ("onnx", "litert", "saved_model")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(exports) -> Path:
+    return exports["hdf5"]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path:
+    return write_database(tmp_path_factory.mktemp("database") / "wiki.mat", img_size=32)
+
+
+def test_it_leaves_a_file_and_its_description_and_nothing_else(exports):
+    files = {path.name for path in exports.values()}
+    beside = {f"{exports[format].name}.json" for format in EXPORTED}
+    assert names(exports["onnx"].parent) == files | beside
+
+
+@pytest.mark.parametrize("format", EXPORTED)
+def test_the_description_beside_it_is_enough_to_run_it(exports, format):
+    path = exports[format]
+    said = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert (said["colour"], said["range"], said["margin"]) == ("BGR", [0, 255], 0.15)
+    assert said["input"] == {"name": "faces", "dtype": "float32", "shape": ["batch", 32, 32, 3]}
+    assert [output["name"] for output in said["outputs"]] == ["pred_gender", "pred_age"]
+    assert (said["genders"], said["ages"]) == (["female", "male"], [0, 100])
+    assert (said["version"], said["precision"]) == (__version__, "float32")
+
+
+def test_an_onnx_file_is_as_it_says(exports):
+    path = exports["onnx"]
+    model = onnx.load(path)
+    onnx.checker.check_model(model)
+    beside = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert {p.key: json.loads(p.value) for p in model.metadata_props} == {"description": beside}
+    values = [*model.graph.input, *model.graph.output]
+    for value, said in zip(values, [beside["input"], *beside["outputs"]], strict=True):
+        tensor = value.type.tensor_type
+        shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
+        assert (value.name, shape) == (said["name"], said["shape"])
+        assert tensor.elem_type == onnx.TensorProto.FLOAT
+
+
+@pytest.mark.parametrize("format, name", [("onnx", "m.onnx"), ("litert", "m.tflite")])
+def test_smaller_ones_are_smaller_and_say_much_the_same(
+    checkpoint, database, tmp_path, format, name
+):
+    output = tmp_path / name
+    whole = export(checkpoint, format, output, input=database)
+    half = export(checkpoint, format, output, "fp16", input=database, force=True)
+    assert half.size < 0.6 * whole.size
+    assert whole.difference < half.difference < 1e-2
+    least = export(checkpoint, format, output, "int8", input=database, force=True)
+    assert least.size < 0.5 * whole.size
+    assert least.mae[0] == whole.mae[0]
+    assert 0 < abs(least.mae[1] - least.mae[0]) < 0.3
+    ages = Estimator(output)(np.zeros((1, 32, 32, 3), np.uint8)).age_distribution
+    assert ages.sum() == pytest.approx(1, abs=1e-4)  # as of a softmax in float32 only
+
+
+def test_the_mae_is_the_distance_to_the_labels(checkpoint, tmp_path):
+    database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
+    exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
+    faces = module.database_faces(database, 32)
+    assert sorted(faces.age_low) == [20] * 4 + [60] * 4
+    errors = np.abs(Estimator(checkpoint)(faces.image).age - faces.age_low)
+    assert exported.mae == pytest.approx((errors.mean(), errors.mean()))
+
+
+def spoiled(save, factor: float):
+    """A writer that multiplies the last kernel of the network first."""
+
+    def write(path, model, said, faces):
+        *weights, last = model.get_weights()
+        model.set_weights([*weights, last * np.float32(factor)])
+        save(path, model, said, faces)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "format, name, factor, precision, words",
+    [
+        ("onnx", "m.onnx", 1.5, "float32", "within 0.001 .* they differ by up to 0"),
+        ("saved_model", "m", np.nan, "float32", "within 0.001 .* they differ by up to nan"),
+        ("onnx", "m.onnx", 1.5, "fp16", "within 0.01 "),
+        ("onnx", "m.onnx", 3, "int8", "change the MAE by 0.3 years"),
+    ],
+)
+def test_a_file_that_says_otherwise_is_removed(
+    checkpoint, database, tmp_path, monkeypatch, format, name, factor, precision, words
+):
+    monkeypatch.setitem(module.GRAPHS, format, spoiled(module.GRAPHS[format], factor))
+    with pytest.raises(UserError, match=words):
+        export(checkpoint, format, tmp_path / name, precision, input=database)
+    assert names(tmp_path) == set()
+
+
+def test_what_is_there_is_replaced_only_by_force(
+    exports, checkpoint, database, tmp_path, monkeypatch
+):
+    path = tmp_path / "m"
+    shutil.copytree(exports["saved_model"], path)
+    with pytest.raises(UserError, match=r"m exists; .*--force"):
+        export(checkpoint, "saved_model", path)
+    (path / "old").touch()
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="differ"):
+        patch.setitem(module.GRAPHS, "saved_model", spoiled(module.GRAPHS["saved_model"], 1.5))
+        export(checkpoint, "saved_model", path, input=database, force=True)
+    assert "old" in names(path)  # as it was
+    export(checkpoint, "saved_model", path, input=database, force=True)
+    assert "old" not in names(path)
+    assert names(tmp_path) == {"m", "m.json"}
+
+
+def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
+    def interrupted(path, model, said, faces):
+        path.mkdir()
+        (path / "part").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(module.GRAPHS, "saved_model", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(checkpoint, "saved_model", tmp_path / "m", input=database)
+    assert names(tmp_path) == set()
+
+
+def test_a_folder_that_is_no_saved_model_is_not_replaced(checkpoint, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "me.jpg").touch()
+    for format, expected in (("saved_model", "a SavedModel"), ("hdf5", "a file")):
+        with pytest.raises(UserError, match=f"expected {expected}"):
+            export(checkpoint, format, photos, force=True)
+    assert names(photos) == {"me.jpg"}
+
+
+@pytest.mark.parametrize(
+    "format, name, options, words",
+    [
+        ("onnx", "m.hdf5", {}, "a name ending in .onnx"),
+        ("hdf5", "m.onnx", {}, "a name not ending in .onnx"),
+        ("onnx", "none/m.onnx", {}, "none: expected a folder"),
+        ("saved_model", "m", {"precision": "fp16"}, "--fp16: expected --format onnx or litert"),
+        ("legacy", "m.hdf5", {"precision": "int8"}, "--int8: expected --format onnx or litert"),
+        ("onnx", "m.onnx", {"precision": "int8"}, "--int8: expected --input"),
+    ],
+)
+def test_what_cannot_be_is_refused(checkpoint, tmp_path, format, name, options, words):
+    with pytest.raises(UserError, match=words):
+        export(checkpoint, format, tmp_path / name, **options)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "made, words",
+    [
+        ({"img_size": 16}, "faces of 32 pixels, .* has 16"),
+        ({"img_size": 32, "age": np.full(32, np.nan)}, "known age"),
+    ],
+)
+def test_a_database_that_does_not_fit_is_refused(checkpoint, tmp_path, made, words):
+    database = write_database(tmp_path / "wiki.mat", **made)
+    with pytest.raises(UserError, match=words):
+        export(checkpoint, "onnx", tmp_path / "m.onnx", "int8", input=database)
+    assert names(tmp_path) == {"wiki.mat"}
+
+
+def test_a_missing_converter_is_one_line(checkpoint, database, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(UserError, match="pip install tf2onnx"):
+        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database)
+    assert names(tmp_path) == set()
+
+
+def test_an_original_file_becomes_a_checkpoint_bit_for_bit(original_weights, tmp_path):
+    exported = export(original_weights, "hdf5", tmp_path / "m.hdf5")
+    assert exported.difference == 0
+    model, description = load_checkpoint(tmp_path / "m.hdf5", depth=10, width=1)
+    other, expected = load_checkpoint(original_weights)
+    assert description == expected
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_faces_of_the_portrait_differ():
+    faces = module.portrait_faces(Description({}, 64))
+    assert faces.image.shape == (18, 64, 64, 3)
+    assert len(np.unique(faces.image.reshape(18, -1), axis=0)) == 18
+    np.testing.assert_array_equal(faces.image[9:], faces.image[:9, :, ::-1])

@@ -1,0 +1,83 @@
+"""src/export/original.py: our network as the original toolkit's, which numpy knows too."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.export.export import export
+from src.export.faces import portrait_faces
+from src.models import build_model
+from src.models.checkpoints import save_checkpoint
+from src.models.description import Description
+from tests.models.reference import creation_order, fill, wide_resnet
+
+ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
+FLAT = {**ARCHITECTURE, "pool": "8x8"}  # the original's head, but for our scaling
+ORIGINAL = {**FLAT, "scale": 1}
+
+
+def write_checkpoint(path: Path, architecture: dict, size: int) -> Path:
+    model = build_model(architecture, size)
+    fill(model)
+    save_checkpoint(path, model, Description(architecture, size))
+    return path
+
+
+@pytest.fixture(scope="module", params=[(ARCHITECTURE, 32), (ARCHITECTURE, 64), (FLAT, 32)])
+def exported(request, tmp_path_factory) -> tuple[Path, Path, int]:
+    """A checkpoint, what it became, and the side of its faces."""
+    folder = tmp_path_factory.mktemp("legacy")
+    architecture, size = request.param
+    checkpoint = write_checkpoint(folder / "ours.hdf5", architecture, size)
+    export(checkpoint, "legacy", folder / "theirs.hdf5")
+    return checkpoint, folder / "theirs.hdf5", size
+
+
+def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
+    """Weights by layer, in the order that the layers were made in, the heads last."""
+    with h5py.File(path) as file:
+        layers = creation_order([name.decode() for name in file.attrs["layer_names"]])
+        heads = ["pred_gender", "pred_age"]
+        return {
+            layer: [file[layer][name][()] for name in file[layer].attrs["weight_names"]]
+            for layer in [name for name in layers if name not in heads] + heads
+        }
+
+
+def test_the_originals_network_says_the_same(exported):
+    checkpoint, path, size = exported
+    faces = portrait_faces(Description(ARCHITECTURE, size)).image[:4]
+    weights = read_weights(path)
+    gender, age = wide_resnet(faces, weights, pool="8x8", scale=1)
+    said = Estimator(checkpoint)(faces)
+    assert said.age.std() > 0.01
+    np.testing.assert_allclose(gender[:, 0], said.p_female, atol=1e-5)
+    np.testing.assert_allclose(age, said.age_distribution, atol=1e-5)
+
+
+def test_keras_loads_it_by_topology(exported):
+    checkpoint, path, size = exported
+    faces = portrait_faces(Description(ARCHITECTURE, size)).image
+    model = build_model(ORIGINAL, size)
+    model.load_weights(path)
+    _, age = model.predict_on_batch(faces)
+    np.testing.assert_allclose(age, Estimator(checkpoint)(faces).age_distribution, atol=1e-5)
+
+
+def test_keras_2_can_decode_its_names(exported):
+    """Those of layers and weights; a file without a version it takes for one of Keras 1."""
+    with h5py.File(exported[1]) as file:
+        assert file.attrs["keras_version"].startswith("2")
+        for layer in file.attrs["layer_names"]:
+            assert file[layer.decode()].attrs["weight_names"][0].decode() in file[layer.decode()]
+
+
+def test_maps_that_windows_do_not_tile_are_refused(tmp_path):
+    checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, 48)
+    with pytest.raises(UserError, match=r"multiple of 32 pixels.* found 48; use --format hdf5"):
+        export(checkpoint, "legacy", tmp_path / "theirs.hdf5")
+    assert [path.name for path in tmp_path.iterdir()] == ["ours.hdf5"]
