@@ -53,10 +53,11 @@ test-oldest:
 	    -r tests/requirements.txt -c tests/oldest.txt
 	.venv-oldest/bin/python -m pytest
 
-# Keras on JAX, without TensorFlow: two steps of training.
+# Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:
 	$(PYTHON) -m venv .venv-jax
 	grep -v tensorflow requirements.txt > .venv-jax/requirements.txt
 	.venv-jax/bin/pip install --quiet --disable-pip-version-check \
 	    -r .venv-jax/requirements.txt "jax>=0.5,<0.12" pytest
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/cli/test_train_jax.py
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/cli/test_train_jax.py \
+	    tests/cli/test_train_hosts.py tests/training/test_distribution.py

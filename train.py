@@ -4,9 +4,12 @@
 python train.py --input data/wiki_db.mat --aug
 """
 
+import sys
 from pathlib import Path
 
 from src import cli
+from src.cli import training as flags
+from src.training.recipes import with_files
 
 
 def get_args():
@@ -24,10 +27,13 @@ def get_args():
     parser.add_argument(
         "--lr",
         type=cli.positive_float,
-        help="initial learning rate (default: 0.1 for sgd, 0.001 for adam)",
+        help="initial learning rate (default: 0.1 for sgd, 0.001 for adam and adamw)",
     )
     parser.add_argument(
-        "--opt", choices=("sgd", "adam"), default="sgd", help="optimizer name; 'sgd' or 'adam'"
+        "--opt",
+        choices=("sgd", "adam", "adamw"),
+        default="sgd",
+        help="optimizer name; 'sgd' or 'adam', or 'adamw'",
     )
     parser.add_argument(
         "--depth", type=int, default=16, help="depth of network (should be 10, 16, 22, 28, ...)"
@@ -43,22 +49,50 @@ def get_args():
         help="validate on rows drawn by --seed, or by a hash of the picture's file name, which "
         "stays the same whatever is joined",
     )
-    parser.add_argument("--aug", action="store_true", help="use data augmentation if set true")
+    parser.add_argument(
+        "--aug",
+        nargs="?",
+        choices=("plain", "strong"),
+        const="plain",
+        help="use data augmentation if set true; 'strong' also zooms, rotates, colours and blurs "
+        "(default: False)",
+    )
     parser.add_argument(
         "--output_path", type=Path, default=Path("checkpoints"), help="checkpoint dir"
     )
     parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="auto|FOLDER",
+        help="go on with the run in output_path, if there is one, or with the one in FOLDER, whose "
+        "arguments need not be repeated",
+    )
+    parser.add_argument("--config", type=Path, help="recipe (YAML) to take flags from")
+    parser.add_argument(
         "--seed", type=int, default=0, help="seed of the split, the weights and the augmentation"
     )
-    return parser.parse_args()
+    flags.add_network_flags(parser)
+    flags.add_objective_flags(parser)
+    flags.add_course_flags(parser)
+    flags.add_machine_flags(parser)
+    args = parser.parse_args(with_files(sys.argv[1:]))
+    del args.config
+    args.resume = args.resume is not None
+    return args
 
 
 def main():
     args = get_args()
     with cli.quiet_import():
+        from tabulate import tabulate
+
+        from src.training.arguments import Arguments
         from src.training.fit import train
 
-    print("best checkpoint:", train(**vars(args)))
+    trained = train(Arguments(**vars(args)))
+    print(tabulate([trained.row], headers="keys", floatfmt=".3f"))
+    print("best checkpoint:", trained.best_file)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pandas as pd
 import scipy.io
 
 from src.data import writing
+from src.data.database import Database
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,6 +92,22 @@ def write_our_database(
             writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
     said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
+
+
+def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:
+    """A database of faces, uint8 (N, S, S, 3), that is in no file."""
+    return Database(
+        path=Path("made.mat"),
+        image=image,
+        gender=np.asarray(gender, float),
+        age_low=np.asarray(age_low, float),
+        age_high=np.asarray(age_high, float),
+        names=[],
+        db="made",
+        img_size=image.shape[1],
+        margin=0.4,
+        align="none",
+    )
 
 
 def names(folder: Path) -> set[str]:

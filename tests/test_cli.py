@@ -1,4 +1,4 @@
-"""src/cli.py: arguments, one-line errors, and how scripts end."""
+"""src/cli: arguments, one-line errors, and how scripts end."""
 
 import argparse
 import os

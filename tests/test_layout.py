@@ -124,7 +124,7 @@ def test_every_module_has_a_stage():
 
 def test_no_module_of_src_imports_the_scripts_helpers():
     users = [m for m, path in MODULES.items() if "src.cli" in imported(path.read_text())]
-    assert users == []
+    assert [module for module in users if stage(module) != "src.cli"] == []
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

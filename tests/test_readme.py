@@ -10,9 +10,19 @@ import pytest
 from tests.helpers import ROOT, make_picture, run, wiki_struct, write_wiki
 
 README = (ROOT / "README.md").read_text()
-SCRIPTS = ("create_db.py", "train.py", "demo.py", "evaluate_appa_real.py")
+SCRIPTS = (
+    "create_db.py",
+    "train.py",
+    "demo.py",
+    "evaluate.py",
+    "export.py",
+    "evaluate_appa_real.py",
+)
 # What a user with a GPU and a day would leave out.
-SHORTENED = {"train.py": ["--depth", "10", "--width", "1", "--nb_epochs", "1"]}
+SHORTENED = {
+    "train.py": ["--depth", "10", "--width", "1", "--nb_epochs", "1"],
+    "evaluate.py": ["--resamples", "10", "--validation_split", "0.5"],
+}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -35,14 +45,17 @@ def test_commands_make_what_is_said_of_them(tmp_path):
         copy(ROOT / name, tmp_path / name)
     write_wiki(tmp_path / "data" / "wiki_crop", wiki_struct(40))
     make_picture(tmp_path / "photos" / "noise.jpg")
-    commands = [line.split("#")[0].split() for line in README.splitlines()]
+    lines = README.replace("\\\n", " ").splitlines()
+    commands = [line.split("#")[0].split() for line in lines]
     commands = [words[1:] for words in commands if words[:1] == ["python"] and len(words) > 2]
-    commands = [words for words in commands if words[0] in SCRIPTS[:3]]
-    assert {words[0] for words in commands} == set(SCRIPTS[:3])
+    commands = [words for words in commands if words[0] in SCRIPTS[:5]]
+    assert {words[0] for words in commands} == set(SCRIPTS[:5])
     for script, *arguments in commands:
         arguments += SHORTENED.get(script, [])
-        if script == "demo.py":  # no weights ship yet: those just trained
-            arguments += ["--weight_file", str(*tmp_path.glob("checkpoints/*.hdf5"))]
+        trained = [str(path) for path in tmp_path.glob("checkpoints/weights.*.hdf5")]
+        if script == "demo.py" and "--weight_file" not in arguments:  # no weights ship yet
+            arguments += ["--weight_file", *trained]
+        arguments = [trained[0] if "weights." in word else word for word in arguments]
         command = [sys.executable, script, *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
@@ -50,3 +63,14 @@ def test_commands_make_what_is_said_of_them(tmp_path):
     assert (tmp_path / "checkpoints" / "history.csv").exists()
     assert (tmp_path / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
     assert (tmp_path / "annotated" / "noise.jpg").exists()
+    assert (tmp_path / "evaluation" / "report.html").exists()
+    check_onnx_snippet(tmp_path)
+
+
+def check_onnx_snippet(folder):
+    """The README's program for an exported file tells what it promises to."""
+    [program] = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+    make_picture(folder / "photo.jpg", size=500)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert re.fullmatch(r"(female|male) of \d+ years\n", done.stdout), done.stderr

@@ -43,9 +43,20 @@ class Draw:
     jitter: Jitter | None = None
 
 
-def draw(rng: np.random.Generator, count: int, size: int, kind: str = "plain") -> Draw:
-    """Draw for `count` faces of `size` x `size` pixels; kind: one of `KINDS`."""
-    erased = np.flatnonzero(rng.random(count) < ERASING_PROBABILITY)
+def draw(
+    rng: np.random.Generator,
+    count: int,
+    size: int,
+    kind: str = "plain",
+    erasing: float = ERASING_PROBABILITY,
+    mixup: float = MIXUP_ALPHA,
+) -> Draw:
+    """Draw for `count` faces of `size` x `size` pixels.
+
+    kind: one of `KINDS`.  erasing: the share of faces that a patch is erased in.  mixup: alpha of
+        its Beta distribution, 0 for none.
+    """
+    erased = np.flatnonzero(rng.random(count) < erasing)
     patch = np.zeros((count, 4), np.int64)
     patch[erased] = _draw_patches(rng, len(erased), size)
     most = int(SHIFT * size)
@@ -55,7 +66,7 @@ def draw(rng: np.random.Generator, count: int, size: int, kind: str = "plain") -
         patch=patch,
         value=rng.integers(0, 256, count, np.uint8),
         partner=rng.permutation(count),
-        share=rng.beta(MIXUP_ALPHA, MIXUP_ALPHA, count),
+        share=rng.beta(mixup, mixup, count) if mixup else np.ones(count),
     )
     return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size)) if kind == "strong" else drawn
 

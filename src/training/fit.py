@@ -1,123 +1,167 @@
-"""One training run, from a database to checkpoints."""
+"""One training run, from databases to checkpoints."""
 
-import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from src import __version__
 from src.data.database import Database, open_database
 from src.data.joined import join
-from src.errors import UserError
-from src.files import check_folder, replacing
-from src.models import build_model
-from src.models.checkpoints import ORIGINAL_MARGIN, Description
-from src.models.wide_resnet import check_depth
+from src.models.description import ORIGINAL_MARGIN, Description
+from src.training.arguments import Arguments
+from src.training.batches import training_batches, validation_batches
+from src.training.devices import backend_version
+from src.training.distribution import Whole, distributed
+from src.training.folder import check_hosts, check_run, start_run
 from src.training.generators import FaceBatches
-from src.training.history import HISTORY, BestCheckpoints, FiniteLoss, History, ValidatedByPart
+from src.training.history import BestCheckpoints, FiniteLoss, History
+from src.training.hosts import is_first_host
 from src.training.interrupt import BetweenBatches
-from src.training.metrics import metrics
-from src.training.schedules import steps
-from src.training.split import rows_by_part, split
+from src.training.network import compile_network, get_network
+from src.training.schedules import Schedule
+from src.training.split import split
+from src.training.state import SavedState, restore
+from src.training.validation import Validation
+from src.training.watch import TensorBoard, WeightsAndBiases
 
-LEARNING_RATES = {"sgd": 0.1, "adam": 0.001}
-ARGUMENTS = "arguments.json"
+
+@dataclass(frozen=True)
+class Trained:
+    """The best checkpoint of a run, and what it reached, by the names of a table's columns."""
+
+    best_file: Path
+    row: dict[str, str | int | float]
 
 
-def train(
-    input: list[Path],
-    output_path: Path,
-    batch_size: int = 32,
-    nb_epochs: int = 30,
-    lr: float | None = None,
-    opt: str = "sgd",
-    depth: int = 16,
-    width: int = 8,
-    validation_split: float = 0.1,
-    split_by: str = "random",
-    aug: bool = False,
-    seed: int = 0,
-) -> Path:
-    """Train a WideResNet on databases; returns the best checkpoint it saved.
+def train(arguments: Arguments) -> Trained:
+    """Train a network on databases.
 
-    lr: `LEARNING_RATES` of `opt` where None.
-    `output_path` receives `weights.*.hdf5`, `history.csv`, `loss.png`, `accuracy.png` and
-    `arguments.json`. Raises `UserError` for what a person can fix.
+    `output_path` receives `weights.*.hdf5`, `history.csv`, `loss.png`, `accuracy.png`,
+    `arguments.json` and `state.hdf5`. Raises `UserError` for what a person can fix.
     """
-    arguments = {"version": __version__, "backend": keras.backend.backend(), **locals()}
-    check_depth(depth)
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed: expected 0 to {2**32 - 1}, received {seed}")
-    parts = [open_database(path) for path in input]
+    parts = [open_database(path) for path in arguments.input]
     database = join(parts)
+    check_run(arguments)
+    rows, validated = split(
+        database, arguments.validation_split, arguments.split_by, arguments.seed
+    )
+    steps = -(-len(rows) // arguments.batch_size)
+    schedule = Schedule(
+        arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
+    )
+    with BetweenBatches() as interruptible, distributed(arguments) as spread:
+        if arguments.hosts:
+            check_hosts(arguments, database, rows)
+        keras.utils.set_random_seed(arguments.seed)
+        model, architecture = get_network(arguments, database.img_size)
+        compile_network(spread, model, arguments, schedule)
+        done = restore(arguments.output_path, model, len(rows))
+        if is_first_host():
+            start_run(arguments)
+        _say_what_runs(spread, arguments, model, len(rows), len(validated))
+        batches = training_batches(spread, arguments, database, rows, done)
+        history = History(arguments.output_path, schedule, batches, done)
+        best = BestCheckpoints(
+            arguments.output_path,
+            _describe(architecture, database, parts, rows),
+            history,
+            arguments.monitor,
+            arguments.early_stopping,
+        )
+        callbacks = [
+            interruptible,
+            Validation(validation_batches(spread, arguments, database, parts, validated)),
+            FiniteLoss(schedule, best),
+            history,
+            best,
+            *(_watchers(arguments) if is_first_host() else []),
+            SavedState(arguments.output_path, len(rows)),
+        ]
+        _fit(model, batches, arguments, done, callbacks)
+    return Trained(best.best_file, _row(arguments, database.img_size, best.best))
+
+
+def _fit(
+    model: keras.Model,
+    batches: FaceBatches,
+    arguments: Arguments,
+    done: int,
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    try:
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=arguments.nb_epochs,
+            shuffle=False,  # FaceBatches does
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=callbacks,
+        )
+    except KeyboardInterrupt as interrupt:
+        folder = arguments.output_path
+        raise KeyboardInterrupt(
+            f"whole epochs are kept; go on with --resume {folder}"
+        ) from interrupt
+
+
+def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:
+    """An epoch's row of the table that a run ends with, as the PyTorch toolkit's."""
+    return {
+        "image size": f"{img_size}x{img_size}",
+        "network": arguments.arch,
+        "epoch": figures["epoch"],
+        "gender accuracy": figures["val_pred_gender_accuracy"],
+        "age top-5 accuracy": figures["val_pred_age_top5"],
+        "age MAE (years)": figures["val_pred_age_mae"],
+    }
+
+
+def _describe(
+    architecture: dict, database: Database, parts: list[Database], rows: np.ndarray
+) -> Description:
     if len({part.margin for part in parts}) > 1:
         margins = ", ".join(f"{part.path.name} {part.margin:g}" for part in parts)
         print(f"margins differ ({margins}): the checkpoint says {database.margin:g}", flush=True)
-    training_rows, validation_rows = split(database, validation_split, split_by, seed)
-    lr = arguments["lr"] = lr or LEARNING_RATES[opt]
-    _start_folder(output_path, arguments)
-
-    with BetweenBatches() as interruptible:
-        keras.utils.set_random_seed(seed)
-        architecture = {"name": "wide_resnet", "depth": depth, "width": width}
-        model = build_model(architecture, database.img_size)
-        model.compile(
-            optimizer=_optimizer(opt, lr),
-            loss={name: "categorical_crossentropy" for name in model.output_names},
-            metrics=metrics(),
-        )
-        best = BestCheckpoints(output_path, _describe(architecture, database, parts))
-        by_part = {
-            name: FaceBatches(database, rows, batch_size)
-            for name, rows in rows_by_part(parts, validation_rows).items()
-        }
-        model.fit(
-            FaceBatches(database, training_rows, batch_size, shuffle=True, aug=aug, seed=seed),
-            validation_data=FaceBatches(database, validation_rows, batch_size),
-            epochs=nb_epochs,
-            shuffle=False,  # FaceBatches does
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                interruptible,
-                FiniteLoss(),
-                ValidatedByPart(by_part if len(parts) > 1 else {}),
-                keras.callbacks.LearningRateScheduler(steps(lr, nb_epochs)),
-                best,
-                History(output_path),
-            ],
-        )
-    return best.best_file
-
-
-def _optimizer(name: str, lr: float) -> keras.optimizers.Optimizer:
-    if name == "sgd":
-        return keras.optimizers.SGD(lr, momentum=0.9, nesterov=True)
-    return keras.optimizers.Adam(lr)
-
-
-def _describe(architecture: dict, database: Database, parts: list[Database]) -> Description:
+    ages = (database.age_low[rows] + database.age_high[rows]) / 2
     return Description(
         architecture,
         database.img_size,
         margin=ORIGINAL_MARGIN if np.isnan(database.margin) else database.margin,
         align=database.align,
         data=[{"db": part.db, "file": part.path.name, "rows": len(part)} for part in parts],
+        training=_averages(ages, database.gender[rows]),
     )
 
 
-def _start_folder(folder: Path, arguments: dict) -> None:
-    """Make the run's folder and note its arguments there; a run that is there is not touched."""
-    if any(folder.glob("weights.*.hdf5")) or (folder / HISTORY).exists():
-        raise UserError(
-            f"--output_path: expected a folder without a run, {folder} holds one; "
-            "name another, or move that run away"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output_path: {folder} could not be made: {error.strerror}") from error
-    check_folder(folder)
-    with replacing(folder / ARGUMENTS) as path:
-        path.write_text(json.dumps(arguments, default=str, indent=2) + "\n")
+def _watchers(arguments: Arguments) -> list[keras.callbacks.Callback]:
+    folder, watchers = arguments.output_path, []
+    if arguments.tensorboard:
+        watchers.append(TensorBoard(folder))
+    if arguments.wandb:
+        watchers.append(WeightsAndBiases(arguments.wandb, folder, arguments.as_json()))
+    return watchers
+
+
+def _averages(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
+    """What who knows no face would say; None where no label of either kind is known."""
+    if np.isnan(ages).all() or np.isnan(gender).all():
+        return None
+    return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}
+
+
+def _say_what_runs(
+    spread: Whole, arguments: Arguments, model: keras.Model, training: int, validated: int
+) -> None:
+    devices = spread.devices
+    kind = "bfloat16, weights float32" if arguments.mixed_precision else "float32"
+    xla = "XLA" if model.jit_compile else "no XLA"
+    print(f"{', '.join(devices)}; Keras {keras.__version__} on {backend_version()}, {kind}, {xla}")
+    if devices[0].startswith("cpu"):
+        print("no GPU was found: training on the CPU is slow")
+    print(
+        f"{model.name}: {model.count_params():,} parameters; {training:,} faces to train on, "
+        f"{validated:,} to validate on",
+        flush=True,
+    )

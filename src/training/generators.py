@@ -1,12 +1,20 @@
 """Batches of faces and targets, as Keras fits on them."""
 
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import keras
 import numpy as np
 
 from src.data.database import Database
 from src.labels import age_targets, gender_targets
-from src.models.heads import OUTPUTS
-from src.training.augment import augment, draw
+from src.models.description import OUTPUTS
+from src.training.augment import ERASING_PROBABILITY, MIXUP_ALPHA, augment, draw, part
+
+_THREADS = min(4, os.cpu_count() or 1)
+_AHEAD = 2 * _THREADS  # batches
 
 
 class FaceBatches(keras.utils.PyDataset):
@@ -16,6 +24,16 @@ class FaceBatches(keras.utils.PyDataset):
     `pred_age` (n, 101). The last batch of an epoch may be smaller. With `shuffle` the order changes
     every epoch; every batch draws from a random state of its own, made from seed, epoch and number,
     so that it does not matter which is asked for first.
+
+    Threads make the next batches while one is trained on; `waited` is the time in seconds that was
+    spent in waiting for them, which is as long as the device can have waited at most.
+
+    aug: one of `augment.KINDS`, or None; erasing, mixup: as `augment.draw` takes them.
+    epoch: the first one, counted from 0.
+    weights: how much each row of the database counts, float32 (N,) by output; what its targets are
+        multiplied with.
+    share: which of a batch's n rows to give, int64, where several devices share it. All draw for
+        the whole batch.
     """
 
     def __init__(
@@ -25,8 +43,13 @@ class FaceBatches(keras.utils.PyDataset):
         batch_size: int,
         *,
         shuffle: bool = False,
-        aug: bool = False,
+        aug: str | None = None,
+        erasing: float = ERASING_PROBABILITY,
+        mixup: float = MIXUP_ALPHA,
+        weights: dict[str, np.ndarray] | None = None,
         seed: int = 0,
+        epoch: int = 0,
+        share: Callable[[int], np.ndarray] = np.arange,
     ):
         super().__init__()
         self._database = database
@@ -34,29 +57,61 @@ class FaceBatches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._aug = aug
+        self._erasing, self._mixup = erasing, mixup
+        self._weights = weights
         self._seed = seed
-        self._epoch = -1
+        self._epoch = epoch - 1
+        counts = batch_size, len(rows) % batch_size
+        self._shares = {count: share(count) for count in counts if count}
+        self._pool = ThreadPoolExecutor(_THREADS)
+        self.waited = 0.0
         self.on_epoch_end()
 
     def __len__(self) -> int:
         return -(-len(self._rows) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        start = index * self._batch_size
-        rows = self._order[start : start + self._batch_size]
-        faces, data = self._database.image[rows], self._database
-        targets = (
-            gender_targets(data.gender[rows]),
-            age_targets(data.age_low[rows], data.age_high[rows]),
-        )
-        if self._aug:
-            rng = np.random.default_rng((self._seed, self._epoch, 1 + index))
-            faces, targets = augment(faces, targets, draw(rng, len(faces), data.img_size))
-        return faces, dict(zip(OUTPUTS, targets, strict=True))
+        asked = time.perf_counter()
+        for ahead in range(index, min(index + _AHEAD, len(self))):
+            if ahead not in self._coming:
+                self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)
+        batch = self._coming.pop(index).result()
+        self.waited += time.perf_counter() - asked
+        return batch
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
+        self._coming: dict[int, Future] = {}
         self._order = self._rows
         if self._shuffle:
             rng = np.random.default_rng((self._seed, self._epoch, 0))
             self._order = rng.permutation(self._rows)
+
+    def _make(self, order: np.ndarray, epoch: int, index: int) -> tuple:
+        start = index * self._batch_size
+        rows = order[start : start + self._batch_size]
+        given, data = self._shares[len(rows)], self._database
+        if self._aug:
+            rng = np.random.default_rng((self._seed, epoch, 1 + index))
+            how = data.img_size, self._aug, self._erasing, self._mixup
+            given, drawn = part(draw(rng, len(rows), *how), given)
+        rows = rows[given]
+        faces = data.image[rows]
+        targets = (
+            gender_targets(data.gender[rows]),
+            age_targets(data.age_low[rows], data.age_high[rows]),
+        )
+        if self._weights:
+            weights = (self._weights[name][rows, None] for name in OUTPUTS)
+            targets = tuple(w * target for w, target in zip(weights, targets, strict=True))
+        if self._aug:
+            faces, targets = augment(faces, targets, drawn)
+        return faces, dict(zip(OUTPUTS, targets, strict=True))
+
+    def count(self, figure: str) -> int:
+        """The rows that a figure of Keras is of: metrics skip those whose label is unknown."""
+        known = {"pred_gender": self._database.gender, "pred_age": self._database.age_low}
+        output = next((name for name in known if figure.startswith(name)), None)
+        if output is None or figure.endswith("loss"):
+            return len(self._rows)
+        return int((~np.isnan(known[output][self._rows])).sum())

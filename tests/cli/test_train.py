@@ -49,8 +49,8 @@ def test_a_run_leaves_what_is_documented_and_nothing_else(database, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     (checkpoint,) = out.glob("weights.01-*.hdf5")
     assert done.stdout.splitlines()[-1] == f"best checkpoint: {checkpoint}"
-    pictures_and_tables = ["accuracy.png", "arguments.json", "history.csv", "loss.png"]
-    assert names(out) == [*pictures_and_tables, checkpoint.name]
+    others = ["accuracy.png", "arguments.json", "history.csv", "loss.png", "state.hdf5"]
+    assert names(out) == [*others, checkpoint.name]
     assert names(tmp_path) == ["out"]
     assert json.loads((out / "arguments.json").read_text())["input"] == [str(database)]
 
@@ -71,7 +71,9 @@ def test_ctrl_c_ends_it_in_one_line_and_leaves_whole_files(database, tmp_path):
             _, errors = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert (process.returncode, errors) == (130, "train.py: interrupted\n")
+    assert process.returncode == 130
+    [line] = errors.splitlines()
+    assert line.startswith("train.py: interrupted: ") and f"--resume {tmp_path}" in line
     for path in tmp_path.iterdir():
         assert not path.name.endswith(".partial")
     for checkpoint in tmp_path.glob("*.hdf5"):
@@ -123,6 +125,10 @@ def test_a_database_that_does_not_fit_itself(tmp_path, train, fields, words):
         (("--lr", "-1"), "--lr: expected a number above 0, received '-1'"),
         (("--nb_epochs", "0"), "--nb_epochs: expected a whole number above 0"),
         (("--opt", "sdg"), "--opt: invalid choice: 'sdg'"),
+        (("--monitor", "val_mae"), "--monitor: expected one of val_loss, val_pred_age_mae,"),
+        (("--warmup_epochs", "30"), "--warmup_epochs: expected less than --nb_epochs 30"),
+        (("--use_se",), "--use_se: expected --arch resnet18, resnet34, resnet50, resnet101"),
+        (("--arch", "resnet20"), "--arch: expected wide_resnet, resnet18"),
         (("--seed", "-1"), "--seed: expected 0 to 4294967295, received -1"),
         (("--seed", "4294967296"), "--seed: expected 0 to 4294967295"),
     ],

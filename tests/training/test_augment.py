@@ -188,3 +188,12 @@ def test_what_is_given_stays_as_it_was():
     augment(FACES, (GENDERS, AGES), draw(np.random.default_rng(0), 4, 32))
     for array, copy in zip((FACES, GENDERS, AGES), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_erasing_and_mixup_are_as_asked():
+    rng = np.random.default_rng(0)
+    none = draw(rng, 1000, SIZE, erasing=0, mixup=0)
+    assert not none.patch.any() and (none.share == 1).all()
+    tenth = draw(rng, COUNT, SIZE, erasing=0.1, mixup=1.0)
+    assert (tenth.patch[:, 2] > 0).mean() == pytest.approx(0.1, abs=0.01)
+    assert stats.kstest(tenth.share, stats.uniform.cdf).pvalue > LEAST_P  # Beta(1, 1)

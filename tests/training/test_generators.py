@@ -1,13 +1,11 @@
 """src/training/generators.py: which faces an epoch holds, and their targets."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
-from src.data.database import Database
 from src.training.generators import FaceBatches
+from tests.helpers import made_database
 
 ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
 
@@ -18,18 +16,7 @@ def database():
     gender, low, high = np.arange(12) % 2.0, np.arange(12.0), np.arange(12.0)
     gender[4], low[5], high[5], low[7], high[7] = np.nan, np.nan, np.nan, 20, 29
     image = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
-    return Database(
-        path=Path("made.mat"),
-        image=image,
-        gender=gender,
-        age_low=low,
-        age_high=high,
-        names=[],
-        db="wiki",
-        img_size=16,
-        margin=0.4,
-        align="none",
-    )
+    return made_database(image, gender, low, high)
 
 
 def rows_of(batches: FaceBatches) -> list[int]:
@@ -96,7 +83,7 @@ def assert_same(batch, other):
 
 
 def test_a_seed_gives_the_same_batches_in_whatever_order(database):
-    forward, backward = (FaceBatches(database, ROWS, 3, shuffle=True, aug=True) for _ in "ab")
+    forward, backward = (FaceBatches(database, ROWS, 3, shuffle=True, aug="plain") for _ in "ab")
     first = [forward[i] for i in (0, 1, 2)]
     second = [backward[i] for i in (2, 1, 0)][::-1]
     for a, b in zip(first, second, strict=True):
@@ -105,15 +92,15 @@ def test_a_seed_gives_the_same_batches_in_whatever_order(database):
 
 def test_every_batch_and_epoch_and_seed_draws_anew(database):
     twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
-    batches = FaceBatches(database, twice, 3, aug=True)
+    batches = FaceBatches(database, twice, 3, aug="plain")
     shares = [batches[0][1]["pred_age"], batches[1][1]["pred_age"]]
     batches.on_epoch_end()
     shares.append(batches[0][1]["pred_age"])
-    shares.append(FaceBatches(database, twice, 3, aug=True, seed=1)[0][1]["pred_age"])
+    shares.append(FaceBatches(database, twice, 3, aug="plain", seed=1)[0][1]["pred_age"])
     assert len({share.tobytes() for share in shares}) == 4
 
 
-@pytest.mark.parametrize("aug", [False, True])
+@pytest.mark.parametrize("aug", [None, "plain", "strong"])
 def test_shapes_and_types(database, aug):
     faces, targets = FaceBatches(database, ROWS, 4, aug=aug)[0]
     assert (faces.shape, faces.dtype) == ((4, 16, 16, 3), np.uint8)
@@ -133,7 +120,41 @@ def test_targets_of_known_unknown_and_ranges(database):
 
 def test_the_database_is_not_written_to(database):
     before = database.image.copy()
-    batches = FaceBatches(database, ROWS, 3, aug=True)
+    batches = FaceBatches(database, ROWS, 3, aug="plain")
     for i in range(len(batches)):
         batches[i]
     np.testing.assert_array_equal(database.image, before)
+
+
+def test_weights_scale_targets_before_they_are_mixed(database):
+    weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.arange(12, dtype="f4")}
+    _, targets = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
+    assert targets["pred_gender"].sum(axis=1).tolist() == [2, 0, 2, 2]
+    np.testing.assert_allclose(targets["pred_age"].sum(axis=1), [3, 4, 0, 7], rtol=1e-6)
+    _, mixed = FaceBatches(database, ROWS[[0, 2]], 2, weights=weights, aug="plain")[0]
+    np.testing.assert_allclose(mixed["pred_gender"].sum(axis=1), [2, 2], rtol=1e-6)
+
+
+def test_a_resumed_epoch_draws_what_it_would_have_drawn(database):
+    batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong")
+    for _ in range(2):
+        batches.on_epoch_end()
+    resumed = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", epoch=2)
+    for i in range(len(batches)):
+        assert_same(batches[i], resumed[i])
+
+
+def test_batches_are_made_ahead_of_being_asked_for(database):
+    batches = FaceBatches(database, ROWS, 1)
+    batches[0]
+    for future in list(batches._coming.values()):
+        future.result()
+    before = batches.waited
+    batches[1]
+    assert batches.waited - before < 0.05  # it was there
+
+
+def test_rows_are_counted_by_whose_label_is_known(database):
+    batches = FaceBatches(database, ROWS, 3)
+    figures = ("loss", "pred_age_loss", "pred_gender_accuracy", "pred_age_mae", "faces")
+    assert [batches.count(figure) for figure in figures] == [7, 7, 6, 6, 7]

@@ -1,16 +1,20 @@
 """src/training/history.py: which checkpoints are kept, and what a run that fails says."""
 
 import math
+from types import SimpleNamespace
 
 import keras
 import matplotlib.image
+import numpy as np
 import pandas as pd
 import pytest
 
 from src.errors import UserError
 from src.models import build_model
-from src.models.checkpoints import Description, load_checkpoint
+from src.models.checkpoints import load_checkpoint
+from src.models.description import Description
 from src.training.history import BestCheckpoints, FiniteLoss, History
+from src.training.schedules import Schedule
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 LOGS = {
@@ -34,11 +38,41 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_checkpoint_is_saved_when_validation_improves(model, tmp_path):
-    best = BestCheckpoints(tmp_path, Description(ARCHITECTURE, 16))
+class Batches:
+    waited = 0.0
+
+    def __len__(self):
+        return 10
+
+    def count(self, figure):
+        return 100
+
+
+@pytest.fixture
+def history(tmp_path):
+    """Of a run of 100 faces an epoch, at a rate of 0.25."""
+    batches = Batches()
+    return History(tmp_path, Schedule("step", 0.25, 40, 10), batches)
+
+
+DESCRIPTION = Description(ARCHITECTURE, 16)
+
+
+def best_of(history, folder, model, description=DESCRIPTION, **arguments):
+    best = BestCheckpoints(folder, description, history, **arguments)
     best.set_model(model)
+    return best
+
+
+def end(history, best, epoch, **logs):
+    history.epochs.append({"epoch": epoch + 1, **logs})
+    best.on_epoch_end(epoch, logs)
+
+
+def test_a_checkpoint_is_saved_when_validation_improves(model, history, tmp_path):
+    best = best_of(history, tmp_path, model)
     for epoch, loss in enumerate([4.0, 4.5, 4.0, 3.726, 3.9, 3.5]):
-        best.on_epoch_end(epoch, {"val_loss": loss})
+        end(history, best, epoch, val_loss=loss)
     assert names(tmp_path) == [
         "weights.01-4.00.hdf5",
         "weights.04-3.73.hdf5",
@@ -47,28 +81,77 @@ def test_a_checkpoint_is_saved_when_validation_improves(model, tmp_path):
     assert best.best_file == tmp_path / "weights.06-3.50.hdf5"
 
 
-def test_a_checkpoint_says_what_it_reached(model, tmp_path):
-    best = BestCheckpoints(tmp_path, Description(ARCHITECTURE, 16, margin=0.2))
-    best.set_model(model)
-    best.on_epoch_end(2, {"loss": 5.0, "val_loss": 4.0})
+@pytest.mark.parametrize(
+    "monitor, values, kept",
+    [
+        ("val_pred_age_mae", [9.0, 8.0, 8.5], [1, 2]),
+        ("val_pred_gender_accuracy", [0.7, 0.6, 0.8], [1, 3]),
+        ("val_pred_age_top5", [0.2, 0.3, 0.3], [1, 2]),
+    ],
+)
+def test_another_figure_may_choose(model, history, tmp_path, monitor, values, kept):
+    best = best_of(history, tmp_path, model, monitor=monitor)
+    for epoch, value in enumerate(values):
+        end(history, best, epoch, **{"val_loss": 3.0 + epoch, monitor: value})
+    assert names(tmp_path) == [f"weights.{epoch:02d}-{epoch + 2}.00.hdf5" for epoch in kept]
+
+
+def test_patience_ends_the_run(model, history, tmp_path):
+    best = best_of(history, tmp_path, model, patience=2)
+    model.stop_training = False
+    stopped = []
+    for epoch, loss in enumerate([4.0, 3.0, 3.1, 3.2]):
+        end(history, best, epoch, val_loss=loss)
+        stopped.append(model.stop_training)
+    assert stopped == [False, False, False, True]
+
+
+def test_a_checkpoint_says_what_it_reached(model, history, tmp_path):
+    best = best_of(history, tmp_path, model, Description(ARCHITECTURE, 16, margin=0.2))
+    for epoch in range(3):
+        end(history, best, epoch, loss=5.0, val_loss=4.0 - epoch)
     _, description = load_checkpoint(best.best_file)
-    figures = {"epoch": 3, "loss": 5.0, "val_loss": 4.0}
+    figures = {"epoch": 3, "loss": 5.0, "val_loss": 2.0}
     assert description == Description(ARCHITECTURE, 16, margin=0.2, figures=figures)
 
 
+def test_averaged_weights_are_what_is_saved(tmp_path, history):
+    model = build_model(ARCHITECTURE, 16)
+    model.compile(keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5))
+    model.optimizer.build(model.trainable_variables)
+    kernel = model.trainable_variables[0]
+    steps = [np.full(kernel.shape, value, np.float32) for value in (1.0, 3.0)]
+    kernel.assign(steps[1])
+    index = [v.path.endswith("average") for v in model.optimizer.variables].index(True)
+    model.optimizer.variables[index].assign(steps[0])
+    best = best_of(history, tmp_path, model)
+    end(history, best, 0, val_loss=1.0)
+    saved, _ = load_checkpoint(best.best_file)
+    np.testing.assert_allclose(saved.get_weights()[0], steps[0], rtol=1e-6)
+    np.testing.assert_allclose(kernel.numpy(), steps[1], rtol=1e-6)  # training goes on with it
+
+
 @pytest.fixture
-def finite(model):
-    check = FiniteLoss()
+def finite(history, tmp_path, model):
+    check = FiniteLoss(Schedule("step", 0.25, 40, 10), best_of(history, tmp_path, model))
     check.set_model(model)
     check.on_epoch_begin(4)
     return check
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run_at_its_step(finite, loss):
+def test_a_loss_that_is_no_number_stops_the_run_and_names_its_step(finite, loss):
     finite.on_train_batch_end(6, {"loss": 3.0})
-    with pytest.raises(UserError, match=f"became {loss} at step 8 of epoch 5, .* rate 0.25; "):
-        finite.on_train_batch_end(7, {"loss": loss})
+    finite.on_train_batch_end(7, {"loss": loss})
+    words = f"became {loss} at step 8 of epoch 5, .* rate 0.25; .*there is no checkpoint yet"
+    with pytest.raises(UserError, match=words):
+        finite.on_train_batch_end(8, {"loss": 3.0})
+
+
+def test_the_last_step_of_an_epoch_is_looked_at_too(finite):
+    finite.on_train_batch_end(9, {"loss": math.nan})
+    with pytest.raises(UserError, match="step 10 of epoch 5"):
+        finite.on_epoch_end(4, {"loss": 3.0, "val_loss": 3.0})
 
 
 def test_a_validation_loss_that_is_no_number_stops_the_run(finite):
@@ -77,16 +160,41 @@ def test_a_validation_loss_that_is_no_number_stops_the_run(finite):
         finite.on_epoch_end(4, {"loss": 3.0, "val_loss": math.nan})
 
 
-def test_history_and_curves_after_every_epoch(tmp_path):
-    history = History(tmp_path)
+def test_history_and_curves_after_every_epoch(history, tmp_path):
     logs = LOGS | {f"val_{name}": 2 * value for name, value in LOGS.items()}
     for epoch in range(2):
+        history.on_epoch_begin(epoch)
+        history.on_train_batch_end(9)
         history.on_epoch_end(epoch, logs | {"loss": 5.0 - epoch})
         assert names(tmp_path) == ["accuracy.png", "history.csv", "loss.png"]
         table = pd.read_csv(tmp_path / "history.csv")
-        assert list(table) == ["epoch", *logs]
+        assert list(table)[: len(logs) + 1] == ["epoch", *logs]
+        assert table["learning_rate"].tolist() == [0.25] * (epoch + 1)
         assert table["epoch"].tolist() == [1, 2][: epoch + 1]
         assert table["loss"].tolist() == [5.0, 4.0][: epoch + 1]
     for name in ("accuracy.png", "loss.png"):
         picture = matplotlib.image.imread(tmp_path / name)
         assert len(set(picture[..., :3].reshape(-1, 3).sum(1).round(3))) > 10  # curves, not blank
+
+
+def test_speed_and_waiting_are_of_the_training_alone(history, monkeypatch):
+    clock = iter([10.0, 18.0])
+    timer = SimpleNamespace(perf_counter=lambda: next(clock))
+    monkeypatch.setattr("src.training.history.time", timer)
+    history.on_epoch_begin(0)
+    history._batches.waited = 2.0
+    history.on_train_batch_end(9)
+    logs = LOGS | {f"val_{name}": value for name, value in LOGS.items()}
+    history.on_epoch_end(0, logs)
+    assert logs["faces_per_second"] == 12.5
+    assert logs["data_wait"] == 0.25
+
+
+def test_a_resumed_history_keeps_the_epochs_that_were_done(history, tmp_path):
+    logs = LOGS | {f"val_{name}": value / 3 for name, value in LOGS.items()}
+    for epoch in range(3):
+        history.on_epoch_begin(epoch)
+        history.on_train_batch_end(9)
+        history.on_epoch_end(epoch, dict(logs))
+    resumed = History(tmp_path, Schedule("step", 0.25, 40, 10), history._batches, done=2)
+    assert resumed.epochs == history.epochs[:2]

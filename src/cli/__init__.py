@@ -41,6 +41,10 @@ def fraction(text: str) -> float:
     return _number(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
 
 
+def probability(text: str) -> float:
+    return _number(text, float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
 def share(text: str) -> float:
     return _number(text, float, "a number from 0 to below 1", lambda value: 0 <= value < 1)
 

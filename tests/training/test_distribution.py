@@ -1,0 +1,159 @@
+"""src/training/distribution.py: several devices do what one does; parts of a CPU stand for them."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.data.database import open_database
+from src.errors import UserError
+from src.training.arguments import Arguments
+from src.training.distribution import Mirrored, distributed
+from src.training.generators import FaceBatches
+from src.training.hosts import from_environment
+from tests.helpers import ROOT, write_database
+
+ENGINES = ("tensorflow", "jax")
+TIMED = ["faces_per_second", "data_wait"]
+TWO_RUNS = """
+import sys
+from pathlib import Path
+
+if sys.argv[1] == "tensorflow":
+    import tensorflow as tf
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from src.training.arguments import Arguments
+from src.training.fit import train
+
+folder = Path(sys.argv[2])
+for distribute in (False, True):
+    train(
+        Arguments(
+            [folder / "wiki.mat"], folder / str(distribute), batch_size=8, nb_epochs=2, lr=0.01,
+            depth=10, width=1, validation_split=0.26, aug="strong", balance="sqrt", clip_norm=0.5,
+            ema=0.9, distribute=distribute,
+        )
+    )
+"""  # on 27 faces, the last 3 of which share a batch, and validated on 10
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def runs(request, tmp_path_factory):
+    """What was printed, and the folders of a run on one device and of the same run on two."""
+    if not importlib.util.find_spec(request.param):
+        pytest.skip(f"needs {request.param}")
+    folder = tmp_path_factory.mktemp("runs")
+    write_database(folder / "wiki.mat", count=37)
+    environment = {
+        "KERAS_BACKEND": request.param,
+        "PYTHONPATH": str(ROOT),
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_RUNS, request.param, str(folder)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, folder / "False", folder / "True"
+
+
+def test_the_loss_curve_is_that_of_one_device(runs):
+    said, alone, together = runs
+    assert "\ncpu:0, cpu:1; " in said
+    expected, found = (pd.read_csv(folder / "history.csv") for folder in (alone, together))
+    assert len(found) == 2
+    pd.testing.assert_frame_equal(found.drop(columns=TIMED), expected.drop(columns=TIMED))
+
+
+def test_the_weights_are_those_of_one_device(runs):
+    _, alone, together = runs
+    with h5py.File(alone / "state.hdf5") as expected, h5py.File(together / "state.hdf5") as found:
+        assert set(found) == set(expected)
+        for name in expected:
+            np.testing.assert_allclose(found[name][()], expected[name][()], atol=1e-5)
+
+
+@pytest.mark.parametrize("aug", [None, "strong"])
+def test_the_hosts_parts_of_a_batch_are_the_rows_of_the_whole(tmp_path, aug):
+    database = open_database(write_database(tmp_path / "wiki.mat", count=13))
+    said = {"rows": np.arange(13), "batch_size": 8, "shuffle": True, "aug": aug}
+    whole = FaceBatches(database, **said)
+    parts = [  # the second batch has 5 rows, of which the last is repeated as padding
+        FaceBatches(database, **said, share=lambda rows, host=host: _quarter(rows, host))
+        for host in range(4)
+    ]
+    for index in range(2):
+        faces, targets = whole[index]
+        own = [part[index] for part in parts]
+        joined = np.concatenate([part[0] for part in own])
+        np.testing.assert_array_equal(joined[: len(faces)], faces)
+        for name, values in targets.items():
+            joined = np.concatenate([part[1][name] for part in own])
+            np.testing.assert_array_equal(joined[: len(faces)], values)
+
+
+def _quarter(rows: int, host: int) -> np.ndarray:
+    each = -(-rows // 4)
+    return np.minimum(np.arange(host * each, (host + 1) * each), rows - 1)
+
+
+@pytest.mark.parametrize("replicas, rows", [(2, 1), (4, 5), (8, 3), (8, 49), (3, 3)])
+def test_no_replica_is_left_without_rows(replicas, rows):
+    mirrored = Mirrored(strategy=None)
+    mirrored.devices = [f"gpu:{number}" for number in range(replicas)]
+    share = mirrored.share(rows)
+    each = -(-len(share) // replicas)  # as TensorFlow splits a batch
+    assert all(len(share[each * replica :]) for replica in range(replicas))
+    assert len(set(np.bincount(share, minlength=rows))) == 1  # every row counts the same
+
+
+def test_a_batch_must_divide(monkeypatch):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    with pytest.raises(UserError, match=r"multiple of the 3 devices.*received 32; 33 is the next"):
+        with distributed(Arguments([Path("wiki.mat")], distribute=True)):
+            pass
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="needs another backend than JAX")
+def test_several_hosts_need_jax():
+    with pytest.raises(UserError, match=r"found tensorflow.*set KERAS_BACKEND=jax"):
+        with distributed(Arguments([Path("wiki.mat")], hosts="localhost:1", num_hosts=2)):
+            pass
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        ({"num_hosts": 2}, "expected --hosts"),
+        ({"hosts": "node1"}, "expected HOST:PORT of the first host, or auto, received node1"),
+        ({"hosts": "node1:1", "num_hosts": 2, "host_id": 2}, "expected 0 to 1, received 2"),
+        ({"hosts": "node1:1", "num_hosts": 2, "host_id": -1}, "expected 0 to 1, received -1"),
+    ],
+)
+def test_flags_of_hosts_are_checked(flags, words):
+    with pytest.raises(UserError, match=words):
+        Arguments([Path("wiki.mat")], **flags)
+
+
+def test_hosts_from_the_environment(monkeypatch):
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "node1:7777")
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "4")
+    monkeypatch.setenv("JAX_PROCESS_ID", "0")
+    assert from_environment(None, None, None) == ("node1:7777", 4, 0)
+    assert from_environment("node2:1", 2, 1) == ("node2:1", 2, 1)
+    monkeypatch.setenv("JAX_PROCESS_ID", "first")
+    with pytest.raises(UserError, match="JAX_PROCESS_ID: expected a whole number, received 'first"):
+        from_environment(None, None, None)
