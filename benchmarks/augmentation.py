@@ -34,11 +34,13 @@ def get_args():
     return parser.parse_args()
 
 
-def per_picture(faces: np.ndarray, targets: list[np.ndarray]) -> Iterator[tuple]:
+def per_picture(
+    faces: np.ndarray, targets: list[np.ndarray], batch_size: int = BATCH_SIZE
+) -> Iterator[tuple]:
     """The original toolkit's batches: mixup of two batches, then a transform of each picture."""
-    from tensorflow import keras
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    generator = keras.preprocessing.image.ImageDataGenerator(
+    generator = ImageDataGenerator(
         width_shift_range=0.1,
         height_shift_range=0.1,
         horizontal_flip=True,
@@ -46,9 +48,9 @@ def per_picture(faces: np.ndarray, targets: list[np.ndarray]) -> Iterator[tuple]
     )
     while True:
         rows = np.random.permutation(len(faces))
-        for start in range(0, len(rows) - 2 * BATCH_SIZE + 1, 2 * BATCH_SIZE):
-            one, two = np.split(rows[start : start + 2 * BATCH_SIZE], 2)
-            share = np.random.beta(0.2, 0.2, BATCH_SIZE)
+        for start in range(0, len(rows) - 2 * batch_size + 1, 2 * batch_size):
+            one, two = np.split(rows[start : start + 2 * batch_size], 2)
+            share = np.random.beta(0.2, 0.2, batch_size)
             kept = share.reshape(-1, 1, 1, 1)
             batch = faces[one] * kept + faces[two] * (1 - kept)
             for i, picture in enumerate(batch):
