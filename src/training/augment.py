@@ -77,6 +77,8 @@ def part(drawn: Draw, rows: np.ndarray) -> tuple[np.ndarray, Draw]:
     Returns which faces of the batch it is for, int64 (N,), those rows first and then the others
     that are mixed into them, and the draw, whose application gives the M rows of the batch.
     """
+    if np.array_equal(rows, np.arange(len(drawn.partner))):  # all of it, the commonest part
+        return rows, drawn
     partner = drawn.partner[rows]
     needed = np.concatenate([rows, np.setdiff1d(partner, rows)])
     place = np.empty(len(drawn.partner), np.int64)

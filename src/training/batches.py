@@ -4,10 +4,13 @@ import numpy as np
 
 from src.data.database import Database
 from src.training.arguments import Arguments
+from src.training.devices import has_accelerator
 from src.training.distribution import Whole
 from src.training.generators import FaceBatches
 from src.training.losses import class_weights
 from src.training.split import rows_by_part
+
+_THREADS = 4  # that make batches for a GPU
 
 
 def training_batches(
@@ -33,6 +36,7 @@ def training_batches(
         seed=arguments.seed,
         epoch=done,
         share=spread.share,
+        threads=_THREADS if has_accelerator() else 0,
     )
 
 

@@ -1,6 +1,5 @@
 """Batches of faces and targets, as Keras fits on them."""
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +12,6 @@ from src.labels import age_targets, gender_targets
 from src.models.description import OUTPUTS
 from src.training.augment import ERASING_PROBABILITY, MIXUP_ALPHA, augment, draw, part
 
-_THREADS = min(4, os.cpu_count() or 1)
-_AHEAD = 2 * _THREADS  # batches
-
 
 class FaceBatches(keras.utils.PyDataset):
     """Batches of some rows of a database.
@@ -25,9 +21,11 @@ class FaceBatches(keras.utils.PyDataset):
     every epoch; every batch draws from a random state of its own, made from seed, epoch and number,
     so that it does not matter which is asked for first.
 
-    Threads make the next batches while one is trained on; `waited` is the time in seconds that was
-    spent in waiting for them, which is as long as the device can have waited at most.
+    `waited` is the time in seconds that was spent in waiting for batches, which is as long as the
+    device can have waited at most.
 
+    threads: how many make batches ahead; 0 to make each when it is asked for, which costs least
+        where a CPU trains, and so has no core to spare.
     aug: one of `augment.KINDS`, or None; erasing, mixup: as `augment.draw` takes them.
     epoch: the first one, counted from 0.
     weights: how much each row of the database counts, float32 (N,) by output; what its targets are
@@ -49,6 +47,7 @@ class FaceBatches(keras.utils.PyDataset):
         weights: dict[str, np.ndarray] | None = None,
         seed: int = 0,
         epoch: int = 0,
+        threads: int = 0,
         share: Callable[[int], np.ndarray] = np.arange,
     ):
         super().__init__()
@@ -63,7 +62,8 @@ class FaceBatches(keras.utils.PyDataset):
         self._epoch = epoch - 1
         counts = batch_size, len(rows) % batch_size
         self._shares = {count: share(count) for count in counts if count}
-        self._pool = ThreadPoolExecutor(_THREADS)
+        self._ahead = 2 * threads  # batches
+        self._pool = ThreadPoolExecutor(threads) if threads else None
         self.waited = 0.0
         self.on_epoch_end()
 
@@ -72,12 +72,16 @@ class FaceBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         asked = time.perf_counter()
-        for ahead in range(index, min(index + _AHEAD, len(self))):
-            if ahead not in self._coming:
-                self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)
-        batch = self._coming.pop(index).result()
+        batch = self._take(index) if self._pool else self._make(self._order, self._epoch, index)
         self.waited += time.perf_counter() - asked
         return batch
+
+    def _take(self, index: int) -> tuple:
+        """A batch that threads have made, or make now, with those that follow it."""
+        for ahead in range(index, min(index + self._ahead, len(self))):
+            if ahead not in self._coming:
+                self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)
+        return self._coming.pop(index).result()
 
     def on_epoch_end(self) -> None:
         self._epoch += 1

@@ -74,9 +74,11 @@ def ended(process: subprocess.Popen, timeout: float = 600) -> subprocess.Complet
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
-def wait_for(path: Path) -> None:
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    """Wait until `process` has written a file."""
     latest = time.monotonic() + 600
     while not path.exists() and time.monotonic() < latest:
+        assert process.poll() is None, ended(process).stderr
         time.sleep(0.05)
 
 
@@ -88,7 +90,7 @@ def lose(start, database, out, host: int) -> subprocess.CompletedProcess:
     }
     command = ("-i", database, "--output_path", out, *FLAGS, "--hosts", "auto")
     hosts = [start(*command, **variables, JAX_PROCESS_ID=str(number)) for number in (0, 1)]
-    wait_for(out / "state.hdf5")
+    wait_for(out / "state.hdf5", hosts[0])
     hosts[host].kill()
     return ended(hosts[1 - host], timeout=120)
 

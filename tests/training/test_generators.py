@@ -139,13 +139,13 @@ def test_a_resumed_epoch_draws_what_it_would_have_drawn(database):
     batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong")
     for _ in range(2):
         batches.on_epoch_end()
-    resumed = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", epoch=2)
+    resumed = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", epoch=2, threads=3)
     for i in range(len(batches)):
         assert_same(batches[i], resumed[i])
 
 
 def test_batches_are_made_ahead_of_being_asked_for(database):
-    batches = FaceBatches(database, ROWS, 1)
+    batches = FaceBatches(database, ROWS, 1, threads=1)
     batches[0]
     for future in list(batches._coming.values()):
         future.result()
