@@ -58,6 +58,6 @@ test-jax:
 	$(PYTHON) -m venv .venv-jax
 	grep -v tensorflow requirements.txt > .venv-jax/requirements.txt
 	.venv-jax/bin/pip install --quiet --disable-pip-version-check \
-	    -r .venv-jax/requirements.txt "jax>=0.5,<0.12" pytest
+	    -r .venv-jax/requirements.txt "jax>=0.10,<0.12" pytest
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest tests/cli/test_train_jax.py \
 	    tests/cli/test_train_hosts.py tests/training/test_distribution.py

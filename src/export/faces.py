@@ -37,7 +37,7 @@ class Faces:
 
     def mae(self, age: np.ndarray) -> float:
         """Mean distance in years of estimated ages, (N,), to the known labels."""
-        return float(np.nanmean(np.abs(age_errors(age, self.age_low, self.age_high))))
+        return float(np.abs(age_errors(age, self.age_low, self.age_high))[self.known].mean())
 
 
 def database_faces(path: Path, img_size: int, seed: int = 0) -> Faces:

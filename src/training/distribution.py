@@ -1,8 +1,8 @@
 """One run on several devices: all of this machine's (--distribute), or of several (--hosts).
 
 Every device has the whole network and a part of each batch. What the run does is what one device
-would do with the whole batch, but for the order in which sums are rounded: `Mirrored` and
-`Sharded` each see to the three things that their engine does otherwise when left alone.
+would do with the whole batch, but for the rounding of sums; `Mirrored` and `Sharded` see to what
+their engines do otherwise when left alone.
 """
 
 from collections.abc import Callable, Iterator
