@@ -1,7 +1,10 @@
 """What the tests share: real data where it is at hand, small made datasets where it is not."""
 
 import os
+import runpy
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,23 @@ def wiki(shared, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wiki")
     subprocess.run(["tar", "xzf", shared / "wiki_crop.tar.gz", "-C", folder], check=True)
     return folder / "wiki_crop"
+
+
+@pytest.fixture
+def run_here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
+    """Run a script within this process, which has TensorFlow loaded already."""
+
+    def within(script: str, *args) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", [script, *map(str, args)])
+        capfd.readouterr()
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+            code = 0
+        except SystemExit as stop:
+            code = stop.code
+        return subprocess.CompletedProcess(args, code, *capfd.readouterr())
+
+    return within
 
 
 @pytest.fixture

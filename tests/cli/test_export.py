@@ -1,9 +1,9 @@
 """export.py as a user runs it, and demo.py on what it made."""
 
 import csv
-import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,20 +21,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.fixture
-def export(monkeypatch, capfd):
-    """Run export.py within this process, which has TensorFlow loaded already."""
-
-    def within(*args) -> subprocess.CompletedProcess:
-        monkeypatch.setattr(sys, "argv", ["export.py", *map(str, args)])
-        capfd.readouterr()
-        try:
-            runpy.run_path(str(ROOT / "export.py"), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        return subprocess.CompletedProcess(args, code, *capfd.readouterr())
-
-    return within
+def export(run_here):
+    return partial(run_here, "export.py")
 
 
 def test_it_says_what_it_wrote_and_how_far_off_it_is(exports, tmp_path):

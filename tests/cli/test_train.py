@@ -1,11 +1,11 @@
 """train.py as a user runs it."""
 
 import json
-import runpy
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import h5py
 import numpy as np
@@ -22,20 +22,8 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture
-def train(monkeypatch, capfd):
-    """Run train.py within this process, which has TensorFlow loaded already."""
-
-    def within(*args) -> subprocess.CompletedProcess:
-        monkeypatch.setattr(sys, "argv", ["train.py", *map(str, args)])
-        capfd.readouterr()
-        try:
-            runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
-        return subprocess.CompletedProcess(args, code, *capfd.readouterr())
-
-    return within
+def train(run_here):
+    return partial(run_here, "train.py")
 
 
 def names(folder) -> list[str]:
