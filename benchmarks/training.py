@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Faces per second that train.py trains on, beside the original toolkit's way.
+
+python benchmarks/training.py --input data/wiki_db.mat
+KERAS_BACKEND=jax python benchmarks/training.py --input data/wiki_db.mat --mixed_precision
+
+The original's way: float32, Keras's defaults, and a generator that transforms one picture after the
+other. Both sides train the same network in one process, in turns. The floating-point operations of
+a step are counted (forward once, backward twice) and set against what the same device reaches in
+multiplying large matrices.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+from benchmarks.augmentation import per_picture
+from benchmarks.turns import in_turns, ratio
+from src import cli
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
+    parser.add_argument("--arch", default="wide_resnet", help="network, as train.py names it")
+    parser.add_argument("--depth", type=int, default=16, help="depth of network")
+    parser.add_argument("--width", type=cli.positive_int, default=8, help="width of network")
+    parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
+    parser.add_argument("--aug", choices=("plain", "strong"), default="plain", help="augmentation")
+    parser.add_argument("--mixed_precision", action="store_true", help="bfloat16 on our side")
+    parser.add_argument("--steps", type=cli.positive_int, default=20, help="a side and turn")
+    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
+    return parser.parse_args()
+
+
+def fitted(model, batches, batch_size: int, steps: int) -> float:
+    """Faces per second of `steps` steps of `model.fit`, after a first one that does not count."""
+    import keras
+
+    ends = []
+    timer = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
+    )
+    model.fit(batches, steps_per_epoch=steps + 1, shuffle=False, verbose=0, callbacks=[timer])
+    return batch_size * steps / (time.perf_counter() - ends[0])  # `fit` waits for the last step
+
+
+def ours(args, database) -> tuple:
+    """This toolkit's network and batches."""
+    from src.training.network import compile_network, get_network
+
+    from src.training.arguments import Arguments
+    from src.training.distribution import Whole
+    from src.training.generators import FaceBatches
+    from src.training.schedules import Schedule
+
+    arguments = Arguments(
+        [args.input],
+        arch=args.arch,
+        depth=args.depth,
+        width=args.width,
+        batch_size=args.batch_size,
+        mixed_precision=args.mixed_precision,
+    )
+    model, _ = get_network(arguments, database.img_size)
+    compile_network(Whole(), model, arguments, Schedule("step", 0.01, 1, 1000))
+    rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
+    batches = FaceBatches(database, rows, args.batch_size, shuffle=True, aug=args.aug)
+    return model, batches
+
+
+def original(args, database) -> tuple:
+    """The same network as the original toolkit trains it."""
+    import keras
+
+    from src.labels import age_targets, gender_targets
+    from src.models import build_model
+    from src.training.arguments import Arguments
+
+    arguments = Arguments([args.input], arch=args.arch, depth=args.depth, width=args.width)
+    model = build_model(arguments.architecture, database.img_size)
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
+        loss=["categorical_crossentropy"] * 2,
+        metrics=[["accuracy"]] * 2,
+    )
+    # The original holds all faces in memory; some will do here.
+    faces = database.image[np.arange(min(len(database), 4096))]
+    targets = [
+        gender_targets(database.gender)[: len(faces)],
+        age_targets(database.age_low, database.age_high)[: len(faces)],
+    ]
+    return model, as_tuples(per_picture(faces, targets, args.batch_size))
+
+
+def as_tuples(batches: Iterator) -> Iterator:
+    """Keras wants targets as a tuple."""
+    for faces, targets in batches:
+        yield faces, tuple(targets)
+
+
+def step_operations(model, batch_size: int) -> float:
+    """Floating-point operations of a training step: of convolutions and dense layers, which are
+    nearly all; two for each multiplication, and backward takes twice what forward takes."""
+    import keras
+
+    multiplications = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            multiplications += np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
+        elif isinstance(layer, keras.layers.Dense):
+            multiplications += np.prod(layer.kernel.shape)
+    return 3 * 2 * float(multiplications) * batch_size
+
+
+def matrix_peak(dtype: str, size: int) -> float:
+    """Floating-point operations a second of products of `size` x `size` matrices."""
+    import keras
+    from keras import ops
+
+    one = ops.cast(keras.random.normal((size, size)), dtype)
+    best = 0.0
+    for _ in range(5):
+        start = time.perf_counter()
+        product = one
+        for _ in range(10):
+            product = ops.matmul(one, product) / size
+        float(ops.sum(product[0, 0]))  # waits until it is there
+        best = max(best, 10 * 2 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.data.database import open_database
+        from src.training.devices import backend_version, has_accelerator, list_devices
+
+    database = open_database(args.input)
+    our_model, batches = ours(args, database)
+    sides = {
+        "the original's way": original(args, database),
+        "train.py": (our_model, batches),
+    }
+    measures: dict[str, Callable[[], float]] = {
+        name: partial(fitted, model, data, args.batch_size, args.steps)
+        for name, (model, data) in sides.items()
+    }
+    for measure in measures.values():
+        measure()  # what is compiled once does not count
+    batches.waited = 0.0
+    rates = in_turns(measures, args.turns)
+    kind = "bfloat16" if args.mixed_precision else "float32"
+    print(f"{list_devices()[0]}, {backend_version()}; {our_model.name}, {kind}, {args.aug}")
+    operations = step_operations(our_model, args.batch_size) / args.batch_size
+    size = 8192 if has_accelerator() else 1024
+    for name, dtype in zip(rates, ("float32", kind), strict=True):
+        faces = statistics.median(rates[name])
+        share = faces * operations / matrix_peak(dtype, size)
+        print(f"{name}: {faces:,.0f} faces a second, {share:.1%} of the {dtype} matrix peak")
+    print("ratio:", ratio(*rates.values(), digits=2))
+    spent = sum(args.steps * args.batch_size / rate for rate in rates["train.py"])
+    print(f"waiting for data: {batches.waited / spent:.1%} of a step")
+
+
+if __name__ == "__main__":
+    cli.run(main)
