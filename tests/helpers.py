@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -24,6 +25,12 @@ def run(script: str, *args, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600
     )
+
+
+def heed_ctrl_c() -> None:
+    """What a child process does first (`preexec_fn`): shells have those in the background ignore
+    it, and so would theirs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def assert_one_line_error(done: subprocess.CompletedProcess, script: str, *words: str) -> None:

@@ -14,7 +14,7 @@ from src.errors import UserError
 from src.models.checkpoints import load_checkpoint
 from src.training.arguments import Arguments
 from src.training.fit import train
-from tests.helpers import ROOT, names, write_database
+from tests.helpers import ROOT, heed_ctrl_c, names, write_database
 
 # Every kind of state: moments, averages, a schedule by steps, dropout, drawn batches.
 FLAGS = {
@@ -139,8 +139,8 @@ def test_a_state_of_another_network_is_refused(database, whole, tmp_path):
 def test_ctrl_c_says_how_to_go_on(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     flags = as_flags(FLAGS | {"nb_epochs": 100_000})
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, *flags], **pipes) as run:
+    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, *flags], preexec_fn=heed_ctrl_c, **how) as run:
         latest = time.monotonic() + 300
         while not (tmp_path / "state.hdf5").exists() and time.monotonic() < latest:
             time.sleep(0.05)
