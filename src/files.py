@@ -1,5 +1,7 @@
 """Files that appear under their name only when they are whole."""
 
+from __future__ import annotations
+
 import errno
 import io
 import os
@@ -9,8 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src.errors import UserError
+
+if TYPE_CHECKING:
+    import h5py
 
 # What a person can mend: no space, quota, file too large, no permission, read-only.
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
@@ -49,6 +55,21 @@ def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
             shutil.rmtree(partial)
         elif not (interrupted and keep_interrupted):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file in memory; `path` receives it, whole, when the block succeeds.
+
+    Where the disk is full, closing an HDF5 file that lies there crashes Python.
+    """
+    import h5py
+
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    with replacing(path) as partial:
+        partial.write_bytes(content.getbuffer())
 
 
 class LastingFile(io.FileIO):

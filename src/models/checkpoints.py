@@ -7,7 +7,6 @@ ever run.
 """
 
 import json
-from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -16,7 +15,7 @@ import numpy as np
 
 from src import __version__
 from src.errors import UserError
-from src.files import replacing
+from src.files import replacing_hdf5
 from src.models import build_model
 from src.models.description import Description, describe, read_description
 
@@ -26,8 +25,7 @@ Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, an
 
 def save_checkpoint(path: Path, model: keras.Model, description: Description) -> None:
     """Write the model's weights and their description to `path`, whole or not at all."""
-    content = BytesIO()  # where the disk is full, closing an HDF5 file there crashes Python
-    with h5py.File(content, "w") as file:
+    with replacing_hdf5(path) as file:
         file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
         layers = [layer for layer in model.layers if layer.weights]
         file.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
@@ -38,8 +36,6 @@ def save_checkpoint(path: Path, model: keras.Model, description: Description) ->
             group.attrs["weight_names"] = np.array(names, "S")
             for name, weight in zip(names, layer.get_weights(), strict=True):
                 group[name] = weight
-    with replacing(path) as partial:
-        partial.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.Model, Description]:

@@ -5,7 +5,6 @@ averages, step, and the random states of dropout. Batches need none: each draws 
 number. History and arguments are in their own files.
 """
 
-from io import BytesIO
 from pathlib import Path
 
 import h5py
@@ -13,7 +12,7 @@ import keras
 import numpy as np
 
 from src.errors import UserError
-from src.files import replacing
+from src.files import replacing_hdf5
 from src.training.hosts import is_first_host
 
 STATE = "state.hdf5"
@@ -31,13 +30,10 @@ class SavedState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not is_first_host():
             return
-        content = BytesIO()  # where the disk is full, closing an HDF5 file there crashes Python
-        with h5py.File(content, "w") as file:
+        with replacing_hdf5(self._path) as file:
             file.attrs["epochs"], file.attrs["faces"] = epoch + 1, self._faces
             for number, variable in enumerate(_variables(self.model)):
                 file[str(number)] = keras.ops.convert_to_numpy(variable)
-        with replacing(self._path) as partial:
-            partial.write_bytes(content.getbuffer())
 
 
 def restore(folder: Path, model: keras.Model, faces: int) -> int:

@@ -24,7 +24,7 @@ from src.data.images import Box
 from src.estimation import estimator
 from src.models import wide_resnet
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
-from tests.helpers import ROOT, assert_one_line_error, make_picture, run
+from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, make_picture, run
 
 HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
 ACCENTED = "Mr Président 日本.JPG"
@@ -397,8 +397,6 @@ def test_no_webcam_is_one_line():
 @contextmanager
 def running(folder, *args, **environment):
     """demo.py at work in `folder`; whatever becomes of the test, it ends with it."""
-    # A job that a shell started in the background ignores SIGINT, and so would what it starts.
-    own = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, ROOT / "demo.py", *args],
         stdout=subprocess.PIPE,
@@ -406,8 +404,8 @@ def running(folder, *args, **environment):
         text=True,
         cwd=folder,
         env={**os.environ, **environment},
+        preexec_fn=heed_ctrl_c,
     ) as process:
-        signal.signal(signal.SIGINT, own)
         try:
             yield process
         finally:

@@ -7,6 +7,7 @@ from src.data import create, writing
 from src.data.datasets import Options
 from src.data.faces import Cut
 from src.errors import UserError
+from tests.helpers import names
 
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 
@@ -28,10 +29,6 @@ def ctrl_c():
 
 def run(data_dir, out, **options):
     create.create_database(out / "db.mat", data_dir, Options("wiki"), 8, Cut(), **options)
-
-
-def names(folder):
-    return {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.usefixtures("ctrl_c")
