@@ -18,8 +18,8 @@ test: .venv/tested
 	$(RUN) -m pytest
 
 lint: .venv/tested
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+	.venv/bin/ruff check --no-cache .
+	.venv/bin/ruff format --no-cache --check .
 
 weights: $(ORIGINAL)
 

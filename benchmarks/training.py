@@ -54,11 +54,10 @@ def fitted(model, batches, batch_size: int, steps: int) -> float:
 
 def ours(args, database) -> tuple:
     """This toolkit's network and batches."""
-    from src.training.network import compile_network, get_network
-
     from src.training.arguments import Arguments
     from src.training.distribution import Whole
     from src.training.generators import FaceBatches
+    from src.training.network import compile_network, get_network
     from src.training.schedules import Schedule
 
     arguments = Arguments(
