@@ -23,8 +23,8 @@ _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, 
 
 
 def partial_of(path: Path) -> Path:
-    """What `replacing` writes to until it is whole."""
-    return path.with_name(f".{path.name}.partial")
+    """What `replacing` writes to until it is whole; of the same kind, as some writers go by it."""
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
 @contextmanager

@@ -3,13 +3,10 @@
 import hashlib
 import os
 import shutil
-import signal
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -24,6 +21,7 @@ from src.data.summary import draw_contact_sheet, plot_ages
 from src.errors import UserError
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.progress import Progress
+from src.workers import available_cores, in_order, processes
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 # What is noted of a record, by code; the first is `writing.TO_DO`.
@@ -47,8 +45,10 @@ class Created:
 
 @dataclass(frozen=True)
 class _Task:
-    """A run of records whose faces are to be written to their places in a file."""
+    """A run of records, from row `start` on, whose faces are to be written to their places in a
+    file."""
 
+    start: int
     file: Path
     pictures: list[str]
     places: list[int]  # bytes from the file's start
@@ -77,7 +77,7 @@ def create_database(
     Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
     `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
     `UserError` for what a person can fix, and then leaves nothing. Interrupted, it leaves
-    `.{name}.partial`, with which `resume` goes on.
+    `.{stem}.partial.mat`, with which `resume` goes on.
     """
     files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
     files += [contact_sheet] if contact_sheet else []
@@ -101,7 +101,7 @@ def create_database(
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
             tasks = _tasks(partial, places, data_dir, records.table, img_size, cut, drop_duplicates)
-            _fill(places, tasks, workers or os.cpu_count(), cut)
+            _fill(places, tasks, workers or available_cores(), cut)
         kept, removed, skipped = _select(records, places, max_per_age, drop_duplicates, seed)
         if not len(kept):
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
@@ -186,59 +186,36 @@ def _tasks(
     img_size: int,
     cut: Cut,
     digests: bool,
-) -> Iterator[tuple[int, _Task]]:
-    """What is still to do, in runs of rows, with the first row of each."""
+) -> Iterator[_Task]:
+    """What is still to do, in runs of rows."""
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
         if (places.state[rows] == writing.TO_DO).any():
             pictures = [os.path.join(data_dir, path) for path in table["path"].iloc[rows]]
-            yield start, _Task(file, pictures, places.faces(rows).tolist(), img_size, cut, digests)
+            own = places.faces(rows).tolist()
+            yield _Task(start, file, pictures, own, img_size, cut, digests)
 
 
-def _fill(
-    places: writing.Places, tasks: Iterator[tuple[int, _Task]], workers: int, cut: Cut
-) -> None:
-    """Do the tasks in parallel, some ahead and no more."""
-    running = deque()
-    pool = _pool(workers, cut)
+def _fill(places: writing.Places, tasks: Iterator[_Task], workers: int, cut: Cut) -> None:
+    """Do the tasks in parallel, some ahead and no more.
+
+    Threads, as OpenCV works outside Python's lock; processes where dlib is needed: it does not.
+    """
+    pool = processes(workers) if cut.finds_faces else ThreadPoolExecutor(workers)
     try:
         with Progress(len(places.state), "pictures") as progress:
             progress.update(int((places.state != writing.TO_DO).sum()))
-            for start, task in tasks:
-                running.append((start, pool.submit(_write_faces, task)))
-                while running and (len(running) > 2 * workers or running[0][1].done()):
-                    _note_next(running, places, progress)
-            while running:
-                _note_next(running, places, progress)
+            for start, state, digest in in_order(pool, _write_faces, tasks, 2 * workers):
+                places.note(start, state, digest)
+                progress.update(len(state))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _pool(workers: int, cut: Cut) -> Executor:
-    """Threads, as OpenCV works outside Python's lock; processes where dlib is needed: it does not.
-
-    The processes leave Ctrl-C to this one.
-    """
-    if not cut.finds_faces:
-        return ThreadPoolExecutor(workers)
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
-
-
-def _note_next(running: deque, places: writing.Places, progress: Progress) -> None:
-    start, task = running.popleft()
-    state, digest = task.result()
-    places.note(start, state, digest)
-    progress.update(len(state))
-
-
-def _write_faces(task: _Task) -> tuple[np.ndarray, np.ndarray]:
-    """Write the faces of a task; returns their states, uint8 (n,), and digests, uint8 (n, 16)."""
+def _write_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray]:
+    """Write the faces of a task; returns its first row, and the faces' states, uint8 (n,), and
+    digests, uint8 (n, 16)."""
     cv2.setNumThreads(1)  # every worker, thread or process, has a picture of its own
     cutter = get_cutter(task.cut, task.img_size)
     state = np.zeros(len(task.pictures), np.uint8)
@@ -259,7 +236,7 @@ def _write_faces(task: _Task) -> tuple[np.ndarray, np.ndarray]:
             reason = str(error)
         state[i] = _STATES.index(reason)
     writing.write_faces(task.file, task.places, faces)
-    return state, digest
+    return task.start, state, digest
 
 
 def _digest(image: np.ndarray) -> np.ndarray:

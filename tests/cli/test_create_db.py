@@ -460,7 +460,7 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, out, sign):
         # Background jobs of a shell, as these tests may be, are started deaf to Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    wait_for_bytes(out / ".db.mat.partial", 200_000_000, running)
+    wait_for_bytes(out / ".db.partial.mat", 200_000_000, running)
     running.send_signal(sign)
     _, stderr = running.communicate(timeout=60)
     if sign == signal.SIGINT:
@@ -468,7 +468,7 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, out, sign):
         goes_on = "create_db.py: interrupted: the same command with --resume goes on"
         assert stderr.splitlines()[-1] == goes_on
         assert "Traceback" not in stderr
-    assert names(out) == {"db.mat", ".db.mat.partial"}
+    assert names(out) == {"db.mat", ".db.partial.mat"}
     assert (out / "db.mat").read_text() == "older"
 
     make_picture(picture, seed=1)

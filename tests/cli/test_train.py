@@ -64,7 +64,7 @@ def test_ctrl_c_ends_it_in_one_line_and_leaves_whole_files(database, tmp_path):
     [line] = errors.splitlines()
     assert line.startswith("train.py: interrupted: ") and f"--resume {tmp_path}" in line
     for path in tmp_path.iterdir():
-        assert not path.name.endswith(".partial")
+        assert ".partial" not in path.name
     for checkpoint in tmp_path.glob("*.hdf5"):
         h5py.File(checkpoint).close()
 

@@ -57,7 +57,7 @@ def test_ctrl_c_before_says_how_to_go_on(small_wiki, out, monkeypatch):
         patched.setattr(create, "_select", interrupted)
         with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
             run(small_wiki, out)
-    assert names(out) == {".db.mat.partial"}
+    assert names(out) == {".db.partial.mat"}
     run(small_wiki, out, resume=True)
     assert names(out) == FILES
 
