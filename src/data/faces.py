@@ -1,6 +1,5 @@
-"""Where the faces are in a picture, and how they are cut out of it."""
+"""How faces are cut out of a picture: with a margin, or aligned by landmarks."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -9,14 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from src.data.detectors import DlibDetector
 from src.data.images import Box, cut_faces, resize
-from src.errors import UserError
-
-# dlib's detector finds faces from 80 pixels up. As in the original toolkit, which shrank pictures
-# to 640 pixels and let dlib double them, it sees every picture with this longer side, so that a
-# face is found from a 16th of it up; enlarging more than 4 times would show it no more.
-SEARCHED_SIDE = 1280
-MOST_ENLARGED = 4
+from src.extras import face_model
 
 NO_ALIGNMENT, FIVE_POINTS = "none", "five_points"
 # Where ArcFace and its like want both eyes, the nose and the corners of the mouth, in a 112x112
@@ -37,31 +31,6 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "more than one face",
     "face below a tenth of the picture",
 )
-
-
-class DlibDetector:
-    """dlib's frontal face detector: HOG features (Dalal and Triggs, CVPR 2005) and a linear SVM."""
-
-    def __init__(self):
-        import dlib
-
-        self._detect = dlib.get_frontal_face_detector()
-
-    def __call__(self, image: np.ndarray) -> list[Box]:
-        """Boxes of the faces in `image`, uint8 (H, W, 3), BGR, in its own pixels."""
-        scale = min(SEARCHED_SIDE / max(image.shape[:2]), MOST_ENLARGED)
-        how = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
-        sides = [max(round(side * scale), 1) for side in image.shape[1::-1]]  # a strip may be thin
-        searched = cv2.resize(image, sides, interpolation=how)
-        # cvtColor, as dlib misreads the negative strides of image[:, :, ::-1].
-        found = self._detect(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB), 0)
-        return [_box(face, scale) for face in found]
-
-
-def _box(face, scale: float) -> Box:
-    """A dlib rectangle, whose right and bottom are inside, in the pixels of the whole picture."""
-    edges = (face.left(), face.top(), face.right() + 1, face.bottom() + 1)
-    return Box(*(round(edge / scale) for edge in edges))
 
 
 class FivePoints:
@@ -89,15 +58,8 @@ class FivePoints:
 
 
 def find_landmark_model() -> Path:
-    """The landmark model's file, found without importing the package that carries it."""
-    package = importlib.util.find_spec("face_recognition_models")
-    if package is None:
-        raise UserError(
-            "alignment needs a landmark model, which is not installed; "
-            "pip install face_recognition_models==0.3.0"
-        )
-    folder = Path(package.submodule_search_locations[0])
-    return folder / "models" / "shape_predictor_68_face_landmarks.dat"
+    """The landmark model's file. Raises `UserError` where it is not installed."""
+    return face_model("shape_predictor_68_face_landmarks.dat")
 
 
 def align(image: np.ndarray, points: np.ndarray, size: int) -> np.ndarray:

