@@ -4,6 +4,8 @@
 python evaluate.py --input data/utk_db.mat --weight_file checkpoints/weights.28-3.73.hdf5
 """
 
+import shlex
+import sys
 from pathlib import Path
 
 from src import cli
@@ -40,6 +42,12 @@ def get_args():
         "--validation_split", type=cli.fraction, default=0.1, help="its share of validation"
     )
     cli.add_evaluation_arguments(parser, Path("evaluation"))
+    parser.add_argument(
+        "--card",
+        type=Path,
+        help="model card (Markdown) to write the figures to, between its lines "
+        "<!-- figures: begin --> and <!-- figures: end -->",
+    )
     args = parser.parse_args()
     if args.detect and not args.image_csv:
         parser.error("--detect: expected pictures, --image_csv; faces of --input are cut already")
@@ -51,12 +59,15 @@ def get_args():
 def main():
     args = get_args()
     with cli.quiet_import():
+        from src.evaluation.card import check_card, write_card
         from src.evaluation.evaluate import evaluate, load_models
         from src.evaluation.labelled import from_csv, from_databases
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
 
     check_output_folder(args.output, args.force)
+    if args.card:
+        check_card(args.card)
     if args.image_csv:
         faces = from_csv(args.image_csv, args.detect)
     else:
@@ -65,6 +76,8 @@ def main():
     results = evaluate(faces, models, args.seed, args.resamples, vars(args))
     print(tables(results))
     write_results(args.output, results)
+    if args.card:
+        write_card(args.card, results, shlex.join(["python", "evaluate.py", *sys.argv[1:]]))
     print(f"\nreport: {args.output / 'report.html'}")
 
 

@@ -32,6 +32,19 @@ def get_args():
     parser.add_argument(
         "--input", "-i", type=Path, help="database to check on (default: one portrait's face)"
     )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        nargs="+",
+        metavar="INPUT",
+        help="databases on one half of whose validation faces (those of train.py --split_by hash) "
+        "to fit how sure the file is; measured on the other half",
+    )
+    parser.add_argument(
+        "--margin",
+        type=cli.margin,
+        help="margin that the file is to want around a face (default: the weight file's)",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there")
     return parser.parse_args()
 
@@ -39,17 +52,28 @@ def get_args():
 def main():
     args = get_args()
     with cli.quiet_import():
-        from src.export.export import export
+        from src.estimation.estimator import Estimator
+        from src.evaluation.calibration import calibrate
+        from src.export.export import check_export, export
 
+    precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"
+    calibration = None
+    if args.calibrate:
+        check_export(args.format, args.output, precision, args.input, args.force)
+        estimator = Estimator(args.weight_file, args.depth, args.width, "keras")
+        calibration = calibrate(estimator, args.calibrate)
+        print(calibration)
     exported = export(
         weight_file=args.weight_file,
         format=args.format,
         output=args.output,
-        precision="fp16" if args.fp16 else "int8" if args.int8 else "float32",
+        precision=precision,
         depth=args.depth,
         width=args.width,
         input=args.input,
         force=args.force,
+        calibration=calibration and calibration.described(),
+        margin=args.margin,
     )
     print(f"{args.output}: {exported.size / 1e6:.1f} MB")
     print(

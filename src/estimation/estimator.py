@@ -1,6 +1,6 @@
 """Faces in, ages and genders out: the only way anything in the toolkit predicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,16 @@ class Estimates:
     age_low: np.ndarray
     age_high: np.ndarray
     age_distribution: np.ndarray
+
+    @classmethod
+    def of(cls, p_female: np.ndarray, age_distribution: np.ndarray) -> "Estimates":
+        """Read ages and intervals from distributions, float32 (N, 101)."""
+        low, high = age_interval(age_distribution)
+        return cls(p_female, expected_age(age_distribution), low, high, age_distribution)
+
+    def of_faces(self, faces: slice) -> "Estimates":
+        """What is said of some of the faces."""
+        return Estimates(*(getattr(self, field.name)[faces] for field in fields(self)))
 
 
 class Estimator:
@@ -66,12 +76,4 @@ class Estimator:
             gender, age = self._predict(faces[start : start + _BATCH])
             genders.append(gender)
             ages.append(age)
-        age_distribution = np.concatenate(ages)
-        low, high = age_interval(age_distribution)
-        return Estimates(
-            p_female=np.concatenate(genders)[:, 0],
-            age=expected_age(age_distribution),
-            age_low=low,
-            age_high=high,
-            age_distribution=age_distribution,
-        )
+        return Estimates.of(np.concatenate(genders)[:, 0], np.concatenate(ages))

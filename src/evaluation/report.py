@@ -17,7 +17,7 @@ import pandas as pd
 from src.evaluation.figures import BASELINE
 from src.evaluation.plots import draw_plots, series
 from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.slices import ALL, CROSS, FEW
+from src.evaluation.slices import ALL, CROSS, FEW, by_kind
 from src.evaluation.tables import TITLES
 from src.files import replacing
 from src.labels import GENDERS
@@ -110,7 +110,7 @@ def write_report(path: Path, results: Results) -> None:
         models=[_model(results, place) for place in range(len(results.evaluations))],
         comparisons=_comparisons(results),
         plots=draw_plots(results),
-        families=_families(results.evaluations[0].figures),
+        families=by_kind(results.evaluations[0].figures["slice"]),
         titles={name: title for name, (title, _) in TITLES.items()},
         meanings=_MEANINGS,
         graded=_BETTER,
@@ -153,16 +153,6 @@ def _in_words(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_in_words, value))
     return "not given" if value is None else str(value)
-
-
-def _families(figures: pd.DataFrame) -> dict[str, list[str]]:
-    """Slices by what they are of: "age", "gender", "age x gender" and so on."""
-    families: dict[str, list[str]] = {}
-    for name in figures["slice"].unique():
-        if name != ALL:
-            kind = CROSS.join(part.partition(" ")[0] for part in name.split(CROSS))
-            families.setdefault(kind, []).append(name)
-    return families
 
 
 def _model(results: Results, place: int) -> _Column:

@@ -1,5 +1,6 @@
 """The parts of the faces that figures are given of."""
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -10,16 +11,21 @@ from src.labels import GENDERS, MAX_AGE
 FEW = 30  # faces: a figure of fewer is marked
 ALL = "all"
 CROSS = " x "  # between the names of two slices in that of their crossing
+OLDEST_CHILD = 12  # years
 _DECADES = 8  # the last goes on to the end
 
 
 def slices(labels: Labels) -> dict[str, np.ndarray]:
     """Rows of each slice that has any, int64, by name, those of the whole first.
 
-    "all"; "age 0-9" and so on; "gender female"; "group Asian", "source wiki" and other columns'
-    values; and crossings of age, gender and group, "age 0-9 x gender female".
+    "all"; "age 0-9" and so on; "children 0-12"; "gender female"; "group Asian", "source wiki" and
+    other columns' values; and crossings of age, gender and group, "age 0-9 x gender female".
     """
-    columns = {"age": age_bands(labels), "gender": _gender_names(labels)}
+    columns = {
+        "age": age_bands(labels),
+        "children": np.where(_middle(labels) <= OLDEST_CHILD, f"0-{OLDEST_CHILD}", ""),
+        "gender": _gender_names(labels),
+    }
     columns |= {
         name: values
         for name, values in labels.columns.items()
@@ -37,12 +43,26 @@ def slices(labels: Labels) -> dict[str, np.ndarray]:
     return found
 
 
+def by_kind(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names of slices by what they are of, "age", "gender", "age x gender" and so on, once each."""
+    kinds: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if name != ALL:
+            kind = CROSS.join(part.partition(" ")[0] for part in name.split(CROSS))
+            kinds.setdefault(kind, []).append(name)
+    return kinds
+
+
 def age_bands(labels: Labels) -> np.ndarray:
     """The decade that the middle of each label's range lies in, str (N,), "" where unknown."""
-    middle = (labels.age_low + labels.age_high) / 2
+    middle = _middle(labels)
     decade = np.minimum(np.nan_to_num(middle) // 10, _DECADES - 1).astype(int)
     names = np.array([_band(number) for number in range(_DECADES)])
     return np.where(np.isnan(middle), "", names[decade])
+
+
+def _middle(labels: Labels) -> np.ndarray:
+    return (labels.age_low + labels.age_high) / 2
 
 
 def _band(number: int) -> str:

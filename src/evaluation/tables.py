@@ -32,7 +32,7 @@ TITLES = {
 }
 # Columns of the tables by slice. There is room for the intervals of a few, and only those tell
 # whether two models differ.
-_IN_SLICES = {
+IN_SLICES = {
     "mae": "MAE",
     "bias": "bias",
     "cs5": "within 5",
@@ -80,7 +80,7 @@ def _main(results: Results) -> str:
     """Figures of all faces, a row each, beside the models' baselines."""
     columns, counts = {}, []
     for evaluation in results.evaluations:
-        columns[evaluation.model] = _figures_of(evaluation.figures)[ALL]
+        columns[evaluation.model] = figures_of(evaluation.figures)[ALL]
         counts.append({name: row.n for name, row in columns[evaluation.model].items()})
     for evaluation in results.evaluations:
         said = f"baseline: {evaluation.baseline}".replace(" (", "\n(")
@@ -93,7 +93,7 @@ def _main(results: Results) -> str:
     for name, (title, _) in TITLES.items():
         if any(name in figures for figures in columns.values()):
             faces = " / ".join(dict.fromkeys(f"{n[name]:,}" for n in counts))
-            rows.append([title, *(_text(figures.get(name)) for figures in columns.values()), faces])
+            rows.append([title, *(text(figures.get(name)) for figures in columns.values()), faces])
     return _tabulate(rows, ["all faces", *columns, "faces"])
 
 
@@ -105,7 +105,7 @@ def _slices(evaluation: Evaluation) -> str:
 
 
 def _confusion(evaluation: Evaluation) -> str:
-    figures = _figures_of(evaluation.figures)[ALL]
+    figures = figures_of(evaluation.figures)[ALL]
     if f"{GENDERS[0]}_told_{GENDERS[0]}" not in figures:
         return ""
     rows = [
@@ -123,20 +123,20 @@ def _comparisons(results: Results) -> str:
 
 def _by_slice(table: pd.DataFrame, title: str, sign: str = "") -> str:
     """A row a slice, in the order of `table`; figures with their intervals as there is room."""
-    shown = _WITH_INTERVAL if sign else _IN_SLICES
+    shown = _WITH_INTERVAL if sign else IN_SLICES
     names = [name for name in shown if (table["figure"] == name).any()]
     rows = [
         [
             slice_name,
             f"{max(row.n for row in figures.values()):,}",
-            *(_text(figures.get(name), sign, name in _WITH_INTERVAL) for name in names),
+            *(text(figures.get(name), sign, name in _WITH_INTERVAL) for name in names),
         ]
-        for slice_name, figures in _figures_of(table).items()
+        for slice_name, figures in figures_of(table).items()
     ]
-    return _tabulate(rows, [title, "faces", *(_IN_SLICES[name] for name in names)])
+    return _tabulate(rows, [title, "faces", *(IN_SLICES[name] for name in names)])
 
 
-def _figures_of(table: pd.DataFrame) -> dict[str, dict[str, _Figure]]:
+def figures_of(table: pd.DataFrame) -> dict[str, dict[str, _Figure]]:
     """The rows of `Evaluation.figures` by slice and figure."""
     found = defaultdict(dict)
     for slice_name, *row in table[["slice", *_Figure._fields]].itertuples(index=False):
@@ -145,14 +145,14 @@ def _figures_of(table: pd.DataFrame) -> dict[str, dict[str, _Figure]]:
     return found
 
 
-def _text(row: _Figure | None, sign: str = "", interval: bool = True) -> str:
+def text(row: _Figure | None, sign: str = "", interval: bool = True) -> str:
     """A figure as "4.31 [4.20, 4.43]"; "" where there is none.  `sign` "+" marks differences."""
     if row is None:
         return ""
     form = TITLES[row.figure.removeprefix(BASELINE)][1]
     form = form if form.startswith("+") else sign + form
-    text = f"{row.value:{form}}{'*' if row.n < FEW else ''}"
-    return f"{text} [{row.low:{form}}, {row.high:{form}}]" if interval else text
+    value = f"{row.value:{form}}{'*' if row.n < FEW else ''}"
+    return f"{value} [{row.low:{form}}, {row.high:{form}}]" if interval else value
 
 
 def _tabulate(rows: list[list[str]], headers: list[str]) -> str:

@@ -1,7 +1,7 @@
 """A checkpoint as another file, which gets its name only when it says the same of real faces."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +9,21 @@ import numpy as np
 from src.errors import UserError
 from src.estimation.estimator import ORIGINAL_WEIGHTS, Estimates, Estimator
 from src.estimation.runtimes import BY_SUFFIX, INPUT
+from src.estimation.tempering import tempered
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.original import to_original
 from src.files import check_folder, check_output_file, replacing
 from src.labels import AGES, GENDERS
 from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import OUTPUTS, describe
+from src.models.description import OUTPUTS, Description, describe
+from src.models.heads import temper
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 FORMATS = (*GRAPHS, "hdf5", "legacy")
-REDUCIBLE = ("onnx", "litert")  # the formats that can be fp16 or int8
+REDUCIBLE = {"fp16": ("onnx", "litert", "hdf5"), "int8": ("onnx", "litert")}  # which formats
 LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # of the difference of a probability
+YEARS_LIMIT = 0.05  # that ages may differ by where weights are stored as float16
 MAE_LIMIT = 0.3  # years that int8 may change the mean absolute error by
 
 
@@ -50,23 +53,29 @@ def export(
     width: int = 8,
     input: Path | None = None,
     force: bool = False,
+    calibration: dict[str, float] | None = None,
+    margin: float | None = None,
 ) -> Exported:
     """Write a checkpoint to `output` in one of `FORMATS`, and its description to `output`.json.
 
     weight_file: the original toolkit's weights where None.  precision: "float32", "fp16", "int8".
     input: a database to check on, and to calibrate int8 on; a portrait's face where None.
+    calibration: temperatures to divide the heads' scores by, as in `Description.calibration`.
+    margin: what the file is to say of its faces' margin; what the checkpoint says where None.
     Raises `UserError`, with nothing written, where the file says other than the checkpoint.
     """
-    beside = output.with_name(f"{output.name}.json")
-    _check_output(format, output, beside, force)
-    _check_precision(format, precision, input)
-    before = Estimator(weight_file, depth, width, "keras")
-    description = before.description
+    check_export(format, output, precision, input, force)
+    estimator = Estimator(weight_file, depth, width, "keras")
+    description = _described(estimator.description, calibration, margin)
     faces = database_faces(input, description.img_size) if input else portrait_faces(description)
     if precision == "int8" and not faces.known.any():
         raise UserError(f"--input: expected faces of known age to check int8 by, {input} has none")
-    with replacing(beside) as partial_beside, replacing(output) as partial:
-        model, description = load_checkpoint(weight_file or ORIGINAL_WEIGHTS, depth, width)
+    before = estimator(faces.image)
+    with replacing(_beside(output)) as partial_beside, replacing(output) as partial:
+        model, _ = load_checkpoint(weight_file or ORIGINAL_WEIGHTS, depth, width)
+        if calibration:
+            temper(model, *_temperatures(calibration))
+            before = tempered(before, *_temperatures(calibration))
         if format == "legacy":
             model, description = to_original(weight_file or ORIGINAL_WEIGHTS, model, description)
         said = describe(description) | _interface(format, precision, description.img_size)
@@ -74,11 +83,38 @@ def export(
         if format in GRAPHS:
             GRAPHS[format](partial, model, said, faces.image)
         else:
-            save_checkpoint(partial, model, description)
+            save_checkpoint(partial, model, description, half=precision == "fp16")
         after = Estimator(partial, runtime=format if format in GRAPHS else "keras")
-        exported = _compare(before(faces.image), after(faces.image), faces, _size(partial))
-        _check_same(output, precision, exported)
+        exported = _compare(before, after(faces.image), faces, _size(partial))
+        _check_same(output, format, precision, exported)
     return exported
+
+
+def check_export(
+    format: str, output: Path, precision: str, input: Path | None, force: bool
+) -> None:
+    """Raise `UserError` where `export` cannot do what it is told, before any work is done."""
+    _check_output(format, output, force)
+    _check_precision(format, precision, input)
+
+
+def _beside(output: Path) -> Path:
+    return output.with_name(f"{output.name}.json")
+
+
+def _described(
+    description: Description, calibration: dict[str, float] | None, margin: float | None
+) -> Description:
+    """What the exported file says of itself, where that is not what the checkpoint says."""
+    return replace(
+        description,
+        calibration=calibration or description.calibration,
+        margin=description.margin if margin is None else margin,
+    )
+
+
+def _temperatures(calibration: dict[str, float]) -> tuple[float, float]:
+    return calibration["gender_temperature"], calibration["age_temperature"]
 
 
 def _interface(format: str, precision: str, img_size: int) -> dict:
@@ -107,7 +143,7 @@ def _compare(before: Estimates, after: Estimates, faces: Faces, size: int) -> Ex
     )
 
 
-def _check_same(output: Path, precision: str, exported: Exported) -> None:
+def _check_same(output: Path, format: str, precision: str, exported: Exported) -> None:
     """Raise `UserError` where the export is too far from its checkpoint, or says NaN."""
     if precision == "int8":
         before, after = exported.mae
@@ -123,9 +159,14 @@ def _check_same(output: Path, precision: str, exported: Exported) -> None:
             f"on {exported.faces} they differ by up to {exported.difference:.2g}; the file was "
             "removed"
         )
+    elif format == "hdf5" and not exported.years <= YEARS_LIMIT:
+        raise UserError(
+            f"{output}: expected ages within {YEARS_LIMIT:g} years of the checkpoint's, on "
+            f"{exported.faces} they differ by up to {exported.years:.2g}; the file was removed"
+        )
 
 
-def _check_output(format: str, output: Path, beside: Path, force: bool) -> None:
+def _check_output(format: str, output: Path, force: bool) -> None:
     """Raise `UserError` where `output` cannot or should not become a file of that format."""
     by_name = BY_SUFFIX.get(output.suffix.lower())
     if by_name != (format if format in BY_SUFFIX.values() else None):
@@ -135,7 +176,7 @@ def _check_output(format: str, output: Path, beside: Path, force: bool) -> None:
             f"--output: expected a name {expected} for --format {format}, received {output.name}; "
             "demo.py goes by it"
         )
-    for path in (output, beside):
+    for path in (output, _beside(output)):
         if path.exists() and not force:
             raise UserError(f"--output: {path} exists; name another, or replace it with --force")
     if format != "saved_model":
@@ -143,14 +184,15 @@ def _check_output(format: str, output: Path, beside: Path, force: bool) -> None:
     elif output.exists() and not (output / "saved_model.pb").is_file():
         raise UserError(f"--output: expected a SavedModel to replace, {output} is none")
     check_folder(output.parent)
-    check_output_file(beside)
+    check_output_file(_beside(output))
 
 
 def _check_precision(format: str, precision: str, input: Path | None) -> None:
-    if precision != "float32" and format not in REDUCIBLE:
+    formats = REDUCIBLE.get(precision, FORMATS)
+    if format not in formats:
         raise UserError(
-            f"--{precision}: expected --format {' or '.join(REDUCIBLE)}, received {format}, which "
-            "is float32 only"
+            f"--{precision}: expected --format {' or '.join(formats)}, received {format}, which "
+            "cannot be"
         )
     if precision == "int8" and input is None:
         raise UserError(

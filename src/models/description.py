@@ -25,6 +25,8 @@ class Description:
     data: the databases it was trained on.  figures: what it reached, by name.
     training: the mean age in years and the share of men, 0..1, of the rows it was trained on, as
         `age_mean` and `male_share`; None in files that do not say.
+    calibration: the temperatures that the heads' scores were divided by, as `age_temperature` and
+        `gender_temperature`, and the `faces` that they were fitted on; None where they were not.
     """
 
     architecture: dict
@@ -34,6 +36,7 @@ class Description:
     data: list[dict] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
+    calibration: dict[str, float] | None = None
 
 
 def describe(description: Description) -> dict:
@@ -47,7 +50,8 @@ def read_description(path: Path, text: str) -> Description:
     Raises `UserError` where it cannot be read, or says other colours or classes than ours.
     """
     try:
-        said = {"training": None, **json.loads(text)}  # files of before it was known lack it
+        # Files of before these were known lack them.
+        said = {"training": None, "calibration": None, **json.loads(text)}
         wrong = [key for key, value in _CONTRACT.items() if said[key] != value]
         known = {key: said[key] for key in Description.__dataclass_fields__}
     except (ValueError, KeyError, TypeError) as error:

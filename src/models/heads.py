@@ -1,6 +1,7 @@
 """The twin heads that every network ends with."""
 
 import keras
+import numpy as np
 
 from src.labels import GENDERS, MAX_AGE
 from src.models.description import OUTPUTS
@@ -29,6 +30,17 @@ def twin_heads(
 def in_head(layer: keras.Layer) -> bool:
     """Whether a layer of a network is of its heads."""
     return layer.name.removeprefix(_HIDDEN) in OUTPUTS
+
+
+def temper(model: keras.Model, gender_temperature: float, age_temperature: float) -> None:
+    """Divide the scores of a network's heads by temperatures above 0.
+
+    Above 1 they are less sure; the likeliest class stays the likeliest. Temperature scaling: Guo et
+    al., "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
+    """
+    for name, temperature in zip(OUTPUTS, (gender_temperature, age_temperature), strict=True):
+        head = model.get_layer(name)
+        head.set_weights([weight / np.float32(temperature) for weight in head.get_weights()])
 
 
 def _dense(units: int, activation: str, use_bias: bool, **arguments) -> keras.layers.Dense:

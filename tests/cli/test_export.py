@@ -6,10 +6,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib import cbook
 
-from tests.helpers import ROOT, assert_one_line_error, names, run
+from src.estimation.estimator import Estimator
+from src.training.split import hashed
+from tests.helpers import ROOT, assert_one_line_error, names, run, write_our_database
 
 # A script that runs another one where TensorFlow and Keras cannot be imported.
 WITHOUT_KERAS = """
@@ -46,6 +49,44 @@ def test_what_a_person_can_fix_is_one_line(exports, tmp_path, export):
     done = export(*options, "--format", "torch")
     assert_one_line_error(done, "export.py", "invalid choice: 'torch'")
     assert names(tmp_path) == set()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path:
+    """400 faces, a tenth of which train.py --split_by hash validates on."""
+    path = tmp_path_factory.mktemp("database") / "wiki.mat"
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (400, 32, 32, 3), np.uint8)
+    age, gender = rng.integers(10, 80, 400).astype(float), rng.integers(0, 2, 400).astype(float)
+    columns = {"age_low": age, "age_high": age, "gender": gender, "group": [""] * 400}
+    write_our_database(path, faces, {**columns, "path": [f"{i}.jpg" for i in range(400)]})
+    return path
+
+
+def test_a_checkpoint_is_calibrated_halved_and_told_its_margin(exports, database, tmp_path, export):
+    """Its fresh network says much the same of all faces, whose ages are anything from 10 to 79."""
+    output = tmp_path / "age_gender.hdf5"
+    options = ("--weight_file", exports["hdf5"], "--format", "hdf5", "--output", output, "--fp16")
+    done = export(*options, "--margin", 0.3, "--calibrate", database, "--input", database)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["on", "the", "other", "half", "before", "after", "wanted", "faces"]
+    assert f"{output}: {output.stat().st_size / 1e6:.1f} MB" in lines
+    said = Estimator(output)
+    assert said.margin == 0.3
+    assert said.description.calibration["faces"] == sum(
+        hashed(f"{i}.jpg") < 0.05 for i in range(400)
+    )
+    assert names(tmp_path) == {"age_gender.hdf5", "age_gender.hdf5.json"}
+    options = ("--weight_file", output, "--format", "onnx", "--output", tmp_path / "faces.onnx")
+    done = export(*options, "--calibrate", database)
+    assert_one_line_error(done, "export.py", "--calibrate: expected", "not calibrated yet")
+
+
+def test_nothing_is_calibrated_for_what_cannot_be_written(exports, tmp_path, export):
+    options = ("--weight_file", exports["hdf5"], "--calibrate", tmp_path / "none.mat")
+    done = export(*options, "--format", "hdf5", "--output", exports["hdf5"])
+    assert_one_line_error(done, "export.py", "--output:", "--force")
 
 
 def demo(tmp_path: Path, weight_file: Path, *start: str) -> list[list[str]]:

@@ -21,6 +21,7 @@ def test_rows_of_every_slice_by_hand():
         "age 10-19": [1, 2],
         "age 60-69": [3],
         "age 70-100": [4],
+        "children 0-12": [0, 1, 2],
         "gender female": [0, 2],
         "gender male": [1, 4, 5],
         "group x": [0, 2],

@@ -79,6 +79,48 @@ def test_smaller_ones_are_smaller_and_say_much_the_same(
     assert ages.sum() == pytest.approx(1, abs=1e-4)  # as of a softmax in float32 only
 
 
+def test_a_checkpoint_of_half_the_size_tells_the_same_ages(checkpoint, database, tmp_path):
+    output = tmp_path / "half.hdf5"
+    half = export(checkpoint, "hdf5", output, "fp16", input=database)
+    assert half.size == output.stat().st_size < 0.6 * checkpoint.stat().st_size
+    assert 0 < half.years < 0.05
+    assert Estimator(output).description == Estimator(checkpoint).description
+
+
+def test_a_checkpoint_whose_ages_float16_changes_is_removed(
+    checkpoint, database, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "YEARS_LIMIT", 0)
+    with pytest.raises(UserError, match=r"ages within 0 years of .*; the file was removed"):
+        export(checkpoint, "hdf5", tmp_path / "half.hdf5", "fp16", input=database)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("format, name", [("hdf5", "m.hdf5"), ("onnx", "m.onnx")])
+def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, name):
+    calibration = {"gender_temperature": 2.0, "age_temperature": 0.5, "faces": 7}
+    output = tmp_path / name
+    exported = export(checkpoint, format, output, input=database, calibration=calibration)
+    assert exported.difference < 1e-5  # from what numpy makes of the checkpoint's probabilities
+    assert Estimator(output).description.calibration == calibration
+    faces = module.database_faces(database, 32).image
+    before, after = Estimator(checkpoint)(faces), Estimator(output)(faces)
+    female, male = before.p_female, 1 - before.p_female
+    expected = np.sqrt(female) / (np.sqrt(female) + np.sqrt(male))
+    np.testing.assert_allclose(after.p_female, expected, atol=1e-5)
+    squares = before.age_distribution**2
+    expected = squares / squares.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(after.age_distribution, expected, atol=1e-5)
+    assert np.abs(after.age_distribution - before.age_distribution).max() > 1e-3
+
+
+def test_the_margin_is_what_was_asked_for(checkpoint, tmp_path):
+    export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
+    assert Estimator(checkpoint).margin == 0.15
+    assert Estimator(tmp_path / "m.hdf5").margin == 0.3
+    assert json.loads((tmp_path / "m.hdf5.json").read_text())["margin"] == 0.3
+
+
 def test_the_mae_is_the_distance_to_the_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
@@ -162,7 +204,12 @@ def test_a_folder_that_is_no_saved_model_is_not_replaced(checkpoint, tmp_path):
         ("onnx", "m.hdf5", {}, "a name ending in .onnx"),
         ("hdf5", "m.onnx", {}, "a name not ending in .onnx"),
         ("onnx", "none/m.onnx", {}, "none: expected a folder"),
-        ("saved_model", "m", {"precision": "fp16"}, "--fp16: expected --format onnx or litert"),
+        (
+            "saved_model",
+            "m",
+            {"precision": "fp16"},
+            "--fp16: expected --format onnx or litert or hdf5",
+        ),
         ("legacy", "m.hdf5", {"precision": "int8"}, "--int8: expected --format onnx or litert"),
         ("onnx", "m.onnx", {"precision": "int8"}, "--int8: expected --input"),
     ],

@@ -26,6 +26,7 @@ DESCRIPTION = Description(
     data=[{"db": "wiki", "rows": 7}],
     figures={"val_loss": 3.5},
     training={"age_mean": 38.25, "male_share": 0.58},
+    calibration={"gender_temperature": 1.2, "age_temperature": 0.9, "faces": 50},
 )
 
 
@@ -80,13 +81,25 @@ def test_a_checkpoint_says_all_there_is_to_know(saved):
     assert description == DESCRIPTION
 
 
-def test_a_checkpoint_of_before_training_was_described(copy):
+def test_a_checkpoint_of_before_training_and_calibration_were_described(copy):
     with h5py.File(copy, "a") as file:
         said = json.loads(file.attrs["description"])
-        del said["training"]
+        del said["training"], said["calibration"]
         file.attrs["description"] = json.dumps(said)
     _, description = load_checkpoint(copy)
-    assert description == replace(DESCRIPTION, training=None)
+    assert description == replace(DESCRIPTION, training=None, calibration=None)
+
+
+def test_large_weights_stored_as_float16_are_computed_with_in_float32(model, saved, tmp_path):
+    path = tmp_path / "weights.hdf5"
+    save_checkpoint(path, model, DESCRIPTION, half=True)
+    assert path.stat().st_size < 0.6 * saved.stat().st_size
+    loaded, _ = load_checkpoint(path)
+    for whole, half in zip(model.weights, loaded.weights, strict=True):
+        assert half.dtype == "float32"
+        values = np.asarray(whole)
+        stored = values.astype(np.float16) if values.size >= 4096 else values
+        np.testing.assert_array_equal(half, stored)
 
 
 def test_keras_itself_reads_a_checkpoint(model, saved):

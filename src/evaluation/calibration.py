@@ -1,0 +1,185 @@
+"""Temperatures by which a model is as sure as it is right.
+
+They are fitted on one half of the validation faces, and measured on the other. Temperature scaling:
+Guo et al., "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from src.errors import UserError
+from src.estimation.estimator import Estimates, Estimator
+from src.estimation.tempering import tempered
+from src.evaluation.evaluate import estimate
+from src.evaluation.figures import baseline, figures, measure
+from src.evaluation.labelled import from_databases, select
+from src.evaluation.results import Labels
+from src.evaluation.slices import ALL, age_bands
+from src.evaluation.tables import TITLES
+
+MASS = 0.8  # of the ages that their intervals are to hold
+WANTED, WANTED_OF_BANDS = (0.78, 0.82), (0.70, 0.90)  # shares of ages in their intervals
+LARGE = 100  # faces: of smaller age bands the coverage says little
+MOST_ECE = 0.03
+_HOTTEST = 8.0  # the temperatures that are searched, and their inverses
+_HALVINGS = 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of the measured half, a share, before and after.
+
+    wanted: its least and its most.  faces: that it is of.
+    """
+
+    name: str
+    before: float
+    after: float
+    wanted: tuple[float, float]
+    faces: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Temperatures to divide the heads' scores by, fitted on `faces` faces.
+
+    rows: what they do on the others.  notes: how the faces differ from what the model wants.
+    """
+
+    gender_temperature: float
+    age_temperature: float
+    faces: int
+    rows: list[Row]
+    notes: list[str]
+
+    def described(self) -> dict[str, float]:
+        """What a checkpoint says of it, see `Description.calibration`."""
+        names = ("gender_temperature", "age_temperature", "faces")
+        return {name: getattr(self, name) for name in names}
+
+    def __str__(self) -> str:
+        """The rows as a table, and a line for each that is not as wanted."""
+        headers = ["on the other half", "before", "after", "wanted", "faces"]
+        table = [
+            [
+                r.name,
+                f"{r.before:.3f}",
+                f"{r.after:.3f}",
+                "{:g} to {:g}".format(*r.wanted),
+                f"{r.faces:,}",
+            ]
+            for r in self.rows
+        ]
+        lines = [tabulate(table, headers, disable_numparse=True, stralign="right")]
+        lines += [
+            f"note: {row.name} is {row.after:.3f}, outside {row.wanted[0]:g} to {row.wanted[1]:g}"
+            for row in self.rows
+            if not row.wanted[0] <= row.after <= row.wanted[1]
+        ]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def calibrate(
+    estimator: Estimator, databases: list[Path], validation_split: float = 0.1
+) -> Calibration:
+    """Fit temperatures on the faces of databases that `train.py --split_by hash` validates on.
+
+    The half that is fitted on is what half the `validation_split` would hold out, so that pictures
+    that are the same to the pixel are on one side. Raises `UserError` where it has no known labels.
+    """
+    done = estimator.description.calibration
+    if done:
+        raise UserError(
+            "--calibrate: expected a weight file that is not calibrated yet, received one that is, "
+            f"on {done['faces']:,} faces; name the one that it was made of"
+        )
+    faces = from_databases(databases, "validation", validation_split)
+    notes = faces.check(estimator)
+    fitted = np.isin(faces.rows, from_databases(databases, "validation", validation_split / 2).rows)
+    _, said, _ = estimate(faces, estimator)
+    one, other = (np.flatnonzero(half) for half in (fitted, ~fitted))
+    labels = select(faces.labels, one)
+    temperatures = (
+        gender_temperature(said.of_faces(one).p_female, labels.gender),
+        age_temperature(said.of_faces(one), labels),
+    )
+    labels, before = select(faces.labels, other), said.of_faces(other)
+    rows = _rows(labels, before, tempered(before, *temperatures))
+    return Calibration(*temperatures, len(one), rows, notes)
+
+
+def gender_temperature(p_female: np.ndarray, gender: np.ndarray) -> float:
+    """The temperature of the largest likelihood of genders, (N,), 0, 1 or NaN."""
+    known = ~np.isnan(gender)
+    p_female = np.clip(p_female[known].astype(np.float64), 1e-12, 1 - 1e-12)
+    # How far the scores speak for the true gender; the likelihood's slope in 1 / T falls with it.
+    scores = np.log(p_female / (1 - p_female)) * np.where(gender[known] == 1, -1, 1)
+    return _temperature("gender", scores, lambda t: (scores / (1 + np.exp(scores / t))).sum() < 0)
+
+
+def age_temperature(estimates: Estimates, labels: Labels) -> float:
+    """The temperature at which intervals hold 80 % of the ages, as evaluations count them.
+
+    Bisection on the coverage, and not the likelihood: it is the interval that has to be right.
+    """
+    known = np.flatnonzero(~np.isnan(labels.age_low))
+    estimates, labels = estimates.of_faces(known), select(labels, known)
+
+    def too_sure(temperature: float) -> bool:
+        said = tempered(estimates, 1, temperature)
+        return _covered(labels, said).mean() < MASS
+
+    return _temperature("age", known, too_sure)
+
+
+def _temperature(what: str, known: np.ndarray, too_sure: Callable[[float], bool]) -> float:
+    """The least temperature that is not too sure, by bisection."""
+    if not len(known):
+        raise UserError(
+            f"--calibrate: expected validation faces of known {what}, found none; name databases "
+            "that have it"
+        )
+    low, high = -np.log(_HOTTEST), np.log(_HOTTEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if too_sure(np.exp(middle)) else (low, middle)
+    return float(np.exp((low + high) / 2))
+
+
+def _covered(labels: Labels, said: Estimates) -> np.ndarray:
+    """The share of each label's years that the interval holds, (N,)."""
+    return measure(labels, said, baseline(None, labels))["covered"]
+
+
+def _rows(labels: Labels, before: Estimates, after: Estimates) -> list[Row]:
+    """The coverage of all ages and of every large band, and the genders' calibration error."""
+    bands = age_bands(labels)
+    parts = {ALL: np.arange(len(labels))}
+    parts |= {f"age {band}": np.flatnonzero(bands == band) for band in np.unique(bands) if band}
+    one, other = (
+        figures(measure(labels, said, baseline(None, labels)), parts, seed=0, resamples=1)
+        .set_index(["slice", "figure"])
+        .to_dict("index")
+        for said in (before, after)
+    )
+    wanted = {
+        (part, "coverage"): WANTED if part == ALL else WANTED_OF_BANDS
+        for part in parts
+        if part == ALL or len(parts[part]) >= LARGE
+    }
+    wanted[ALL, "ece"] = (0, MOST_ECE)
+    return [
+        Row(
+            f"{TITLES[key[1]][0]}, {key[0]}",
+            one[key]["value"],
+            other[key]["value"],
+            limits,
+            one[key]["n"],
+        )
+        for key, limits in wanted.items()
+        if key in one
+    ]

@@ -1,0 +1,112 @@
+"""src/evaluation/card.py: tables for a model card."""
+
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.evaluation.card import BEGIN, END, check_card, write_card
+from src.evaluation.evaluate import evaluate
+from src.evaluation.labelled import from_databases
+from tests.evaluation.colour_model import ColourModel, face
+from tests.helpers import names, write_our_database
+
+COMMAND = "python evaluate.py --card README.md"
+ABOUT, TERMS = f"# Weights\n\n{BEGIN}\n", f"{END}\n\nResearch only.\n"
+
+
+def write(path, said, ages, genders, group):
+    """A database of faces that are said to be `said` years old, and to be men."""
+    columns = {
+        "age_low": [low for low, _ in ages],
+        "age_high": [high for _, high in ages],
+        "gender": np.array(genders, float),
+        "path": [f"{path.stem}/{i}.jpg" for i in range(len(ages))],
+        "group": [group] * len(ages),
+    }
+    write_our_database(path, np.stack([face(age) for age in said]), columns, db=path.stem)
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """31 men of 20 and a girl of 12, who are said to be 22 and 15; two of 3 to 9, and one of
+    unknown gender, who are said to be 12."""
+    folder = tmp_path_factory.mktemp("databases")
+    one = write(
+        folder / "one.mat", [22] * 31 + [15], [(20, 20)] * 31 + [(12, 12)], [1] * 31 + [0], "x"
+    )
+    two = write(folder / "two.mat", [12] * 3, [(3, 9)] * 3, [1, 0, np.nan], "a|b")
+    faces = from_databases([one, two], "all", 0.1)
+    models = {"ours": ColourModel(), "theirs": ColourModel()}
+    return evaluate(faces, models, resamples=20, arguments={"resamples": 20})
+
+
+def tables(content: str) -> dict[str, dict[tuple[str, ...], list[str]]]:
+    """Cells by heading, and by the first cells of a row."""
+    found = {}
+    for section in content.split("### ")[1:]:
+        heading, _, *lines = section.splitlines()
+        rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+        rows = [[cell.strip() for cell in row] for row in rows]
+        found[heading] = {(row[0], row[1]): row[2:] for row in rows}
+    return found
+
+
+def test_figures_by_set_age_gender_group_and_of_children(results, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text(f"{ABOUT}old figures\n{TERMS}")
+    check_card(card)
+    write_card(card, results, COMMAND)
+    content = card.read_text()
+    assert content.startswith(ABOUT)
+    assert content.endswith(TERMS)
+    assert "old figures" not in content
+    assert COMMAND in content
+    assert names(tmp_path) == {"README.md"}
+    found = tables(content)
+    assert list(found) == ["Sets", "By age", "Children", "By gender", "By group", "By age x gender"]
+    _, mae, bias, *_ = found["Sets"]["source one", "ours"]
+    assert mae.startswith("2.03 [2.00, ")
+    assert bias.startswith("+2.03 [")
+    # The range's end is 3 years off, the girl's age as well.
+    faces, mae, *_ = found["Children"]["children 0-12", "theirs"]
+    assert (faces, mae) == ("4", "3.00* [3.00, 3.00]")
+    assert found["Sets"]["source two", "ours"][0] == "3"
+    assert any(cell.endswith(" of 2") for cell in found["Sets"]["source two", "ours"])
+    assert (r"group a\|b", "ours") in found["By group"]
+    assert found["By age x gender"]["age 20-29 x gender male", "ours"][0] == "31"
+    assert "*" not in "".join(found["By age"]["age 20-29", "ours"])
+
+
+def test_it_can_be_written_again(results, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text(ABOUT + TERMS)
+    write_card(card, results, COMMAND)
+    first = card.read_text()
+    write_card(card, results, COMMAND)
+    assert card.read_text() == first
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# Weights\n",
+        ABOUT,
+        TERMS,
+        TERMS + ABOUT,
+        ABOUT + TERMS + ABOUT + TERMS,
+        ABOUT + ABOUT + TERMS,
+    ],
+)
+def test_marks_that_are_not_there_once_each_are_refused(results, tmp_path, content):
+    card = tmp_path / "README.md"
+    card.write_text(content)
+    for act in (check_card, lambda path: write_card(path, results, COMMAND)):
+        with pytest.raises(UserError, match="--card: expected <!-- figures: begin --> and below"):
+            act(card)
+    assert card.read_text() == content
+
+
+def test_a_card_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"--card: expected a Markdown file, .*none\.md cannot"):
+        check_card(tmp_path / "none.md")
