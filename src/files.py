@@ -28,32 +28,33 @@ def partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, keep_interrupted: bool = False) -> Iterator[Path]:
+def replacing(
+    path: Path, keep_on: type[BaseException] | tuple[type[BaseException], ...] = ()
+) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
 
     A folder may be written too, and takes the place of a folder. When the block fails, what it
-    wrote is deleted and `path` stays as it was. So it is on Ctrl-C, unless `keep_interrupted`.
+    wrote is deleted, but for failures that are `keep_on`, and `path` stays as it was.
     A full disk and the like become a `UserError`.
     """
     partial = partial_of(path)
-    interrupted = False
+    keep = False
     try:
         yield partial
         if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
         os.replace(partial, path)
-    except KeyboardInterrupt:
-        interrupted = True
-        raise
-    except OSError as error:
-        if error.errno not in _FIXABLE:
+    except BaseException as error:
+        keep = isinstance(error, keep_on)
+        if not isinstance(error, OSError) or error.errno not in _FIXABLE:
             raise
         reason = os.strerror(error.errno)
-        raise UserError(f"{path} could not be written: {reason}; nothing was kept of it") from error
+        kept = f"see {partial}" if keep else "nothing was kept of it"
+        raise UserError(f"{path} could not be written: {reason}; {kept}") from error
     finally:
         if partial.is_dir():
             shutil.rmtree(partial)
-        elif not (interrupted and keep_interrupted):
+        elif not keep:
             partial.unlink(missing_ok=True)
 
 

@@ -5,6 +5,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
@@ -21,11 +22,24 @@ def available_cores() -> int:
 
 def processes(workers: int) -> ProcessPoolExecutor:
     """New processes, as some libraries cannot be forked, that leave Ctrl-C to this one."""
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=_begin,
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+    with _blocking_ctrl_c():  # which new processes inherit, so that none dies of it while it starts
+        for _ in range(workers):
+            pool.submit(int)  # starts one
+    return pool
+
+
+@contextmanager
+def _blocking_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is done, where signals can be blocked: not on Windows."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from src.workers import in_order, processes
-from tests.helpers import ROOT
+from src.workers import in_order
+from tests.helpers import ROOT, heed_ctrl_c
 
 
 def test_results_come_in_the_tasks_order_whichever_is_done_first():
@@ -45,11 +45,27 @@ def test_what_a_task_raises_is_raised_in_its_turn():
             next(results)
 
 
-def test_processes_leave_ctrl_c_to_their_parent():
-    with processes(1) as pool:
-        worker = pool.submit(os.getpid).result()
-        os.kill(worker, signal.SIGINT)
-        assert pool.submit(os.getpid).result() == worker
+@pytest.mark.parametrize("seconds", [0, 0.1, 1])
+def test_processes_leave_ctrl_c_to_their_parent_while_they_start_too(seconds):
+    """A terminal sends it to all of them."""
+    code = (
+        "import os, time; from src.workers import processes; pool = processes(2)\n"
+        "try:\n    print(flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print(pool.submit(abs, -7).result())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    ) as parent:
+        parent.stdout.readline()
+        time.sleep(seconds)
+        os.killpg(parent.pid, signal.SIGINT)
+        assert parent.communicate(timeout=30) == ("7\n", "")
 
 
 def test_processes_end_with_a_parent_that_is_killed():

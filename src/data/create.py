@@ -132,7 +132,7 @@ def _replacing_all(files: list[Path]) -> Iterator[list[Path]]:
     try:
         with ExitStack() as stack:
             beside = [stack.enter_context(replacing(path)) for path in files[1:]]
-            yield [stack.enter_context(replacing(files[0], keep_interrupted=True)), *beside]
+            yield [stack.enter_context(replacing(files[0], keep_on=KeyboardInterrupt)), *beside]
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command with --resume goes on") from None
 

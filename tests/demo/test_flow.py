@@ -1,0 +1,45 @@
+"""Boxes that follow what is in them."""
+
+import cv2
+import numpy as np
+import pytest
+
+from src.demo.flow import follow
+
+# The two faces of two_people.jpg, 640 pixels wide, as dlib finds them.
+BOXES = np.array([(136, 27, 227, 118), (439, 33, 547, 141)], float)
+
+
+@pytest.fixture(scope="module")
+def people(shared):
+    image = cv2.imread(str(shared / "demo" / "two_people.jpg"), cv2.IMREAD_GRAYSCALE)
+    return cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize(
+    "scale, shift",
+    [(1, (6, -4)), (1, (12, 9)), (1.03, (2, 3)), (0.96, (-5, 2)), (1.06, (0, 0)), (1.1, (8, -8))],
+)
+def test_faces_are_followed_where_they_move_and_grow(people, scale, shift):
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], float)
+    matrix[:, 2] += (1 - scale) * BOXES[0].reshape(2, 2).mean(axis=0)  # about the first face
+    now = cv2.warpAffine(people, matrix, people.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+    expected = cv2.transform(BOXES.reshape(-1, 1, 2), matrix).reshape(-1, 4)
+    assert np.abs(follow(people, now, BOXES) - expected).max() < 2
+
+
+def test_a_face_that_is_gone_is_lost_and_the_other_is_not(people):
+    now = people.copy()
+    now[17:128, 126:237] = np.random.default_rng(0).integers(0, 256, (111, 111))
+    first, second = follow(people, now, BOXES)
+    assert np.isnan(first).all()
+    assert second == pytest.approx(BOXES[1], abs=0.1)
+
+
+def test_a_face_that_leaves_the_frame_is_lost(people):
+    gone = cv2.warpAffine(people, np.array([[1, 0, 0], [0, 1, -120.0]]), people.shape[::-1])
+    assert np.isnan(follow(people, gone, BOXES[:1])).all()
+
+
+def test_no_face_is_followed_to_none(people):
+    assert follow(people, people, np.empty((0, 4))).shape == (0, 4)

@@ -1,0 +1,111 @@
+"""Ages and genders averaged along tracks: by hand, and in real clips."""
+
+import numpy as np
+import pytest
+
+from src.data.detectors import get_detector
+from src.data.images import cut_faces
+from src.demo.smoothing import Smoother
+from src.demo.tracking import Tracker
+from src.estimation.estimator import Estimates, Estimator
+from src.labels import age_interval
+from tests.demo.made import frames
+
+AGES = np.arange(101)
+
+
+def said(*faces):
+    """Estimates of faces that are p_female and one or two ages, equally likely."""
+    ages = [np.isin(AGES, ages) / len(ages) for _, *ages in faces]
+    p_female = np.array([p for p, *_ in faces], np.float32)
+    return Estimates.of(p_female, np.array(ages, np.float32).reshape(-1, 101))
+
+
+def test_the_first_frames_are_their_mean_and_later_ones_weigh_alike():
+    smooth = Smoother(3)
+    ages = [20, 30, 40, 50, 10]
+    shown = [smooth([7], said((age / 100, age))).age[0] for age in ages]
+    fourth = 30 + (50 - 30) / 3
+    fifth = fourth + (10 - fourth) / 3
+    assert shown == pytest.approx([20, 25, 30, fourth, fifth], abs=1e-4)
+
+
+def test_distributions_are_averaged_and_ages_and_intervals_read_from_them():
+    smooth = Smoother(30)
+    smooth([0], said((0.2, 20)))
+    smooth([0], said((0.5, 60)))
+    steady = smooth([0], said((0.8, 20, 61)))
+    expected = np.zeros(101)
+    expected[[20, 60, 61]] = 1.5 / 3, 1 / 3, 0.5 / 3
+    assert steady.age_distribution[0] == pytest.approx(expected, abs=1e-6)
+    assert steady.p_female == pytest.approx([0.5])
+    assert steady.age == pytest.approx([expected @ AGES], abs=1e-4)
+    low, high = age_interval(expected[None])
+    assert (steady.age_low[0], steady.age_high[0]) == (low[0], high[0])
+
+
+def test_a_track_that_is_new_or_was_gone_begins_anew():
+    smooth = Smoother(30)
+    smooth([0], said((0.1, 20)))
+    both = smooth([0, 1], said((0.1, 40), (0.9, 70)))
+    assert both.age == pytest.approx([30, 70])
+    assert len(smooth([], said()).age) == 0
+    assert smooth([0], said((0.1, 40))).age == pytest.approx([40])
+
+
+def test_faces_may_come_in_any_order():
+    smooth = Smoother(30)
+    smooth([5, 3], said((0.1, 20), (0.9, 60)))
+    assert smooth([3, 5], said((0.7, 80), (0.3, 40))).age == pytest.approx([70, 30])
+
+
+def test_one_frame_is_as_it_was():
+    smooth = Smoother(1)
+    for age in (20, 70):
+        given = said((age / 100, age, age + 5))
+        steady = smooth([0], given)
+        assert (steady.age_distribution == given.age_distribution).all()
+        assert steady.p_female == given.p_female and steady.age == given.age
+
+
+def test_distributions_sum_to_one_however_long_a_track_is():
+    rng, smooth = np.random.default_rng(0), Smoother(30)
+    for _ in range(200):
+        distribution = rng.dirichlet(np.ones(101), 2).astype(np.float32)
+        steady = smooth([0, 1], Estimates.of(rng.random(2, np.float32), distribution))
+    assert steady.age_distribution.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert steady.age_distribution.dtype == np.float32
+
+
+@pytest.fixture(scope="module")
+def estimator(original_weights):
+    return Estimator(original_weights)
+
+
+@pytest.mark.parametrize(
+    "clip, shown, min_face",
+    [("carphone_pristine.mp4", slice(40), 22), ("short_hamilton_clip.mp4", slice(195, 227), 40)],
+)
+def test_shown_ages_move_by_less_than_a_third_in_real_clips(
+    shared, estimator, clip, shown, min_face
+):
+    images = frames(shared / "demo" / clip)[shown]
+    tracks = [*map(Tracker(get_detector("dlib", min_face)), images)]
+    faces = [
+        cut_faces(image, [face.box for face in found], estimator.margin, estimator.img_size)
+        for image, found in zip(images, tracks, strict=True)
+    ]
+    said = estimator(np.concatenate(faces))
+    assert len(said.age) >= 30
+
+    def step(smooth):
+        """The standard deviation of the changes from frame to frame."""
+        ages, begin = {}, 0
+        for found in tracks:
+            own = slice(begin, begin := begin + len(found))
+            steady = smooth([face.number for face in found], said.of_faces(own))
+            for face, age in zip(found, steady.age, strict=True):
+                ages.setdefault(face.number, []).append(age)
+        return np.concatenate([np.diff(track) for track in ages.values()]).std()
+
+    assert step(Smoother()) < step(lambda numbers, single: single) / 3

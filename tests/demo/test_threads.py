@@ -1,0 +1,111 @@
+"""Work that overlaps: nothing is lost, nothing is left running."""
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from src.demo.threads import ahead, latest
+
+BOTH = pytest.mark.parametrize("made_by", [ahead, latest])
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+class Source:
+    """Numbers below `count`, one every `pause` seconds; then the error, if any."""
+
+    def __init__(self, count, pause=0.0, error=None):
+        self.made, self.closed = 0, False
+        self._count, self._pause, self._error = count, pause, error
+
+    def __call__(self):
+        try:
+            for number in range(self._count):
+                time.sleep(self._pause)
+                self.made += 1
+                yield number
+            if self._error:
+                raise self._error
+        finally:
+            self.closed = True
+
+
+def test_ahead_keeps_every_item_in_order():
+    source = Source(100)
+    assert list(ahead(source(), 3)) == list(range(100))
+    assert source.closed
+
+
+def test_ahead_works_while_the_items_before_are_used():
+    """One after the other would take 20 x 0.04 seconds."""
+    begin = time.monotonic()
+    for _ in ahead(Source(20, pause=0.02)()):
+        time.sleep(0.02)
+    assert time.monotonic() - begin < 20 * 0.04 * 0.8
+
+
+def test_ahead_is_never_too_far_ahead():
+    source, most = Source(20), 0
+    for number in ahead(source(), 2):
+        time.sleep(0.005)
+        most = max(most, source.made - (number + 1))
+    assert most == 2
+
+
+def test_ahead_raises_in_its_turn_what_the_source_raises():
+    items = ahead(Source(3, error=ZeroDivisionError())())
+    assert [next(items) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ZeroDivisionError):
+        next(items)
+
+
+@BOTH
+def test_the_source_is_closed_when_its_user_leaves_early(made_by):
+    source = Source(10**9, pause=0.001)
+    with closing(made_by(source())) as items:
+        assert next(items) >= 0
+    assert source.closed
+    made = source.made
+    time.sleep(0.02)
+    assert source.made == made
+
+
+@BOTH
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_source_of_nothing_or_little_ends(made_by, count):
+    assert list(made_by(Source(count)())) == list(range(count))
+
+
+def test_latest_leaves_out_what_a_slow_user_missed_but_not_the_last():
+    seen = []
+    for number in latest(Source(60, pause=0.005)()):
+        seen.append(number)
+        time.sleep(0.05)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 59
+    assert len(seen) < 30
+
+
+def test_latest_gives_what_is_new_not_what_waited():
+    source = Source(10**9, pause=0.002)
+    with closing(latest(source())) as items:
+        for _ in range(5):
+            next(items)
+            time.sleep(0.05)
+            made = source.made
+            assert next(items) >= made - 2
+
+
+def test_latest_raises_what_the_source_raises_after_the_last_item():
+    seen = []
+    with pytest.raises(ZeroDivisionError):
+        for number in latest(Source(5, error=ZeroDivisionError())()):
+            seen.append(number)
+    assert seen[-1] == 4

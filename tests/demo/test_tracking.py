@@ -1,0 +1,148 @@
+"""Faces of real clips, against dlib on every frame; and when faces are looked for."""
+
+import cv2
+import dlib
+import numpy as np
+import pytest
+
+from src.data.detectors import get_detector
+from src.data.images import Box
+from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut, overlap
+from tests.demo.made import frames
+
+
+@pytest.fixture(scope="module")
+def carphone(shared):
+    return frames(shared / "demo" / "carphone_pristine.mp4")
+
+
+@pytest.fixture(scope="module")
+def hamilton(shared):
+    """640x360; new scenes begin with frames 20, 82 and 211."""
+    return frames(shared / "demo" / "short_hamilton_clip.mp4")
+
+
+def follow_all(images, detect):
+    """Tracks of each frame, and how many of the frames were searched for faces."""
+    searched = []
+    track = Tracker(lambda image: searched.append(None) or detect(image))
+    return [track(image) for image in images], len(searched)
+
+
+def numbers(tracks):
+    """Frames by number of track."""
+    seen = {}
+    for i, faces in enumerate(tracks):
+        for face in faces:
+            seen.setdefault(face.number, []).append(i)
+    return seen
+
+
+def share_found(images, tracks):
+    """Of the faces that the original toolkit's way finds in every third frame."""
+    detect, found = dlib.get_frontal_face_detector(), []
+    for image, faces in list(zip(images, tracks, strict=True))[::3]:
+        for face in detect(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1):
+            edges = face.left(), face.top(), face.right() + 1, face.bottom() + 1
+            found.append(any(overlap(track.box, edges) > 0.4 for track in faces))
+    assert len(found) >= 8
+    return np.mean(found)
+
+
+def test_a_face_is_one_track_and_found_as_dlib_finds_it_in_every_frame(carphone):
+    images = carphone[:90]
+    tracks, searched = follow_all(images, get_detector("dlib", 22))
+    assert share_found(images, tracks) >= 0.95
+    assert numbers(tracks) == {0: list(range(90))}
+    assert searched <= 15
+
+
+def test_a_cut_ends_tracks(hamilton):
+    images = hamilton[195:228]
+    tracks, searched = follow_all(images, get_detector("dlib", 40))
+    assert share_found(images, tracks) >= 0.95
+    assert numbers(tracks) == {0: list(range(16)), 1: list(range(16, 33))}
+    assert searched <= 8
+
+
+def test_no_track_lives_on_where_clips_are_spliced(carphone, hamilton):
+    enlarged = [cv2.resize(image, (640, 360)) for image in carphone[:6]]
+    everywhere = [Box(200, 100, 400, 300)]
+    tracks, _ = follow_all(enlarged + hamilton[195:201], lambda image: everywhere)
+    assert numbers(tracks) == {0: list(range(6)), 1: list(range(6, 12))}
+
+
+def test_cuts_are_seen_and_nothing_else_is_one(carphone, hamilton):
+    def cuts(images):
+        grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
+        return [i for i in range(1, len(grey)) if is_cut(grey[i - 1], grey[i])]
+
+    assert cuts(hamilton) == [20, 82, 211]
+    assert cuts(carphone) == []
+
+
+@pytest.mark.parametrize("gain, offset", [(0.5, 0), (1, 40), (0.3, 90)])
+def test_light_that_is_switched_is_no_cut(carphone, gain, offset):
+    grey = cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY)
+    assert not is_cut(grey, np.clip(gain * grey.astype(float) + offset, 0, 255).astype(np.uint8))
+
+
+def test_darkness_goes_on(carphone):
+    black = np.zeros((144, 176), np.uint8)
+    assert not is_cut(black, black)
+    assert is_cut(black, cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY))
+
+
+@pytest.fixture(scope="module")
+def still(shared):
+    image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
+    return cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
+
+
+LEFT, RIGHT = Box(136, 27, 227, 118), Box(439, 33, 547, 141)  # its faces
+
+
+def moved(image, x, y):
+    shift = np.array([[1, 0, x], [0, 1, y]], float)
+    return cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.mark.parametrize("found, every", [([LEFT], DETECT_EVERY), ([], SEARCH_EVERY)])
+def test_faces_are_looked_for_now_and_then(still, found, every):
+    searched = []
+    track = Tracker(lambda image: searched.append(frame) or found)
+    for frame in range(2 * every + 2):  # noqa: B007  the detector sees it
+        assert [face.box for face in track(still)] == found
+    assert searched == [0, every, 2 * every]
+
+
+def test_a_face_that_one_detection_misses_is_kept_and_two_end_it(still):
+    answers = iter([[LEFT], [], [LEFT], [], [], [LEFT]])
+    end = 4 * DETECT_EVERY
+    tracks, _ = follow_all([still] * (end + SEARCH_EVERY + 1), lambda image: next(answers))
+    assert numbers(tracks) == {0: list(range(end)), 1: [end + SEARCH_EVERY]}
+
+
+def test_a_face_that_is_lost_is_looked_for_at_once(still):
+    covered = still.copy()
+    covered[LEFT.top : LEFT.bottom, LEFT.left : LEFT.right] = np.random.default_rng(0).integers(
+        0, 256, (91, 91, 3)
+    )
+    answers = iter([[LEFT, RIGHT], [RIGHT]])
+    tracks, searched = follow_all([still, still, covered, covered], lambda image: next(answers))
+    assert numbers(tracks) == {0: [0, 1], 1: [0, 1, 2, 3]}
+    assert searched == 2
+
+
+def test_boxes_go_to_the_tracks_they_overlap_most(still):
+    found = [Box(*(edge + 8 for edge in box)) for box in (RIGHT, LEFT)]  # the other way round
+    answers = iter([[LEFT, RIGHT], found])
+    tracks, _ = follow_all([still] * (DETECT_EVERY + 1), lambda image: next(answers))
+    assert {face.number: face.box for face in tracks[-1]} == {0: found[1], 1: found[0]}
+
+
+def test_a_large_frame_s_boxes_are_in_its_own_pixels(still):
+    large = cv2.resize(still, None, fx=3, fy=3)
+    box = Box(*(3 * edge for edge in LEFT))
+    tracks, _ = follow_all([large, moved(large, 24, 12)], lambda image: [box])
+    assert np.subtract(tracks[1][0].box, box) == pytest.approx([24, 12, 24, 12], abs=3)
