@@ -17,10 +17,12 @@ LONGEST_SCRIPT = 150  # lines
 STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
-    {"src.files", "src.progress"},
+    {"src.files", "src.progress", "src.workers"},
     {"src.quiet"},
+    {"src.extras"},
     {"src.data.datasets"},
     {"src.data.images"},
+    {"src.data.detectors"},
     {"src.data.faces"},
     {"src.data.database"},
     {"src.data.joined", "src.data.writing", "src.data.curate", "src.data.summary"},
@@ -34,7 +36,7 @@ STAGES = [
 RANK = {stage: rank for rank, stages in enumerate(STAGES) for stage in stages}
 
 HEAVY = {"tensorflow", "keras", "cv2", "dlib", "pandas", "jax", "scipy", "matplotlib", "h5py"}
-HEAVY |= {"onnx", "onnxruntime", "ai_edge_litert"}
+HEAVY |= {"onnx", "onnxruntime", "ai_edge_litert", "mtcnn", "gradio", "jinja2", "tabulate"}
 
 # The original toolkit's usage texts: flag, help text, default.
 WEIGHT_FLAGS = [

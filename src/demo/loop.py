@@ -1,28 +1,80 @@
-"""The demo: pictures in, faces found, ages and genders out."""
+"""The demo: faces in, ages and genders out, to every sink.
 
-from collections.abc import Callable, Iterable
+A sink is called with every `Result`, and returns False when the demo should end.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 
-from src.data.images import Box
-from src.demo.sinks import Result, Sink
-from src.demo.sources import Picture
+from src.demo.result import Result
+from src.demo.search import Found, Search
+from src.demo.smoothing import Smoother
+from src.demo.sources import Video
+from src.demo.threads import ahead, latest
+from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimator
 
+AT_ONCE = 32  # faces or pictures; larger batches are no faster on a CPU
+MOST_HELD = 2**27  # bytes of pictures that wait for their batch
 
-def show_faces(
-    pictures: Iterable[Picture],
-    detect: Callable[[np.ndarray], list[Box]],
-    cut: Callable[[np.ndarray, list[Box]], np.ndarray],
-    estimator: Estimator,
-    sinks: list[Sink],
+Sink = Callable[[Result], bool]
+
+
+def show_pictures(
+    found: Iterable[Found], estimator: Estimator, sinks: list[Sink], at_once: int
 ) -> None:
-    """Estimate all faces of each picture in one batch, and hand them to every sink.
+    """Estimate the faces of several pictures in one go: of `at_once`, or with as many faces."""
+    for batch in _batches(found, at_once):
+        estimates = estimator(np.concatenate([item.faces for item in batch]))
+        done = 0
+        for picture, boxes, _ in batch:
+            own = slice(done, done := done + len(boxes))
+            if not _give(Result(picture, boxes, estimates.of_faces(own)), sinks):
+                return
 
-    Ends with the pictures, or when a sink returns False.
+
+def _batches(found: Iterable[Found], at_once: int) -> Iterator[list[Found]]:
+    batch, faces, held = [], 0, 0
+    for item in found:
+        batch.append(item)
+        faces += len(item.boxes)
+        held += item.picture.image.nbytes
+        if max(faces, len(batch)) >= at_once or held >= MOST_HELD:
+            yield batch
+            batch, faces, held = [], 0, 0
+    if batch:
+        yield batch
+
+
+def show_video(
+    video: Video, search: Search, estimator: Estimator, smoother: Smoother, sinks: list[Sink]
+) -> None:
+    """Follow the faces of a video, and average what is said of each along its track.
+
+    One thread reads, one finds and follows, and this one estimates and gives to the sinks. They
+    see every frame of a file, and the newest of a camera.
     """
-    for picture in pictures:
-        boxes = detect(picture.image)
-        result = Result(picture, boxes, estimator(cut(picture.image, boxes)))
-        if not all([sink(result) for sink in sinks]):
-            break
+    with (
+        closing((latest if video.live else ahead)(video.frames)) as frames,
+        closing(ahead(_follow(frames, search))) as followed,
+    ):
+        for found, tracks in followed:
+            estimates = smoother(tracks, estimator(found.faces))
+            if not _give(Result(found.picture, found.boxes, estimates, tracks), sinks):
+                return
+
+
+def _follow(frames: Iterator, search: Search) -> Generator[tuple[Found, list[int]]]:
+    """The faces of each frame, and the numbers of their tracks."""
+    detect, cut = search.tools()
+    track = Tracker(detect)
+    for picture in frames:
+        tracks = track(picture.image)
+        boxes = [face.box for face in tracks]
+        yield Found(picture, boxes, cut(picture.image, boxes)), [face.number for face in tracks]
+
+
+def _give(result: Result, sinks: list[Sink]) -> bool:
+    return all([sink(result) for sink in sinks])

@@ -32,3 +32,16 @@ def _draw_label(image: np.ndarray, box: Box, label: str, scale: float, thickness
     cv2.rectangle(image, (left, bottom - height), (left + width, bottom), _BLUE, cv2.FILLED)
     origin = (left, bottom - below // 2 - 1)
     cv2.putText(image, label, origin, _FONT, scale, _WHITE, thickness, cv2.LINE_AA)
+
+
+def add_hint(image: np.ndarray, hint: str) -> np.ndarray:
+    """A copy of `image`, uint8 (H, W, 3), with `hint` in a dark strip at its bottom."""
+    hinted = image.copy()
+    height, width = image.shape[:2]
+    scale = max(0.4, width / 1600)
+    (_, text_height), below = cv2.getTextSize(hint, _FONT, scale, 1)
+    strip = hinted[max(height - text_height - 2 * below, 0) :]
+    strip //= 3
+    origin = (below, height - below)
+    cv2.putText(hinted, hint, origin, _FONT, scale, _WHITE, max(1, round(scale)), cv2.LINE_AA)
+    return hinted

@@ -1,124 +1,88 @@
-"""Where the demo's results go: a window, a folder, a CSV file, lines on the screen.
+"""Where the demo's results go beside files of records and a window: lines, a table, copies."""
 
-A sink is called with every `Result`, and returns False when the demo should end.
-"""
-
-import csv
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import cv2
-import numpy as np
+from tabulate import tabulate
 
-from src.data.images import Box
-from src.demo.overlay import annotate
-from src.demo.sources import Picture
+from src.demo.result import Result
+from src.demo.sources import Video
 from src.errors import UserError
-from src.estimation.estimator import Estimates
-from src.files import check_output_file, replacing
+from src.files import replacing
 
-COLUMNS = "file face left top right bottom age age_low age_high p_female".split()
-_ESC = 27
-_WINDOW = "result"
-_WINDOW_SIDE = 900  # pixels; a larger picture is shown smaller
-
-
-@dataclass
-class Result:
-    """A picture, the boxes of its faces and what was estimated of them, in the same order."""
-
-    picture: Picture
-    boxes: list[Box]
-    estimates: Estimates
-
-    @cached_property
-    def annotated(self) -> np.ndarray:
-        return annotate(self.picture.image, self.boxes, self.estimates)
-
-
-Sink = Callable[[Result], bool]
+LONGEST_TABLE = 50  # rows
 
 
 def print_faces(result: Result) -> bool:
     """One line a face on the screen."""
-    said = result.estimates
     for i in range(len(result.boxes)):
-        p_female = said.p_female[i]
-        gender = f"F {p_female:.2f}" if p_female > 0.5 else f"M {1 - p_female:.2f}"
-        years = f"{said.age[i]:.1f} years ({said.age_low[i]}-{said.age_high[i]})"
-        print(f"{result.picture.name}: {years}, {gender}", flush=True)
+        age, years, gender = _said(result, i)
+        print(f"{result.picture.name}: {age} years ({years}), {gender}", flush=True)
     if not result.boxes:
         print(f"{result.picture.name}: no face", flush=True)
     return True
 
 
+def _said(result: Result, face: int) -> tuple[str, str, str]:
+    """Age, its interval, and gender with its probability."""
+    said, p_female = result.estimates, result.estimates.p_female[face]
+    gender = f"F {p_female:.2f}" if p_female > 0.5 else f"M {1 - p_female:.2f}"
+    return f"{said.age[face]:.1f}", f"{said.age_low[face]}-{said.age_high[face]}", gender
+
+
 @contextmanager
-def csv_file(path: Path) -> Iterator[Sink]:
-    """A CSV file with one row a face; a picture without a face is a row without `face`.
+def table(video: bool) -> Iterator[Callable[[Result], bool]]:
+    """A table on the screen at the end: a row a face, in video a row a track, as last seen.
 
-    Boxes are in pixels of the picture, within it; `right` and `bottom` are outside the face.
+    Printed after Ctrl-C too.
     """
-    check_output_file(path)
-    with (
-        replacing(path) as partial,
-        # surrogateescape: a file name that is not UTF-8 is written as the bytes it is.
-        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+    rows: dict[tuple, tuple] = {}
+    pictures = 0
 
-        def write(result: Result) -> bool:
-            writer.writerows(_rows(result))
-            return True
+    def add(result: Result) -> bool:
+        nonlocal pictures
+        pictures += 1
+        for i in range(len(result.boxes)):
+            if video:
+                number, time = result.tracks[i], result.picture.time
+                first = rows[number,][1] if (number,) in rows else f"{time:.1f}"
+                rows[number,] = (number, first, f"{time:.1f}", *_said(result, i))
+            else:
+                rows[result.picture.name, i] = (result.picture.name, i, *_said(result, i))
+        return True
 
-        yield write
-
-
-def _rows(result: Result) -> Iterator[dict]:
-    said = result.estimates
-    height, width = result.picture.image.shape[:2]
-    for i, box in enumerate(result.boxes):
-        yield {
-            "file": result.picture.name,
-            "face": i,
-            "left": max(box.left, 0),
-            "top": max(box.top, 0),
-            "right": min(box.right, width),
-            "bottom": min(box.bottom, height),
-            "age": f"{said.age[i]:.2f}",
-            "age_low": said.age_low[i],
-            "age_high": said.age_high[i],
-            "p_female": f"{said.p_female[i]:.4f}",
-        }
-    if not result.boxes:
-        yield {"file": result.picture.name}
-
-
-def annotated_copies(folder: Path, source: Path | None = None) -> Sink:
-    """Pictures with boxes and labels, under their own names in `folder`, which is made.
-
-    Raises `UserError` where it cannot be made, or is `source`, the folder of the pictures.
-    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"--output_dir: expected a folder, {folder} could not be made: {error.strerror}"
-        ) from error
-    if source and folder.samefile(source):
-        raise UserError(
-            "--output_dir: expected another folder than --image_dir, whose pictures the "
-            "annotated copies would replace"
-        )
+        yield add
+    finally:
+        what = ["track", "from (s)", "to (s)"] if video else ["file", "face"]
+        shown = list(rows.values())[:LONGEST_TABLE]
+        print(tabulate(shown, [*what, "age", "80 %", "gender"], disable_numparse=True))
+        seen = f"{pictures:,} {'frames' if video else 'pictures'}"
+        kind = "tracks" if video else "faces"
+        more = f", {len(shown)} of them shown" if len(shown) < len(rows) else ""
+        print(f"{len(rows):,} {kind} in {seen}{more}", flush=True)
+
+
+def annotated_copies(folder: Path, pictures: dict[str, Path]) -> Callable[[Result], bool]:
+    """A sink of pictures with boxes and labels, under their own names in `folder`, which is made.
+
+    Raises `UserError` where it cannot be made, or where one of `pictures`, its path by its name,
+    would be replaced, or is of a kind that cannot be written.
+    """
+    make_folder(folder)
+    for name, path in pictures.items():
+        if not cv2.haveImageWriter(Path(name).suffix):
+            raise UserError(
+                f"--output_dir: expected pictures whose kind can be written, received {path}; "
+                "give it another extension, or see --csv"
+            )
+        _check_copy(folder / name, path)
 
     def save(result: Result) -> bool:
         path = folder / result.picture.name
+        path.parent.mkdir(parents=True, exist_ok=True)
         _, data = cv2.imencode(path.suffix, result.annotated)
         with replacing(path) as partial:
             partial.write_bytes(data)
@@ -128,42 +92,51 @@ def annotated_copies(folder: Path, source: Path | None = None) -> Sink:
 
 
 @contextmanager
-def window(wait: bool) -> Iterator[Sink]:
-    """A window; ESC or closing it ends the demo. With `wait`, any other key shows the next."""
-    # OpenCV's wheels may lack the fonts that Qt looks for, and it says so many times over.
-    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
-    cv2.namedWindow(_WINDOW, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+def annotated_video(folder: Path, video: Video) -> Iterator[Callable[[Result], bool]]:
+    """A sink that writes `folder`/NAME.mp4 with boxes and labels, without sound.
 
-    def show(result: Result) -> bool:
-        height, width = result.annotated.shape[:2]
-        shown = min(1, _WINDOW_SIDE / max(height, width))
-        cv2.resizeWindow(_WINDOW, round(width * shown), round(height * shown))
-        cv2.imshow(_WINDOW, result.annotated)
-        while True:
-            key = cv2.waitKey(30)
-            if cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) < 1:
-                return False
-            if key != -1 or not wait:
-                return key != _ESC
-
-    try:
-        yield show
-    finally:
-        cv2.destroyAllWindows()
-
-
-def has_screen() -> bool:
-    """Whether a window can be opened.
-
-    On Linux a process of its own tries it: where DISPLAY names a screen that is gone, the window
-    library ends the process that asks.
+    A live camera's frames are repeated as often as their times ask. What there is when Ctrl-C ends
+    a video is kept. Raises `UserError` where it cannot be written, or would replace the video.
     """
-    if not sys.platform.startswith("linux"):
-        return True
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return False
-    probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe')"]
+    make_folder(folder)
+    copy = folder / f"{video.name}.mp4"
+    if video.file:
+        _check_copy(copy, video.file)
+    with replacing(copy) as partial, ExitStack() as stack:
+        writer = cv2.VideoWriter(
+            str(partial), cv2.VideoWriter_fourcc(*"mp4v"), video.rate, video.size
+        )
+        if not writer.isOpened():
+            raise UserError(
+                f"--output_dir: {folder} takes no video of {video.size}; see --csv instead"
+            )
+        stack.callback(writer.release)
+        written = 0
+
+        def write(result: Result) -> bool:
+            nonlocal written
+            wanted = round(result.picture.time * video.rate) + 1
+            for _ in range(max(wanted - written, 0)):
+                writer.write(result.annotated)
+                written += 1
+            return True
+
+        yield write
+
+
+def _check_copy(copy: Path, original: Path) -> None:
+    if copy.exists() and copy.samefile(original):
+        raise UserError(
+            f"--output_dir: expected another folder than that of {original}, which the annotated "
+            "copy would replace"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder`, where it is missing. Raises `UserError` where it cannot be made."""
     try:
-        return subprocess.run(probe, capture_output=True, timeout=20).returncode == 0
-    except subprocess.TimeoutExpired:  # a screen on a host that does not answer
-        return False
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--output_dir: expected a folder, {folder} could not be made: {error.strerror}"
+        ) from error

@@ -1,12 +1,10 @@
 """demo.py as a user runs it, on real photos with the original toolkit's weights."""
 
-import csv
+import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from contextlib import contextmanager, suppress
 from glob import glob
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -17,19 +15,17 @@ import h5py
 import numpy as np
 import pytest
 
-import demo
-from src import cli
-from src.data import faces
 from src.data.images import Box
+from src.demo.tracking import overlap
 from src.estimation import estimator
+from src.files import partial_of
 from src.models import wide_resnet
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
-from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, make_picture, run
+from tests.cli.demo_runs import HEADER, NO_SCREEN, read_faces, running, write_small
+from tests.helpers import assert_one_line_error, make_picture, names, run
 
-HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
 ACCENTED = "Mr Président 日本.JPG"
 TURNED = "turned.jpg"
-NO_SCREEN = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
 
 def turned_jpeg(image):
@@ -43,25 +39,8 @@ def turned_jpeg(image):
     return data[:2] + segment + data[2:]
 
 
-def read_csv(path):
-    """The rows by file, as dicts of text."""
-    rows = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows.setdefault(row["file"], []).append(row)
-    return rows
-
-
 def box_of(row):
     return Box(*(int(row[side]) for side in Box._fields))
-
-
-def overlap(a, b):
-    """Intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0) * max(height, 0)
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def bytes_by_name(folder):
@@ -85,12 +64,13 @@ def album(shared, original_weights, tmp_path_factory):
     before = bytes_by_name(photos)
     done = run(
         *("demo.py", "--image_dir", photos, "--weight_file", original_weights),
-        *("--csv", work / "faces.csv", "--output_dir", work / "copies"),
+        *("--csv", work / "faces.csv", "--jsonl", work / "faces.jsonl"),
+        *("--output_dir", work / "copies"),
         **NO_SCREEN,
     )
     assert done.returncode == 0, done.stderr
     return SimpleNamespace(
-        work=work, photos=photos, before=before, done=done, rows=read_csv(work / "faces.csv")
+        work=work, photos=photos, before=before, done=done, rows=read_faces(work / "faces.csv")
     )
 
 
@@ -99,7 +79,7 @@ def test_csv_header(album):
 
 
 def test_exactly_the_named_files_are_left(album):
-    assert {path.name for path in album.work.iterdir()} == {"my photos", "faces.csv", "copies"}
+    assert names(album.work) == {"my photos", "faces.csv", "faces.jsonl", "copies"}
     assert bytes_by_name(album.photos) == album.before
 
 
@@ -187,6 +167,18 @@ def test_ages_and_genders_are_the_original_toolkit_s_formula(album, original_mod
     assert [float(row["p_female"]) for row in said] == pytest.approx(genders[:, 0], abs=0.0002)
 
 
+def test_json_lines_say_what_the_rows_say(album):
+    lines = map(json.loads, (album.work / "faces.jsonl").read_text().splitlines())
+    rows = [row for rows in album.rows.values() for row in rows]
+    for line, row in zip(lines, rows, strict=True):
+        assert list(line) == list(row) == HEADER.split(",")
+        assert (line["file"], line["face"] is None) == (row["file"], row["face"] == "")
+        if line["face"] is not None:
+            assert [line[name] for name in HEADER.split(",")[1:]] == [
+                float(row[name]) for name in HEADER.split(",")[1:]
+            ]
+
+
 def test_intervals_hold_the_age_nearly_always(album):
     said = [
         [float(row[column]) for column in ("age_low", "age", "age_high")]
@@ -220,7 +212,7 @@ def test_without_a_screen_every_face_is_a_line(album):
 
 
 def test_copies_have_the_pictures_names(album):
-    assert {path.name for path in (album.work / "copies").iterdir()} == set(album.rows)
+    assert names(album.work / "copies") == set(album.rows)
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", ACCENTED, TURNED, "2008_002470.jpg", "dogs.jpg"])
@@ -262,27 +254,13 @@ def small_weights(tmp_path_factory):
     return paths
 
 
-@pytest.fixture
-def run_here(monkeypatch):
-    """Run demo.py in this process, where parts of it can be replaced; returns the exit code."""
-
-    def run_demo(*args):
-        monkeypatch.setattr(sys, "argv", ["demo.py", *map(str, args)])
-        try:
-            cli.run(demo.main)
-        except SystemExit as end:
-            return end.code
-        return 0
-
-    return run_demo
-
-
 def test_the_margin_is_the_checkpoint_s_unless_given(shared, small_weights, run_here, tmp_path):
     photos = photos_of(shared, tmp_path / "photos", "obama.jpg", "biden.jpg")
 
     def said(*args):
         path = tmp_path / "faces.csv"
-        assert run_here("--image_dir", photos, "--csv", path, "--no_display", *args) == 0
+        done = run_here("demo.py", "--image_dir", photos, "--csv", path, "--no_display", *args)
+        assert done.returncode == 0
         return path.read_text()
 
     narrow = said("--weight_file", small_weights.narrow)
@@ -293,20 +271,82 @@ def test_the_margin_is_the_checkpoint_s_unless_given(shared, small_weights, run_
 
 
 def test_with_no_display_no_window_is_tried_where_there_is_a_screen(
-    shared, small_weights, run_here, monkeypatch, tmp_path
+    shared, exports, run_here, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("src.demo.sinks.has_screen", lambda: True)
-    monkeypatch.setattr("src.demo.sinks.window", lambda wait: pytest.fail("tried"))
-    photos = photos_of(shared, tmp_path / "photos", "obama.jpg")
-    assert run_here("--image_dir", photos, "--weight_file", small_weights.wide, "--no_display") == 0
+    monkeypatch.setattr("src.demo.window.has_screen", lambda: True)
+    monkeypatch.setattr("src.demo.window.picture_window", lambda: pytest.fail("tried"))
+    write_small(shared / "demo" / "obama.jpg", tmp_path / "obama.jpg")
+    args = (tmp_path / "obama.jpg", "--weight_file", exports["onnx"], "--no_display")
+    assert run_here("demo.py", *args).stdout.startswith("obama.jpg: ")
 
 
-def test_copies_into_the_picture_s_own_folder_are_refused(small_weights, run_here, tmp_path, capfd):
+@pytest.fixture
+def photos(shared, tmp_path):
+    """A man in a folder, and in one within it a man and a picture without a face."""
+    folder = tmp_path / "photos"
+    write_small(shared / "demo" / "obama.jpg", folder / "obama.jpg")
+    write_small(shared / "demo" / "biden.jpg", folder / "inner" / "biden.jpg")
+    write_small(shared / "demo" / "groups" / "dogs.jpg", folder / "inner" / "dogs.jpg")
+    return folder
+
+
+def test_folders_within_are_searched_where_asked_and_a_table_is_printed(
+    photos, exports, run_here, tmp_path
+):
+    done = run_here(
+        *("demo.py", "--image_dir", photos, "--recursive", "--weight_file", exports["onnx"]),
+        *("--table", "--csv", tmp_path / "faces.csv", "--output_dir", tmp_path / "copies"),
+        *("--no_display", "--min_face", 60),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = read_faces(tmp_path / "faces.csv")
+    assert list(rows) == ["inner/biden.jpg", "inner/dogs.jpg", "obama.jpg"]
+    header, _, biden, obama, last = done.stdout.splitlines()
+    assert header.split() == ["file", "face", "age", "80", "%", "gender"]
+    for line, name in ((biden, "inner/biden.jpg"), (obama, "obama.jpg")):
+        [row] = rows[name]
+        file, face, age, years, *_ = line.split()
+        assert (file, face, years) == (name, "0", f"{row['age_low']}-{row['age_high']}")
+        assert float(age) == pytest.approx(float(row["age"]), abs=0.06)
+    assert last == "2 faces in 3 pictures"
+    assert names(tmp_path / "copies") == {"inner", "obama.jpg"}
+    assert names(tmp_path / "copies" / "inner") == {"biden.jpg", "dogs.jpg"}
+
+
+def test_pictures_can_be_named_one_by_one(photos, exports, run_here):
+    files = photos / "obama.jpg", photos / "inner" / "biden.jpg"
+    done = run_here("demo.py", *files, "--weight_file", exports["onnx"], "--no_display")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["obama.jpg", "biden.jpg"]
+
+
+def test_labelled_pictures_become_a_table_beside_what_is_true(photos, exports, run_here, tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        "path,age,gender\nobama.jpg,51,male\ninner/dogs.jpg,,\ninner/biden.jpg,70,male\n"
+    )
+    done = run_here(
+        *("demo.py", "--labels", tmp_path / "labels.csv", "--image_dir", photos, "--no_display"),
+        *("--weight_file", exports["onnx"], "--output_dir", tmp_path / "table"),
+        *("--csv", tmp_path / "faces.csv"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "table" / "table.html").read_text(encoding="utf-8")
+    [[obama], _, [biden]] = read_faces(tmp_path / "faces.csv").values()
+    for row, true in ((obama, "51, male"), (biden, "70, male")):
+        gender = "female" if float(row["p_female"]) > 0.5 else "male"
+        years = f"{float(row['age']):.0f} ({row['age_low']}-{row['age_high']})"
+        assert f"<td>{true}</td>\n    <td>{years}, {gender}</td>" in page
+    assert "<td>?, ?</td>\n    <td>no face found</td>" in page
+    assert page.count("data:image/png;base64,") == 5
+    assert cv2.imread(str(tmp_path / "table" / "table.png")).shape[1] == 800
+    assert names(tmp_path / "table") == {"table.html", "table.png", "obama.jpg", "inner"}
+
+
+def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp_path):
     make_picture(tmp_path / "a.jpg")
     before = bytes_by_name(tmp_path)
     args = ("--image_dir", tmp_path, "--output_dir", tmp_path / ".", "--no_display")
-    assert run_here(*args, "--weight_file", small_weights.wide) == 2
-    assert "--output_dir: expected another folder" in capfd.readouterr().err
+    done = run_here("demo.py", *args, "--weight_file", exports["onnx"])
+    assert_one_line_error(done, "demo.py", "--output_dir: expected another folder")
     assert bytes_by_name(tmp_path) == before
 
 
@@ -318,73 +358,55 @@ def test_copies_into_the_picture_s_own_folder_are_refused(small_weights, run_her
         (["--image_dir", "empty"], "expected pictures"),
         (["--image_dir", "photos", "--csv", "nowhere/f.csv"], "nowhere: expected a folder"),
         (["--image_dir", "photos", "--csv", "empty"], "expected a file to write, found a folder"),
+        (["--image_dir", "photos", "--jsonl", "no/f.jsonl"], "no: expected a folder"),
         (["--image_dir", "photos", "--output_dir", "text"], "--output_dir: expected a folder"),
         (["--image_dir", "photos", "--weight_file", "nowhere.hdf5"], "expected a weight file"),
         (["--image_dir", "photos", "--weight_file", "text"], "expected a weight file, HDF5"),
         (["--image_dir", "photos"], "--weight_file: expected a checkpoint, received none"),
         (["--image_dir", "photos", "--margin", "-1"], "expected a number from 0 to 10"),
+        (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected a picture, found no file"),
+        (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),
+        (["--video", "text"], "--video: expected a video, text gave no picture"),
+        (["--labels", "text", "--output_dir", "empty"], "text: expected"),
+        # flags that do not go together
+        (["a.jpg", "--image_dir", "photos"], "one source of pictures, received pictures and"),
+        (["--video", "a.mp4", "--web"], "one source of pictures, received --video and --web"),
+        (["--labels", "a.csv", "b.jpg"], "received pictures and --labels"),
+        (["photos/a.jpg", "--recursive"], "--recursive: expected --image_dir"),
+        (["--labels", "a.csv"], "--labels: expected --output_dir"),
+        (["--resume"], "--resume: expected pictures"),
+        (["--resume", "--video", "a.mp4"], "--resume: expected pictures"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_no_csv(
-    run_here, monkeypatch, tmp_path, capfd, args, said
-):
+def test_bad_input_is_one_line_and_leaves_no_csv(run_here, monkeypatch, tmp_path, args, said):
     monkeypatch.chdir(tmp_path)
     make_picture(tmp_path / "photos" / "a.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no weights")
     monkeypatch.setattr(estimator, "ORIGINAL_WEIGHTS", tmp_path / "weights.hdf5")
-    assert run_here("--csv", "faces.csv", "--no_display", *args) == 2
-    [line] = capfd.readouterr().err.splitlines()
-    assert line.startswith("demo.py: error: ")
-    assert said in line
-    assert set(os.listdir(tmp_path)) == {"photos", "empty", "text"}
-    assert os.listdir(tmp_path / "photos") == ["a.jpg"]
+    done = run_here("demo.py", "--csv", "faces.csv", "--no_display", *args)
+    assert_one_line_error(done, "demo.py", said)
+    assert names(tmp_path) == {"photos", "empty", "text"}
+    assert names(tmp_path / "photos") == {"a.jpg"}
 
 
-def test_weights_of_another_network_are_refused_with_what_was_found(run_here, tmp_path, capfd):
+def test_resume_without_a_file_to_go_on_with_is_refused(run_here, tmp_path):
+    done = run_here("demo.py", "--image_dir", tmp_path, "--resume")
+    assert_one_line_error(done, "demo.py", "--resume: expected --csv or --jsonl")
+
+
+def test_weights_of_another_network_are_refused_with_what_was_found(run_here, tmp_path):
     make_picture(tmp_path / "a.jpg")
     with h5py.File(tmp_path / "vgg.hdf5", "w") as file:  # the layout of Keras 1 and 2
         file.attrs["layer_names"] = ["conv1"]
         file.create_group("conv1").attrs["weight_names"] = ["kernel"]
         file["conv1/kernel"] = np.zeros((3, 3, 3, 64))
-    args = ("--image_dir", tmp_path, "--weight_file", tmp_path / "vgg.hdf5", "--no_display")
-    assert run_here(*args) == 2
-    [line] = capfd.readouterr().err.splitlines()
-    assert "expected a checkpoint of this toolkit or a WideResNet" in line
-    assert "conv1 [(3, 3, 3, 64)]" in line
-
-
-class Camera:
-    """In place of a webcam: it gives one photo for ever."""
-
-    def __init__(self, image):
-        self.image = image
-        self.isOpened = lambda: True
-        self.set = lambda name, value: True
-        self.release = lambda: None
-
-    def read(self):
-        return True, self.image
-
-
-def test_a_webcam_without_a_window_ends_by_ctrl_c_and_keeps_its_rows(
-    shared, small_weights, run_here, monkeypatch, tmp_path
-):
-    camera = Camera(cv2.imread(str(shared / "demo" / "obama.jpg")))
-    frames = []
-
-    def detect(image):
-        frames.append(image)
-        if len(frames) == 3:
-            raise KeyboardInterrupt
-        return [Box(100, 100, 300, 300)]
-
-    monkeypatch.setattr(cv2, "VideoCapture", lambda index: camera)
-    monkeypatch.setattr(faces, "DlibDetector", lambda: detect)
-    args = ("--csv", tmp_path / "faces.csv", "--no_display")
-    assert run_here("--weight_file", small_weights.wide, *args) == 0
-    assert list(read_csv(tmp_path / "faces.csv")) == ["frame000000.jpg", "frame000001.jpg"]
-    assert os.listdir(tmp_path) == ["faces.csv"]
+    args = (tmp_path / "a.jpg", "--weight_file", tmp_path / "vgg.hdf5", "--no_display")
+    assert_one_line_error(
+        run_here("demo.py", *args),
+        *("demo.py", "expected a checkpoint of this toolkit or a WideResNet"),
+        "conv1 [(3, 3, 3, 64)]",
+    )
 
 
 @pytest.mark.skipif(
@@ -394,83 +416,95 @@ def test_no_webcam_is_one_line():
     assert_one_line_error(run("demo.py"), "demo.py", "webcam", "--image_dir")
 
 
-@contextmanager
-def running(folder, *args, **environment):
-    """demo.py at work in `folder`; whatever becomes of the test, it ends with it."""
-    with subprocess.Popen(
-        [sys.executable, ROOT / "demo.py", *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env={**os.environ, **environment},
-        preexec_fn=heed_ctrl_c,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+MANY, BROKEN = 120, "050.jpg"
 
 
-@pytest.fixture
-def started(shared, small_weights, tmp_path):
-    """demo.py at work on many pictures, its first line read."""
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for i in range(100):
-        (photos / f"{i:02d}.jpg").symlink_to(shared / "demo" / "obama.jpg")
-    args = ("--image_dir", photos, "--csv", "faces.csv", "--weight_file", small_weights.wide)
-    with running(tmp_path, *args, **NO_SCREEN) as process:
-        assert process.stdout.readline().startswith("00.jpg: ")
-        yield process
+@pytest.fixture(scope="module")
+def many(shared, exports, tmp_path_factory):
+    """A folder of many pictures, one of them broken, and how demo.py is told to search it."""
+    folder = tmp_path_factory.mktemp("many")
+    write_small(shared / "demo" / "obama.jpg", folder / "obama.jpg")
+    write_small(shared / "demo" / "two_people.jpg", folder / "two.jpg")
+    (folder / "photos").mkdir()
+    for i in range(MANY):
+        (folder / "photos" / f"{i:03d}.jpg").symlink_to(folder / ("two.jpg", "obama.jpg")[i % 2])
+    (folder / "photos" / BROKEN).unlink()
+    (folder / "photos" / BROKEN).write_text("no picture")
+    args = ("--image_dir", folder / "photos", "--weight_file", exports["onnx"], "--min_face", 60)
+    return (*args, "--csv", "faces.csv", "--jsonl", "faces.jsonl")
 
 
-def test_ctrl_c_leaves_nothing_half_written(started, tmp_path):
-    started.send_signal(signal.SIGINT)
-    assert started.wait(60) == 130
-    assert started.stderr.read() == "demo.py: interrupted\n"
-    assert os.listdir(tmp_path) == ["photos"]
+def rows_in(path):
+    """Of faces, without those that were never finished."""
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(started, tmp_path):
-    started.stdout.close()
-    assert started.wait(60) == 1
-    assert started.stderr.read() == ""
-    assert os.listdir(tmp_path) == ["photos"]
+def lines_of(process):
+    """The first lines that it prints: of several pictures."""
+    return [process.stdout.readline() for _ in range(15)]
 
 
-@pytest.fixture
-def screen(tmp_path):
-    """The name of an X display of the test's own."""
-    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
-        pytest.skip("Xvfb and xdotool are not installed")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1400x24"]
-    with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
-        os.close(writing)
-        with os.fdopen(reading) as number:
-            yield f":{number.readline().strip()}"
-        server.terminate()
-
-
-def test_the_window_opens_and_esc_ends_it(shared, small_weights, screen, tmp_path):
-    photos = photos_of(shared, tmp_path / "photos", "biden.jpg", "obama.jpg")
-    args = ("--image_dir", photos, "--csv", "faces.csv", "--weight_file", small_weights.wide)
-    with running(tmp_path, *args, DISPLAY=screen) as process:
-        window = xdotool(screen, "search", "--sync", "--onlyvisible", "--name", "^result$")
-        for _ in range(100):  # the window is there before the first picture is
-            xdotool(screen, "key", "--window", window, "Escape")
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(0.5)
-                break
-        assert process.poll() == 0
-        assert (process.stdout.read(), process.stderr.read()) == ("", "")
-    assert list(read_csv(tmp_path / "faces.csv")) == ["biden.jpg"]
-
-
-def xdotool(screen, *args):
-    environment = {**os.environ, "DISPLAY": screen}
-    done = subprocess.run(
-        ["xdotool", *args], env=environment, capture_output=True, text=True, timeout=60
+def test_a_run_that_was_killed_then_interrupted_then_resumed_is_as_one_run(
+    many, run_here, monkeypatch, tmp_path
+):
+    partial = partial_of(tmp_path / "faces.csv")
+    with running(tmp_path, *many, **NO_SCREEN) as process:
+        assert lines_of(process)[0].startswith("000.jpg: ")
+        process.kill()
+        # Its processes would hold its output open if they lived on.
+        process.communicate(timeout=60)
+    assert names(tmp_path) == {partial.name, partial_of(tmp_path / "faces.jsonl").name}
+    killed = rows_in(partial)
+    assert 0 < killed < MANY
+    with running(tmp_path, *many, "--resume", **NO_SCREEN) as process:
+        assert not lines_of(process)[0].startswith("000.jpg: ")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == (
+        "demo.py: interrupted: --resume goes on after the pictures done"
     )
-    return done.stdout.strip()
+    assert names(tmp_path) == {partial.name, partial_of(tmp_path / "faces.jsonl").name}
+    assert rows_in(partial) > killed
+    monkeypatch.chdir(tmp_path)
+    resumed = run_here("demo.py", *many, "--resume", "--no_display")
+    assert resumed.returncode == 0
+    assert names(tmp_path) == {"faces.csv", "faces.jsonl"}
+    (tmp_path / "whole").mkdir()
+    monkeypatch.chdir(tmp_path / "whole")
+    whole = run_here("demo.py", *many, "--no_display")
+    [line] = whole.stderr.splitlines()
+    assert line.startswith("left out: ") and BROKEN in line
+    assert len(resumed.stdout.splitlines()) < len(whole.stdout.splitlines())
+    faces = read_faces(tmp_path / "faces.csv")
+    assert list(faces) == [f"{i:03d}.jpg" for i in range(MANY) if f"{i:03d}.jpg" != BROKEN]
+    assert_same(faces, read_faces(tmp_path / "whole" / "faces.csv"))
+    lines = map(json.loads, (tmp_path / "faces.jsonl").read_text().splitlines())
+    for line, row in zip(lines, (row for rows in faces.values() for row in rows), strict=True):
+        assert f"{line['age']:.2f}" == row["age"]
+
+
+def assert_same(faces, others):
+    assert list(faces) == list(others)
+    for rows, other_rows in zip(faces.values(), others.values(), strict=True):
+        for row, other in zip(rows, other_rows, strict=True):
+            assert row.pop("file") == other.pop("file")
+            numbers, expected = ([float(value) for value in r.values()] for r in (row, other))
+            assert numbers == pytest.approx(expected, abs=0.0101)
+
+
+def test_ctrl_c_without_a_file_to_go_on_with_says_no_more(many, tmp_path):
+    with running(tmp_path, *many[:-4], **NO_SCREEN) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()[-1]) == (130, "demo.py: interrupted")
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(many, tmp_path):
+    with running(tmp_path, *many, **NO_SCREEN) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert all(line.startswith("left out: ") for line in process.stderr)
+    assert os.listdir(tmp_path) == []

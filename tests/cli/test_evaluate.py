@@ -140,6 +140,27 @@ def test_force_writes_over_an_evaluation(evaluated, run_here, tmp_path):
     assert [model["model"] for model in said["models"]] == ["a.hdf5"]
 
 
+def test_a_card_receives_the_figures_and_the_command(evaluated, run_here, tmp_path):
+    card, out = tmp_path / "card of mine.md", tmp_path / "out"
+    card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
+    command = ("--input", evaluated.database, "--weight_file", *evaluated.models, "--card", card)
+    done = run_here(*command, "--output", out, "--resamples", 20)
+    assert done.returncode == 0, done.stderr
+    lines = card.read_text().splitlines()
+    assert next(line for line in lines if line.startswith("### ")) == "### Sets"
+    assert any(line.startswith("| all") and " b.hdf5 " in line for line in lines)
+    [said] = [line for line in lines if line.startswith("python evaluate.py ")]
+    assert f"--card '{card}'" in said
+
+
+def test_a_card_without_marks_is_refused_before_any_work(evaluated, run_here, tmp_path):
+    (tmp_path / "card.md").write_text("# Card\n")
+    command = ("--input", tmp_path / "gone.mat", "--card", tmp_path / "card.md")
+    done = run_here(*command, "--output", tmp_path / "out")
+    assert_one_line_error(done, "evaluate.py", "--card: expected <!-- figures: begin -->")
+    assert names(tmp_path) == {"card.md"}
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -1,4 +1,4 @@
-"""What is drawn onto a picture: boxes, and "age, M" or "age, F" on top of them."""
+"""What is drawn onto a picture: boxes, "age, M" or "age, F" on top of them, a hint below."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from src.data.images import Box
-from src.demo.overlay import annotate
+from src.demo.overlay import add_hint, annotate
 
 BOX = Box(60, 80, 140, 160)
 BLUE = (255, 0, 0)  # BGR
@@ -97,3 +97,14 @@ def test_each_face_has_its_own_label(monkeypatch):
         np.zeros((200, 300, 3), np.uint8), [Box(10, 60, 60, 110), Box(200, 60, 250, 110)], said
     )
     assert written == {"20, F": 10, "50, M": 200}
+
+
+@pytest.mark.parametrize("size", [(200, 300), (720, 1280), (8, 300)])
+def test_a_hint_stands_in_a_dark_strip_at_the_bottom(size):
+    image = np.full((*size, 3), GREEN, np.uint8)
+    hinted = add_hint(image, "any key: next   ESC: end")
+    assert (image == GREEN).all()
+    _, top, _, _ = painted(hinted)
+    assert size[0] <= 8 or 0 < size[0] - top < size[0] / 8
+    assert hinted[top:].max(axis=2).min() <= 200 // 3
+    assert (hinted > 200).all(axis=2).any()

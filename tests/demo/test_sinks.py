@@ -1,8 +1,7 @@
-"""Where the demo's results go: CSV, copies, lines, a window."""
+"""Where the demo's results go beside files of records: lines, a table, copies, a video."""
 
 import os
-import subprocess
-import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,85 +9,68 @@ import pytest
 
 from src.data.images import Box
 from src.demo import sinks
-from src.demo.sinks import Result
-from src.demo.sources import Picture
+from src.demo.sources import Video
 from src.errors import UserError
-from src.estimation.estimator import Estimates
-
-HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female\n"
-
-
-def result(name="a.jpg", boxes=(), ages=(), p_female=(), size=(60, 80)):
-    """Of a black picture, with an interval of 5 years on both sides of each age."""
-    ages = np.array(ages, np.float32)
-    said = Estimates(
-        p_female=np.array(p_female, np.float32),
-        age=ages,
-        age_low=ages.astype(np.int64) - 5,
-        age_high=ages.astype(np.int64) + 5,
-        age_distribution=np.zeros((len(ages), 101), np.float32),
-    )
-    return Result(Picture(name, np.zeros((*size, 3), np.uint8)), list(boxes), said)
-
-
-TWO_FACES = result(
-    boxes=[Box(10, 20, 30, 40), Box(-3, -4, 90, 70)], ages=[20.126, 60], p_female=[0.98764, 0.25]
-)
-
-
-def test_csv_has_one_row_a_face_with_boxes_inside_the_picture(tmp_path):
-    with sinks.csv_file(tmp_path / "faces.csv") as write:
-        assert write(TWO_FACES)
-        assert write(result("dogs.jpg"))
-    assert (tmp_path / "faces.csv").read_bytes().decode() == (
-        HEADER + "a.jpg,0,10,20,30,40,20.13,15,25,0.9876\n"
-        "a.jpg,1,0,0,80,60,60.00,55,65,0.2500\n"
-        "dogs.jpg,,,,,,,,,\n"
-    )
-
-
-def test_csv_without_pictures_is_its_header(tmp_path):
-    with sinks.csv_file(tmp_path / "faces.csv"):
-        pass
-    assert (tmp_path / "faces.csv").read_text() == HEADER
-
-
-@pytest.mark.parametrize("name", ["Zoë, 日本.jpg", os.fsdecode(b"Zo\xeb.jpg")])
-def test_csv_keeps_file_names_of_any_kind(tmp_path, name):
-    with sinks.csv_file(tmp_path / "faces.csv") as write:
-        write(result(name))
-    assert os.fsencode(name) in (tmp_path / "faces.csv").read_bytes()
-
-
-def test_csv_takes_its_place_only_when_whole(tmp_path):
-    (tmp_path / "faces.csv").write_text("as before")
-    with pytest.raises(KeyboardInterrupt), sinks.csv_file(tmp_path / "faces.csv") as write:
-        write(TWO_FACES)
-        assert (tmp_path / "faces.csv").read_text() == "as before"
-        raise KeyboardInterrupt
-    assert (tmp_path / "faces.csv").read_text() == "as before"
-    assert os.listdir(tmp_path) == ["faces.csv"]
-
-
-def test_csv_in_a_missing_folder_is_refused_before_the_work(tmp_path):
-    with pytest.raises(UserError, match="nowhere"), sinks.csv_file(tmp_path / "nowhere/f.csv"):
-        pytest.fail("opened all the same")
+from tests.demo.made import frames, result, two_faces
 
 
 def test_lines_on_the_screen(capsys):
-    sinks.print_faces(TWO_FACES)
+    sinks.print_faces(two_faces())
     sinks.print_faces(result("dogs.jpg"))
     assert capsys.readouterr().out == (
         "a.jpg: 20.1 years (15-25), F 0.99\na.jpg: 60.0 years (55-65), M 0.75\ndogs.jpg: no face\n"
     )
 
 
+def cells(text):
+    """Of a printed table: its rows, and the line below it."""
+    header, _, *rows, last = text.splitlines()
+    return [line.split() for line in (header, *rows)], last
+
+
+def test_a_table_has_a_row_a_face(capsys):
+    with sinks.table(video=False) as add:
+        assert add(two_faces())
+        assert add(result("dogs.jpg"))
+        assert capsys.readouterr().out == ""
+    rows, last = cells(capsys.readouterr().out)
+    assert rows == [
+        ["file", "face", "age", "80", "%", "gender"],
+        ["a.jpg", "0", "20.1", "15-25", "F", "0.99"],
+        ["a.jpg", "1", "60.0", "55-65", "M", "0.75"],
+    ]
+    assert last == "2 faces in 2 pictures"
+
+
+def test_a_video_s_table_has_a_row_a_track_as_last_seen(capsys):
+    with pytest.raises(KeyboardInterrupt), sinks.table(video=True) as add:
+        add(two_faces(time=0.0, tracks=[0, 1]))
+        add(result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[1]))
+        add(result(time=0.3, tracks=[]))
+        raise KeyboardInterrupt
+    rows, last = cells(capsys.readouterr().out)
+    assert rows[1:] == [
+        ["0", "0.0", "0.0", "20.1", "15-25", "F", "0.99"],
+        ["1", "0.0", "0.3", "61.0", "56-66", "M", "0.70"],
+    ]
+    assert last == "2 tracks in 3 frames"
+
+
+def test_a_long_table_ends_with_what_it_leaves_out(capsys):
+    with sinks.table(video=False) as add:
+        for i in range(600):
+            add(two_faces(f"{i}.jpg"))
+    rows, last = cells(capsys.readouterr().out)
+    assert len(rows) == 51
+    assert last == "1,200 faces in 600 pictures, 50 of them shown"
+
+
 def test_copies_have_the_pictures_names_and_what_was_drawn(tmp_path):
-    save = sinks.annotated_copies(tmp_path / "made" / "copies")
-    one = result("Zoë A.PNG", [Box(10, 20, 30, 40)], [20], [0.9])
+    save = sinks.annotated_copies(tmp_path / "made" / "copies", {})
+    one = result("inner/Zoë A.PNG", [Box(10, 20, 30, 40)], [20], [0.9])
     assert save(one)
-    assert os.listdir(tmp_path / "made" / "copies") == ["Zoë A.PNG"]
-    data = np.fromfile(tmp_path / "made" / "copies" / "Zoë A.PNG", np.uint8)
+    assert os.listdir(tmp_path / "made" / "copies" / "inner") == ["Zoë A.PNG"]
+    data = np.fromfile(tmp_path / "made" / "copies" / "inner" / "Zoë A.PNG", np.uint8)
     copy = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert (copy == one.annotated).all()
     assert tuple(copy[20, 30]) == (255, 0, 0)
@@ -98,99 +80,62 @@ def test_copies_have_the_pictures_names_and_what_was_drawn(tmp_path):
 def test_copies_beside_their_pictures_are_refused(tmp_path, again):
     (tmp_path / "inner").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(UserError, match="--output_dir: expected another folder than --image_dir"):
-        sinks.annotated_copies(tmp_path / again, tmp_path)
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(UserError, match="--output_dir: expected another folder"):
+        sinks.annotated_copies(tmp_path / again, {"a.jpg": tmp_path / "a.jpg"})
+
+
+def test_copies_of_a_kind_that_cannot_be_written_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"whose kind can be written, received .*a\.jfif"):
+        sinks.annotated_copies(tmp_path, {"a.jfif": tmp_path / "a.jfif"})
 
 
 def test_copies_where_no_folder_can_be_made_are_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="--output_dir: expected a folder"):
-        sinks.annotated_copies(tmp_path / "file")
+        sinks.annotated_copies(tmp_path / "file", {})
     with pytest.raises(UserError, match="--output_dir: expected a folder"):
-        sinks.annotated_copies(tmp_path / "file" / "inner")
+        sinks.annotated_copies(tmp_path / "file" / "inner", {})
 
 
-class Screen:
-    """In place of OpenCV's windows: keys are pressed in turn, -1 is none."""
-
-    def __init__(self, monkeypatch, keys, visible=1.0):
-        self.keys, self.shown, self.open = list(keys), [], False
-        monkeypatch.setattr(cv2, "namedWindow", self.namedWindow)
-        monkeypatch.setattr(cv2, "resizeWindow", lambda name, width, height: None)
-        monkeypatch.setattr(cv2, "imshow", lambda name, image: self.shown.append(image))
-        monkeypatch.setattr(cv2, "waitKey", lambda wait: self.keys.pop(0))
-        monkeypatch.setattr(cv2, "getWindowProperty", lambda name, what: visible)
-        monkeypatch.setattr(cv2, "destroyAllWindows", self.destroyAllWindows)
-
-    def namedWindow(self, name, flags):
-        self.open = True
-
-    def destroyAllWindows(self):
-        self.open = False
+CAMERA = Video(iter(()), "camera0", rate=10.0, size=(80, 60), live=True)
 
 
-def test_the_window_shows_the_annotated_picture(monkeypatch):
-    screen = Screen(monkeypatch, [ord(" ")])
-    with sinks.window(wait=True) as show:
-        show(TWO_FACES)
-        assert screen.open
-    [image] = screen.shown
-    assert (image == TWO_FACES.annotated).all()
+def levels(path):
+    """Each frame's brightness, in steps of 50."""
+    return [round(image.mean() / 50) * 50 for image in frames(path)]
 
 
-@pytest.mark.parametrize("key, goes_on", [(27, False), (ord(" "), True), (13, True)])
-@pytest.mark.parametrize("wait", [True, False])
-def test_esc_ends_and_any_other_key_shows_the_next(monkeypatch, wait, key, goes_on):
-    Screen(monkeypatch, [key])
-    with sinks.window(wait) as show:
-        assert show(TWO_FACES) is goes_on
+def write_levels(tmp_path, times):
+    with sinks.annotated_video(tmp_path, CAMERA) as write:
+        for number, time in enumerate(times, 1):
+            one = result(time=time, tracks=[])
+            one.picture.image[:] = 50 * number
+            assert write(one)
+    return levels(tmp_path / "camera0.mp4")
 
 
-def test_a_picture_stays_until_a_key_is_pressed(monkeypatch):
-    screen = Screen(monkeypatch, [-1, -1, ord(" ")])
-    with sinks.window(wait=True) as show:
-        assert show(TWO_FACES)
-    assert screen.keys == []
+def test_a_video_file_s_frames_are_written_once_each(tmp_path):
+    assert write_levels(tmp_path, [0, 0.1, 0.2, 0.3]) == [50, 100, 150, 200]
+    assert os.listdir(tmp_path) == ["camera0.mp4"]
 
 
-def test_frames_of_a_camera_do_not_wait_for_a_key(monkeypatch):
-    screen = Screen(monkeypatch, [-1, -1])
-    with sinks.window(wait=False) as show:
-        assert show(TWO_FACES)
-    assert screen.keys == [-1]
+def test_a_camera_s_frames_are_written_as_their_times_ask(tmp_path):
+    """The third comes late, and the fourth at once after it."""
+    assert write_levels(tmp_path, [0, 0.1, 0.41, 0.44]) == [50, 100, 150, 150, 150]
 
 
-@pytest.mark.parametrize("wait", [True, False])
-def test_closing_the_window_ends(monkeypatch, wait):
-    Screen(monkeypatch, [-1, -1], visible=0.0)
-    with sinks.window(wait) as show:
-        assert not show(TWO_FACES)
+def test_a_video_that_ends_before_its_first_frame_is_no_failure(tmp_path):
+    assert write_levels(tmp_path, []) == []
 
 
-def test_the_window_goes_when_the_demo_fails(monkeypatch):
-    screen = Screen(monkeypatch, [])
-    with pytest.raises(UserError), sinks.window(wait=True):
-        raise UserError
-    assert not screen.open
-
-
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X and Wayland are Linux's")
-
-
-@linux
-@pytest.mark.parametrize("display", [None, ""])
-def test_without_a_screen_no_window_is_tried(monkeypatch, display):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-        if display is not None:
-            monkeypatch.setenv(name, display)
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: pytest.fail("tried"))
-    monkeypatch.setattr(cv2, "namedWindow", lambda *args: pytest.fail("tried"))
-    assert not sinks.has_screen()
-
-
-@linux
-def test_a_screen_that_is_gone_is_none(monkeypatch):
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setenv("DISPLAY", ":987")
-    assert not sinks.has_screen()
+def test_a_video_that_would_replace_what_it_is_made_from_is_refused(tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"as before")
+    video = replace(CAMERA, name="clip", file=clip)
+    with (
+        pytest.raises(UserError, match="--output_dir: expected another folder"),
+        sinks.annotated_video(tmp_path, video),
+    ):
+        pytest.fail("opened all the same")
+    assert clip.read_bytes() == b"as before"

@@ -1,0 +1,51 @@
+"""demo.py at work, for the tests of its pictures, its videos and its window."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+
+from tests.helpers import ROOT, heed_ctrl_c
+
+HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
+NO_SCREEN = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+
+
+@contextmanager
+def running(folder: Path, *args, **environment) -> Iterator[subprocess.Popen]:
+    """demo.py at work in `folder`; whatever becomes of the test, it ends with it."""
+    with subprocess.Popen(
+        [sys.executable, ROOT / "demo.py", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **environment},
+        preexec_fn=heed_ctrl_c,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_faces(path: Path) -> dict[str, list[dict[str, str]]]:
+    """The rows of a CSV file by picture, as dicts of text."""
+    rows = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows.setdefault(row["file"], []).append(row)
+    return rows
+
+
+def write_small(photo: Path, path: Path, side: int = 320) -> None:
+    """A photo whose longer side is `side` pixels, in which faces are soon found."""
+    image = cv2.imread(str(photo))
+    scale = side / max(image.shape[:2])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.resize(image, None, fx=scale, fy=scale, interpolation=3))

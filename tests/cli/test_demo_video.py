@@ -1,0 +1,135 @@
+"""demo.py on a video and in front of a webcam."""
+
+import json
+import signal
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from src.files import partial_of
+from tests.cli.demo_runs import HEADER, NO_SCREEN, read_faces, running
+from tests.demo.made import frames, write_clip
+from tests.helpers import assert_one_line_error, names
+
+FRAMES = 120
+
+
+@pytest.fixture(scope="module")
+def clip(shared):
+    return shared / "demo" / "carphone_pristine.mp4"
+
+
+@pytest.fixture
+def on(exports, run_here, tmp_path):
+    """Run demo.py on a source within this process, into files in the test's folder."""
+
+    def run(*args):
+        return run_here(
+            *("demo.py", "--weight_file", exports["onnx"], "--no_display", *args),
+            *("--csv", tmp_path / "faces.csv", "--output_dir", tmp_path / "copies"),
+        )
+
+    return run
+
+
+def test_a_video_s_files_have_every_frame_with_its_time_and_tracks(clip, on, tmp_path):
+    done = on("--video", clip, "--jsonl", tmp_path / "faces.jsonl", "--table")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(tmp_path) == {"faces.csv", "faces.jsonl", "copies"}
+    assert (tmp_path / "faces.csv").read_text().startswith(f"{HEADER},time,track\n")
+    rows = [row for rows in read_faces(tmp_path / "faces.csv").values() for row in rows]
+    assert [row["file"] for row in rows] == [f"frame{i:06d}.jpg" for i in range(FRAMES)]
+    times = [float(row["time"]) for row in rows]
+    assert times == pytest.approx([i / 29.97 for i in range(FRAMES)], abs=0.001)
+    assert {row["track"] for row in rows} == {"0"}
+    records = map(json.loads, (tmp_path / "faces.jsonl").read_text().splitlines())
+    assert [[r["time"], r["track"], r["age"]] for r in records] == [
+        [float(row["time"]), 0, float(row["age"])] for row in rows
+    ]
+    assert done.stdout.splitlines()[-1] == "1 tracks in 120 frames"
+    assert_annotated(tmp_path / "copies", clip, rows)
+
+
+def assert_annotated(folder, clip, rows):
+    """The copy must differ from the clip at the boxes' edges, and hardly elsewhere."""
+    assert names(folder) == {clip.name}
+    shown, plain = frames(folder / clip.name), frames(clip)
+    assert len(shown) == len(plain)
+    at_edges, elsewhere = [], []
+    for copy, image, row in zip(shown, plain, rows, strict=True):
+        assert copy.shape == image.shape
+        left, top, bottom = (int(row[edge]) for edge in ("left", "top", "bottom"))
+        differs = np.abs(copy.astype(int) - image).max(axis=2)
+        at_edges.append(differs[top + 2 : bottom - 2, left].mean())
+        elsewhere.append(differs[bottom + 4 :].mean())
+    assert np.mean(at_edges) > 60
+    assert np.mean(elsewhere) < 12
+
+
+def test_smoothing_can_be_left_out(clip, on, tmp_path):
+    def step(*args):
+        assert on("--video", clip, *args).returncode == 0
+        rows = read_faces(tmp_path / "faces.csv").values()
+        return np.diff([float(row["age"]) for [row] in rows]).std()
+
+    assert step() < step("--smooth", 1) / 3
+
+
+def test_a_clip_is_not_replaced_by_its_annotated_copy(clip, on, tmp_path):
+    (tmp_path / "copies").mkdir()
+    own = tmp_path / "copies" / clip.name
+    own.write_bytes(clip.read_bytes())
+    done = on("--video", own)
+    assert_one_line_error(done, "demo.py", "--output_dir: expected another folder")
+    assert own.read_bytes() == clip.read_bytes()
+
+
+def test_ctrl_c_keeps_what_there_is_of_a_video(clip, exports, tmp_path):
+    write_clip(tmp_path / "long.avi", 12 * frames(clip), rate=29.97)
+    args = ("--video", "long.avi", "--weight_file", exports["onnx"], "--csv", "faces.csv")
+    with running(tmp_path, *args, "--output_dir", "copies", **NO_SCREEN) as process:
+        assert process.stdout.readline().startswith("frame000000.jpg: ")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    assert names(tmp_path) == {"long.avi", "faces.csv", "copies"}
+    assert not partial_of(tmp_path / "faces.csv").exists()
+    seen = len(read_faces(tmp_path / "faces.csv"))
+    assert 0 < seen < 12 * FRAMES
+    assert abs(len(frames(tmp_path / "copies" / "long.mp4")) - seen) <= 1
+
+
+class Camera:
+    """In place of a webcam: it gives one photo, and at its fifth has the user press Ctrl-C."""
+
+    def __init__(self, image):
+        self.image, self.read_count, self.released = image, 0, threading.Event()
+        self.set = lambda name, value: True
+        self.get = lambda name: 0.0
+        self.release = self.released.set
+
+    def read(self):
+        self.read_count += 1
+        if self.read_count == 5:
+            signal.raise_signal(signal.SIGINT)
+        return True, self.image
+
+
+def test_a_webcam_without_a_window_ends_by_ctrl_c_and_keeps_its_rows(
+    clip, on, monkeypatch, tmp_path
+):
+    camera = Camera(frames(clip, 1)[0])
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: camera)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may have it ignored
+    try:
+        done = on("--camera", 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(tmp_path) == {"faces.csv", "copies"}
+    assert names(tmp_path / "copies") == {"camera1.mp4"}
+    assert camera.released.is_set()
+    for name, [row] in read_faces(tmp_path / "faces.csv").items():
+        assert name.startswith("frame") and row["track"] == "0"

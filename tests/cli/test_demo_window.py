@@ -1,0 +1,134 @@
+"""demo.py's window on a screen of its own: what is to be seen on it, and its keys."""
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.demo_runs import read_faces, running, write_small
+
+BLUE = (255, 0, 0)  # BGR
+
+
+class Screen(NamedTuple):
+    """An X display, and the file that Xvfb keeps its pixels in."""
+
+    display: str
+    file: str
+
+    def look(self) -> np.ndarray:
+        """What is to be seen, uint8 (H, W, 3), BGR: the file is an X window dump."""
+        data = np.fromfile(self.file, np.uint8)
+        header = data[:100].view(">u4")
+        height, line, begin = header[5], header[12], header[0] + 12 * header[19]
+        pixels = data[begin : begin + height * line].reshape(height, line // 4, 4)
+        return pixels[:, : header[4], :3].copy()
+
+    def find(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
+        """How well `picture` is to be seen where it fits best, 0..1, and the screen there."""
+        screen = self.look()
+        match = cv2.matchTemplate(screen, picture, cv2.TM_CCOEFF_NORMED)
+        y, x = np.unravel_index(match.argmax(), match.shape)
+        return match.max(), screen[y : y + len(picture), x : x + picture.shape[1]]
+
+    def xdotool(self, *args) -> str:
+        environment = {**os.environ, "DISPLAY": self.display}
+        done = subprocess.run(
+            ["xdotool", *args], env=environment, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout.strip()
+
+    def window(self) -> str:
+        return self.xdotool("search", "--sync", "--onlyvisible", "--name", "^result$")
+
+    def press(self, key: str) -> None:
+        self.xdotool("key", "--window", self.window(), key)
+
+
+@pytest.fixture
+def screen(tmp_path):
+    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        pytest.skip("Xvfb and xdotool are not installed")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1200x1000x24"]
+    command += ["-fbdir", str(tmp_path)]
+    with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
+        os.close(writing)
+        with os.fdopen(reading) as number:
+            yield Screen(f":{number.readline().strip()}", tmp_path / "Xvfb_screen0")
+        server.terminate()
+
+
+def wait_until(holds, seconds=60):
+    end = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return held
+
+
+def without_hint(image):
+    return image[:-20]
+
+
+def test_each_annotated_picture_is_shown_until_a_key_is_pressed(
+    shared, exports, screen, run_here, tmp_path
+):
+    photos = [tmp_path / "photos" / f"{name}.png" for name in ("obama", "biden", "obama2")]
+    for photo in photos:
+        write_small(shared / "demo" / f"{photo.stem}.jpg", photo, 600)
+    args = (*photos, "--weight_file", exports["onnx"])
+    run_here("demo.py", *args, "--no_display", "--output_dir", tmp_path / "copies")
+    annotated = [cv2.imread(str(tmp_path / "copies" / photo.name)) for photo in photos]
+
+    def sees(number):
+        return screen.find(without_hint(annotated[number]))[0] > 0.98
+
+    with running(tmp_path, *args, "--csv", "faces.csv", DISPLAY=screen.display) as process:
+        assert wait_until(lambda: sees(0))
+        assert not sees(1)
+        assert_shown(screen, annotated[0], cv2.imread(str(photos[0])))
+        screen.press("a")
+        assert wait_until(lambda: sees(1))
+        screen.press("Escape")
+        assert process.wait(60) == 0
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+    assert list(read_faces(tmp_path / "faces.csv")) == ["obama.png", "biden.png"]
+
+
+def assert_shown(screen, annotated, plain):
+    """Box and label must be where they were drawn, and the keys' hint below the picture."""
+    match, shown = screen.find(annotated)
+    drawn = (annotated != plain).any(axis=2)
+    blue = (annotated == BLUE).all(axis=2) & drawn
+    assert blue[:-20].sum() > 500
+    assert (np.abs(shown[blue].astype(int) - BLUE).max(axis=1) < 40).mean() > 0.95
+    assert screen.find(without_hint(plain))[0] < match
+    strip, below = shown[-8:].astype(int), annotated[-8:]
+    assert np.median(strip / np.maximum(below, 1)) == pytest.approx(1 / 3, abs=0.1)
+    assert (strip > 200).all(axis=2).any()
+
+
+def test_space_pauses_a_video_and_space_goes_on_to_its_end(shared, exports, screen, tmp_path):
+    clip = shared / "demo" / "carphone_pristine.mp4"
+    args = ("--video", clip, "--weight_file", exports["onnx"], "--csv", "faces.csv")
+    rows = tmp_path / ".faces.partial.csv"
+    with running(tmp_path, *args, DISPLAY=screen.display) as process:
+        assert wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 5)
+        screen.press("space")
+        time.sleep(0.5)
+        before, seen = screen.look(), rows.read_text().count("\n") - 1
+        assert 5 < seen < 120
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)  # the clip takes 4 seconds
+        assert process.poll() is None
+        assert (screen.look() == before).all()
+        assert rows.read_text().count("\n") - 1 == seen
+        screen.press("space")
+        assert process.wait(60) == 0
+    assert len(read_faces(tmp_path / "faces.csv")) == 120

@@ -1,0 +1,113 @@
+"""The table of labelled pictures: what is true beside what is estimated."""
+
+import base64
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from src.data.faces import TEMPLATE, FivePoints
+from src.data.images import Box
+from src.demo.gallery import MOST, labelled_pictures, labelled_table
+from src.demo.result import Result
+from src.demo.sources import Picture
+from src.errors import UserError
+from tests.demo.made import estimates, result
+
+LABELS = """path,age,age_low,age_high,gender
+inner/two.jpg,,30,39,male
+dogs & cats.jpg,,,,
+old.jpg,70,,,female
+"""
+
+
+@pytest.fixture
+def labels(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(LABELS)
+    return path
+
+
+def test_pictures_are_where_the_labels_say(labels, tmp_path):
+    names = ["inner/two.jpg", "dogs & cats.jpg", "old.jpg"]
+    pictures, records = labelled_pictures(labels, None)
+    assert pictures == {name: tmp_path / name for name in names}
+    assert records.loc["old.jpg", "age_low"] == 70
+    pictures, _ = labelled_pictures(labels, tmp_path / "photos")
+    assert pictures == {name: tmp_path / "photos" / name for name in names}
+
+
+def test_labels_that_are_missing_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.csv: expected a label file"):
+        labelled_pictures(tmp_path / "nowhere.csv", None)
+
+
+def cells(page):
+    """Rows of the page, as lists of the cells' text with the pictures taken out."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
+    return [
+        [re.sub(r"<img[^>]*>", "", cell) for cell in re.findall(r"<t[hd]>(.*?)</t[hd]>", row)]
+        for row in rows
+    ]
+
+
+def pictures_of(page):
+    data = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
+    return [cv2.imdecode(np.frombuffer(base64.b64decode(d), np.uint8), 1) for d in data]
+
+
+def test_the_largest_face_of_each_picture_has_its_row(shared, labels, tmp_path):
+    image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
+    image = cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
+    boxes = [Box(136, 27, 227, 118), Box(439, 33, 547, 141)]
+    two = Result(Picture("inner/two.jpg", image), boxes, estimates([20, 36.7], [0.9, 0.2]))
+    with labelled_table(tmp_path, labelled_pictures(labels, None)[1]) as add:
+        assert add(two)
+        assert add(result("dogs & cats.jpg"))
+    page = (tmp_path / "table.html").read_text(encoding="utf-8")
+    assert cells(page) == [
+        ["raw", "aligned", "true", "predicted"],
+        ["", "", "30-39, male", "37 (31-41), male"],
+        ["", "", "?, ?", "no face found"],
+    ]
+    assert 'alt="dogs &amp; cats.jpg"' in page
+    raw, aligned, dogs = pictures_of(page)
+    assert raw.shape == (132, 224, 3)
+    small = cv2.resize(image, (224, 132), interpolation=cv2.INTER_AREA)
+    assert np.abs(raw.astype(int) - small).mean() < 3
+    assert dogs.shape == (60, 80, 3)
+    points = FivePoints()(aligned, Box(15, 20, 97, 102))
+    assert np.abs(points - TEMPLATE).max() < 5  # the face stands as models of aligned faces want
+    drawn = cv2.imread(str(tmp_path / "table.png"))
+    assert drawn.shape[1] > drawn.shape[0] > 200
+    raw_in_png = cv2.resize(raw, None, fx=0.6, fy=0.6)  # somewhere, at some size
+    assert best_match(drawn, raw_in_png) > 0.9
+
+
+def best_match(image, part):
+    """The best correlation with `part`, at any of some sizes."""
+    scales = np.linspace(0.6, 1.6, 41)
+    parts = (cv2.resize(part, None, fx=scale, fy=scale) for scale in scales)
+    return max(cv2.matchTemplate(image, p, cv2.TM_CCOEFF_NORMED).max() for p in parts)
+
+
+def test_a_table_of_many_ends_with_the_first(tmp_path):
+    rows = "".join(f"{i}.jpg,{i}\n" for i in range(MOST + 5))
+    (tmp_path / "labels.csv").write_text("path,age\n" + rows)
+    with labelled_table(tmp_path, labelled_pictures(tmp_path / "labels.csv", None)[1]) as add:
+        for i in range(MOST + 5):
+            assert add(result(f"{i}.jpg"))
+    rows = cells((tmp_path / "table.html").read_text())
+    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MOST)]
+
+
+def test_nothing_is_written_when_the_demo_is_ended(labels, tmp_path):
+    before = set(tmp_path.iterdir())
+    with (
+        pytest.raises(KeyboardInterrupt),
+        labelled_table(tmp_path, labelled_pictures(labels, None)[1]) as add,
+    ):
+        add(result("old.jpg"))
+        raise KeyboardInterrupt
+    assert set(tmp_path.iterdir()) == before

@@ -1,0 +1,151 @@
+"""The demo's window, with OpenCV's replaced; tests/cli/test_demo_window.py has a real one."""
+
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from src.demo.window import has_screen, picture_window, video_window
+from src.errors import UserError
+from tests.demo.made import result, two_faces
+
+ESC, SPACE, ENTER = 27, ord(" "), 13
+
+
+class Screen:
+    """In place of OpenCV's windows: keys are pressed in turn, -1 is none."""
+
+    def __init__(self, monkeypatch, keys, visible=1.0):
+        self.keys, self.shown, self.waits, self.open = list(keys), [], [], False
+        monkeypatch.setattr(cv2, "namedWindow", self.namedWindow)
+        monkeypatch.setattr(cv2, "resizeWindow", lambda name, width, height: None)
+        monkeypatch.setattr(cv2, "imshow", lambda name, image: self.shown.append(image))
+        monkeypatch.setattr(cv2, "waitKey", self.waitKey)
+        monkeypatch.setattr(cv2, "getWindowProperty", lambda name, what: visible)
+        monkeypatch.setattr(cv2, "destroyAllWindows", self.destroyAllWindows)
+
+    def namedWindow(self, name, flags):
+        self.open = True
+
+    def destroyAllWindows(self):
+        self.open = False
+
+    def waitKey(self, wait):
+        self.waits.append(wait)
+        return self.keys.pop(0)
+
+
+def frame(time):
+    return two_faces(time=time, tracks=[0, 1])
+
+
+def test_the_window_shows_the_annotated_picture_with_a_hint_below(monkeypatch):
+    screen = Screen(monkeypatch, [SPACE])
+    one = result(size=(600, 800))
+    one.picture.image[:] = 200
+    with picture_window() as show:
+        show(one)
+        assert screen.open
+    [image] = screen.shown
+    assert (image[:560] == one.annotated[:560]).all()
+    assert np.median(image[-20:]) == 66  # a third of the picture's 200
+    assert (image[-20:] > 150).any()
+
+
+@pytest.mark.parametrize("key, goes_on", [(ESC, False), (SPACE, True), (ENTER, True)])
+def test_a_picture_stays_until_a_key_is_pressed_and_esc_ends(monkeypatch, key, goes_on):
+    screen = Screen(monkeypatch, [-1, -1, key])
+    with picture_window() as show:
+        assert show(two_faces()) is goes_on
+    assert screen.keys == []
+
+
+@pytest.mark.parametrize("key, goes_on", [(ESC, False), (-1, True), (ENTER, True)])
+def test_frames_do_not_wait_for_a_key_and_esc_ends(monkeypatch, key, goes_on):
+    screen = Screen(monkeypatch, [key, -1])
+    with video_window(live=True) as show:
+        assert show(frame(0.0)) is goes_on
+    assert screen.keys == [-1]
+
+
+@pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False)])
+def test_space_pauses_a_video_until_space_or_esc(monkeypatch, then, goes_on):
+    screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
+    with video_window(live=False) as show:
+        assert show(frame(0.0)) is goes_on
+    assert screen.keys == []
+
+
+def test_a_file_s_frames_are_shown_when_their_time_has_come(monkeypatch):
+    screen = Screen(monkeypatch, [-1] * 3)
+    with video_window(live=False) as show:
+        for second in (5.0, 5.5, 5.0):
+            show(frame(second))
+    first, early, late = screen.waits
+    assert (first, late) == (1, 1)
+    assert 400 < early <= 500
+
+
+def test_a_pause_does_not_count_as_time(monkeypatch):
+    screen = Screen(monkeypatch, [SPACE, SPACE, -1])
+    wait = screen.waitKey
+
+    def slow(milliseconds):
+        time.sleep(0.3)
+        return wait(milliseconds)
+
+    with video_window(live=False) as show:
+        show(frame(0.0))  # paused for no time, but for that of the key
+        monkeypatch.setattr(cv2, "waitKey", slow)
+        screen.keys[:0] = [SPACE, SPACE]
+        show(frame(0.0))
+        monkeypatch.setattr(cv2, "waitKey", wait)
+        show(frame(1.0))
+    assert 600 < screen.waits[-1] < 750  # less the first key's 0.3 seconds only
+
+
+def test_frames_of_a_camera_are_shown_at_once(monkeypatch):
+    screen = Screen(monkeypatch, [-1, -1])
+    with video_window(live=True) as show:
+        show(frame(0.0))
+        show(frame(9.0))
+    assert screen.waits == [1, 1]
+
+
+@pytest.mark.parametrize("window", [picture_window, lambda: video_window(live=False)])
+def test_closing_the_window_ends(monkeypatch, window):
+    Screen(monkeypatch, [-1, -1], visible=0.0)
+    with window() as show:
+        assert not show(frame(0.0))
+
+
+def test_the_window_goes_when_the_demo_fails(monkeypatch):
+    screen = Screen(monkeypatch, [])
+    with pytest.raises(UserError), picture_window():
+        raise UserError
+    assert not screen.open
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X and Wayland are Linux's")
+
+
+@linux
+@pytest.mark.parametrize("display", [None, ""])
+def test_without_a_screen_no_window_is_tried(monkeypatch, display):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+        if display is not None:
+            monkeypatch.setenv(name, display)
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: pytest.fail("tried"))
+    monkeypatch.setattr(cv2, "namedWindow", lambda *args: pytest.fail("tried"))
+    assert not has_screen()
+
+
+@linux
+def test_a_screen_that_is_gone_is_none(monkeypatch):
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert not has_screen()
