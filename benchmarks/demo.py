@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""demo.py and the original toolkit's loop on a clip: start, frames per second, faces found.
+
+python benchmarks/demo.py --video clip.mp4 --weight_file weights.hdf5 --onnx weights.onnx
+"""
+
+import csv
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.turns import in_turns, ratio
+from src import cli
+
+ROOT = Path(__file__).parents[1]
+SAME_FACE = 0.4  # intersection over union
+THEIRS = "the original's way"
+
+
+class Run(NamedTuple):
+    """Seconds from the start to the first frame's line, frames a second after it, and the boxes."""
+
+    first: float
+    rate: float
+    boxes: dict[str, list[tuple]]
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    parser.add_argument("--video", type=Path, required=True, help="a video file")
+    parser.add_argument("--weight_file", type=Path, required=True, help="what demo.py takes")
+    parser.add_argument("--onnx", type=Path, help="the same, as export.py exported it")
+    parser.add_argument(
+        "--original",
+        type=Path,
+        default=ROOT / "pretrained_models" / "weights.28-3.73.hdf5",
+        help="the original's weights, for its way",
+    )
+    parser.add_argument("--min_face", type=int, default=80, help="demo.py's flag")
+    parser.add_argument("--turns", type=cli.positive_int, default=3, help="turns of all sides")
+    return parser.parse_args()
+
+
+def run(script: str, *args) -> Run:
+    """Run a script on the clip, as a user does, and note when it has said something of a frame."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder, "faces.csv")
+        command = [sys.executable, ROOT / script, *args, "--output_dir", folder, "--csv", rows]
+        start, seen = time.perf_counter(), {}
+        with subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stdout:
+                seen.setdefault(line.partition(":")[0], time.perf_counter())
+        if process.returncode:
+            raise SystemExit(process.returncode)
+        boxes = defaultdict(list)
+        with rows.open(newline="") as file:
+            for row in csv.DictReader(file):
+                if row["left"]:
+                    box = (int(row[side]) for side in ("left", "top", "right", "bottom"))
+                    boxes[row["file"]].append(tuple(box))
+    first, *_, last = seen.values()
+    return Run(first - start, (len(seen) - 1) / (last - first), boxes)
+
+
+def found(ours: Run, theirs: Run) -> str:
+    """The share of the faces that their way finds that ours finds too."""
+    from src.demo.tracking import overlap
+
+    hits = [
+        max((overlap(box, own) for own in ours.boxes.get(name, [])), default=0) >= SAME_FACE
+        for name, boxes in theirs.boxes.items()
+        for box in boxes
+    ]
+    return f"{sum(hits)} of {len(hits)} faces, {sum(hits) / len(hits):.1%}"
+
+
+def main():
+    args = get_args()
+    ours = ("demo.py", "--video", args.video, "--no_display", "--min_face", args.min_face)
+    sides = {
+        THEIRS: (
+            "benchmarks/original_demo.py",
+            "--video",
+            args.video,
+            "--weight_file",
+            args.original,
+        ),
+        "demo.py": (*ours, "--weight_file", args.weight_file),
+    }
+    if args.onnx:
+        sides["demo.py, ONNX"] = (*ours, "--weight_file", args.onnx)
+    runs = in_turns({name: partial(run, *side) for name, side in sides.items()}, args.turns)
+    theirs = runs[THEIRS]
+    for name, own in runs.items():
+        rate, first = (
+            statistics.median(getattr(r, what) for r in own) for what in ("rate", "first")
+        )
+        print(f"{name}: {rate:.1f} frames a second, the first after {first:.1f} s")
+        if own is not theirs:
+            print(
+                "  frames a second, ratio:",
+                ratio([r.rate for r in theirs], [r.rate for r in own], 1),
+            )
+            print(
+                "  time to the first, ratio:",
+                ratio([r.first for r in theirs], [r.first for r in own], 2),
+            )
+            print("  of what the original's way finds:", found(own[0], theirs[0]))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""The original toolkit's demo loop, as benchmarks/demo.py compares demo.py with it.
+
+dlib on every frame, enlarged twice, and `model.predict` for its faces; a line and a row a face, and
+a video with what was drawn, as demo.py gives them.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from src import cli
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    parser.add_argument("--video", required=True, help="a video file")
+    parser.add_argument("--weight_file", type=Path, required=True, help="the original's weights")
+    parser.add_argument("--output_dir", type=Path, required=True, help="folder for the video")
+    parser.add_argument("--csv", type=Path, required=True, help="file for one row a face")
+    return parser.parse_args()
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        import cv2
+        import dlib
+        import numpy as np
+
+        from src.data.images import Box, cut_faces
+        from src.demo.overlay import annotate
+        from src.estimation.estimator import Estimates
+        from src.models.checkpoints import load_checkpoint
+
+    detector = dlib.get_frontal_face_detector()
+    model, description = load_checkpoint(args.weight_file)
+    capture = cv2.VideoCapture(args.video)
+    size = [
+        int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    ]
+    copy = cv2.VideoWriter(
+        str(args.output_dir / "original.mp4"),
+        cv2.VideoWriter_fourcc(*"mp4v"),
+        capture.get(cv2.CAP_PROP_FPS),
+        size,
+    )
+    with args.csv.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", *Box._fields])
+        number = 0
+        while (read := capture.read())[0]:
+            image, name = read[1], f"frame{number:06d}.jpg"
+            found = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1)
+            boxes = [Box(d.left(), d.top(), d.right() + 1, d.bottom() + 1) for d in found]
+            if boxes:
+                faces = cut_faces(image, boxes, description.margin, description.img_size)
+                genders, ages = model.predict(faces, verbose=0)
+                image = annotate(image, boxes, Estimates.of(np.array(genders)[:, 0], ages))
+            rows.writerows([name, *box] for box in boxes)
+            copy.write(image)
+            print(f"{name}: {len(boxes)} faces", flush=True)
+            number += 1
+    copy.release()
+
+
+if __name__ == "__main__":
+    cli.run(main)
