@@ -44,7 +44,7 @@ def get_args():
         default=ROOT / "pretrained_models" / "weights.28-3.73.hdf5",
         help="the original's weights, for its way",
     )
-    parser.add_argument("--min_face", type=int, default=80, help="demo.py's flag")
+    parser.add_argument("--min_face", type=cli.positive_int, help="demo.py's flag")
     parser.add_argument("--turns", type=cli.positive_int, default=3, help="turns of all sides")
     return parser.parse_args()
 
@@ -86,7 +86,9 @@ def found(ours: Run, theirs: Run) -> str:
 
 def main():
     args = get_args()
-    ours = ("demo.py", "--video", args.video, "--no_display", "--min_face", args.min_face)
+    ours = ["demo.py", "--video", args.video, "--no_display"]
+    if args.min_face:
+        ours += ["--min_face", args.min_face]
     sides = {
         THEIRS: (
             "benchmarks/original_demo.py",

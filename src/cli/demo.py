@@ -41,7 +41,7 @@ def add_face_arguments(parser: cli.Parser) -> None:
         type=cli.positive_int,
         metavar="PIXELS",
         help="the smallest face wanted, the larger the faster "
-        "(default: in video 80, or an 8th of the longer side, in pictures a 16th)",
+        "(default: a 16th of the longer side, in video 80 at most)",
     )
     group.add_argument(
         "--smooth",

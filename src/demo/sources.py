@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
+from src.data.detectors import SMALLEST_SHARE
 from src.errors import UserError
 from src.files import check_folder
 
@@ -47,9 +48,9 @@ class Video:
 
     @property
     def min_face(self) -> int:
-        """The smallest face that is looked for unless told otherwise, in pixels: 80, which dlib
-        finds without enlarging the frame, or in small frames an 8th of the longer side."""
-        return min(80, max(self.size) // 8)
+        """The smallest face that is looked for unless told otherwise, in pixels: as in pictures,
+        and 80 in large frames, as dlib then need not enlarge them."""
+        return min(80, round(max(self.size) * SMALLEST_SHARE))
 
 
 def folder_pictures(folder: Path, recursive: bool = False) -> dict[str, Path]:

@@ -75,7 +75,7 @@ def test_a_clip_s_frames_come_in_order_with_their_times_and_end(shared):
     assert (video.name, video.live, video.file) == ("carphone_pristine", False, path)
     assert video.size == (176, 144)
     assert video.rate == pytest.approx(29.97, abs=0.01)
-    assert video.min_face == 22  # small frames, small faces
+    assert video.min_face == 11  # small frames, small faces
     pictures = list(video.frames)
     assert [picture.name for picture in pictures] == [f"frame{i:06d}.jpg" for i in range(120)]
     assert [p.time for p in pictures] == pytest.approx([i / video.rate for i in range(120)])
@@ -121,7 +121,7 @@ def camera(tmp_path, monkeypatch):
 def test_a_camera_s_frames_come_live_until_it_is_gone(camera):
     video = open_camera(2)
     assert (video.name, video.live, video.size) == ("camera2", True, (640, 480))
-    assert video.min_face == 80
+    assert video.min_face == 40
     pictures = list(video.frames)
     assert [p.name for p in pictures] == [f"frame00000{i}.jpg" for i in range(3)]
     assert [round(p.image.mean(), -1) for p in pictures] == [50, 100, 150]
