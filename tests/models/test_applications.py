@@ -6,10 +6,8 @@ import pytest
 from keras import applications
 
 from src.errors import UserError
-from src.models import build_model, network_name
+from src.models import network_name
 from src.models.applications import build, load_imagenet, names
-from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import Description
 from tests.models.reference import fill, made_faces
 
 # One network of each way to prepare pictures, and what its family says of them.
@@ -109,14 +107,3 @@ def test_a_name_in_capitals_or_not(text, name):
 def test_another_name_lists_those_near_it():
     with pytest.raises(UserError, match=r"wide_resnet, resnet18.* near it are EfficientNetB3"):
         network_name("eficientnetb3")
-
-
-def test_a_checkpoint_brings_it_back(tmp_path):
-    architecture = {"name": "MobileNetV3Small", "dropout": 0.2}
-    model = build_model(architecture, 32)
-    fill(model)
-    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
-    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
-    assert description.architecture == architecture
-    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)

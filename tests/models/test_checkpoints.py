@@ -274,3 +274,20 @@ def test_a_layer_named_but_not_there(copy):
     with h5py.File(copy, "a") as file:
         del file["pred_age"]
     refused(copy, "pred_age")
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"name": "resnet18", "width": 1, "use_se": True, "dropout": 0.2},
+        {"name": "MobileNetV3Small", "dropout": 0.2},
+    ],
+)
+def test_a_checkpoint_brings_other_networks_back(tmp_path, architecture):
+    model = build_model(architecture, 32)
+    fill(model)
+    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
+    assert description.architecture == architecture
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -5,9 +5,6 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.models import build_model
-from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import Description
 from src.models.resnet import build
 from tests.models.reference import creation_order, fill, made_faces
 
@@ -147,14 +144,3 @@ def test_features_are_dropped_in_training_alone():
     ones = np.ones((4, 2, 2, 64), np.float32)
     assert 0.3 < np.mean(layer(ones, training=True) == 0) < 0.7
     np.testing.assert_array_equal(layer(ones, training=False), ones)
-
-
-def test_a_checkpoint_brings_it_back(tmp_path):
-    architecture = {"name": "resnet18", "width": 1, "use_se": True, "dropout": 0.2}
-    model = build_model(architecture, 32)
-    fill(model)
-    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
-    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
-    assert description.architecture == architecture
-    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
