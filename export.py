@@ -45,6 +45,12 @@ def get_args():
         type=cli.margin,
         help="margin that the file is to want around a face (default: the weight file's)",
     )
+    parser.add_argument(
+        "--mirror",
+        action="store_true",
+        help="say of a face the mean of what is said of it and of its mirror image, in twice the "
+        "time",
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there")
     return parser.parse_args()
 
@@ -74,6 +80,7 @@ def main():
         force=args.force,
         calibration=calibration and calibration.described(),
         margin=args.margin,
+        mirror=args.mirror,
     )
     print(f"{args.output}: {exported.size / 1e6:.1f} MB")
     print(

@@ -13,6 +13,7 @@ from tests.helpers import ROOT, wiki_struct, write_wiki
 
 SHARED = ROOT.parent / "shared" / "data"
 ORIGINAL_WEIGHTS = ROOT / "pretrained_models" / "weights.28-3.73.hdf5"
+SHIPPED_WEIGHTS = ROOT / "pretrained_models" / "age_gender.hdf5"
 
 
 def at_hand(path: Path) -> Path:
@@ -34,6 +35,12 @@ def shared() -> Path:
 def original_weights() -> Path:
     """The original toolkit's trained weights (`make weights`)."""
     return at_hand(ORIGINAL_WEIGHTS)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Path:
+    """The weights that ship."""
+    return at_hand(SHIPPED_WEIGHTS)
 
 
 @pytest.fixture(scope="session")

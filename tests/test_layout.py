@@ -40,7 +40,7 @@ HEAVY |= {"onnx", "onnxruntime", "ai_edge_litert", "mtcnn", "gradio", "jinja2", 
 
 # The original toolkit's usage texts: flag, help text, default.
 WEIGHT_FLAGS = [
-    ("--weight_file", "path to weight file (e.g. weights.28-3.73.hdf5)", "None"),
+    ("--weight_file", "path to weight file (e.g. weights.28-3.73.hdf5)", "the weights that ship"),
     ("--depth", "depth of network", "16"),
     ("--width", "width of network", "8"),
 ]

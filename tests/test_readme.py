@@ -41,11 +41,12 @@ def test_links_lead_somewhere():
         assert heading in headings if heading else (ROOT / (file or source)).exists()
 
 
-def test_commands_make_what_is_said_of_them(tmp_path):
+def test_commands_make_what_is_said_of_them(shipped, tmp_path):
     """The README's script commands that need no camera, browser or APPA-REAL, in its order."""
     for name in (*SCRIPTS, "src"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
+    (tmp_path / "pretrained_models").symlink_to(shipped.parent)
     write_wiki(tmp_path / "data" / "wiki_crop", wiki_struct(40))
     make_picture(tmp_path / "photos" / "noise.jpg")
     make_picture(tmp_path / "portrait.jpg")
@@ -59,8 +60,6 @@ def test_commands_make_what_is_said_of_them(tmp_path):
     for script, *arguments in commands:
         arguments += SHORTENED.get(script, [])
         trained = [str(path) for path in tmp_path.glob("checkpoints/weights.*.hdf5")]
-        if script == "demo.py" and "--weight_file" not in arguments:  # no weights ship yet
-            arguments += ["--weight_file", *trained]
         arguments = [trained[0] if "weights." in word else word for word in arguments]
         command = [sys.executable, script, *arguments]
         environment = {**os.environ, **NO_SCREEN}  # with one, pictures wait for a key

@@ -64,7 +64,8 @@ def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False)
         type=Path,
         nargs="+" if several else None,
         help="path to weight file (e.g. weights.28-3.73.hdf5)"
-        + ("; others are compared with the first" if several else ""),
+        + ("; others are compared with the first" if several else "")
+        + " (default: the weights that ship)",
     )
     old = "; only needed by old weight files that do not say"
     parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from src.errors import UserError
 from src.estimation.runtimes import load, runtime_of
+from src.estimation.shipped import shipped_weights
 from src.labels import age_interval, expected_age
 
-ORIGINAL_WEIGHTS = Path(__file__).parents[2] / "pretrained_models" / "weights.28-3.73.hdf5"
 _BATCH = 32  # faces; larger batches are no faster on a CPU
 
 
@@ -52,17 +51,11 @@ class Estimator:
         width: int = 8,
         runtime: str | None = None,
     ):
-        """Load `weight_file`, or `ORIGINAL_WEIGHTS`, where the original toolkit kept them too.
+        """Load `weight_file`, or the weights that ship.
 
         runtime: one of `runtimes.RUNTIMES`; by the file's name where None.
         """
-        if weight_file is None:
-            weight_file = ORIGINAL_WEIGHTS
-            if not weight_file.exists():
-                raise UserError(
-                    f"--weight_file: expected a checkpoint, received none, and {weight_file} is "
-                    "not there; train one with train.py, or fetch the original's: make weights"
-                )
+        weight_file = weight_file or shipped_weights()
         runtime = runtime or runtime_of(weight_file)
         self._predict, self.description = load(weight_file, runtime, depth, width)
         self.margin, self.align = self.description.margin, self.description.align

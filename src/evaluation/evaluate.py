@@ -8,7 +8,8 @@ import pandas as pd
 
 from src import __version__
 from src.errors import UserError
-from src.estimation.estimator import ORIGINAL_WEIGHTS, Estimates, Estimator
+from src.estimation.estimator import Estimates, Estimator
+from src.estimation.shipped import shipped_weights
 from src.evaluation.compare import COLUMNS, compare
 from src.evaluation.figures import baseline, figures, measure
 from src.evaluation.labelled import Labelled, select
@@ -24,7 +25,7 @@ def load_models(
     weight_files: list[Path | None], depth: int, width: int, runtime: str | None = None
 ) -> dict[str, Estimator]:
     """The models of weight files, see `Estimator`, by as much of the path as tells them apart."""
-    paths = [path or ORIGINAL_WEIGHTS for path in weight_files]
+    paths = [path or shipped_weights() for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
             f"--weight_file: expected different models, received {', '.join(map(str, paths))}"
@@ -35,7 +36,7 @@ def load_models(
     names = [str(Path(*part[-shown:])) for part in parts]
     return {
         name: Estimator(path, depth, width, runtime)
-        for name, path in zip(names, weight_files, strict=True)
+        for name, path in zip(names, paths, strict=True)
     }
 
 

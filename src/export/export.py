@@ -4,17 +4,20 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from src.errors import UserError
-from src.estimation.estimator import ORIGINAL_WEIGHTS, Estimates, Estimator
+from src.estimation.estimator import Estimates, Estimator
 from src.estimation.runtimes import BY_SUFFIX, INPUT
-from src.estimation.tempering import tempered
+from src.estimation.shipped import shipped_weights
+from src.estimation.tempering import averaged, tempered
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.original import to_original
 from src.files import check_folder, check_output_file, replacing
 from src.labels import AGES, GENDERS
+from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import OUTPUTS, Description, describe
 from src.models.heads import temper
@@ -55,29 +58,36 @@ def export(
     force: bool = False,
     calibration: dict[str, float] | None = None,
     margin: float | None = None,
+    mirror: bool = False,
 ) -> Exported:
     """Write a checkpoint to `output` in one of `FORMATS`, and its description to `output`.json.
 
-    weight_file: the original toolkit's weights where None.  precision: "float32", "fp16", "int8".
+    weight_file: the weights that ship where None.  precision: "float32", "fp16", "int8".
     input: a database to check on, and to calibrate int8 on; a portrait's face where None.
     calibration: temperatures to divide the heads' scores by, as in `Description.calibration`.
     margin: what the file is to say of its faces' margin; what the checkpoint says where None.
+    mirror: average what is said of a face and of its mirror image, in the graph.
     Raises `UserError`, with nothing written, where the file says other than the checkpoint.
     """
     check_export(format, output, precision, input, force)
+    weight_file = weight_file or shipped_weights()
     estimator = Estimator(weight_file, depth, width, "keras")
     description = _described(estimator.description, calibration, margin)
     faces = database_faces(input, description.img_size) if input else portrait_faces(description)
     if precision == "int8" and not faces.known.any():
         raise UserError(f"--input: expected faces of known age to check int8 by, {input} has none")
     before = estimator(faces.image)
+    if mirror:
+        before = averaged(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
     with replacing(_beside(output)) as partial_beside, replacing(output) as partial:
-        model, _ = load_checkpoint(weight_file or ORIGINAL_WEIGHTS, depth, width)
+        model, _ = load_checkpoint(weight_file, depth, width)
+        if mirror:
+            model, description = _mirrored(model, description)
         if calibration:
             temper(model, *_temperatures(calibration))
             before = tempered(before, *_temperatures(calibration))
         if format == "legacy":
-            model, description = to_original(weight_file or ORIGINAL_WEIGHTS, model, description)
+            model, description = to_original(weight_file, model, description)
         said = describe(description) | _interface(format, precision, description.img_size)
         partial_beside.write_text(json.dumps(said, indent=2) + "\n")
         if format in GRAPHS:
@@ -111,6 +121,13 @@ def _described(
         calibration=calibration or description.calibration,
         margin=description.margin if margin is None else margin,
     )
+
+
+def _mirrored(model: keras.Model, description: Description) -> tuple[keras.Model, Description]:
+    architecture = {**description.architecture, "mirror": True}
+    mirrored = build_model(architecture, description.img_size)
+    mirrored.set_weights(model.get_weights())
+    return mirrored, replace(description, architecture=architecture)
 
 
 def _temperatures(calibration: dict[str, float]) -> tuple[float, float]:

@@ -34,6 +34,11 @@ def to_original(
             f"{path}: expected a wide_resnet, which is all that the original toolkit has, found "
             f"{ours['name']}; use --format hdf5"
         )
+    if ours.get("mirror"):
+        raise UserError(
+            f"{path}: expected a network that sees a face once, as the original's does, found one "
+            "made with --mirror; name the file that it was made of"
+        )
     first, *middle, gender, age = model.get_weights()
     (scaling,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Rescaling))
     first *= np.float32(scaling.scale)  # without biases, scaled pixels are a scaled first kernel

@@ -7,7 +7,7 @@ import keras
 from keras.applications import imagenet_utils
 
 from src.errors import UserError
-from src.models.heads import twin_heads
+from src.models.heads import faces_input, twin_heads
 
 
 def names() -> list[str]:
@@ -17,20 +17,21 @@ def names() -> list[str]:
     )
 
 
-def build(img_size: int, name: str, dropout: float = 0.0) -> keras.Model:
+def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) -> keras.Model:
     """A network of keras.applications for faces (N, img_size, img_size, 3), BGR, 0..255.
 
     name: one of `names()`.
     dropout: share of the averaged features that training drops before the heads.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
     Raises `UserError` where the pictures are too small for it.
     """
     function = getattr(keras.applications, name)
-    inputs = keras.Input((img_size, img_size, 3), name="faces")
+    inputs, faces = faces_input(img_size, mirror)
     try:
         trunk = function(
             include_top=False,
             weights=None,
-            input_tensor=_prepared(inputs, function),
+            input_tensor=_prepared(faces, function),
             input_shape=inputs.shape[1:],
             pooling="avg",
         )
@@ -40,7 +41,7 @@ def build(img_size: int, name: str, dropout: float = 0.0) -> keras.Model:
             f"{' '.join(str(error).split())}"
         ) from error
     features = keras.layers.Dropout(dropout)(trunk.output)
-    return keras.Model(inputs, twin_heads(features, use_bias=True), name=name)
+    return keras.Model(inputs, twin_heads(features, use_bias=True, mirror=mirror), name=name)
 
 
 def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""The twin heads that every network ends with."""
+"""What every network begins and ends with: faces, and the twin heads."""
 
 import keras
 import numpy as np
@@ -10,21 +10,39 @@ WEIGHT_DECAY = 5e-4
 _HIDDEN = "hidden_"
 
 
+def faces_input(img_size: int, mirror: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input of a network, faces (N, img_size, img_size, 3), and what its layers take: with
+    `mirror` the faces and then their mirror images, (2N, img_size, img_size, 3)."""
+    faces = keras.Input((img_size, img_size, 3), name="faces")
+    both = keras.ops.concatenate([faces, faces[:, :, ::-1]], axis=0) if mirror else faces
+    return faces, both
+
+
 def twin_heads(
-    features: keras.KerasTensor, hidden: int = 0, use_bias: bool = False
+    features: keras.KerasTensor, hidden: int = 0, use_bias: bool = False, mirror: bool = False
 ) -> list[keras.KerasTensor]:
     """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
 
     hidden: units of a fully connected layer with ReLU that each head has to itself; 0 for none.
     use_bias: whether the heads' layers have biases; the original toolkit's have none.
+    mirror: whether the features are those of N faces and then of their mirror images, (2N, F); of
+        both the scores are averaged. For prediction alone.
     """
     heads = []
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
         net = features
         if hidden:
             net = _dense(hidden, "relu", use_bias, name=_HIDDEN + name)(net)
-        heads.append(_dense(classes, "softmax", use_bias, name=name, dtype="float32")(net))
+        head = _dense(classes, "softmax", use_bias, name=name, dtype="float32")(net)
+        heads.append(_average(head) if mirror else head)
     return heads
+
+
+def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
+    """The softmax of the mean scores of N faces and their N mirror images, from (2N, classes)."""
+    scores = keras.ops.log(distributions)  # but for a constant
+    pairs = keras.ops.reshape(scores, (2, -1, scores.shape[-1]))
+    return keras.ops.softmax(keras.ops.mean(pairs, axis=0))
 
 
 def in_head(layer: keras.Layer) -> bool:

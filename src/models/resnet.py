@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from src.errors import UserError
-from src.models.heads import WEIGHT_DECAY, twin_heads
+from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
 
 # Blocks by stage. The PyTorch toolkit has no bottlenecks: its 50 is its 34 under another name.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -19,13 +19,19 @@ SMALLEST = 32
 
 
 def build(
-    img_size: int, depth: int = 18, width: int = 8, use_se: bool = False, dropout: float = 0.5
+    img_size: int,
+    depth: int = 18,
+    width: int = 8,
+    use_se: bool = False,
+    dropout: float = 0.5,
+    mirror: bool = False,
 ) -> keras.Model:
     """IR-ResNet-`depth` for faces (N, img_size, img_size, 3), BGR, 0..255, scaled to -1..1 first.
 
     width: the stages have 8, 16, 32 and 64 times as many channels; 8 is the PyTorch toolkit's.
     use_se: weigh each block's channels by squeeze-and-excitation.
     dropout: share of the last features that training drops before the fully connected layers.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
     Raises `UserError` for pictures of less than 32 pixels.
     """
     if depth not in BLOCKS:
@@ -34,8 +40,8 @@ def build(
         raise UserError(
             f"resnet{depth}: expected pictures of {SMALLEST} pixels or more, received {img_size}"
         )
-    inputs = keras.Input((img_size, img_size, 3), name="faces")
-    net = layers.Rescaling(1 / 127.5, -1)(inputs)
+    inputs, net = faces_input(img_size, mirror)
+    net = layers.Rescaling(1 / 127.5, -1)(net)
     net = _conv(net, 8 * width, padding="valid")
     net = _prelu()(_norm(net))
     net = layers.MaxPooling2D()(net)
@@ -46,7 +52,7 @@ def build(
             net = _block(net, channels, stride, use_se, f"stage{stage}_block{block}")
     net = layers.Dropout(dropout)(_norm(net))
     features = layers.Flatten()(net)
-    heads = twin_heads(features, hidden=HIDDEN, use_bias=True)
+    heads = twin_heads(features, hidden=HIDDEN, use_bias=True, mirror=mirror)
     return keras.Model(inputs, heads, name=f"resnet{depth}")
 
 

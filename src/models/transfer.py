@@ -37,7 +37,8 @@ def initialised(architecture: dict, img_size: int, init: str) -> tuple[keras.Mod
         path, **{key: architecture[key] for key in ("depth", "width") if key in architecture}
     )
     if network_name(found.architecture["name"]) == name:
-        architecture = {**found.architecture, **architecture}
+        there = {key: value for key, value in found.architecture.items() if key != "mirror"}
+        architecture = {**there, **architecture}
         model = build_model(architecture, img_size)
         if _take(model, source, heads=False):
             fit = _take(model, source, heads=True)

@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from src.errors import UserError
-from src.models.heads import WEIGHT_DECAY, twin_heads
+from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
 
 POOLS = ("global", "8x8")
 
@@ -25,6 +25,7 @@ def build(
     pool: str = "global",
     scale: float = 1 / 255,
     dropout: float = 0.0,
+    mirror: bool = False,
 ) -> keras.Model:
     """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
 
@@ -32,13 +33,14 @@ def build(
         it, one step apart, and flattens them all, as the original toolkit's published weights want.
     scale: what pixels are multiplied with first; 1 for the original toolkit's weights.
     dropout: share of what is between a block's convolutions that training drops.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
     """
     check_depth(depth)
     if pool not in POOLS:
         raise ValueError(f"pool: expected one of {POOLS}, received {pool!r}")
     blocks = (depth - 4) // 6
-    inputs = keras.Input((img_size, img_size, 3), name="faces")
-    net = layers.Rescaling(scale)(inputs)
+    inputs, net = faces_input(img_size, mirror)
+    net = layers.Rescaling(scale)(net)
     net = _conv(16, 3)(net)
     for stage, channels in enumerate((16 * width, 32 * width, 64 * width), 1):
         for block in range(1, blocks + 1):
@@ -50,7 +52,7 @@ def build(
     else:
         net = layers.AveragePooling2D(8, strides=1, padding="same")(net)
         features = layers.Flatten()(net)
-    return keras.Model(inputs, twin_heads(features), name="wide_resnet")
+    return keras.Model(inputs, twin_heads(features, mirror=mirror), name="wide_resnet")
 
 
 def _block(

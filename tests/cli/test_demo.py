@@ -17,7 +17,7 @@ import pytest
 
 from src.data.images import Box
 from src.demo.tracking import overlap
-from src.estimation import estimator
+from src.estimation import shipped
 from src.files import partial_of
 from src.models import wide_resnet
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
@@ -362,7 +362,10 @@ def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp
         (["--image_dir", "photos", "--output_dir", "text"], "--output_dir: expected a folder"),
         (["--image_dir", "photos", "--weight_file", "nowhere.hdf5"], "expected a weight file"),
         (["--image_dir", "photos", "--weight_file", "text"], "expected a weight file, HDF5"),
-        (["--image_dir", "photos"], "--weight_file: expected a checkpoint, received none"),
+        (
+            ["--image_dir", "photos"],
+            "age_gender.hdf5: expected a file of the toolkit's",
+        ),
         (["--image_dir", "photos", "--margin", "-1"], "expected a number from 0 to 10"),
         (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected a picture, found no file"),
         (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),
@@ -383,7 +386,7 @@ def test_bad_input_is_one_line_and_leaves_no_csv(run_here, monkeypatch, tmp_path
     make_picture(tmp_path / "photos" / "a.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no weights")
-    monkeypatch.setattr(estimator, "ORIGINAL_WEIGHTS", tmp_path / "weights.hdf5")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "age_gender.hdf5")
     done = run_here("demo.py", "--csv", "faces.csv", "--no_display", *args)
     assert_one_line_error(done, "demo.py", said)
     assert names(tmp_path) == {"photos", "empty", "text"}

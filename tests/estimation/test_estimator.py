@@ -9,8 +9,6 @@ import pytest
 from matplotlib import cbook
 
 from src.data.images import Box, cut_faces, read_image
-from src.errors import UserError
-from src.estimation import estimator as module
 from src.estimation.estimator import Estimator
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
@@ -90,12 +88,6 @@ def test_no_face(estimator):
     assert said.age_distribution.shape == (0, 101)
     for values in (said.p_female, said.age, said.age_low, said.age_high):
         assert values.shape == (0,)
-
-
-def test_without_weights_it_says_where_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "ORIGINAL_WEIGHTS", tmp_path / "none.hdf5")
-    with pytest.raises(UserError, match=r"--weight_file: .*make weights"):
-        Estimator()
 
 
 def read_weights(path: Path) -> dict[str, list[np.ndarray]]:

@@ -114,6 +114,30 @@ def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, 
     assert np.abs(after.age_distribution - before.age_distribution).max() > 1e-3
 
 
+@pytest.mark.parametrize("format, name", [("hdf5", "m.hdf5"), ("onnx", "m.onnx")])
+def test_a_face_and_its_mirror_image_are_told_the_same_by_their_mean_scores(
+    checkpoint, tmp_path, format, name
+):
+    export(checkpoint, format, tmp_path / name, mirror=True)
+    faces = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    turned = np.ascontiguousarray(faces[:, :, ::-1])
+    one, other, once = Estimator(tmp_path / name), Estimator(tmp_path / name), Estimator(checkpoint)
+    np.testing.assert_allclose(one(faces).age, other(turned).age, rtol=1e-5)
+    scores = [np.log(once(some).age_distribution) for some in (faces, turned)]
+    powers = np.exp(np.mean(scores, axis=0))
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(one(faces).age_distribution, expected, atol=1e-6)
+    odds = [s.p_female / (1 - s.p_female) for s in map(once, (faces, turned))]
+    mean = np.sqrt(odds[0] * odds[1])
+    np.testing.assert_allclose(one(faces).p_female, mean / (1 + mean), atol=1e-6)
+
+
+def test_a_mirrored_file_cannot_be_the_original_toolkit_s(checkpoint, tmp_path):
+    with pytest.raises(UserError, match="made with --mirror"):
+        export(checkpoint, "legacy", tmp_path / "m.hdf5", mirror=True)
+    assert names(tmp_path) == set()
+
+
 def test_the_margin_is_what_was_asked_for(checkpoint, tmp_path):
     export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
     assert Estimator(checkpoint).margin == 0.15

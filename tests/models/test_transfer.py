@@ -42,6 +42,14 @@ def test_all_weights_are_taken_where_all_fit(tmp_path):
     assert said == "wide_resnet starts from w.hdf5, its heads too"
 
 
+def test_a_file_that_mirrors_faces_starts_a_network_that_does_not(tmp_path):
+    source = saved(tmp_path / "w.hdf5", {**SMALL, "mirror": True}, 32)
+    model, architecture, _ = initialised(SMALL, 32, tmp_path / "w.hdf5")
+    assert_same(model.get_weights(), source.get_weights())
+    assert architecture == SMALL
+    assert model.output_names == ["pred_gender", "pred_age"]  # which losses go by
+
+
 @pytest.mark.parametrize(
     "architecture",
     [{**SMALL, "pool": "8x8"}, {"name": "resnet18", "width": 1, "use_se": True}],

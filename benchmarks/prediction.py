@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Milliseconds a face through the demo's own prediction, of several weight files.
+
+taskset -c 0 python benchmarks/prediction.py --weight_file one.hdf5 other.hdf5
+"""
+
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+from benchmarks.turns import in_turns, ratio
+from src import cli
+
+BATCHES = (1, 32)  # faces at once
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    cli.add_weight_arguments(parser, several=True)
+    parser.add_argument("--turns", type=cli.positive_int, default=20, help="turns of all sides")
+    return parser.parse_args()
+
+
+def milliseconds(estimator, faces: np.ndarray) -> float:
+    """A face's share of one call."""
+    start = time.perf_counter()
+    estimator(faces)
+    return 1000 * (time.perf_counter() - start) / len(faces)
+
+
+def main():
+    args = get_args()
+    with cli.quiet_import():
+        from src.estimation.estimator import Estimator
+        from src.workers import available_cores
+
+    print(f"{available_cores()} core(s)")
+    sides = {path: Estimator(path, args.depth, args.width) for path in args.weight_file}
+    rng = np.random.default_rng(0)
+    for count in BATCHES:
+        faces = {
+            path: rng.integers(0, 256, (count, estimator.img_size, estimator.img_size, 3), np.uint8)
+            for path, estimator in sides.items()
+        }
+        for path, estimator in sides.items():
+            estimator(faces[path])  # compiles
+        calls = {path: partial(milliseconds, sides[path], faces[path]) for path in sides}
+        times = in_turns(calls, args.turns)
+        first, *others = times
+        for path, measured in times.items():
+            print(f"{count} at once, {path.name}: {statistics.median(measured):.1f} ms a face")
+        for path in others:
+            print(f"  {path.name} to {first.name}:", ratio(times[first], times[path], digits=1))
+
+
+if __name__ == "__main__":
+    cli.run(main)
