@@ -108,7 +108,19 @@ class MtcnnDetector(_Detector):
 
     def __init__(self, min_face: int | None = None):
         super().__init__(min_face)
-        self._model = library("mtcnn", "mtcnn==1.0.0").MTCNN()
+        mtcnn, stages, weights = (
+            library(name, "mtcnn==1.0.0")
+            for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
+        )
+        folder = weights.__path__[0]
+        # By their paths: by its names alone it would take such a file of the current folder first,
+        # and unpickle it.
+        self._model = mtcnn.MTCNN(
+            [
+                getattr(stages, f"Stage{letter}Net")(weights=f"{folder}/{letter.lower()}net.lz4")
+                for letter in "PRO"
+            ]
+        )
 
     def _find(self, image: np.ndarray) -> Iterable[Edges]:
         found = self._model.detect_faces(

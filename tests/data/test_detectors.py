@@ -45,6 +45,14 @@ def test_dlib_finds_every_marked_face_and_nothing_else(groups, file, count):
     assert marked == count
 
 
+def test_mtcnn_takes_no_weights_from_the_current_folder(monkeypatch, tmp_path):
+    pytest.importorskip("mtcnn")
+    for name in ("pnet", "rnet", "onet"):
+        (tmp_path / f"{name}.lz4").write_text("whatever somebody put here")
+    monkeypatch.chdir(tmp_path)
+    assert get_detector("mtcnn")(np.zeros((50, 50, 3), np.uint8)) == []
+
+
 def test_mtcnn_finds_nearly_every_marked_face_and_hardly_anything_else(groups):
     pictures = list(marked_pictures(groups / "testing.xml"))
     found = [detector("mtcnn")(image) for image, _ in pictures]
