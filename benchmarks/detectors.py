@@ -26,7 +26,7 @@ from tabulate import tabulate
 from benchmarks.turns import in_turns, ratio
 from src import cli
 from src.data.detectors import DETECTORS, Detect, get_detector
-from src.data.images import Box, read_image
+from src.data.images import Box, overlap, read_image
 from src.errors import UserError
 
 HEADERS = "detector recall precision found wrong side right down seconds time".split()
@@ -56,15 +56,6 @@ def marked_pictures(file: Path) -> Iterator[tuple[np.ndarray, list[Box]]]:
             left, top, width, height = (int(box.get(k)) for k in ("left", "top", "width", "height"))
             boxes.append(Box(left, top, left + width, top + height))
         yield read_image(file.parent / image.get("file")), boxes
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width = min(a.right, b.right) - max(a.left, b.left)
-    height = min(a.bottom, b.bottom) - max(a.top, b.top)
-    shared = max(width, 0) * max(height, 0)
-    areas = [(box.right - box.left) * (box.bottom - box.top) for box in (a, b)]
-    return shared / (sum(areas) - shared)
 
 
 def matched(boxes: list[Box], others: list[Box], least: float) -> list[tuple[Box, Box]]:

@@ -1,5 +1,6 @@
 """Pictures: the one way to read, crop and resize them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,14 @@ class Box(NamedTuple):
     top: int
     right: int
     bottom: int
+
+
+def overlap(a: Sequence[float], b: Sequence[float]) -> float:
+    """Intersection over union, 0..1, of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0) * max(height, 0)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def read_image(path: Path | str) -> np.ndarray:

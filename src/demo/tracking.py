@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from src.data.images import Box
+from src.data.images import Box, overlap
 from src.demo.flow import follow
 
 DETECT_EVERY = 10  # frames, while all faces are followed
@@ -114,14 +114,6 @@ def _pairs(faces: list[_Face], boxes: list[Box]) -> Iterator[tuple[_Face, int]]:
             used_faces.add(f)
             used_boxes.add(i)
             yield faces[f], i
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union, 0..1, of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    both = max(width, 0) * max(height, 0)
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
 def is_cut(before: np.ndarray, now: np.ndarray) -> bool:

@@ -15,8 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from src.data.images import Box
-from src.demo.tracking import overlap
+from src.data.images import Box, overlap
 from src.estimation import shipped
 from src.files import partial_of
 from src.models import wide_resnet

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.detectors import marked_pictures, matched, overlap
+from benchmarks.detectors import marked_pictures, matched
 from src.data.detectors import DETECTORS, get_detector
-from src.data.images import Box, read_image
+from src.data.images import Box, overlap, read_image
 from src.errors import UserError
 
 SEARCHING = [name for name in DETECTORS if name != "none"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from src.data.detectors import get_detector
-from src.data.images import Box
-from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut, overlap
+from src.data.images import Box, overlap
+from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut
 from tests.demo.made import frames
 
 
