@@ -1,5 +1,6 @@
 """Pictures: the one way to read, crop and resize them."""
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,21 @@ def read_image(path: Path | str) -> np.ndarray:
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """The picture as (size, size, 3), bilinear, as the original toolkit does."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def shrink(image: np.ndarray, side: int) -> np.ndarray:
+    """The picture with a longer side of `side` pixels at most, uint8 (h, w, 3)."""
+    scale = min(1, side / max(image.shape[:2]))
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
+    """The picture, uint8 (H, W, 3), BGR, as a URL that holds it, so that a page needs no file.
+
+    kind: "jpeg" or "png".
+    """
+    _, content = cv2.imencode(f".{kind}", image)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def cut_faces(image: np.ndarray, boxes: list[Box], margin: float, size: int) -> np.ndarray:

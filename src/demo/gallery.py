@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from src.data.datasets import Options, get_reader
 from src.data.faces import TEMPLATE_SIZE, FivePoints, align
+from src.data.images import data_url, shrink
 from src.demo.result import Result
 from src.files import check_output_file, replacing
 from src.labels import GENDERS
@@ -68,10 +69,10 @@ def labelled_table(folder: Path, records: pd.DataFrame) -> Iterator[Callable[[Re
         return True
 
     yield add
-    with replacing(files[0]) as partial:
-        partial.write_text(_page(rows), encoding="utf-8")
-    with replacing(files[1]) as partial:
-        _plot(rows, partial)
+    with replacing(files[0]) as page:
+        page.write_text(_page(rows), encoding="utf-8")
+    with replacing(files[1]) as plot:
+        _plot(rows, plot)
 
 
 def _row(result: Result, record: pd.Series, find_points: FivePoints) -> _Row:
@@ -80,8 +81,7 @@ def _row(result: Result, record: pd.Series, find_points: FivePoints) -> _Row:
     years = "?" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
     true = f"{years}, {gender}"
-    scale = min(1, _RAW_SIDE / max(image.shape[:2]))
-    raw = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    raw = shrink(image, _RAW_SIDE)
     if not result.boxes:
         return _Row(result.picture.name, raw, None, true, "no face found")
     face = max(range(len(result.boxes)), key=lambda i: _width(result, i))
@@ -102,13 +102,8 @@ def _page(rows: list[_Row]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
-    return environment.get_template("gallery.html").render(rows=rows, headers=_HEADERS, png=_data)
-
-
-def _data(image: np.ndarray) -> str:
-    """A picture as a URL that holds it."""
-    _, content = cv2.imencode(".png", image)
-    return "data:image/png;base64," + base64.b64encode(content).decode()
+    template = environment.get_template("gallery.html")
+    return template.render(rows=rows, headers=_HEADERS, png=partial(data_url, kind="png"))
 
 
 def _plot(rows: list[_Row], path: Path) -> None:

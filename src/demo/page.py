@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from src.data.images import Box, ImageError, read_image, resize
+from src.data.images import Box, ImageError, data_url, read_image, resize, shrink
 from src.demo.overlay import annotate
 from src.demo.smoothing import Smoother
 from src.demo.tracking import Tracker
@@ -159,8 +158,7 @@ class Stream:
 
 def _answer(image: np.ndarray, boxes: list[Box], faces: np.ndarray, said: Estimates) -> Answer:
     annotated = annotate(image, boxes, said)
-    scale = min(1, _SHOWN_SIDE / max(image.shape[:2]))
-    picture = cv2.resize(annotated, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    picture = shrink(annotated, _SHOWN_SIDE)
     if not boxes:
         return _img(picture, "picture"), "<p>No face was found.</p>"
     by_place = sorted(range(len(boxes)), key=lambda i: boxes[i])  # from left to right
@@ -189,5 +187,4 @@ def _plot(shares: np.ndarray, low: int, high: int) -> str:
 
 def _img(image: np.ndarray, alt: str) -> str:
     """The picture within HTML, so that no file is made of it."""
-    data = base64.b64encode(cv2.imencode(".jpg", image)[1]).decode()
-    return f'<img alt="{alt}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="{alt}" src="{data_url(image)}">'

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import jinja2
 import numpy as np
 import pandas as pd
 
+from src.data.images import data_url, shrink
 from src.evaluation.figures import BASELINE
 from src.evaluation.plots import draw_plots, series
 from src.evaluation.results import Evaluation, Labels, Results
@@ -229,7 +228,7 @@ def _worst(labels: Labels, evaluation: Evaluation, rank: int) -> dict[str, str]:
     gender = labels.gender[row]
     p_male = 1 - float(said.p_female[place])
     return {
-        "picture": _picture(evaluation.worst_faces[rank]),
+        "picture": data_url(shrink(evaluation.worst_faces[rank], _THUMBNAIL)),
         "name": labels.names[row],
         "age": _range(labels.age_low[row], labels.age_high[row]),
         "gender": GENDERS[int(gender)] if np.isfinite(gender) else "gender unknown",
@@ -243,11 +242,3 @@ def _worst(labels: Labels, evaluation: Evaluation, rank: int) -> dict[str, str]:
 
 def _range(low: float, high: float) -> str:
     return f"{low:g}" if low == high else f"{low:g}-{high:g}"
-
-
-def _picture(face: np.ndarray) -> str:
-    """A face, uint8 (S, S, 3), BGR, as a data URI."""
-    if len(face) > _THUMBNAIL:
-        face = cv2.resize(face, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
