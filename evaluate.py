@@ -41,6 +41,11 @@ def get_args():
     parser.add_argument(
         "--validation_split", type=cli.fraction, default=0.1, help="its share of validation"
     )
+    parser.add_argument(
+        "--fit_margin",
+        action="store_true",
+        help="cut or pad faces of --input whose margin a model was not trained with to its own",
+    )
     cli.add_evaluation_arguments(parser, Path("evaluation"))
     parser.add_argument(
         "--card",
@@ -51,6 +56,8 @@ def get_args():
     args = parser.parse_args()
     if args.detect and not args.image_csv:
         parser.error("--detect: expected pictures, --image_csv; faces of --input are cut already")
+    if args.fit_margin and not args.input:
+        parser.error("--fit_margin: expected databases, --input, which say their margin")
     if args.part != "all" and not args.input:
         parser.error(f"--part {args.part}: expected databases, --input; a CSV is not trained on")
     return args
@@ -71,7 +78,7 @@ def main():
     if args.image_csv:
         faces = from_csv(args.image_csv, args.detect)
     else:
-        faces = from_databases(args.input, args.part, args.validation_split)
+        faces = from_databases(args.input, args.part, args.validation_split, args.fit_margin)
     models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
     results = evaluate(faces, models, args.seed, args.resamples, vars(args))
     print(tables(results))

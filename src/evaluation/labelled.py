@@ -12,7 +12,7 @@ from src.data.create import MISSING, UNDECODABLE
 from src.data.database import Database, open_database
 from src.data.datasets import Options, get_reader
 from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
-from src.data.images import ImageError, read_image, resize
+from src.data.images import ImageError, change_margin, read_image, resize
 from src.data.joined import join
 from src.errors import UserError
 from src.estimation.estimator import Estimator
@@ -43,17 +43,25 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True)
 class DatabaseFaces:
-    """The faces of `rows`, int64 (N,), of databases that were joined."""
+    """The faces of `rows`, int64 (N,), of databases that were joined.
+
+    margins: what they were cut with, float64 (N,), NaN where unknown.
+    fit_margin: whether a model is shown those of margins that it was not trained with in its own.
+    """
 
     labels: Labels
     database: Database
     parts: list[Database]
     rows: np.ndarray
+    margins: np.ndarray
     notes: list[str]
+    fit_margin: bool = False
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
         faces, size = self.database.image[self.rows[rows]], estimator.img_size
+        if self.fit_margin:
+            _fit_margin(faces, self.margins[rows], estimator)
         if self.database.img_size != size:
             faces = _stack([resize(face, size) for face in faces], size)
         return faces, [""] * len(rows)
@@ -65,11 +73,16 @@ class DatabaseFaces:
                 f"--input: expected faces with the model's alignment, {estimator.align}; those of "
                 f"{self.parts[0].path} have {self.database.align}: make it again {how} --align"
             )
+        then = (
+            "they are cut or padded to it"
+            if self.fit_margin
+            else "it sees other crops than it was trained on (--fit_margin cuts or pads them)"
+        )
         notes = [
             f"{part.path.name} was cut with a margin of {part.margin:g}, the model is used to "
-            f"{estimator.margin:g}: it sees other crops than it was trained on"
+            f"{' or '.join(f'{margin:g}' for margin in estimator.description.margins)}: {then}"
             for part in self.parts
-            if estimator.align == NO_ALIGNMENT and abs(part.margin - estimator.margin) > 1e-6
+            if _is_other(part.margin, estimator)
         ]
         size = self.database.img_size
         if size != estimator.img_size:
@@ -102,6 +115,21 @@ class PictureFaces:
         return []
 
 
+def _is_other(margin: float, estimator: Estimator) -> bool:
+    """Whether a margin is known to be none that the model was trained with."""
+    if estimator.align != NO_ALIGNMENT or np.isnan(margin):
+        return False
+    return not np.isclose(margin, estimator.description.margins).any()
+
+
+def _fit_margin(faces: np.ndarray, margins: np.ndarray, estimator: Estimator) -> None:
+    """Give faces (N, S, S, 3), cut with `margins`, the model's margin where theirs are others."""
+    for margin in np.unique(margins):
+        if _is_other(margin, estimator):
+            for place in np.flatnonzero(margins == margin):
+                faces[place] = change_margin(faces[place], margin, estimator.margin)
+
+
 def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
     return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
 
@@ -118,11 +146,14 @@ def _cut(path: Path, cutter: Callable) -> tuple[np.ndarray | None, str]:
         return None, str(error)
 
 
-def from_databases(paths: list[Path], part: str, validation_split: float) -> DatabaseFaces:
+def from_databases(
+    paths: list[Path], part: str, validation_split: float, fit_margin: bool = False
+) -> DatabaseFaces:
     """The faces of databases that have a label.
 
     part: "all", or "validation" or "training", which are what `train.py --split_by hash` with this
         `validation_split` makes of them.
+    fit_margin: as `DatabaseFaces` takes it.
     """
     parts = [open_database(path) for path in paths]
     database = join(parts)
@@ -141,7 +172,8 @@ def from_databases(paths: list[Path], part: str, validation_split: float) -> Dat
         columns=columns,
     )
     rows, notes = _with_label(labels, _rows_of(part, database, validation_split))
-    return DatabaseFaces(select(labels, rows), database, parts, rows, notes)
+    margins = np.repeat([part.margin for part in parts], [*map(len, parts)])[rows]
+    return DatabaseFaces(select(labels, rows), database, parts, rows, margins, notes, fit_margin)
 
 
 def _rows_of(part: str, database: Database, validation_split: float) -> np.ndarray:

@@ -22,7 +22,8 @@ class Description:
     img_size: side of the faces it takes, in pixels; they are BGR, 0..255.
     margin: margin around the face box, as a share of the box, that its faces were cut with.
     align: alignment that its faces were warped with, or "none".
-    data: the databases it was trained on.  figures: what it reached, by name.
+    data: the databases it was trained on, each with its margin where known.  figures: what it
+        reached, by name.
     training: the mean age in years and the share of men, 0..1, of the rows it was trained on, as
         `age_mean` and `male_share`; None in files that do not say.
     calibration: the temperatures that the heads' scores were divided by, as `age_temperature` and
@@ -37,6 +38,12 @@ class Description:
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
     calibration: dict[str, float] | None = None
+
+    @property
+    def margins(self) -> list[float]:
+        """Its margin, and every other that faces it was trained on were cut with."""
+        trained = {part["margin"] for part in self.data if part.get("margin") is not None}
+        return [self.margin, *sorted(trained - {self.margin})]
 
 
 def describe(description: Description) -> dict:

@@ -130,9 +130,14 @@ def _describe(
         database.img_size,
         margin=ORIGINAL_MARGIN if np.isnan(database.margin) else database.margin,
         align=database.align,
-        data=[{"db": part.db, "file": part.path.name, "rows": len(part)} for part in parts],
+        data=[_about(part) for part in parts],
         training=_averages(ages, database.gender[rows]),
     )
+
+
+def _about(part: Database) -> dict:
+    margin = None if np.isnan(part.margin) else part.margin
+    return {"db": part.db, "file": part.path.name, "rows": len(part), "margin": margin}
 
 
 def _watchers(arguments: Arguments) -> list[keras.callbacks.Callback]:

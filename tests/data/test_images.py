@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import Box, ImageError, crop_with_margin, cut_faces, read_image, resize
+from src.data.images import (
+    Box,
+    ImageError,
+    change_margin,
+    crop_with_margin,
+    cut_faces,
+    read_image,
+    resize,
+)
 
 HEIGHT, WIDTH = 30, 40
 ORIENTATION = 0x0112  # the EXIF tag
@@ -157,6 +165,25 @@ def test_crop_is_clipped_at_each_border():
     image = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
     crop = crop_with_margin(image, Box(0, 0, WIDTH, HEIGHT), 0.4)
     np.testing.assert_array_equal(crop, image)
+
+
+@pytest.mark.parametrize(
+    ("margin", "wanted", "left", "right"),
+    [  # where the new borders come to lie in a picture of 100 whose box is 50 wide, or 100
+        (0.5, 0.0, 25, 75),
+        (0.5, 0.25, 12.5, 87.5),
+        (0.0, 0.5, -50, 150),
+        (0.4, 0.4, 0, 100),
+    ],
+)
+def test_a_face_gets_another_margin_about_its_middle(margin, wanted, left, right):
+    columns = np.tile(np.arange(50, 150, dtype=np.uint8), (100, 1))
+    face = np.dstack([columns, columns.T, columns])
+    changed = change_margin(face, margin, wanted)
+    middles = left + (np.arange(100) + 0.5) * (right - left) / 100 - 0.5
+    expected = 50 + np.clip(middles, 0, 99)
+    np.testing.assert_allclose(changed[40, :, 0], expected, atol=0.6)
+    np.testing.assert_allclose(changed[:, 40, 1], expected, atol=0.6)
 
 
 def test_resize_is_bilinear():

@@ -12,7 +12,7 @@ class ColourModel:
 
     def __init__(self, img_size=8, margin=0.4, align="none", training=None):
         self.img_size, self.margin, self.align = img_size, margin, align
-        self.description = SimpleNamespace(training=training)
+        self.description = SimpleNamespace(training=training, margins=[margin])
         self.batches = []
 
     def __call__(self, faces):

@@ -138,11 +138,35 @@ def test_faces_of_another_size_are_resized_and_margins_compared(tmp_path):
     results = run(all_of(path), small=ColourModel(8), same=ColourModel(16, margin=0.1))
     assert results.notes == [
         "small: db.mat was cut with a margin of 0.1, the model is used to 0.4: it sees other crops "
-        "than it was trained on",
+        "than it was trained on (--fit_margin cuts or pads them)",
         "small: faces are 16 pixels wide, and resized to 8",
     ]
     for evaluation in results.evaluations:
         assert evaluation.error == pytest.approx(0)
+
+
+def test_faces_get_the_margin_that_each_model_was_trained_with(tmp_path):
+    """The middle half of each face is of age 50, what lies around it of age 10."""
+    faces = np.full((2, 16, 16, 3), (0, 10, 0), np.uint8)
+    faces[:, 4:12, 4:12, 1] = 50
+    columns = {"path": ["0.jpg", "1.jpg"], "group": ["", ""], "gender": np.ones(2)}
+    columns |= {name: np.full(2, 50.0) for name in ("age_low", "age_high")}
+    for name, margin in (("wide", 0.5), ("tight", 0.0)):
+        write_our_database(tmp_path / f"{name}.mat", faces, columns, db=name, margin=margin)
+    paths = [tmp_path / "wide.mat", tmp_path / "tight.mat"]
+    both = ColourModel(16, margin=0.0)
+    both.description.margins = [0.0, 0.5]
+    models = {"tight": ColourModel(16, margin=0.0), "both": both}
+    as_cut, fitted = (from_databases(paths, "all", 0.1, fit_margin=fit) for fit in (False, True))
+    whole = [20, 20, 20, 20]  # a quarter is 50
+    middle = [pytest.approx(50, abs=3)] * 2
+    for faces, expected in ((as_cut, {"tight": whole}), (fitted, {"tight": middle + whole[2:]})):
+        results = evaluate(faces, models, resamples=20)
+        for evaluation in results.evaluations:
+            wanted = expected.get(evaluation.model, whole)
+            assert evaluation.estimates.age.tolist() == wanted
+        assert [note.split(" cut ")[0] for note in results.notes] == ["tight: wide.mat was"]
+    assert results.notes[0].endswith("model is used to 0: they are cut or padded to it")
 
 
 @pytest.mark.parametrize(

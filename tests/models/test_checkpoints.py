@@ -30,6 +30,12 @@ DESCRIPTION = Description(
 )
 
 
+def test_margins_are_its_own_and_those_of_its_data():
+    data = [{"margin": 0.4}, {"margin": 0.12}, {"margin": None}, {"db": "of before margins"}]
+    assert Description(ARCHITECTURE, 32, margin=0.4, data=data).margins == [0.4, 0.12]
+    assert Description(ARCHITECTURE, 32, margin=0.25).margins == [0.25]
+
+
 @pytest.fixture(scope="module")
 def model():
     model = build_model(ARCHITECTURE, 32)

@@ -79,7 +79,7 @@ def test_the_checkpoint_describes_the_run(run, history):
     _, description = load_checkpoint(run[1])
     assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
     assert (description.img_size, description.margin, description.align) == (16, 0.4, "none")
-    assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32}]
+    assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32, "margin": None}]
     row = history.set_index("epoch").loc[description.figures["epoch"]]
     for name in [*FIGURES, *(f"val_{name}" for name in FIGURES)]:
         assert description.figures[name] == pytest.approx(row[name])
@@ -134,7 +134,7 @@ def adam_run(tmp_path_factory):
 def test_the_checkpoint_tells_how_the_database_was_cut(adam_run):
     _, description = load_checkpoint(adam_run)
     assert (description.margin, description.align) == (0.2, "eyes")
-    assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20}]
+    assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20, "margin": 0.2}]
 
 
 def test_adam_has_a_rate_of_its_own(adam_run):
