@@ -115,7 +115,7 @@ def serve(args):
     from src.demo import web
 
     estimator, search = get_estimator(args)
-    web.serve(*search.tools(), estimator, args.host, args.port)
+    web.serve(*search.tools(), estimator, args.smooth, args.host, args.port)
 
 
 def main():

@@ -3,6 +3,7 @@
 import numpy as np
 
 GENDERS = ("female", "male")  # IMDB-WIKI's convention: 0 female, 1 male
+INITIALS = ("F", "M")
 MAX_AGE = 100
 AGES = np.arange(MAX_AGE + 1)  # years, 0..100: the classes of the age head
 

@@ -48,7 +48,7 @@ def add_face_arguments(parser: cli.Parser) -> None:
         type=cli.positive_int,
         default=30,
         metavar="FRAMES",
-        help="frames of video that a face's age and gender are averaged over; 1 for none",
+        help="frames that a face's age and gender are averaged over in video; 1 for none",
     )
 
 

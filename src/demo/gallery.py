@@ -88,7 +88,7 @@ def _row(result: Result, record: pd.Series, find_points: FivePoints) -> _Row:
     box = result.boxes[face]
     predicted = (
         f"{said.age[face]:.0f} ({said.age_low[face]}-{said.age_high[face]}), "
-        f"{GENDERS[int(said.p_female[face] <= 0.5)]}"
+        f"{GENDERS[said.gender[face]]}"
     )
     aligned = align(image, find_points(image, box), TEMPLATE_SIZE)
     return _Row(result.picture.name, raw, aligned, true, predicted)

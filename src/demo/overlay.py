@@ -5,6 +5,7 @@ import numpy as np
 
 from src.data.images import Box
 from src.estimation.estimator import Estimates
+from src.labels import INITIALS
 
 _BLUE, _WHITE = (255, 0, 0), (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -13,13 +14,11 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def annotate(image: np.ndarray, boxes: list[Box], estimates: Estimates) -> np.ndarray:
     """A copy of `image`, uint8 (H, W, 3), BGR, with every face's box and "age, M" or "age, F"."""
     annotated = image.copy()
-    for box, age, p_female in zip(boxes, estimates.age, estimates.p_female, strict=True):
+    for box, age, gender in zip(boxes, estimates.age, estimates.gender, strict=True):
         scale = max(0.4, (box.right - box.left) / 160)
         thickness = max(1, round(2 * scale))
         cv2.rectangle(annotated, box[:2], box[2:], _BLUE, thickness)
-        _draw_label(
-            annotated, box, f"{age:.0f}, {'F' if p_female > 0.5 else 'M'}", scale, thickness
-        )
+        _draw_label(annotated, box, f"{age:.0f}, {INITIALS[gender]}", scale, thickness)
     return annotated
 
 

@@ -20,7 +20,7 @@ from src.demo.smoothing import Smoother
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
 from src.extras import library
-from src.labels import MAX_AGE
+from src.labels import GENDERS, MAX_AGE
 
 if TYPE_CHECKING:
     import gradio
@@ -54,8 +54,11 @@ STYLE = f"""
 """
 
 
-def make_page(detect: Detect, cut: Cut, estimator: Estimator) -> gradio.Blocks:
-    """The page: a tab for pictures, one for a webcam, and below what was seen."""
+def make_page(detect: Detect, cut: Cut, estimator: Estimator, smooth: int) -> gradio.Blocks:
+    """The page: a tab for pictures, one for a webcam, and below what was seen.
+
+    smooth: frames of the webcam that what is said of a face is averaged over.
+    """
     gradio = library("gradio")
     turn = threading.Lock()  # a detector must not be called twice at a time
 
@@ -68,7 +71,7 @@ def make_page(detect: Detect, cut: Cut, estimator: Estimator) -> gradio.Blocks:
         image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         with turn:
             if stream is None or not stream.goes_on_with(image):
-                stream = Stream(detect, cut, estimator)
+                stream = Stream(detect, cut, estimator, smooth)
             return stream, *stream.answer(image)
 
     with gradio.Blocks(title="Age and gender", analytics_enabled=False) as page:
@@ -136,8 +139,8 @@ def read_upload(path: Path) -> np.ndarray:
 class Stream:
     """A webcam's stream: its faces are followed, and what is said of each is averaged."""
 
-    def __init__(self, detect: Detect, cut: Cut, estimator: Estimator):
-        self._track, self._smooth = Tracker(detect), Smoother()
+    def __init__(self, detect: Detect, cut: Cut, estimator: Estimator, smooth: int):
+        self._track, self._smooth = Tracker(detect), Smoother(smooth)
         self._cut, self._estimator = cut, estimator
         self._shape: tuple[int, ...] | None = None
         self._time = 0.0
@@ -167,12 +170,11 @@ def _answer(image: np.ndarray, boxes: list[Box], faces: np.ndarray, said: Estima
 
 
 def _item(face: np.ndarray, said: Estimates, i: int) -> str:
-    p_female = said.p_female[i]
-    gender, share = ("female", p_female) if p_female > 0.5 else ("male", 1 - p_female)
+    gender = f"{GENDERS[said.gender[i]]}, {100 * said.p_gender[i]:.0f} %"
     years = f"{said.age[i]:.0f} years, 80 % from {said.age_low[i]} to {said.age_high[i]}"
     plot = _plot(said.age_distribution[i], said.age_low[i], said.age_high[i])
     thumbnail = _img(resize(face, _THUMBNAIL), "face")
-    return f"<li>{thumbnail}<p>{years}<br>{gender}, {100 * share:.0f} %</p>{plot}</li>"
+    return f"<li>{thumbnail}<p>{years}<br>{gender}</p>{plot}</li>"
 
 
 def _plot(shares: np.ndarray, low: int, high: int) -> str:

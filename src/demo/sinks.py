@@ -11,6 +11,7 @@ from src.demo.result import Result
 from src.demo.sources import Video
 from src.errors import UserError
 from src.files import replacing
+from src.labels import INITIALS
 
 LONGEST_TABLE = 50  # rows
 
@@ -27,8 +28,8 @@ def print_faces(result: Result) -> bool:
 
 def _said(result: Result, face: int) -> tuple[str, str, str]:
     """Age, its interval, and gender with its probability."""
-    said, p_female = result.estimates, result.estimates.p_female[face]
-    gender = f"F {p_female:.2f}" if p_female > 0.5 else f"M {1 - p_female:.2f}"
+    said = result.estimates
+    gender = f"{INITIALS[said.gender[face]]} {said.p_gender[face]:.2f}"
     return f"{said.age[face]:.1f}", f"{said.age_low[face]}-{said.age_high[face]}", gender
 
 

@@ -11,7 +11,7 @@ class Smoother:
     The mean of a track's first `frames` frames; later, each new one weighs 1 / `frames`.
     """
 
-    def __init__(self, frames: int = 30):
+    def __init__(self, frames: int):
         self._frames = frames
         self._means: dict[int, tuple[np.ndarray, int]] = {}  # of tracks in the last frame
 

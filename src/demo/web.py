@@ -17,8 +17,10 @@ from src.estimation.estimator import Estimator
 from src.extras import library
 
 
-def serve(detect: Detect, cut: Cut, estimator: Estimator, host: str, port: int) -> None:
-    """Serve the page at `host` and `port` until Ctrl-C.
+def serve(
+    detect: Detect, cut: Cut, estimator: Estimator, smooth: int, host: str, port: int
+) -> None:
+    """Serve the page at `host` and `port` until Ctrl-C; `smooth` as `make_page` takes it.
 
     What is uploaded lies in a private folder until it is answered; the folder goes in the end.
     Raises `UserError` where Gradio is not installed or the address cannot be had.
@@ -32,7 +34,7 @@ def serve(detect: Detect, cut: Cut, estimator: Estimator, host: str, port: int) 
             for name in ("gradio.themes", "starlette.middleware", "PIL.Image")
         )
         pillow.MAX_IMAGE_PIXELS = MOST_PIXELS  # a frame of twice as many is refused
-        page = make_page(detect, cut, estimator)
+        page = make_page(detect, cut, estimator, smooth)
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
             server_port=port,

@@ -33,6 +33,16 @@ class Estimates:
         low, high = age_interval(age_distribution)
         return cls(p_female, expected_age(age_distribution), low, high, age_distribution)
 
+    @property
+    def gender(self) -> np.ndarray:
+        """The likelier one, int64 (N,), a place in `labels.GENDERS`; male at a half."""
+        return (self.p_female <= 0.5).astype(np.int64)
+
+    @property
+    def p_gender(self) -> np.ndarray:
+        """The probability of the likelier gender, float32 (N,), 0.5..1."""
+        return np.maximum(self.p_female, 1 - self.p_female)
+
     def of_faces(self, faces: slice) -> "Estimates":
         """What is said of some of the faces."""
         return Estimates(*(getattr(self, field.name)[faces] for field in fields(self)))

@@ -94,7 +94,6 @@ def measure(labels: Labels, estimates: Estimates, baseline: Baseline) -> dict[st
     """What the figures are computed from: float64 (N,) by name, NaN where unknown."""
     low, high = labels.age_low, labels.age_high
     first, last = (np.minimum(whole_years(end), MAX_AGE) for end in (low, high))
-    p_male = 1 - estimates.p_female.astype(np.float64)
     interval = estimates.age_low, estimates.age_high
     deviation = np.full(len(labels), np.nan) if labels.age_std is None else labels.age_std
     return {
@@ -105,8 +104,8 @@ def measure(labels: Labels, estimates: Estimates, baseline: Baseline) -> dict[st
         "deviation": deviation,
         "baseline_error": age_errors(np.full(len(labels), baseline.age), low, high),
         "male": labels.gender,
-        "correct": _same(p_male >= 0.5, labels.gender),
-        "confidence": np.maximum(p_male, 1 - p_male),
+        "correct": _same(estimates.gender, labels.gender),
+        "confidence": estimates.p_gender.astype(np.float64),
         "baseline_correct": _same(baseline.gender, labels.gender),
     }
 

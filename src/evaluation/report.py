@@ -226,7 +226,6 @@ def _worst(labels: Labels, evaluation: Evaluation, rank: int) -> dict[str, str]:
     error = evaluation.error[place]
     said = evaluation.estimates
     gender = labels.gender[row]
-    p_male = 1 - float(said.p_female[place])
     return {
         "picture": data_url(shrink(evaluation.worst_faces[rank], _THUMBNAIL)),
         "name": labels.names[row],
@@ -234,8 +233,8 @@ def _worst(labels: Labels, evaluation: Evaluation, rank: int) -> dict[str, str]:
         "gender": GENDERS[int(gender)] if np.isfinite(gender) else "gender unknown",
         "said_age": f"{said.age[place]:.0f}",
         "interval": _range(said.age_low[place], said.age_high[place]),
-        "said_gender": GENDERS[int(p_male >= 0.5)],
-        "probability": f"{100 * max(p_male, 1 - p_male):.0f}\N{NBSP}%",
+        "said_gender": GENDERS[said.gender[place]],
+        "probability": f"{100 * said.p_gender[place]:.0f}\N{NBSP}%",
         "error": f"{abs(error):.1f} years too {'old' if error > 0 else 'young'}",
     }
 

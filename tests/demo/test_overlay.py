@@ -1,13 +1,12 @@
 """What is drawn onto a picture: boxes, "age, M" or "age, F" on top of them, a hint below."""
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
 
 from src.data.images import Box
 from src.demo.overlay import add_hint, annotate
+from tests.demo.made import estimates
 
 BOX = Box(60, 80, 140, 160)
 BLUE = (255, 0, 0)  # BGR
@@ -16,7 +15,7 @@ GREEN = (0, 200, 0)
 
 def annotated(box, age=34.4, p_female=0.9, size=(200, 300)):
     image = np.full((*size, 3), GREEN, np.uint8)
-    said = SimpleNamespace(age=np.array([age]), p_female=np.array([p_female]))
+    said = estimates([age], [p_female])
     return annotate(image, [box], said)
 
 
@@ -28,14 +27,13 @@ def painted(image):
 
 def test_the_picture_itself_stays_as_it_was():
     image = np.full((200, 300, 3), GREEN, np.uint8)
-    annotate(image, [BOX], SimpleNamespace(age=np.array([20.0]), p_female=np.array([0.2])))
+    annotate(image, [BOX], estimates([20], [0.2]))
     assert (image == GREEN).all()
 
 
 def test_without_faces_nothing_is_drawn():
     image = np.full((200, 300, 3), GREEN, np.uint8)
-    nobody = SimpleNamespace(age=np.empty(0), p_female=np.empty(0))
-    assert (annotate(image, [], nobody) == image).all()
+    assert (annotate(image, [], estimates([], [])) == image).all()
 
 
 def test_the_box_is_drawn_in_blue_and_its_inside_left_alone():
@@ -92,7 +90,7 @@ def test_each_face_has_its_own_label(monkeypatch):
     monkeypatch.setattr(
         cv2, "putText", lambda image, label, origin, *rest: written.update({label: origin[0]})
     )
-    said = SimpleNamespace(age=np.array([20.0, 50.0]), p_female=np.array([0.9, 0.1]))
+    said = estimates([20, 50], [0.9, 0.1])
     annotate(
         np.zeros((200, 300, 3), np.uint8), [Box(10, 60, 60, 110), Box(200, 60, 250, 110)], said
     )

@@ -108,4 +108,4 @@ def test_shown_ages_move_by_less_than_a_third_in_real_clips(
                 ages.setdefault(face.number, []).append(age)
         return np.concatenate([np.diff(track) for track in ages.values()]).std()
 
-    assert step(Smoother()) < step(lambda numbers, single: single) / 3
+    assert step(Smoother(30)) < step(lambda numbers, single: single) / 3

@@ -115,10 +115,17 @@ def test_a_small_file_of_too_many_pixels_is_refused_undecoded(tmp_path, width, h
         page.read_upload(tmp_path / "bomb.png")
 
 
+def test_a_stream_is_averaged_over_as_many_frames_as_was_asked():
+    stream = page.Stream(lambda image: BOXES[1:], cut, estimate, 1)
+    for brightness in (20, 40):
+        _, faces = stream.answer(picture(left=brightness))
+    assert "40 years" in faces
+
+
 def test_a_face_of_a_stream_is_averaged_until_the_stream_breaks(monkeypatch):
     now = 100.0
     monkeypatch.setattr(page.time, "monotonic", lambda: now)
-    stream = page.Stream(lambda image: BOXES[1:], cut, estimate)
+    stream = page.Stream(lambda image: BOXES[1:], cut, estimate, 30)
     assert not stream.goes_on_with(picture())
     for brightness in (20, 40):
         _, faces = stream.answer(picture(left=brightness))
@@ -142,13 +149,13 @@ def test_an_address_that_cannot_be_had_is_named(host, port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = port or taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--host {host} --port {port}: expected a free"):
-            web.serve(None, None, None, host, port)
+            web.serve(None, None, None, 30, host, port)
 
 
 def test_without_gradio_it_says_what_to_install(monkeypatch, environment):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(UserError, match="pip install gradio"):
-        web.serve(None, None, None, "127.0.0.1", free_port())
+        web.serve(None, None, None, 30, "127.0.0.1", free_port())
 
 
 def free_port():
