@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize
 from tabulate import tabulate
 
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
-from src.estimation.tempering import tempered
+from src.estimation.tempering import by_class, tempered
 from src.evaluation.evaluate import estimate
 from src.evaluation.figures import baseline, figures, measure
 from src.evaluation.labelled import from_databases, select
 from src.evaluation.results import Labels
 from src.evaluation.slices import ALL, age_bands
 from src.evaluation.tables import TITLES
+from src.models.description import TEMPERED_AGES
 
 MASS = 0.8  # of the ages that their intervals are to hold
 WANTED, WANTED_OF_BANDS = (0.78, 0.82), (0.70, 0.90)  # shares of ages in their intervals
@@ -27,6 +29,7 @@ LARGE = 100  # faces: of smaller age bands the coverage says little
 MOST_ECE = 0.03
 _HOTTEST = 8.0  # the temperatures that are searched, and their inverses
 _HALVINGS = 20
+_BAND_WITHIN = 0.07  # of 80 %: bands that are fitted so are within 10 on other faces
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperatures to divide the heads' scores by, fitted on `faces` faces.
+    """Temperatures, as in `Description.calibration`, fitted on `faces` faces.
 
     rows: what they do on the others.  notes: how the faces differ from what the model wants.
     """
 
     gender_temperature: float
-    age_temperature: float
+    age_temperatures: list[float]
     faces: int
     rows: list[Row]
     notes: list[str]
 
     def described(self) -> dict[str, float]:
         """What a checkpoint says of it, see `Description.calibration`."""
-        names = ("gender_temperature", "age_temperature", "faces")
+        names = ("gender_temperature", "age_temperatures", "faces")
         return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
@@ -105,10 +108,10 @@ def calibrate(
     labels = select(faces.labels, one)
     temperatures = (
         gender_temperature(said.of_faces(one).p_female, labels.gender),
-        age_temperature(said.of_faces(one), labels),
+        age_temperatures(said.of_faces(one), labels),
     )
     labels, before = select(faces.labels, other), said.of_faces(other)
-    rows = _rows(labels, before, tempered(before, *temperatures))
+    rows = _rows(labels, before, tempered(before, by_class(*temperatures)))
     return Calibration(*temperatures, len(one), rows, notes)
 
 
@@ -121,19 +124,53 @@ def gender_temperature(p_female: np.ndarray, gender: np.ndarray) -> float:
     return _temperature("gender", scores, lambda t: (scores / (1 + np.exp(scores / t))).sum() < 0)
 
 
-def age_temperature(estimates: Estimates, labels: Labels) -> float:
-    """The temperature at which intervals hold 80 % of the ages, as evaluations count them.
+def age_temperatures(estimates: Estimates, labels: Labels) -> list[float]:
+    """The temperatures at which intervals hold 80 % of the ages, as evaluations count them.
 
-    Bisection on the coverage, and not the likelihood: it is the interval that has to be right.
+    One for all ages, by bisection on the coverage, and not the likelihood: it is the interval that
+    has to be right. Where a large age band is then not as wanted, one at each of `TEMPERED_AGES`.
     """
     known = np.flatnonzero(~np.isnan(labels.age_low))
     estimates, labels = estimates.of_faces(known), select(labels, known)
 
     def too_sure(temperature: float) -> bool:
-        said = tempered(estimates, 1, temperature)
+        said = tempered(estimates, by_class(1, [temperature] * len(TEMPERED_AGES)))
         return _covered(labels, said).mean() < MASS
 
-    return _temperature("age", known, too_sure)
+    one = _temperature("age", known, too_sure)
+    return _fit_bands(estimates, labels, one)
+
+
+def _fit_bands(estimates: Estimates, labels: Labels, temperature: float) -> list[float]:
+    """Temperatures by age that leave bands about as wanted, errors small, and differ little; one if
+    that does."""
+    bands = age_bands(labels)
+    large = [bands == band for band in np.unique(bands) if (bands == band).sum() >= LARGE]
+    start = np.full(len(TEMPERED_AGES), np.log(temperature))
+
+    def look(logarithms: np.ndarray) -> tuple[float, float, float]:
+        said = tempered(estimates, by_class(1, np.exp(logarithms)))
+        measures = measure(labels, said, baseline(None, labels))
+        covered = measures["covered"]
+        outside = [max(0, abs(covered[band].mean() - MASS) - _BAND_WITHIN) for band in large]
+        return sum(outside), abs(covered.mean() - MASS), np.abs(measures["error"]).mean()
+
+    outside, _, error = look(start)
+    if not outside:
+        return np.exp(start).tolist()
+
+    def cost(logarithms: np.ndarray) -> float:
+        outside, off, mae = look(logarithms)
+        steps = np.abs(np.diff(logarithms)).sum()
+        return outside + 10 * off + 0.1 * max(0, mae - error) + 0.01 * steps
+
+    # Nelder and Mead's method, as coverage is in steps, without a slope. Its first tries are hotter
+    # up to an age, and colder above.
+    around = [start, *(start + 0.5 * np.tri(len(start)) - 0.25)]
+    found = minimize(
+        cost, start, method="Nelder-Mead", options={"initial_simplex": around, "maxfev": 400}
+    )
+    return np.exp(found.x).tolist()
 
 
 def _temperature(what: str, known: np.ndarray, too_sure: Callable[[float], bool]) -> float:

@@ -11,7 +11,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.runtimes import BY_SUFFIX, INPUT
 from src.estimation.shipped import shipped_weights
-from src.estimation.tempering import averaged, tempered
+from src.estimation.tempering import averaged, by_class, tempered
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.original import to_original
@@ -56,7 +56,7 @@ def export(
     width: int = 8,
     input: Path | None = None,
     force: bool = False,
-    calibration: dict[str, float] | None = None,
+    calibration: dict | None = None,
     margin: float | None = None,
     mirror: bool = False,
 ) -> Exported:
@@ -84,8 +84,9 @@ def export(
         if mirror:
             model, description = _mirrored(model, description)
         if calibration:
-            temper(model, *_temperatures(calibration))
-            before = tempered(before, *_temperatures(calibration))
+            temperatures = _temperatures(calibration)
+            temper(model, temperatures)
+            before = tempered(before, temperatures)
         if format == "legacy":
             model, description = to_original(weight_file, model, description)
         said = describe(description) | _interface(format, precision, description.img_size)
@@ -113,7 +114,7 @@ def _beside(output: Path) -> Path:
 
 
 def _described(
-    description: Description, calibration: dict[str, float] | None, margin: float | None
+    description: Description, calibration: dict | None, margin: float | None
 ) -> Description:
     """What the exported file says of itself, where that is not what the checkpoint says."""
     return replace(
@@ -130,8 +131,8 @@ def _mirrored(model: keras.Model, description: Description) -> tuple[keras.Model
     return mirrored, replace(description, architecture=architecture)
 
 
-def _temperatures(calibration: dict[str, float]) -> tuple[float, float]:
-    return calibration["gender_temperature"], calibration["age_temperature"]
+def _temperatures(calibration: dict) -> list[np.ndarray]:
+    return by_class(calibration["gender_temperature"], calibration["age_temperatures"])
 
 
 def _interface(format: str, precision: str, img_size: int) -> dict:

@@ -10,6 +10,7 @@ from src.labels import GENDERS, MAX_AGE
 
 OUTPUTS = ("pred_gender", "pred_age")
 ORIGINAL_MARGIN = 0.4
+TEMPERED_AGES = (0, 15, 30, 80)  # years; between them the logarithm of the temperature is linear
 # What every file holds alike; one that says otherwise is not ours to read.
 _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
 
@@ -26,8 +27,9 @@ class Description:
         reached, by name.
     training: the mean age in years and the share of men, 0..1, of the rows it was trained on, as
         `age_mean` and `male_share`; None in files that do not say.
-    calibration: the temperatures that the heads' scores were divided by, as `age_temperature` and
-        `gender_temperature`, and the `faces` that they were fitted on; None where they were not.
+    calibration: the temperatures that the heads' scores were divided by, as `gender_temperature`
+        and `age_temperatures`, those at the ages of `TEMPERED_AGES`, and the `faces` that they were
+        fitted on; None where they were not.
     """
 
     architecture: dict
@@ -37,7 +39,7 @@ class Description:
     data: list[dict] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
-    calibration: dict[str, float] | None = None
+    calibration: dict[str, float | list[float]] | None = None
 
     @property
     def margins(self) -> list[float]:

@@ -50,15 +50,18 @@ def in_head(layer: keras.Layer) -> bool:
     return layer.name.removeprefix(_HIDDEN) in OUTPUTS
 
 
-def temper(model: keras.Model, gender_temperature: float, age_temperature: float) -> None:
-    """Divide the scores of a network's heads by temperatures above 0.
+def temper(model: keras.Model, temperatures: list[np.ndarray]) -> None:
+    """Divide the scores of a network's heads, less their mean, by temperatures above 0.
 
-    Above 1 they are less sure; the likeliest class stays the likeliest. Temperature scaling: Guo et
-    al., "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
+    temperatures: of each class, (2,) and (101,), in the order of `OUTPUTS`. Above 1 the heads are
+        less sure. Temperature scaling, and where the classes' differ vector scaling without a bias:
+        Guo et al., "On calibration of modern neural networks", ICML 2017,
+        https://arxiv.org/abs/1706.04599.
     """
-    for name, temperature in zip(OUTPUTS, (gender_temperature, age_temperature), strict=True):
+    for name, temperature in zip(OUTPUTS, temperatures, strict=True):
         head = model.get_layer(name)
-        head.set_weights([weight / np.float32(temperature) for weight in head.get_weights()])
+        weights = [weight - weight.mean(axis=-1, keepdims=True) for weight in head.get_weights()]
+        head.set_weights([weight / temperature.astype(np.float32) for weight in weights])
 
 
 def _dense(units: int, activation: str, use_bias: bool, **arguments) -> keras.layers.Dense:
