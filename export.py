@@ -5,6 +5,7 @@ python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format onnx --
 """
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from src import cli
 
@@ -33,6 +34,14 @@ def get_args():
         "--input", "-i", type=Path, help="database to check on (default: one portrait's face)"
     )
     parser.add_argument(
+        "--average",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="weight files of the same network: export the mean of their weights and those of "
+        "--weight_file",
+    )
+    parser.add_argument(
         "--calibrate",
         type=Path,
         nargs="+",
@@ -57,6 +66,20 @@ def get_args():
 
 def main():
     args = get_args()
+    with cli.quiet_import():
+        from src.estimation.shipped import shipped_weights
+        from src.export.average import average
+
+    if not args.average:
+        return run(args)
+    with TemporaryDirectory() as folder:
+        weight_files = [args.weight_file or shipped_weights(), *args.average]
+        args.weight_file = Path(folder) / "mean.hdf5"
+        average(weight_files, args.weight_file, args.depth, args.width)
+        run(args)
+
+
+def run(args):
     with cli.quiet_import():
         from src.estimation.estimator import Estimator
         from src.evaluation.calibration import calibrate

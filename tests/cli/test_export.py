@@ -51,6 +51,17 @@ def test_what_a_person_can_fix_is_one_line(exports, tmp_path, export):
     assert names(tmp_path) == set()
 
 
+def test_a_mean_of_weight_files_is_exported(exports, tmp_path, export):
+    """Of a file and itself it is the file."""
+    options = ("--format", "hdf5", "--output", tmp_path / "m.hdf5")
+    done = export("--weight_file", exports["hdf5"], "--average", exports["hdf5"], *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(tmp_path) == {"m.hdf5", "m.hdf5.json"}
+    faces = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    ages = [Estimator(path)(faces).age for path in (exports["hdf5"], tmp_path / "m.hdf5")]
+    np.testing.assert_allclose(*ages, rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory) -> Path:
     """400 faces, a tenth of which train.py --split_by hash validates on."""

@@ -1,0 +1,47 @@
+"""src/export/average.py: one network of several."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.export.average import average
+from src.models import build_model
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
+from tests.models.reference import fill
+
+NETWORK = {"name": "wide_resnet", "depth": 10, "width": 1}
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Checkpoints whose weights are `factor` times as large, and their names."""
+
+    def write(factor, architecture=NETWORK, **said):
+        model = build_model(architecture, 32)
+        fill(model)
+        model.set_weights([weight * factor for weight in model.get_weights()])
+        path = tmp_path / f"{factor}.hdf5"
+        save_checkpoint(path, model, replace(Description(architecture, 32), **said))
+        return path
+
+    return write
+
+
+def test_weights_are_the_mean_and_the_first_is_described(written, tmp_path):
+    paths = [written(1, margin=0.3), written(2), written(6)]
+    average(paths, tmp_path / "mean.hdf5")
+    model, description = load_checkpoint(tmp_path / "mean.hdf5")
+    once, _ = load_checkpoint(paths[0])
+    for mean, weight in zip(model.get_weights(), once.get_weights(), strict=True):
+        np.testing.assert_allclose(mean, 3 * weight, rtol=1e-6)
+    assert description.margin == 0.3
+
+
+def test_another_network_is_refused(written, tmp_path):
+    paths = [written(1), written(2, NETWORK | {"width": 2})]
+    with pytest.raises(UserError, match=r"--average: expected the architecture of .*1\.hdf5.*2"):
+        average(paths, tmp_path / "mean.hdf5")
+    assert not (tmp_path / "mean.hdf5").exists()
