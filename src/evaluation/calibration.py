@@ -29,7 +29,7 @@ LARGE = 100  # faces: of smaller age bands the coverage says little
 MOST_ECE = 0.03
 _HOTTEST = 8.0  # the temperatures that are searched, and their inverses
 _HALVINGS = 20
-_BAND_WITHIN = 0.07  # of 80 %: bands that are fitted so are within 10 on other faces
+_BAND_WITHIN = 0.085  # of 80 %: bands that are fitted so are within 10 on other faces
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _fit_bands(estimates: Estimates, labels: Labels, temperature: float) -> list
     def cost(logarithms: np.ndarray) -> float:
         outside, off, mae = look(logarithms)
         steps = np.abs(np.diff(logarithms)).sum()
-        return outside + 10 * off + 0.1 * max(0, mae - error) + 0.01 * steps
+        return outside + 10 * off + 0.3 * max(0, mae - error) + 0.01 * steps
 
     # Nelder and Mead's method, as coverage is in steps, without a slope. Its first tries are hotter
     # up to an age, and colder above.

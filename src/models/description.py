@@ -10,7 +10,8 @@ from src.labels import GENDERS, MAX_AGE
 
 OUTPUTS = ("pred_gender", "pred_age")
 ORIGINAL_MARGIN = 0.4
-TEMPERED_AGES = (0, 15, 30, 80)  # years; between them the logarithm of the temperature is linear
+# Years; the logarithm of the temperature is linear between them, and above them as at the last.
+TEMPERED_AGES = (0, 15, 30)
 # What every file holds alike; one that says otherwise is not ours to read.
 _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
 
