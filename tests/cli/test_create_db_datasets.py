@@ -333,8 +333,8 @@ def test_databases_are_joined_and_validated_apart(two, out):
     with h5py.File(checkpoint) as file:
         described = json.loads(file.attrs["description"])
     assert described["data"] == [
-        {"db": "utkface", "file": "utkface.mat", "rows": 24},
-        {"db": "csv", "file": "mine.mat", "rows": 30},
+        {"db": "utkface", "file": "utkface.mat", "rows": 24, "margin": 0.12},
+        {"db": "csv", "file": "mine.mat", "rows": 30, "margin": None},
     ]
 
 
