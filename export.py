@@ -69,26 +69,27 @@ def main():
     with cli.quiet_import():
         from src.estimation.shipped import shipped_weights
         from src.export.average import average
+        from src.export.export import check_export
 
+    precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"
+    check_export(args.format, args.output, precision, args.input, args.force)
     if not args.average:
-        return run(args)
+        return run(args, precision)
     with TemporaryDirectory() as folder:
         weight_files = [args.weight_file or shipped_weights(), *args.average]
         args.weight_file = Path(folder) / "mean.hdf5"
         average(weight_files, args.weight_file, args.depth, args.width)
-        run(args)
+        run(args, precision)
 
 
-def run(args):
+def run(args, precision):
     with cli.quiet_import():
         from src.estimation.estimator import Estimator
         from src.evaluation.calibration import calibrate
-        from src.export.export import check_export, export
+        from src.export.export import export
 
-    precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"
     calibration = None
     if args.calibrate:
-        check_export(args.format, args.output, precision, args.input, args.force)
         estimator = Estimator(args.weight_file, args.depth, args.width, "keras")
         calibration = calibrate(estimator, args.calibrate)
         print(calibration)

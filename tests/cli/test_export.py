@@ -57,6 +57,8 @@ def test_a_mean_of_weight_files_is_exported(exports, tmp_path, export):
     done = export("--weight_file", exports["hdf5"], "--average", exports["hdf5"], *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert names(tmp_path) == {"m.hdf5", "m.hdf5.json"}
+    done = export("--weight_file", exports["hdf5"], "--average", "nowhere.hdf5", *options)
+    assert_one_line_error(done, "export.py", "m.hdf5 exists")  # before weights are read
     faces = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
     ages = [Estimator(path)(faces).age for path in (exports["hdf5"], tmp_path / "m.hdf5")]
     np.testing.assert_allclose(*ages, rtol=1e-6)
