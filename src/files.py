@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are whole."""
+"""Atomic writes, and checks of files and folders before their use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,32 +19,43 @@ from src.errors import UserError
 if TYPE_CHECKING:
     import h5py
 
-# What a person can mend: no space, quota, file too large, no permission, read-only.
+# Errors that users can fix: no space, quota, file too large, no permission, read-only.
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def partial_of(path: Path) -> Path:
-    """What `replacing` writes to until it is whole; of the same kind, as some writers go by it."""
+    """Name of the unfinished file of `replacing`; it keeps the suffix, which some writers need."""
     return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
 @contextmanager
 def replacing(
-    path: Path, keep_on: type[BaseException] | tuple[type[BaseException], ...] = ()
+    path: Path,
+    keep_on: type[BaseException] | tuple[type[BaseException], ...] = (),
+    resume: bool = False,
 ) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes `path`'s place when the block succeeds.
+    """Yield a path next to `path` to write to; it replaces `path` when the block succeeds.
 
-    A folder may be written too, and takes the place of a folder. When the block fails, what it
-    wrote is deleted, but for failures that are `keep_on`, and `path` stays as it was.
-    A full disk and the like become a `UserError`.
+    A folder may be written as well, and replaces a folder. If the block fails, the partial file is
+    deleted unless the error is one of `keep_on`, and `path` stays as it was.
+    resume: the block continues the partial file of an earlier run, which is deleted otherwise.
+    Raises `UserError` if the disk is full or the like.
     """
     partial = partial_of(path)
+    if not resume:
+        remove(partial)
     keep = False
     try:
         yield partial
-        if partial.is_dir() and path.is_dir():
-            shutil.rmtree(path)
-        os.replace(partial, path)
+        _replace(partial, path)
     except BaseException as error:
         keep = isinstance(error, keep_on)
         if not isinstance(error, OSError) or error.errno not in _FIXABLE:
@@ -52,17 +64,34 @@ def replacing(
         kept = f"see {partial}" if keep else "nothing was kept of it"
         raise UserError(f"{path} could not be written: {reason}; {kept}") from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        elif not keep:
-            partial.unlink(missing_ok=True)
+        if not keep:
+            remove(partial)
+
+
+def _replace(partial: Path, path: Path) -> None:
+    if not (partial.is_dir() and path.is_dir()):
+        os.replace(partial, path)
+        return
+    old = path.with_name(f".{path.name}.old")  # a folder cannot be replaced in one step
+    remove(old)
+    path.rename(old)
+    partial.rename(path)
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Yield an HDF5 file in memory; `path` receives it, whole, when the block succeeds.
+    """Yield an HDF5 file in memory, written to `path` atomically when the block succeeds.
 
-    Where the disk is full, closing an HDF5 file that lies there crashes Python.
+    If the disk is full, closing an HDF5 file on it crashes Python.
     """
     import h5py
 
@@ -74,9 +103,9 @@ def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 class LastingFile(io.FileIO):
-    """A file for h5py to write to, whose writing never fails: `raise_error` says what went wrong.
+    """A file object for h5py whose writes never fail; `raise_error` raises their first error.
 
-    HDF5 cannot close a file that the disk has refused, and crashes Python at its end.
+    HDF5 cannot close a file after a failed write, and crashes Python at exit.
     """
 
     _error: OSError | None = None
@@ -98,15 +127,15 @@ class LastingFile(io.FileIO):
             return size
 
     def raise_error(self) -> None:
-        """Raise the first `OSError` there was, if any."""
+        """Raise the first `OSError` of a write, if any."""
         if self._error:
             raise self._error
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done."""
-    if threading.current_thread() is not threading.main_thread():  # it strikes nowhere else
+    """Defer Ctrl-C until the block ends."""
+    if threading.current_thread() is not threading.main_thread():  # others never receive it
         yield
         return
     pressed = []
@@ -119,10 +148,67 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
+def file_kind(path: Path) -> str:
+    """ "a file", "a folder", "a FIFO", "a device", "a socket" or "nothing"; links are followed.
+
+    Raises `UserError` if the path cannot be followed: a loop of links, a name too long.
+    """
+    try:
+        return _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a special file")
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path!s:.200}: expected a path that can be used: {reason}") from error
+
+
+def check_input_file(path: Path, expected: str, max_bytes: int | None = None) -> None:
+    """Raise `UserError` unless `path` is a readable regular file of at most `max_bytes`.
+
+    expected: noun phrase for the message, such as "a database". Devices, FIFOs and sockets are
+    rejected without opening them, as reading one may never end; links are followed.
+    """
+    found = file_kind(path)
+    if found != "a file":
+        raise UserError(f"{path}: expected {expected}, found {found}; check the path")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")
+    size = path.stat().st_size
+    if max_bytes is not None and size > max_bytes:
+        raise UserError(
+            f"{path}: expected {expected} of at most {max_bytes:,} bytes, received {size:,}"
+        )
+
+
+def read_input_file(path: Path, expected: str, max_bytes: int) -> bytes:
+    """Content of a regular file of at most `max_bytes`; see `check_input_file`."""
+    check_input_file(path, expected, max_bytes)
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise UserError(f"{path}: expected {expected}; it cannot be read: {error}") from error
+    if len(content) > max_bytes:  # files of /proc have no size
+        raise UserError(f"{path}: expected {expected} of at most {max_bytes:,} bytes")
+    return content
+
+
 def check_output_file(path: Path) -> None:
-    """Raise `UserError` where `path` cannot become a file, before any work is done for it."""
-    if path.is_dir():
-        raise UserError(f"{path}: expected a file to write, found a folder; name a file in it")
+    """Raise `UserError` if `path` cannot become a file, before any work is done for it.
+
+    An existing device, FIFO or socket is never replaced.
+    """
+    found = file_kind(path)
+    if found not in ("a file", "nothing"):
+        raise UserError(f"{str(path)!r}: expected a file to write, found {found}; name another")
+    check_output_place(path)
+
+
+def check_output_place(path: Path) -> None:
+    """Raise `UserError` unless a file or folder can be created at `path`."""
+    if not path.name or path.name == "..":
+        raise UserError(f"{str(path)!r}: expected the name of an output; name another")
+    file_kind(partial_of(path))  # raises if the name leaves no room for the partial file's
     check_folder(path.parent)
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path.parent}: expected a folder that can be written to; it cannot")
@@ -130,11 +216,12 @@ def check_output_file(path: Path) -> None:
 
 def check_folder(path: Path) -> None:
     """Raise `UserError` unless `path` is a folder that can be read."""
-    if not path.exists():
+    found = file_kind(path)
+    if found == "nothing":
         raise UserError(
             f"{path}: expected a folder, found nothing there; create it or name another"
         )
-    if not path.is_dir():
-        raise UserError(f"{path}: expected a folder, found a file")
+    if found != "a folder":
+        raise UserError(f"{path}: expected a folder, found {found}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UserError(f"{path}: expected a folder that can be read; its permissions forbid it")

@@ -18,7 +18,7 @@ STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
     {"src.files", "src.progress", "src.workers"},
-    {"src.quiet"},
+    {"src.outputs", "src.quiet"},
     {"src.extras"},
     {"src.data.datasets"},
     {"src.data.images"},

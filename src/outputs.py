@@ -1,0 +1,107 @@
+"""Locks and checks of outputs, before anything is written."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from src.errors import UserError
+from src.files import check_output_place, file_kind
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file or folder that a run is about to write.
+
+    flag: the flag that names it.
+    kind: noun phrase of its content ("a database"), and `is_kind` whether an existing file or
+        folder has it: only then may it be replaced.
+    folder: whether it is a folder.
+    """
+
+    flag: str
+    path: Path
+    kind: str
+    is_kind: Callable[[Path], bool]
+    folder: bool = False
+
+
+def check_outputs(outputs: Iterable[Output], inputs: Iterable[tuple[str, Path | None]]) -> None:
+    """Raise `UserError` if an output cannot be written, or would destroy something.
+
+    inputs: flags and paths of all files that the run reads; None for those not set.
+    Rejects an output that is an input, two outputs of one path, and an existing file or folder of
+    another kind. An empty file may be replaced by any.
+    """
+    taken = [(flag, path) for flag, path in inputs if path is not None]
+    for output in outputs:
+        _check_kind(output)
+        for flag, path in taken:
+            if is_same(output.path, path):
+                raise UserError(
+                    f"{output.flag}: expected a path of its own, received {output.path}, which "
+                    f"{flag} uses; name another"
+                )
+        taken.append((output.flag, output.path))
+
+
+def _check_kind(output: Output) -> None:
+    path, found = output.path, file_kind(output.path)
+    wanted = "a folder" if output.folder else "a file"
+    if found not in (wanted, "nothing"):
+        raise UserError(
+            f"{output.flag}: expected {wanted} to write, {str(path)!r} is {found}; name another"
+        )
+    if found == "nothing" or not output.folder:
+        check_output_place(path)
+    is_empty = found == "a file" and not path.stat().st_size
+    if found != "nothing" and not is_empty and not output.is_kind(path):
+        raise UserError(
+            f"{output.flag}: expected {output.kind} to replace, {path} is something else; name "
+            "another path, or move it away"
+        )
+
+
+def is_same(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder, which need not exist."""
+    with suppress(OSError):
+        return os.path.samefile(path, other)
+    return os.path.normcase(os.path.realpath(path)) == os.path.normcase(os.path.realpath(other))
+
+
+def begins_with(*beginnings: bytes) -> Callable[[Path], bool]:
+    """A check that a file has one of these beginnings, for `Output.is_kind`."""
+
+    def is_kind(path: Path) -> bool:
+        with path.open("rb") as file:
+            return file.read(max(map(len, beginnings))).startswith(beginnings)
+
+    return is_kind
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of an output, a file or folder at `path`, until the block ends.
+
+    The lock file `.{name}.lock` is next to `path`; the system releases the lock when the process
+    dies, and a file that is left over locks nothing. Raises `UserError` if another run holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    place = path.with_name(f".{path.name}.lock")
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"{path}: another run is writing to it; wait until it ends, or name another output"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{place}: could not be locked: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows deletes no open file; the lock's release does
+            place.unlink()
+        lock.release()

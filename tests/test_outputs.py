@@ -1,0 +1,129 @@
+"""src/outputs.py and src/files.py: nothing is destroyed, nothing hangs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from src.errors import UserError
+from src.files import check_input_file, check_output_file, replacing
+from src.outputs import Output, begins_with, check_outputs, locked
+from tests.helpers import ROOT, names
+
+
+def table(path, flag="--csv"):
+    return Output(flag, path, "a table", begins_with(b"file,face\n"))
+
+
+def special_file(folder, kind):
+    path = folder / kind
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "loop":
+        path.symlink_to(path)
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "loop", "folder", "missing"])
+def test_special_inputs_are_rejected(tmp_path, kind):
+    path = special_file(tmp_path, kind)
+    with pytest.raises(UserError, match=str(path)):
+        check_input_file(path, "a database")
+
+
+def test_large_inputs_are_rejected(tmp_path):
+    path = tmp_path / "huge.yaml"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(UserError, match=f"{2**40:,}"):
+        check_input_file(path, "a recipe", 2**20)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "loop", "folder"])
+def test_special_outputs_are_never_replaced(tmp_path, kind):
+    path = special_file(tmp_path, kind)
+    with pytest.raises(UserError, match=str(path)):
+        check_outputs([table(path)], [])
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "n" * 256, "n" * 250, "a\0b", "none/x"])
+def test_impossible_outputs_are_rejected(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError):
+        check_output_file(Path(name))
+
+
+def test_outputs_of_another_kind_are_kept(tmp_path):
+    path = tmp_path / "portrait.jpg"
+    path.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(UserError, match=r"--csv: .*portrait\.jpg"):
+        check_outputs([table(path)], [])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"file,face\na.jpg,0\n"])
+def test_outputs_of_the_kind_are_replaced(tmp_path, content):
+    if content is not None:
+        (tmp_path / "faces.csv").write_bytes(content)
+    check_outputs([table(tmp_path / "faces.csv")], [("--labels", tmp_path / "labels.csv")])
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink, None])
+def test_inputs_are_never_outputs(tmp_path, link):
+    source = output = tmp_path / "labels.csv"
+    source.write_bytes(b"file,face\n")
+    if link:
+        output = tmp_path / "same.csv"
+        link(source, output)
+    with pytest.raises(UserError, match=f"--csv: .*{output}.*--labels"):
+        check_outputs([table(output)], [("--labels", source)])
+
+
+def test_two_outputs_of_one_path(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    outputs = [table(tmp_path / "x"), table(tmp_path / "link" / "x", "--jsonl")]
+    with pytest.raises(UserError, match=r"--jsonl: .*--csv"):
+        check_outputs(outputs, [])
+
+
+def test_second_run_is_refused(tmp_path):
+    with locked(tmp_path / "db.mat"), pytest.raises(UserError, match=r"db\.mat"):
+        with locked(tmp_path / "db.mat"):
+            pass
+    assert names(tmp_path) == set()
+
+
+def test_killed_run_releases_its_lock(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from src.outputs import locked\n"
+        "with locked(Path(sys.argv[1])):\n    print(flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "db.mat")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as running:
+        running.stdout.readline()
+        with pytest.raises(UserError), locked(tmp_path / "db.mat"):
+            pass
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    with locked(tmp_path / "db.mat"):
+        pass
+
+
+def test_stale_partial_folder_is_not_reused(tmp_path):
+    (tmp_path / ".model.partial").mkdir()
+    (tmp_path / ".model.partial" / "stale").touch()
+    with replacing(tmp_path / "model") as partial:
+        partial.mkdir()
+        (partial / "new").touch()
+    assert names(tmp_path / "model") == {"new"}
+    assert names(tmp_path) == {"model"}
