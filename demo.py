@@ -6,10 +6,12 @@ python demo.py --video clip.mp4 --output_dir annotated
 python demo.py --web
 """
 
+import sys
 from contextlib import ExitStack, closing, suppress
 
 from src import cli
 from src.cli import demo as flags
+from src.errors import UserError
 
 
 def get_args():
@@ -65,16 +67,19 @@ def open_screen(args, stack, window, video=False):
 
 
 def show_pictures(args, stack):
-    from src.demo import gallery, loop, records, sinks, sources
+    from src.demo import gallery, loop, records, sinks
     from src.demo.search import find_all
+    from src.demo.sources.pictures import folder_pictures, named_pictures
     from src.demo.window import picture_window
 
     if args.labels:
         pictures, labels = gallery.labelled_pictures(args.labels, args.image_dir)
     elif args.image_dir:
-        pictures = sources.folder_pictures(args.image_dir, args.recursive)
+        outputs = (args.output_dir,) if args.output_dir else ()
+        pictures, notes = folder_pictures(args.image_dir, args.recursive, outputs)
+        print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     else:
-        pictures = sources.named_pictures(args.pictures)
+        pictures = named_pictures(args.pictures)
     done = records.pictures_done(args.csv, args.jsonl) if args.resume else frozenset()
     left = {name: path for name, path in pictures.items() if name not in done}
     files = open_files(args, stack, done=done)
@@ -94,11 +99,12 @@ def show_pictures(args, stack):
 
 
 def show_video(args, stack):
-    from src.demo import loop, sinks, sources
+    from src.demo import loop, sinks
     from src.demo.smoothing import Smoother
+    from src.demo.sources.video import open_camera, open_video
     from src.demo.window import video_window
 
-    video = sources.open_video(args.video) if args.video else sources.open_camera(args.camera)
+    video = open_video(args.video) if args.video else open_camera(args.camera)
     stack.enter_context(closing(video.frames))
     args.min_face = args.min_face or video.min_face
     files = open_files(args, stack, video=True)
@@ -109,6 +115,7 @@ def show_video(args, stack):
     # Ctrl-C is how a webcam without a window ends: what it gave by then is kept.
     with suppress(KeyboardInterrupt):
         loop.show_video(video, search, estimator, Smoother(args.smooth), files + screen)
+    return video
 
 
 def serve(args):
@@ -126,7 +133,9 @@ def main():
         return serve(args)
     show = show_pictures if args.pictures or args.image_dir or args.labels else show_video
     with ExitStack() as stack:
-        show(args, stack)
+        video = show(args, stack)
+    if video and video.problem:  # after the outputs are whole
+        raise UserError(video.problem)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,11 @@ import os
 
 __version__ = "0.1.0"
 
-# TensorFlow's start-up notes would bury a script's own lines; what goes wrong it raises.
+# TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # OpenCV reports undecodable pictures on stderr; read_image reports them itself.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+# FFmpeg prints a line per broken packet; the demo counts the frames that were lost.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# The largest pictures of phones; 0.6 GB once decoded, however small the file.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "200000000")

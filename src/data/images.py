@@ -1,14 +1,47 @@
 """Pictures: the one way to read, crop and resize them."""
 
 import base64
+import io
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from src.errors import UserError
+from src.files import file_kind, read_input_file
+
+# Of pictures that OpenCV reads, and of those that are then named as unreadable.
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .webp .tif .tiff .gif .avif .jp2 .hdr .pic .exr "
+    ".pbm .pgm .ppm .pnm .pxm .pam .pfm .sr .ras "
+    ".heic .heif .hif .jxl .psd .dng .cr2 .cr3 .nef .arw .raf .orf .rw2".split()
+)
+_KINDS = (  # by the first bytes
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"\x89PNG", "PNG"),
+    (rb"BM", "BMP"),
+    (rb"RIFF....WEBP", "WebP"),
+    (rb"II\*\0|MM\0\*|II\+\0|MM\0\+", "TIFF"),
+    (rb"GIF8", "GIF"),
+    (rb"....ftypavi[fs]", "AVIF"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
+    (rb"#\?RADIANCE|#\?RGBE", "HDR"),
+    (rb"v/1\x01", "EXR"),
+    (rb"P[1-7Ff]\s", "Netpbm"),
+    (rb"\x59\xa6\x6a\x95", "Sun raster"),
+    (rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
+    (rb"8BPS", "Photoshop"),
+    (rb"....ftypcrx|FUJIFILMCCD-RAW|IIRO|IIU\0", "camera raw"),
+)
+_UNREADABLE = {"HEIC", "JPEG XL", "Photoshop", "camera raw"}
+_MAX_BYTES = 2**30  # of a picture file
+MAX_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
 
 
 class ImageError(UserError):
@@ -35,30 +68,65 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def read_image(path: Path | str) -> np.ndarray:
-    """The picture as uint8 (height, width, 3), BGR, 0..255, upright as its EXIF tag says.
+def picture_kind(head: bytes) -> str | None:
+    """The format of a picture, by the first 32 bytes of its file; None if they are of no picture
+    format. HEIC, JPEG XL, Photoshop and camera raw files are pictures that OpenCV cannot read."""
+    matches = (name for start, name in _KINDS if re.match(start, head, re.DOTALL))
+    return next(matches, None)
 
-    Grey, 16-bit, CMYK and transparent pictures are converted. Raises `FileNotFoundError` where
-    there is no file, and `ImageError`, with the path, where it is no whole picture: a JPEG cut
-    short counts as unreadable, though many decoders fill what is missing with grey.
+
+def read_image(path: Path | str) -> np.ndarray:
+    """The picture as uint8 (height, width, 3), BGR, 0..255, upright.
+
+    EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent pictures are
+    converted; of more than 8 bits, as many are kept as its brightest pixel needs (10, 12, 14 or
+    16), and the upper 8 of them returned. Raises `FileNotFoundError` if there is no file, and
+    `ImageError`, with the path, if it is not a whole picture: a JPEG cut short is rejected, though
+    many decoders fill the missing part with grey.
     """
+    path = Path(path)
     try:
-        with open(path, "rb", buffering=0) as file:
-            data = np.frombuffer(file.read(), np.uint8)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", error)
-        raise ImageError(f"{path}: could not be opened: {reason}") from error
-    if not len(data):
+        if file_kind(path) == "nothing":
+            raise FileNotFoundError(path)
+        content = read_input_file(path, "a picture", _MAX_BYTES)
+    except UserError as error:
+        raise ImageError(str(error)) from error
+    if not content:
         raise ImageError(f"{path}: expected a picture, found an empty file")
+    kind = picture_kind(content[:32])
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise ImageError(f"{path}: could not be decoded: {error.err}") from error
+        image = _decode_avif(content) if kind == "AVIF" else _decode(content)
+    except (cv2.error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = getattr(error, "err", error)  # cv2.error's own text is four lines
+        raise ImageError(f"{path}: could not be decoded: {reason}") from error
     if image is None:
-        raise ImageError(f"{path}: expected a picture, found one cut short or no picture at all")
+        found = (
+            f"one in {kind}, which cannot be read; convert it to JPEG or PNG"
+            if kind in _UNREADABLE
+            else "one cut short or no picture at all"
+        )
+        raise ImageError(f"{path}: expected a picture, found {found}")
     return image
+
+
+def _decode(content: bytes) -> np.ndarray | None:
+    data = np.frombuffer(content, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None or image.dtype == np.uint8:
+        return image
+    if image.dtype != np.uint16:  # float pictures, which OpenCV scales by their format's rule
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+    bits = next(bits for bits in (8, 10, 12, 14, 16) if image.max() < 1 << bits)
+    return np.right_shift(image, bits - 8, out=image).astype(np.uint8)
+
+
+def _decode_avif(content: bytes) -> np.ndarray:
+    """By Pillow, which applies an AVIF's rotation and mirroring, as OpenCV does not."""
+    with Image.open(io.BytesIO(content)) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(f"more than {MAX_PIXELS:,} pixels")
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:

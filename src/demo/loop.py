@@ -11,7 +11,7 @@ import numpy as np
 from src.demo.result import Result
 from src.demo.search import Found, Search
 from src.demo.smoothing import Smoother
-from src.demo.sources import Video
+from src.demo.sources.video import Video
 from src.demo.threads import ahead, latest
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimator

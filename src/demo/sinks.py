@@ -8,7 +8,7 @@ import cv2
 from tabulate import tabulate
 
 from src.demo.result import Result
-from src.demo.sources import Video
+from src.demo.sources.video import Video
 from src.errors import UserError
 from src.files import replacing
 from src.labels import INITIALS

@@ -1,3 +1,7 @@
+import os
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -116,14 +120,60 @@ def test_no_picture_is_refused_with_its_path(tmp_path, content):
         read_image(tmp_path / "a.jpg")
 
 
-def test_folder_in_place_of_a_picture_is_refused(tmp_path):
-    with pytest.raises(ImageError, match="directory"):
-        read_image(tmp_path)
+@pytest.mark.parametrize("name", ["folder", "fifo", "device", "loop", "a\0.jpg"])
+def test_special_files_are_rejected(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ImageError, match=str(tmp_path)):
+        read_image(tmp_path / name)
 
 
-def test_name_with_a_nul_is_refused(tmp_path):
-    with pytest.raises(ImageError, match="null"):
-        read_image(tmp_path / "a\0.jpg")
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_depths_between_8_and_16(tmp_path, bits):
+    picture = np.arange(1 << bits, dtype=np.uint16).reshape(32, -1)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    assert (read_image(tmp_path / "a.png")[..., 0] == picture >> (bits - 8)).all()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_avif_is_upright(picture, tmp_path, orientation):
+    """Pillow stores the orientation as rotation and mirroring of the file."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    Image.fromarray(picture).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(picture).save(tmp_path / "a.avif", quality=100, exif=exif)
+    assert_near(read_image(tmp_path / "a.avif"), read_image(tmp_path / "a.png")[..., ::-1], 24)
+
+
+@pytest.mark.parametrize(
+    "content, kind",
+    [
+        (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"8BPS\0\1", "Photoshop"),
+    ],
+)
+def test_unreadable_kind_is_named(tmp_path, content, kind):
+    (tmp_path / "a.jpg").write_bytes(content + bytes(100))
+    with pytest.raises(ImageError, match=rf"a\.jpg.*{kind}"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_huge_pictures_are_rejected_undecoded(tmp_path):
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in ((b"IHDR", header), (b"IDAT", b""), (b"IEND", b""))
+    )
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(ImageError, match=r"a\.png"):
+        read_image(tmp_path / "a.png")
+    with (tmp_path / "b.jpg").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ImageError, match=r"b\.jpg"):
+        read_image(tmp_path / "b.jpg")
 
 
 def test_missing_picture_is_told_from_an_unreadable_one(tmp_path):

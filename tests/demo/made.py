@@ -1,5 +1,7 @@
 """What the demo's tests share: results with estimates that are known, and frames of clips."""
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 
@@ -48,3 +50,48 @@ def write_clip(path, images, rate=10.0) -> None:
     for image in images:
         writer.write(image)
     writer.release()
+
+
+def write_timed(
+    path,
+    times,
+    codec="libx264",
+    rate=30,
+    size=(176, 144),
+    aspect=None,
+    sound=None,
+    images=None,
+    **container,
+) -> None:
+    """A clip whose frames have `times`, in seconds, by PyAV.
+
+    rate: frames per second that the file states.  aspect: shape of its pixels.
+    sound: seconds of a tone of 440 Hz.  images: uint8 BGR; numbers on grey if None.
+    container: options of the file's format.
+    """
+    import av
+
+    options = {name: value for name, value in container.items() if value}
+    with av.open(str(path), "w", options=options) as file:
+        stream = file.add_stream(codec, rate=rate)
+        if images is not None:
+            size = images[0].shape[1::-1]
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 30_000)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        tone = file.add_stream("aac", rate=44_100, layout="mono") if sound else None
+        for number, time in enumerate(times):
+            image = np.full((*size[::-1], 3), 128, np.uint8) if images is None else images[number]
+            if images is None:
+                cv2.putText(image, str(number), (20, 80), 0, 2, (255, 255, 255), 2)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = round(time * 30_000), Fraction(1, 30_000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+        if tone:
+            wave = np.sin(np.arange(int(44_100 * sound)) * 2 * np.pi * 440 / 44_100)
+            samples = av.AudioFrame.from_ndarray(wave[None].astype(np.float32), "fltp", "mono")
+            samples.sample_rate, samples.pts = 44_100, 0
+            file.mux(tone.encode(samples))
+            file.mux(tone.encode())

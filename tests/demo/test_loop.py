@@ -11,7 +11,8 @@ from src.data.images import Box
 from src.demo.loop import show_pictures, show_video
 from src.demo.search import Found
 from src.demo.smoothing import Smoother
-from src.demo.sources import Picture, Video
+from src.demo.sources import Picture
+from src.demo.sources.video import Video
 from tests.demo.made import estimates
 
 SIZE = 16

@@ -10,7 +10,7 @@ import pytest
 from src.data.images import Box
 from src.demo import search
 from src.demo.search import FEW, Search, find_all
-from src.demo.sources import folder_pictures
+from src.demo.sources.pictures import folder_pictures
 from tests.helpers import make_picture
 
 SIZE = 16
@@ -25,7 +25,7 @@ def test_faces_are_cut_as_the_original_toolkit_cuts_them(tmp_path, monkeypatch, 
     cv2.imwrite(str(tmp_path / "a.png"), image)
     monkeypatch.setattr(search, "get_detector", lambda name, min_face: lambda image: BOXES)
     made = Search("dlib", None, "none", margin, SIZE)
-    [found] = find_all(made, folder_pictures(tmp_path))
+    [found] = find_all(made, folder_pictures(tmp_path).pictures)
     assert found.boxes == BOXES
     for face, (x1, y1, x2, y2) in zip(found.faces, BOXES, strict=True):
         w, h = x2 - x1, y2 - y1
@@ -45,7 +45,6 @@ def folder(request, tmp_path_factory):
     whole = (folder / "cut.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.jpg").touch()
-    (folder / "folder.jpg").mkdir()
     (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     (folder / "text.jpg").write_text("no picture")
     make_picture(folder / "z.png", seed=99)
@@ -53,7 +52,7 @@ def folder(request, tmp_path_factory):
 
 
 def test_pictures_come_in_order_and_what_cannot_be_read_is_reported(folder, capfd):
-    pictures = folder_pictures(folder)
+    pictures = folder_pictures(folder).pictures
     found = list(find_all(WHOLE, pictures))
     names = [item.picture.name for item in found]
     assert names == [name for name in pictures if name[0] in "az"]
@@ -62,8 +61,8 @@ def test_pictures_come_in_order_and_what_cannot_be_read_is_reported(folder, capf
         assert item.boxes == [Box(0, 0, 40, 40)]
         assert (item.faces == cv2.resize(item.picture.image, (SIZE, SIZE))).all()
     reported = capfd.readouterr().err.splitlines()
-    assert len(reported) == 5
-    for line, name in zip(reported, ("cut", "empty", "folder", "gone", "text"), strict=True):
+    assert len(reported) == 4
+    for line, name in zip(reported, ("cut", "empty", "gone", "text"), strict=True):
         assert line.startswith("left out: ")
         assert f"{folder / name}." in line
     assert active_children() == []
@@ -72,7 +71,7 @@ def test_pictures_come_in_order_and_what_cannot_be_read_is_reported(folder, capf
 def test_pictures_are_read_when_they_are_wanted(tmp_path, capsys):
     make_picture(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_text("no picture")
-    found = find_all(WHOLE, folder_pictures(tmp_path))
+    found = find_all(WHOLE, folder_pictures(tmp_path).pictures)
     next(found)
     assert capsys.readouterr().err == ""
 
@@ -80,7 +79,7 @@ def test_pictures_are_read_when_they_are_wanted(tmp_path, capsys):
 def test_no_process_is_left_when_enough_was_found(tmp_path):
     for i in range(2 * FEW):
         make_picture(tmp_path / f"{i}.jpg")
-    with closing(find_all(WHOLE, folder_pictures(tmp_path))) as found:
+    with closing(find_all(WHOLE, folder_pictures(tmp_path).pictures)) as found:
         next(found)
         assert active_children()
     assert active_children() == []

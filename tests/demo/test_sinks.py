@@ -9,7 +9,7 @@ import pytest
 
 from src.data.images import Box
 from src.demo import sinks
-from src.demo.sources import Video
+from src.demo.sources.video import Video
 from src.errors import UserError
 from tests.demo.made import frames, result, two_faces
 

@@ -1,0 +1,17 @@
+"""Sources of the demo's pictures: files, a camera, a video."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Picture(NamedTuple):
+    """A picture that faces are searched in.
+
+    image: uint8 (H, W, 3), BGR.
+    time: seconds since the first frame, for frames of a video.
+    """
+
+    name: str
+    image: np.ndarray
+    time: float | None = None

@@ -1,0 +1,104 @@
+"""Picture files, named one by one or found in folders."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from src.data.images import EXTENSIONS, picture_kind
+from src.errors import UserError
+from src.files import check_folder
+
+_HEAD = 32  # bytes that a picture's kind is known by
+
+
+class Listing(NamedTuple):
+    """Pictures by name, and a line about each group of files that was left out."""
+
+    pictures: dict[str, Path]
+    left_out: list[str]
+
+
+def folder_pictures(
+    folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()
+) -> Listing:
+    """The picture files of a folder by name, which is the path within it, in order of the names.
+
+    A file is a picture by its extension or its first bytes. Linked folders are followed, each
+    folder is searched once, and `outputs` are not searched.
+    Raises `UserError` if the folder is missing or has no picture in it.
+    """
+    check_folder(folder)
+    found, others, notes = [], 0, []
+    for within in _folders(folder, recursive, outputs):
+        try:
+            files = [path for path in within.iterdir() if not os.path.isdir(path)]
+        except OSError as error:
+            notes.append(f"left out: {within}: {error.strerror}")
+            continue
+        pictures = [path for path in files if _is_picture(path)]
+        others += len(files) - len(pictures)
+        found += pictures
+    if not found:
+        deeper = "" if recursive else "; --recursive searches the folders within"
+        raise UserError(
+            f"--image_dir: expected pictures in {folder}, found {others:,} other files{deeper}"
+        )
+    if others:
+        notes.append(f"left out: {others:,} files that are not pictures")
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(found)}
+    return Listing(names, notes)
+
+
+def named_pictures(paths: list[Path]) -> dict[str, Path]:
+    """Pictures that were named one by one, by the names of their files.
+
+    Raises `UserError` if one is missing, or two have the same name.
+    """
+    pictures = {}
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: expected a picture, found no file; see also --image_dir")
+        if path.name in pictures:
+            raise UserError(
+                f"expected pictures of different names, received {pictures[path.name]} and {path}; "
+                "put them into one folder and pass --image_dir FOLDER --recursive"
+            )
+        pictures[path.name] = path
+    return pictures
+
+
+def _folders(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
+    """`folder` and, if `recursive`, the folders within: real ones before linked ones."""
+    seen = {_identity(path) for path in outputs if path.is_dir()} - {_identity(folder)}
+    real, linked = deque([folder]), deque()
+    while real or linked:
+        current = (real or linked).popleft()
+        identity = _identity(current)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        yield current
+        if not recursive or not os.access(current, os.R_OK | os.X_OK):
+            continue
+        for path in sorted(current.iterdir()):
+            if os.path.isdir(path):
+                (linked if path.is_symlink() else real).append(path)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _is_picture(path: Path) -> bool:
+    if path.suffix.lower() in EXTENSIONS:
+        return True
+    if not path.is_file():  # opening a FIFO or a device may block
+        return False
+    try:
+        with path.open("rb") as file:
+            return picture_kind(file.read(_HEAD)) is not None
+    except OSError:
+        return False

@@ -1,0 +1,224 @@
+"""Frames of video files, streams and cameras."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from src.data.detectors import SMALLEST_SHARE
+from src.demo.sources import Picture
+from src.demo.sources.containers import Container, read_container
+from src.errors import UserError
+
+_DEFAULT_RATE = 30.0  # frames per second
+_MAX_RATE = 240.0  # a larger one in a header is the rate of its clock
+_MAX_PIXEL_ASPECT = 4.0  # a larger one in a header is a mistake
+_CAMERA_PATIENCE = 2.0  # seconds without a frame, after which a camera is gone
+_FILE_PATIENCE = 10  # reads in a row that may fail within a file
+
+Read = Callable[[], np.ndarray | None]  # the next frame, None after the last
+
+
+@dataclass
+class Video:
+    """Frames in their order, named by number.
+
+    frames: a generator of `Picture`, all of one size.
+    name: name of an annotated copy, without extension.
+    rate: nominal frames per second.
+    size: width and height of a frame in (square) pixels.
+    live: whether frames that are not read in time are lost.
+    file: the video file, None for a camera and a stream.
+    count: frames that the file's header states, 0 if none.
+    problem: once `frames` is exhausted, a line about frames that could not be read, or "".
+    """
+
+    frames: Generator[Picture]
+    name: str
+    rate: float
+    size: tuple[int, int]
+    live: bool
+    file: Path | None = None
+    count: int = 0
+    problem: str = field(default="", init=False)
+
+    @property
+    def min_face(self) -> int:
+        """Default side of the smallest face to detect, in pixels: as in pictures, and at most 80,
+        as dlib then does not enlarge large frames."""
+        return min(80, round(max(self.size) * SMALLEST_SHARE))
+
+
+def open_camera(index: int = 0, every: float | None = None) -> Video:
+    """The webcam `index`, at 640x480 if it can.
+
+    every: seconds between the frames that are taken; None takes all.
+    Raises `UserError` if it gives no picture.
+    """
+    capture = cv2.VideoCapture(index)
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, 640)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, 480)
+
+    def read() -> np.ndarray | None:
+        end = time.monotonic() + _CAMERA_PATIENCE
+        while not (frame := capture.read())[0] and time.monotonic() < end:
+            time.sleep(0.05)
+        return frame[1] if frame[0] else None
+
+    first = read()
+    if first is None:
+        capture.release()
+        raise UserError(
+            f"--camera {index}: expected a webcam, none gave a picture; plug one in or try another "
+            "--camera INDEX, close the programs that use it, allow access to it (a container or "
+            "WSL must be given it), or use --image_dir or --video"
+        )
+    video = Video(None, f"camera{index}", _rate(capture), first.shape[1::-1], live=True)
+
+    def note_end(times: list[float]) -> None:
+        video.problem = f"--camera {index}: gave no more pictures after {times[-1]:.1f} s"
+
+    video.frames = _frames(capture, first, read, video.size, _since_now(), every, note_end)
+    return video
+
+
+def open_video(source: str, every: float | None = None) -> Video:
+    """A video file or a stream's URL.
+
+    every: seconds between the frames that are taken; None takes all.
+    Raises `UserError` if it gives no picture.
+    """
+    is_url = "://" in source
+    file = None if is_url else Path(source)
+    if file and not file.is_file():
+        raise UserError(f"--video: expected a file or a URL, found no file at {source}")
+    # An absolute path, as FFmpeg reads the part before a colon as a protocol.
+    capture = cv2.VideoCapture(source if is_url else str(file.resolve()))
+
+    def read() -> np.ndarray | None:
+        for _ in range(_FILE_PATIENCE):  # a broken frame may lie between whole ones
+            there, frame = capture.read()
+            if there:
+                return frame
+        return None
+
+    first = read()
+    if first is None:
+        reason = _why_no_picture(capture, file)
+        capture.release()
+        raise UserError(f"--video: expected a video, {source} gave no picture; {reason}")
+    rate, count = _rate(capture), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    live = is_url and count <= 0
+    name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
+    video = Video(None, name, rate, _square_size(capture, first), live, file)
+    if 0 < count < 1e9 and rate == capture.get(cv2.CAP_PROP_FPS):
+        video.count = int(count)
+
+    def note_end(times: list[float]) -> None:
+        video.problem = _describe_loss(video, times)
+
+    clock = _since_now() if live else _time_stamps(capture, rate)
+    video.frames = _frames(capture, first, read, video.size, clock, every, note_end)
+    return video
+
+
+def _frames(
+    capture: cv2.VideoCapture,
+    image: np.ndarray | None,
+    read: Read,
+    size: tuple[int, int],
+    clock: Callable[[], float],
+    every: float | None,
+    note_end: Callable[[list[float]], None],
+) -> Generator[Picture]:
+    """The first frame, `image`, and those after it; `note_end` receives the times of all."""
+    times, due = [], 0.0
+    try:
+        while image is not None:
+            now = clock()
+            if now >= due:
+                if image.shape[1::-1] != size:
+                    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+                yield Picture(f"frame{len(times):06d}.jpg", image, now)
+                due = now + every if every else 0.0
+            times.append(now)
+            image = read()
+        note_end(times)
+    finally:
+        capture.release()
+
+
+def _since_now() -> Callable[[], float]:
+    """A clock for frames that are read as they come."""
+    start = time.monotonic()
+    return lambda: time.monotonic() - start
+
+
+def _time_stamps(capture: cv2.VideoCapture, rate: float) -> Callable[[], float]:
+    """A clock that shows the time of the frame that was read last, as its file states it, or, if
+    that does not advance, by `rate`."""
+    last = -1 / rate
+
+    def clock() -> float:
+        nonlocal last
+        stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        last = stamp if stamp > last else last + 1 / rate
+        return last
+
+    return clock
+
+
+def _rate(capture: cv2.VideoCapture) -> float:
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return rate if 1 <= rate <= _MAX_RATE else _DEFAULT_RATE
+
+
+def _square_size(capture: cv2.VideoCapture, frame: np.ndarray) -> tuple[int, int]:
+    """Width and height, even if changed, of a frame whose pixels are made square by enlarging."""
+    height, width = frame.shape[:2]
+    over, under = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+    aspect = over / under if over > 0 and under > 0 else 1.0
+    if not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
+        return width, height
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # OpenCV has turned the frame
+        aspect = 1 / aspect
+    if aspect > 1:
+        return 2 * round(width * aspect / 2), height
+    return width, 2 * round(height / aspect / 2) if aspect < 1 else height
+
+
+def _why_no_picture(capture: cv2.VideoCapture, file: Path | None) -> str:
+    if file is None:
+        return "check the address and the network"
+    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
+    if capture.isOpened() and codec.strip(b"\0").isalnum():
+        return (
+            f"OpenCV has no decoder for {codec.decode('ascii')} here; convert it: "
+            f"ffmpeg -i {file.name} -c:v libx264 converted.mp4"
+        )
+    return "it is not a video, or was cut short"
+
+
+def _describe_loss(video: Video, times: list[float]) -> str:
+    """A line about the frames that the file announces and that could not be read, or ""."""
+    container = read_container(video.file) if video.file else Container()
+    missing = video.count - len(times) if container.counts else 0
+    # A file whose beginning was cut off by an edit list announces frames that it does not show.
+    lost = missing if container.cut else min(missing, _gaps(times))
+    if lost > 0:
+        return f"{video.file}: {len(times):,} of {video.count:,} frames could be read"
+    if container.cut:
+        return f"{video.file}: the file is cut short, {len(times):,} frames could be read"
+    return ""
+
+
+def _gaps(times: list[float]) -> int:
+    """How many frames are missing between those at `times`, by the median distance."""
+    steps = np.diff(times)
+    if not len(steps):
+        return 0
+    return int((np.rint(steps / np.median(steps)) - 1).clip(0).sum())

@@ -1,0 +1,200 @@
+"""Frames of videos and cameras: their times, their shapes and what is lost of them."""
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from src.demo.sources import video as sources
+from src.demo.sources.video import open_camera, open_video
+from src.errors import UserError
+from tests.demo.made import frames, write_clip, write_timed
+
+EVEN = [i / 30 for i in range(60)]
+SLOWING = [*EVEN[:30], *(1 + i / 5 for i in range(30))]
+
+
+def times(path, **options):
+    video = open_video(str(path), **options)
+    return [picture.time for picture in video.frames], video
+
+
+def test_frames_come_in_order(shared):
+    path = shared / "demo" / "carphone_pristine.mp4"
+    video = open_video(str(path))
+    assert (video.name, video.live, video.file) == ("carphone_pristine", False, path)
+    assert video.size == (192, 144)  # its pixels are wider than high
+    assert video.rate == pytest.approx(29.97, abs=0.01)
+    assert video.min_face == 12  # small frames, small faces
+    pictures = list(video.frames)
+    assert [picture.name for picture in pictures] == [f"frame{i:06d}.jpg" for i in range(120)]
+    assert [p.time for p in pictures] == pytest.approx(
+        [i / video.rate for i in range(120)], abs=1e-3
+    )
+    for picture, image in zip(pictures, frames(path), strict=True):
+        assert (picture.image == cv2.resize(image, (192, 144))).all()
+    assert video.problem == ""
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("stamps", [EVEN, SLOWING, [i / 4 for i in range(20)]])
+def test_frames_have_their_own_times(tmp_path, name, stamps):
+    write_timed(tmp_path / name, stamps)
+    found, video = times(tmp_path / name)
+    assert found == pytest.approx(stamps, abs=0.002)
+    assert video.problem == ""
+
+
+def test_recorded_webm_has_true_times(tmp_path):
+    """A browser's recorder states a rate of 1000 and no length."""
+    write_timed(tmp_path / "a.webm", SLOWING, "libvpx", rate=1000, live="1")
+    found, video = times(tmp_path / "a.webm")
+    assert found == pytest.approx(SLOWING, abs=0.002)
+    assert video.rate == 30
+
+
+def test_every_takes_frames_by_their_times(tmp_path):
+    write_timed(tmp_path / "a.mp4", SLOWING)
+    found, video = times(tmp_path / "a.mp4", every=1.0)
+    assert found == pytest.approx([0, 1, 2, 3, 4, 5, 6], abs=0.03)
+    assert video.problem == ""
+
+
+@pytest.mark.parametrize("aspect, size", [((64, 45), (250, 144)), ((1, 2), (176, 288))])
+def test_pixels_are_made_square(tmp_path, aspect, size):
+    write_timed(tmp_path / "a.mp4", EVEN[:3], aspect=Fraction(*aspect))
+    video = open_video(str(tmp_path / "a.mp4"))
+    assert video.size == size
+    assert next(video.frames).image.shape[1::-1] == size
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_cut_file_is_read_as_far_as_it_goes(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.avi":
+        noise = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
+        write_clip(path, list(noise), 30)
+    else:
+        write_timed(path, EVEN, movflags="faststart" if name == "a.mp4" else None)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    found, video = times(path)
+    assert 0 < len(found) < 60
+    assert f" {len(found)} " in video.problem and name in video.problem
+
+
+def test_broken_frame_is_counted(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
+    write_clip(tmp_path / "a.avi", list(noise), 10)
+    content = bytearray((tmp_path / "a.avi").read_bytes())
+    middle = content.find(b"\xff\xd8\xff", len(content) // 2)
+    content[middle : middle + 700] = bytes(700)
+    (tmp_path / "a.avi").write_bytes(content)
+    found, video = times(tmp_path / "a.avi")
+    assert len(found) == 19
+    assert found[-1] == pytest.approx(1.9)
+    assert "19 of 20" in video.problem
+
+
+def test_trimmed_file_has_lost_nothing(tmp_path):
+    """An edit list hides its first 20 frames."""
+    write_timed(tmp_path / "a.mp4", EVEN)
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    media_time = content.find(b"elst") + 16
+    content[media_time : media_time + 4] = (20 * 512 + 1024).to_bytes(4, "big")
+    (tmp_path / "a.mp4").write_bytes(content)
+    found, video = times(tmp_path / "a.mp4")
+    assert len(found) < 60
+    assert video.problem == ""
+
+
+def test_name_with_a_colon_is_a_file(tmp_path, monkeypatch):
+    write_timed(tmp_path / "cam:1.mp4", EVEN[:3])
+    monkeypatch.chdir(tmp_path)
+    assert open_video("cam:1.mp4").name == "cam:1"
+
+
+def test_clip_is_released_when_left_early(shared, monkeypatch):
+    captures, make = [], cv2.VideoCapture
+    monkeypatch.setattr(
+        cv2, "VideoCapture", lambda name: captures.append(make(name)) or captures[0]
+    )
+    video = open_video(str(shared / "demo" / "carphone_pristine.mp4"))
+    next(video.frames)
+    assert captures[0].isOpened()
+    video.frames.close()
+    assert not captures[0].isOpened()
+
+
+@pytest.mark.parametrize("name", ["nowhere.mp4", "text.mp4", "."])
+def test_file_without_a_video_is_rejected(tmp_path, name):
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(UserError, match=rf"--video.*{tmp_path / name}"):
+        open_video(str(tmp_path / name))
+
+
+def test_unknown_codec_is_named(tmp_path):
+    write_timed(tmp_path / "a.mp4", EVEN, "libsvtav1")
+    with pytest.raises(UserError, match=r"(?i)av01.*ffmpeg"):
+        open_video(str(tmp_path / "a.mp4"))
+
+
+def test_silent_address_is_rejected():
+    with pytest.raises(UserError, match=r"--video.*127.0.0.1:9"):
+        open_video("http://127.0.0.1:9/stream.mp4?token=1")
+
+
+class Camera:
+    """A webcam that gives `images`; None is a read that fails."""
+
+    def __init__(self, images):
+        self.images, self.released = list(images), False
+        self.get = self.set = lambda *args: 0.0
+
+    def read(self):
+        image = self.images.pop(0) if self.images else None
+        return image is not None, image
+
+    def release(self):
+        self.released = True
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    def connect(*levels):
+        images = (level and np.full((480, 640, 3), level, np.uint8) for level in levels)
+        camera = Camera(images)
+        monkeypatch.setattr(cv2, "VideoCapture", {2: camera}.__getitem__)
+        return camera
+
+    monkeypatch.setattr(sources, "_CAMERA_PATIENCE", 0.3)
+    return connect
+
+
+def test_camera_may_skip_frames(connect):
+    camera = connect(None, None, 50, 100, None, 150)
+    video = open_camera(2)
+    assert (video.name, video.live, video.size, video.min_face) == ("camera2", True, (640, 480), 40)
+    pictures = list(video.frames)
+    assert [p.name for p in pictures] == [f"frame00000{i}.jpg" for i in range(3)]
+    assert [round(p.image.mean(), -1) for p in pictures] == [50, 100, 150]
+    found = [p.time for p in pictures]
+    assert found == sorted(found) and 0 <= found[0] and found[-1] < 2
+    assert "--camera 2" in video.problem  # it is gone
+    assert camera.released
+
+
+def test_camera_is_released_when_left_early(connect):
+    camera = connect(50, 100)
+    video = open_camera(2)
+    next(video.frames)
+    video.frames.close()
+    assert camera.released
+
+
+def test_camera_that_does_not_open_is_rejected(connect):
+    camera = connect()
+    with pytest.raises(UserError, match=r"--camera 2.*webcam"):
+        open_camera(2)
+    assert camera.released
