@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import keras
 
 RESNETS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101}
-NETWORKS = ("wide_resnet", *RESNETS)  # and those of keras.applications
+NETWORKS = ("wide_resnet", *RESNETS, "face_resnet")  # and those of keras.applications
 
 
 def network_name(text: str) -> str:
@@ -44,7 +44,7 @@ def build_model(architecture: dict, img_size: int) -> keras.Model:
     (N, img_size, img_size, 3), BGR, 0..255, and gives `pred_gender` (N, 2) and `pred_age` (N, 101).
     """
     # Imported here: descriptions are read where Keras is not installed.
-    from src.models import applications, resnet, wide_resnet
+    from src.models import applications, face_resnet, resnet, wide_resnet
 
     arguments = dict(architecture)
     name = network_name(str(arguments.pop("name")))
@@ -52,4 +52,6 @@ def build_model(architecture: dict, img_size: int) -> keras.Model:
         return wide_resnet.build(img_size, **arguments)
     if name in RESNETS:
         return resnet.build(img_size, RESNETS[name], **arguments)
+    if name == "face_resnet":
+        return face_resnet.build(img_size, **arguments)
     return applications.build(img_size, name, **arguments)

@@ -4,22 +4,27 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from src.errors import UserError
-from src.models import NETWORKS, applications, build_model, network_name
+from src.models import NETWORKS, applications, build_model, face_resnet, network_name
 from src.models.checkpoints import load_checkpoint
 from src.models.heads import in_head
 
 IMAGENET = "imagenet"
 
 
-def initialised(architecture: dict, img_size: int, init: str) -> tuple[keras.Model, dict, str]:
+def initialised(
+    architecture: dict, img_size: int, init: str, faces: np.ndarray | None = None
+) -> tuple[keras.Model, dict, str]:
     """A network that starts from weights, its architecture, and a line that says what it took.
 
     architecture: as `build_model` takes it. What it leaves unsaid is as in the file: faces of the
         original toolkit's weights, say, are not scaled.
-    init: a checkpoint of ours or of the original toolkit, or "imagenet". Heads that do not fit are
-        left untrained.
+    init: a checkpoint of ours or of the original toolkit, "imagenet", or, for face_resnet, dlib's
+        .dat file. Heads that do not fit are left untrained.
+    faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
+        `face_resnet.load_dlib` measures the statistics of its normalisations.
     Raises `UserError` for a file of another network, or where ImageNet's weights are not to be had.
     """
     name = network_name(architecture["name"])
@@ -33,6 +38,10 @@ def initialised(architecture: dict, img_size: int, init: str) -> tuple[keras.Mod
         applications.load_imagenet(model, name)
         return model, architecture, f"{name} starts from ImageNet's weights, its heads from none"
     path = Path(init)
+    if name == "face_resnet" and path.suffix == ".dat":
+        model = build_model(architecture, img_size)
+        face_resnet.load_dlib(model, path, faces)
+        return model, architecture, f"{name} starts from {path.name}, its heads from none"
     source, found = load_checkpoint(
         path, **{key: architecture[key] for key in ("depth", "width") if key in architecture}
     )

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from src.errors import UserError
-from src.models import NETWORKS, RESNETS
+from src.models import RESNETS
 
 ARGUMENTS = "arguments.json"  # what a run notes them in
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
@@ -99,7 +99,7 @@ class Arguments:
     def architecture(self) -> dict:
         """The network, as a checkpoint describes it: its name, and what was asked of it."""
         said = {"name": self.arch}
-        if self.arch in NETWORKS:
+        if self.arch == "wide_resnet" or self.arch in RESNETS:
             said["width"] = self.width
         if self.arch == "wide_resnet":
             said["depth"] = self.depth

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 
-from src.training.jitter import Jitter, draw_jitter, recolour, warp
+from src.training.jitter import Jitter, draw_jitter, recolour, reduce_resolution, warp
 
 KINDS = ("plain", "strong")
 SHIFT = 0.1  # of the side, at most, to each side; whole pixels, so that nothing is blurred
@@ -133,6 +133,7 @@ def augment(
         else:
             _move(face, shifts[i], flips[i], out)
         if strong:
+            reduce_resolution(out, strong.side[i])
             recolour(out, strong.colour[i], strong.blur[i])
         left, top, width, height = patches[i]
         if width:

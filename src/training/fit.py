@@ -26,6 +26,8 @@ from src.training.state import SavedState, restore
 from src.training.validation import Validation
 from src.training.watch import TensorBoard, WeightsAndBiases
 
+_INIT_FACES = 512  # on which weights from elsewhere are fitted to the data, see `initialised`
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -55,7 +57,11 @@ def train(arguments: Arguments) -> Trained:
         if arguments.hosts:
             check_hosts(arguments, database, rows)
         keras.utils.set_random_seed(arguments.seed)
-        model, architecture = get_network(arguments, database.img_size)
+        model, architecture = get_network(
+            arguments,
+            database.img_size,
+            database.image[np.sort(rows)[:: -(-len(rows) // _INIT_FACES)]],
+        )
         compile_network(spread, model, arguments, schedule)
         done = restore(arguments.output_path, model, len(rows))
         if is_first_host():

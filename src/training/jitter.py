@@ -1,4 +1,4 @@
-"""What `--aug strong` adds to shift and flip: zoom, rotation, colour and blur.
+"""The rest of `--aug strong`: zoom, rotation, low resolution, blur and colour.
 
 Faces of different sets are cut with different margins, under different light and at different
 resolutions; a network that has seen each face in many such guises does not go by them.
@@ -21,6 +21,8 @@ SATURATION = (0.5, 1.5)
 CAST = 1.1  # factor of each colour channel, log-uniform
 GREY_PROBABILITY = 0.1
 BLUR_PROBABILITY = 0.25
+LOW_RESOLUTION_PROBABILITY = 1 / 3
+LOW_RESOLUTION = 28  # pixels, the smallest side, as of small faces in photos
 BLUR = (0.4, 1.2)  # standard deviation of the Gaussian, 5 x 5, in pixels
 _LUMA = np.array([0.114, 0.587, 0.299])  # of BGR: ITU-R BT.601
 
@@ -33,23 +35,29 @@ class Jitter:
     matrix: float64 (N, 2, 3), where a pixel (x, y, 1) of it comes to lie; flips included.
     colour: float32 (N, 3, 4), what a pixel (b, g, r, 1) becomes.
     blur: float64 (N,), standard deviation in pixels, 0 for none.
+    side: int64 (N,), pixels, the resolution that the face is reduced to; its own for none.
     """
 
     warped: np.ndarray
     matrix: np.ndarray
     colour: np.ndarray
     blur: np.ndarray
+    side: np.ndarray
 
 
 def draw_jitter(rng: np.random.Generator, flip: np.ndarray, size: int) -> Jitter:
     """Draw for faces of `size` x `size` pixels; flip: bool (N,), which are mirrored too."""
     count = len(flip)
     blurred = rng.random(count) < BLUR_PROBABILITY
+    low = rng.random(count) < LOW_RESOLUTION_PROBABILITY
+    smallest = min(LOW_RESOLUTION, size)
+    side = np.exp(rng.uniform(np.log(smallest), np.log(size), count)).astype(np.int64)
     return Jitter(
         warped=rng.random(count) < WARP_PROBABILITY,
         matrix=_draw_matrices(rng, flip, size),
         colour=_draw_colours(rng, count),
         blur=np.where(blurred, rng.uniform(*BLUR, count), 0),
+        side=np.where(low, side, size),
     )
 
 
@@ -93,3 +101,10 @@ def recolour(face: np.ndarray, colour: np.ndarray, blur: float) -> None:
     if blur:
         cv2.GaussianBlur(face, (5, 5), blur, face)
     cv2.transform(face, colour, face)
+
+
+def reduce_resolution(face: np.ndarray, side: int) -> None:
+    """Shrink `face`, uint8 (S, S, 3), to `side` x `side` pixels and enlarge it again, in place."""
+    if side < len(face):
+        small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+        cv2.resize(small, face.shape[:2], face, interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,7 @@
 """The network of a run: what it starts from, minimises and is measured by."""
 
 import keras
+import numpy as np
 
 from src.models import build_model
 from src.models.transfer import freeze_until, initialised
@@ -14,12 +15,15 @@ from src.training.optimizers import drop_regularizers, get_optimizer
 from src.training.schedules import Schedule
 
 
-def get_network(arguments: Arguments, img_size: int) -> tuple[keras.Model, dict]:
-    """The network to train and its architecture, with the weights that it is to start from."""
+def get_network(arguments: Arguments, img_size: int, faces: np.ndarray) -> tuple[keras.Model, dict]:
+    """The network to train and its architecture, with its initial weights.
+
+    faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
+    """
     architecture = arguments.architecture
     with precision(arguments.mixed_precision):
         if arguments.init:
-            model, architecture, said = initialised(architecture, img_size, arguments.init)
+            model, architecture, said = initialised(architecture, img_size, arguments.init, faces)
             print(said, flush=True)
         else:
             model = build_model(architecture, img_size)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from src.training.augment import augment, draw
-from src.training.jitter import Jitter, draw_jitter, recolour, warp
+from src.training.jitter import Jitter, draw_jitter, recolour, reduce_resolution, warp
 
 COUNT, SIZE = 20_000, 64
 
@@ -93,9 +93,23 @@ def test_strong_augmentation_is_the_plain_one_and_its_jitter():
     faces = rng.integers(60, 190, (6, 16, 16, 3), np.uint8)
     drawn = draw(np.random.default_rng(1), 6, 16, "strong")
     neutral = np.broadcast_to(np.eye(3, 4, dtype=np.float32), (6, 3, 4))
-    still = Jitter(np.zeros(6, bool), drawn.jitter.matrix, neutral, np.zeros(6))
+    still = Jitter(np.zeros(6, bool), drawn.jitter.matrix, neutral, np.zeros(6), np.full(6, SIZE))
     plain = draw(np.random.default_rng(1), 6, 16)
     targets = (np.eye(2, dtype=np.float32)[[0, 1] * 3],)
     ours, _ = augment(faces, targets, replace(drawn, jitter=still))
     expected, _ = augment(faces, targets, plain)
     np.testing.assert_array_equal(ours, expected)
+
+
+def test_low_resolution_keeps_only_coarse_detail():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255  # of one pixel: gone at half the resolution
+    expected = np.full_like(stripes, 127)
+    reduce_resolution(stripes, 32)
+    assert np.abs(stripes.astype(int) - expected).max() <= 1
+
+
+def test_low_resolution_of_a_third():
+    many = draw_jitter(np.random.default_rng(1), np.zeros(3000, bool), 112)
+    assert (many.side < 112).mean() == pytest.approx(1 / 3, abs=0.03)
+    assert many.side.min() >= 28

@@ -1,0 +1,177 @@
+"""dlib's face recognition network under the twin heads.
+
+The residual network of 29 convolutions behind `face_recognition`: King, "High quality face
+recognition with deep metric learning", 2017,
+http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html, a thinner ResNet-34 (He
+et al., CVPR 2016). Its weights are in the public domain and come in the PyPI package
+face_recognition_models. The original has no normalisation, which makes it hard to fine-tune: here a
+batch normalisation follows every convolution, and `load_dlib` sets it so that the features are the
+original's.
+"""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from src.errors import UserError
+from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
+
+# Channels, number of blocks and whether the first one halves the resolution, per stage.
+STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+MIN_SIZE = 103  # pixels; of smaller faces the last stage has nothing left to convolve
+MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
+SCALE = 1 / 256
+_EPSILON = 1e-5
+_CONVOLUTIONS = 29
+
+
+def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Model:
+    """The network for faces (N, img_size, img_size, 3), BGR, 0..255.
+
+    dropout: share of the features dropped in training, of both of the last stages' averages.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
+    Raises `UserError` for faces smaller than 103 pixels.
+    """
+    if img_size < MIN_SIZE:
+        raise UserError(
+            f"face_resnet: expected faces of at least {MIN_SIZE} pixels, received {img_size}"
+        )
+    inputs, net = faces_input(img_size, mirror)
+    net = layers.Rescaling(SCALE, [-mean * SCALE for mean in MEANS])(net[..., ::-1])
+    net = layers.ReLU()(_conv_norm(net, 32, "stem", size=7, stride=2))
+    net = layers.MaxPooling2D(3, 2)(net)
+    averages = []
+    for stage, (channels, blocks, halves) in enumerate(STAGES, 1):
+        for block in range(1, blocks + 1):
+            net = _block(net, channels, halves and block == 1, f"stage{stage}_block{block}")
+        averages.append(layers.GlobalAveragePooling2D()(net))
+    features = layers.Concatenate(name="features")(averages[-2:])
+    features = layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name="features_norm")(
+        features
+    )
+    features = layers.Dropout(dropout)(features)
+    return keras.Model(
+        inputs, twin_heads(features, use_bias=True, mirror=mirror), name="face_resnet"
+    )
+
+
+def _block(net: keras.KerasTensor, channels: int, halves: bool, name: str) -> keras.KerasTensor:
+    """Two 3x3 convolutions and a shortcut without weights: averaged where the block halves the
+    resolution, and padded with zeros to the larger of both shapes."""
+    main = layers.ReLU()(_conv_norm(net, channels, f"{name}_1", stride=2 if halves else 1))
+    main = _conv_norm(main, channels, f"{name}_2")
+    if halves:
+        net = layers.AveragePooling2D(2, 2)(net)
+        short = net.shape[1] - main.shape[1]
+        main = layers.ZeroPadding2D(((0, short), (0, short)))(main) if short else main
+        added = channels - net.shape[-1]
+        net = ops.pad(net, ((0, 0), (0, 0), (0, 0), (0, added))) if added else net
+    return layers.ReLU(name=name)(layers.Add()([main, net]))
+
+
+def _conv_norm(
+    net: keras.KerasTensor, channels: int, name: str, size: int = 3, stride: int = 1
+) -> keras.KerasTensor:
+    net = layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding="valid" if stride > 1 else "same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
+        name=f"{name}_conv",
+    )(net)
+    return layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_norm")(net)
+
+
+def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
+    """Give `build`'s network the weights of dlib's `dlib_face_recognition_resnet_model_v1.dat`.
+
+    faces: uint8 (N, S, S, 3), BGR, a few hundred, on which the statistics of the normalisations are
+        measured. Kernels are scaled to the deviation of He et al. (ICCV 2015), and the
+        normalisations undo it: features stay the original's, and train at usual learning rates.
+    Raises `UserError` if the file holds other weights.
+    """
+    parameters = read_dlib(path)
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    for convolution, (kernel, bias) in zip(convolutions, parameters, strict=True):
+        convolution.set_weights([kernel])
+        _norm_of(model, convolution).set_weights(
+            [np.ones_like(bias), bias, np.zeros_like(bias), np.full_like(bias, 1 - _EPSILON)]
+        )
+    pooled = model.get_layer("features")
+    outputs = [*(layer.output for layer in convolutions), pooled.output]
+    *responses, features = _moments(keras.Model(model.inputs, outputs), faces)
+    for convolution, (kernel, bias), (mean, variance) in zip(
+        convolutions, parameters, responses, strict=True
+    ):
+        scale = np.sqrt(2 / np.prod(kernel.shape[:3])) / kernel.std()
+        gamma = np.sqrt(variance + _EPSILON / scale**2)
+        convolution.set_weights([kernel * scale])
+        _norm_of(model, convolution).set_weights(
+            [gamma, bias + mean, mean * scale, variance * scale**2]
+        )
+    norm = model.get_layer("features_norm")
+    norm.set_weights([*norm.get_weights()[:2], *features])
+
+
+def _norm_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
+    return model.get_layer(convolution.name.replace("_conv", "_norm"))
+
+
+def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance, float64 (C,) each, of every output's channels."""
+    sums = None
+    for start in range(0, len(faces), 32):
+        outputs = [
+            np.asarray(out, np.float64) for out in model.predict_on_batch(faces[start:][:32])
+        ]
+        flat = [out.reshape(-1, out.shape[-1]) for out in outputs]
+        part = [np.stack([f.sum(0), (f**2).sum(0), np.full(f.shape[1], len(f))]) for f in flat]
+        sums = part if sums is None else [a + b for a, b in zip(sums, part, strict=True)]
+    return [(total / n, squares / n - (total / n) ** 2) for total, squares, n in sums]
+
+
+def read_dlib(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Kernels (height, width, in, out) and biases (out,), float32, of the 29 convolutions.
+
+    dlib writes the layers from the input on. A tensor is four packed integers, its shape, and then
+    float32; the affine layer behind each convolution is folded into it.
+    """
+    try:
+        data = path.read_bytes()
+        tensors = [
+            _tensor(data, match.end())
+            for match in re.finditer(rb"\x01\x05con_4\x01\x02|\x01\x07affine_\x01\x02", data)
+        ]
+        pairs = list(zip(tensors[::2], tensors[1::2], strict=True))
+        folded = [_fold(*pair, size=3 if number else 7) for number, pair in enumerate(pairs)]
+    except (OSError, ValueError, IndexError) as error:
+        raise UserError(f"{path}: expected dlib's face recognition network: {error}") from error
+    if len(folded) != _CONVOLUTIONS:
+        raise UserError(
+            f"{path}: expected dlib's face recognition network of {_CONVOLUTIONS} convolutions, "
+            f"found {len(folded)}"
+        )
+    return folded
+
+
+def _tensor(data: bytes, at: int) -> np.ndarray:
+    shape = []
+    for _ in range(4):
+        length = data[at]  # of the integer that follows, in bytes
+        shape.append(int.from_bytes(data[at + 1 : at + 1 + length], "little"))
+        at += 1 + length
+    return np.frombuffer(data, "<f4", int(np.prod(shape)), at)
+
+
+def _fold(convolution: np.ndarray, affine: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    scale, shift = np.split(affine, 2)
+    channels = len(scale)
+    kernel, bias = np.split(convolution, [len(convolution) - channels])
+    kernel = kernel.reshape(channels, -1, size, size).transpose(2, 3, 1, 0)
+    return kernel * scale, bias * scale + shift

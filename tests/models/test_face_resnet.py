@@ -1,0 +1,78 @@
+"""Tests of dlib's face recognition network against dlib itself."""
+
+import re
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from src.errors import UserError
+from src.extras import face_model
+from src.models import face_resnet
+from src.models.transfer import initialised
+
+FILE = "dlib_face_recognition_resnet_model_v1.dat"
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """Smooth random pictures, uint8 (8, 150, 150, 3)."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (8, 6, 6, 3), np.uint8)
+    return np.stack([cv2.resize(picture, (150, 150)) for picture in coarse])
+
+
+@pytest.fixture(scope="module")
+def model(faces):
+    pytest.importorskip("face_recognition_models", reason="dlib's weights are an extra")
+    model = face_resnet.build(150)
+    face_resnet.load_dlib(model, face_model(FILE), faces)
+    return model
+
+
+def embedding_matrix():
+    """The last layer of dlib's file, (256, 128), which the toolkit has no use for."""
+    data = face_model(FILE).read_bytes()
+    start = re.compile(rb"\x01\x02\x02\x00\x01\x01\x80\x01\x01\x01\x01").search(
+        data, data.index(b"fc_2")
+    )
+    return np.frombuffer(data, "<f4", 256 * 128, start.end()).reshape(256, 128)
+
+
+def test_embeddings_equal_dlibs(model, faces):
+    dlib = pytest.importorskip("dlib")
+    encoder = dlib.face_recognition_model_v1(str(face_model(FILE)))
+    last = keras.Model(model.inputs, model.get_layer("stage5_block1").output)
+    embeddings = last.predict_on_batch(faces).mean(axis=(1, 2)) @ embedding_matrix()
+    for face, embedding in zip(faces, embeddings, strict=True):
+        expected = encoder.compute_face_descriptor(cv2.cvtColor(face, cv2.COLOR_BGR2RGB))
+        np.testing.assert_allclose(embedding, expected, atol=1e-4)
+
+
+def test_features_start_normalised(model, faces):
+    features = keras.Model(model.inputs, model.get_layer("features_norm").output)
+    values = features.predict_on_batch(faces)
+    varying = values.std(axis=0) > 0.1  # channels that no picture excites stay at 0
+    np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(values[:, varying].std(axis=0), 1, atol=0.05)
+
+
+def test_kernels_have_he_deviation(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            [kernel] = layer.get_weights()
+            fan_in = np.prod(kernel.shape[:3])
+            np.testing.assert_allclose(kernel.std(), np.sqrt(2 / fan_in), rtol=1e-3)
+
+
+def test_init_rejects_another_dlib_model(faces):
+    pytest.importorskip("face_recognition_models", reason="dlib's weights are an extra")
+    wrong = face_model("mmod_human_face_detector.dat")
+    with pytest.raises(UserError, match=wrong.name):
+        initialised({"name": "face_resnet"}, 150, str(wrong), faces)
+
+
+def test_small_faces_are_rejected():
+    with pytest.raises(UserError, match="102"):
+        face_resnet.build(102)
