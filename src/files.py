@@ -57,15 +57,27 @@ def replacing(
         yield partial
         _replace(partial, path)
     except BaseException as error:
-        keep = isinstance(error, keep_on)
+        keep = isinstance(error, keep_on) and partial.exists()
         if not isinstance(error, OSError) or error.errno not in _FIXABLE:
             raise
         reason = os.strerror(error.errno)
-        kept = f"see {partial}" if keep else "nothing was kept of it"
+        kept = f"{partial} is kept for --resume" if keep else "nothing was kept of it"
         raise UserError(f"{path} could not be written: {reason}; {kept}") from error
     finally:
         if not keep:
             remove(partial)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """As `replacing`, but errors of the system are raised as they are."""
+    partial = partial_of(path)
+    remove(partial)
+    try:
+        yield partial
+        _replace(partial, path)
+    finally:
+        remove(partial)
 
 
 def _replace(partial: Path, path: Path) -> None:

@@ -99,6 +99,7 @@ def write_our_database(
             writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
     said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
+    writing.journal_of(path).unlink()
 
 
 def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:

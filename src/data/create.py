@@ -17,9 +17,10 @@ from src.data import curate, database, writing
 from src.data.datasets import Options, Records, get_reader
 from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
 from src.data.images import ImageError, read_image
-from src.data.summary import draw_contact_sheet, plot_ages
+from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
+from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
 from src.workers import available_cores, in_order, processes
 
@@ -76,17 +77,13 @@ def create_database(
 
     Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
     `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
-    `UserError` for what a person can fix, and then leaves nothing. Interrupted, it leaves
-    `.{stem}.partial.mat`, with which `resume` goes on.
+    `UserError` for what a person can fix. A run that ends early, for whatever reason, leaves
+    `.{stem}.partial.mat` if any face is in it, which `resume` continues.
     """
-    files = [output, *(output.with_suffix(end) for end in (".removed.csv", ".skipped.csv", ".png"))]
-    files += [contact_sheet] if contact_sheet else []
-    if len(set(files)) < len(files):
-        names = ", ".join(map(str, files))
-        raise UserError(f"expected names of their own for the files to write, received {names}")
-    for path in files:
-        check_output_file(path)
     check_folder(data_dir)
+    outputs = _outputs(output, contact_sheet)
+    check_outputs(outputs, [("--labels", options.labels), ("--ignore_list", options.ignore_list)])
+    files = [written.path for written in outputs]
     if cut.align:
         find_landmark_model()
     records = get_reader(options.db)(data_dir, options)
@@ -94,16 +91,17 @@ def create_database(
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
     about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
-    fingerprint = _fingerprint(about, records.table)
-    goes_on = resume and _can_go_on(partial_of(output), fingerprint)
-    with ExitStack() as finishing, _replacing_all(files) as (partial, *beside):
-        if not goes_on:
+    fingerprint = _fingerprint((*about, max_per_age, seed, mat_version), records.table)
+    with locked(output), ExitStack() as finishing, _replacing_all(files, resume) as partials:
+        partial, *beside = partials
+        if not (resume and _can_go_on(partial, fingerprint)):
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
             tasks = _tasks(partial, places, data_dir, records.table, img_size, cut, drop_duplicates)
             _fill(places, tasks, workers or available_cores(), cut)
         kept, removed, skipped = _select(records, places, max_per_age, drop_duplicates, seed)
         if not len(kept):
+            partial.unlink()
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
         values = {
             "db": options.db,
@@ -123,18 +121,54 @@ def create_database(
     return Created(len(table), removed, noted, files)
 
 
-@contextmanager
-def _replacing_all(files: list[Path]) -> Iterator[list[Path]]:
-    """As `replacing`, for the database and the files beside it: all appear, or none.
+def _outputs(output: Path, contact_sheet: Path | None) -> list[Output]:
+    """The files to write: the database, those next to it, and the contact sheet."""
+    check_output_file(output)
+    kinds = [
+        ("", "a database", database.is_database),
+        (".removed.csv", "rows by rule", begins_with(b"rule,rows")),
+        (".skipped.csv", "a list of pictures left out", begins_with(b"path,reason")),
+        (".png", "a histogram of create_db.py", is_summary),
+    ]
+    outputs = [
+        Output("--output", output.with_suffix(end) if end else output, kind, is_kind)
+        for end, kind, is_kind in kinds
+    ]
+    if contact_sheet:
+        kind = "a contact sheet of create_db.py"
+        outputs.append(Output("--contact_sheet", contact_sheet, kind, is_summary))
+    return outputs
 
-    Interrupted, it keeps the unfinished database, and the interrupt says so.
+
+@contextmanager
+def _replacing_all(files: list[Path], resume: bool) -> Iterator[list[Path]]:
+    """As `replacing`, for the database and the files next to it: all appear, or none.
+
+    If the run fails, the partial database is kept if any face is in it.
     """
+    partial = partial_of(files[0])
     try:
         with ExitStack() as stack:
             beside = [stack.enter_context(replacing(path)) for path in files[1:]]
-            yield [stack.enter_context(replacing(files[0], keep_on=KeyboardInterrupt)), *beside]
+            stack.enter_context(replacing(files[0], BaseException, resume))
+            stack.push(lambda failed, *_: failed and _remove_without_work(partial))
+            yield [partial, *beside]
     except KeyboardInterrupt:
+        if not partial.exists():
+            raise
         raise KeyboardInterrupt("the same command with --resume goes on") from None
+    finally:
+        if not partial.exists():
+            writing.journal_of(partial).unlink(missing_ok=True)
+
+
+def _remove_without_work(partial: Path) -> None:
+    if writing.read_fingerprint(partial) is None:
+        return
+    with closing(writing.Places(partial)) as places:
+        has_work = places.has_work
+    if not has_work:
+        partial.unlink()
 
 
 def _write_beside(
@@ -173,8 +207,6 @@ def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) 
             f"{partial.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
             "make room or choose a smaller --img_size"
         )
-    with partial.open("wb") as file:
-        file.truncate(needed)  # refused here, not in HDF5, where files may not grow so large
     writing.lay_out(partial, table, img_size, fingerprint)
 
 

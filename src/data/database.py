@@ -114,6 +114,21 @@ class Database:
         return len(self.gender)
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file is a training database, of either version, and may be replaced by another."""
+    import scipy.io
+
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                names = set(file)
+        else:
+            names = {name for name, *_ in scipy.io.whosmat(path)}
+    except Exception:  # scipy raises a dozen kinds on a file that is not MATLAB's
+        return False
+    return {"image", "gender", "age"} <= names
+
+
 def open_database(path: Path) -> Database:
     """Open a database of either version, the original toolkit's files too.
 

@@ -13,6 +13,13 @@ from src.labels import GENDERS, MAX_AGE
 _FACES_A_DECADE = 10
 _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
+_MARK = {"Software": "age and gender estimation: create_db.py"}  # of our PNG files
+
+
+def is_summary(path: Path) -> bool:
+    """Whether a file is a PNG of this module, and may be replaced by another."""
+    with path.open("rb") as file:
+        return _MARK["Software"].encode() in file.read(512)
 
 
 def plot_ages(table: pd.DataFrame, path: Path) -> None:
@@ -35,11 +42,13 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     )
     axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
     axes.legend()
-    figure.savefig(path, format="png", dpi=100)
+    figure.savefig(path, format="png", dpi=100, metadata=_MARK)
 
 
 def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
-    """Save random faces of each decade of age, a row a decade, with their labels, as PNG."""
+    """Save random faces of each decade of age, one row per decade, with their labels, as PNG."""
+    from matplotlib.image import imsave
+
     rng = np.random.default_rng(seed)
     decade = np.minimum((database.age_low + database.age_high) // 20, MAX_AGE // 10 - 1)
     rows = []
@@ -50,8 +59,8 @@ def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
         cells += [np.full_like(cells[0], 255)] * (_FACES_A_DECADE - len(cells))
         rows.append(np.hstack(cells))
     unknown = np.full((_CELL + _STRIP, _FACES_A_DECADE * _CELL, 3), 255, np.uint8)
-    _, data = cv2.imencode(".png", np.vstack(rows or [unknown]))
-    path.write_bytes(data)
+    sheet = np.vstack(rows or [unknown])[:, :, ::-1]
+    imsave(path, np.ascontiguousarray(sheet), format="png", metadata=_MARK)
 
 
 def _cell(database: Database, row: int) -> np.ndarray:

@@ -1,12 +1,16 @@
-"""Writing a training database: laid out whole, filled face by face, then cut to what is kept.
+"""Writing of a training database that any crash leaves resumable.
 
-The file is laid out for every record before the first picture is decoded, its labels in it. Faces
+The file is laid out for every record before the first picture is decoded, labels included. Faces
 are then written to their places by plain system calls, in any order and from any process, without
-HDF5: a run that is killed leaves a file that can be filled further. See `database` for the format.
+HDF5. At the end the file is cut to the rows that are kept. See `database` for the format.
+
+A process that is killed at any moment leaves a file that can be resumed: it is laid out under
+another name, faces are recorded after they are written and moved in steps that can be repeated,
+and the last changes of HDF5 are journaled before they are applied.
 """
 
+import io
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +29,22 @@ from src.data.database import (
     text_matrix,
     text_width,
 )
-from src.files import LastingFile, uninterrupted
+from src.files import LastingFile, atomic, uninterrupted
+from src.outputs import begins_with
 
-TO_DO = 0  # state of a record before its face, or the reason why there is none, is written
+TO_DO = 0  # state of a record whose face, or the reason for its lack, is not written yet
 DIGEST_BYTES = 16
 _HEADER_BYTES = 512
 _CHUNK_BYTES = 2**20
 _LABELS_A_CHUNK = 8192
 _MATLAB_CLASS = {"uint8": "uint8", "float64": "double", "uint16": "char"}
-_SCRATCH = ("state", "digest")
+_SCRATCH = ("state", "digest", "moved")
+_PAGE = 4096  # bytes
+_WRITING = os.O_RDWR | getattr(os, "O_BINARY", 0)  # Windows converts line ends without the latter
+_HEADERS = {
+    "7.3": b"MATLAB 7.3 MAT-file, Platform: Python, HDF5 schema 1.00",
+    "5": b"MATLAB 5.0 MAT-file, Platform: Python",
+}
 
 
 def bytes_needed(table: pd.DataFrame, img_size: int) -> int:
@@ -45,24 +56,30 @@ def bytes_needed(table: pd.DataFrame, img_size: int) -> int:
 def lay_out(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
     """Create a database for all rows of `table`, `Records.table`, with no face in it yet.
 
-    fingerprint: what the run is about, to tell whether another run may go on with the file.
+    fingerprint: identifies the run; only a run of the same one may resume the file.
     """
+    for older in (path, journal_of(path)):
+        older.unlink(missing_ok=True)
     count, middle = len(table), (table["age_low"] + table["age_high"]) / 2
-    with _hdf5(path, "w", userblock_size=_HEADER_BYTES) as file:
-        file.attrs["fingerprint"] = fingerprint
-        for name in COLUMNS:
-            values = (middle if name == "age" else table[name]).to_numpy(np.float64)
-            shape = {"maxshape": (None, 1), "chunks": (_LABELS_A_CHUNK, 1)}
-            _put(file, name, values[:, None], **shape)
-        for name in TEXTS:
-            width = max(1, text_width(table[name]))
-            shape = {"maxshape": (width, None), "chunks": (width, _LABELS_A_CHUNK)}
-            _put(file, name, text_matrix(table[name], width), **shape)
-        file["state"] = np.full(count, TO_DO, np.uint8)
-        file["digest"] = np.zeros((count, DIGEST_BYTES), np.uint8)
-        images = _prepare_images(file, img_size)
-        file.flush()
-        images.resize(count, axis=0)  # last, so that the file shrinks when rows are cut off
+    with atomic(path) as partial:
+        with partial.open("wb") as file:
+            file.truncate(bytes_needed(table, img_size))  # a limit of file sizes fails here
+        with _hdf5(partial, "w", userblock_size=_HEADER_BYTES) as file:
+            file.attrs["fingerprint"] = fingerprint
+            for name in COLUMNS:
+                values = (middle if name == "age" else table[name]).to_numpy(np.float64)
+                shape = {"maxshape": (None, 1), "chunks": (_LABELS_A_CHUNK, 1)}
+                _put(file, name, values[:, None], **shape)
+            for name in TEXTS:
+                width = max(1, text_width(table[name]))
+                shape = {"maxshape": (width, None), "chunks": (width, _LABELS_A_CHUNK)}
+                _put(file, name, text_matrix(table[name], width), **shape)
+            file["state"] = np.full(count, TO_DO, np.uint8)
+            file["digest"] = np.zeros((count, DIGEST_BYTES), np.uint8)
+            file["moved"] = np.zeros(1, np.int64)
+            images = _prepare_images(file, img_size)
+            file.flush()
+            images.resize(count, axis=0)  # last, so that the file shrinks when rows are cut off
 
 
 def _prepare_images(file: h5py.File, img_size: int) -> h5py.Dataset:
@@ -79,34 +96,53 @@ def _prepare_images(file: h5py.File, img_size: int) -> h5py.Dataset:
     return images
 
 
+def journal_of(path: Path) -> Path:
+    """The file of the last changes to a database, there until the run ends."""
+    return path.with_suffix(".journal")
+
+
 def read_fingerprint(path: Path) -> str | None:
-    """What `lay_out` was given for the file; None where it is no file that was laid out whole."""
+    """The fingerprint given to `lay_out`; None if the file is no such file."""
+    if not path.is_file():
+        return None
     try:
+        if journal_of(path).exists():
+            with np.load(journal_of(path), allow_pickle=False) as journal:
+                return str(journal["fingerprint"])
         with h5py.File(path) as file:
-            return file.attrs["fingerprint"] if "image" in file else None
-    except (OSError, KeyError):
+            return file.attrs["fingerprint"]
+    except (OSError, KeyError, ValueError):
         return None
 
 
 class Places:
-    """Where the faces of a laid-out file go, and what was noted of each so far.
+    """Where the faces of a laid-out file go, and what is recorded of each so far.
 
     state: uint8 (N,), `TO_DO` or the caller's codes.  digest: uint8 (N, 16).
     """
 
     def __init__(self, path: Path):
+        self._file = os.open(path, _WRITING)
+        if journal_of(path).exists():  # nothing is left to write
+            with np.load(journal_of(path), allow_pickle=False) as journal:
+                self.state, self.digest = journal["state"], journal["digest"]
+            return
         with h5py.File(path) as file:
             self.faces = RowPlaces(path, file["image"])
-            self._scratch = {name: RowPlaces(path, file[name]) for name in _SCRATCH}
-            self.state, self.digest = (file[name][()] for name in _SCRATCH)
-        self._file = os.open(path, os.O_WRONLY)
+            self._scratch = {name: RowPlaces(path, file[name]) for name in ("state", "digest")}
+            self.state, self.digest = file["state"][()], file["digest"][()]
 
     def note(self, start: int, state: np.ndarray, digest: np.ndarray) -> None:
-        """Note states, uint8 (n,), and digests, uint8 (n, 16), of the rows from `start` on."""
+        """Record states, uint8 (n,), and digests, uint8 (n, 16), of the rows from `start` on."""
         self.state[start : start + len(state)] = state
         self.digest[start : start + len(state)] = digest
-        for name, values in (("digest", digest), ("state", state)):  # the state says: all is there
+        for name, values in (("digest", digest), ("state", state)):  # the state last: it counts
             write_at(self._file, self._scratch[name](np.array([start]))[0], values)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether any record is done, so that the file is worth resuming."""
+        return bool((self.state != TO_DO).any())
 
     def close(self) -> None:
         os.close(self._file)
@@ -114,16 +150,16 @@ class Places:
 
 def write_at(file: int, offset: int, values: np.ndarray) -> None:
     """Write all of `values` to an open file, `offset` bytes from its start."""
+    os.lseek(file, int(offset), os.SEEK_SET)
     left = memoryview(np.ascontiguousarray(values)).cast("B")
     while left:
-        written = os.pwrite(file, left, int(offset))
-        left, offset = left[written:], offset + written
+        left = left[os.write(file, left) :]
 
 
 def write_faces(path: Path, places: list[int], faces: np.ndarray) -> None:
     """Write faces, uint8 (n, S, S, 3), to their places in a laid-out file, in as few pieces."""
     apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
-    file = os.open(path, os.O_WRONLY)
+    file = os.open(path, _WRITING)
     try:
         for piece in np.split(np.arange(len(faces)), apart):
             write_at(file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
@@ -134,43 +170,154 @@ def write_faces(path: Path, places: list[int], faces: np.ndarray) -> None:
 def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:
     """Cut a filled file to the rows `kept`, int64 (n,), ascending; add single `values`.
 
-    A file that this was begun with cannot be filled further: the caller lets Ctrl-C wait.
+    If the process is killed, calling it again with the same arguments finishes the file. The caller
+    deletes `journal_of(path)` when the file has its final name.
     """
-    with _hdf5(path, "r+") as file:
-        del file.attrs["fingerprint"]  # from here on no run can go on with it
-    _move_faces(path, kept)
-    with _hdf5(path, "r+") as file:
-        file["image"].resize(len(kept), axis=0)
-        for name in COLUMNS:
-            _replace(file[name], file[name][()][kept])
-        for name in TEXTS:
-            _replace(file[name], file[name][()][:, kept])
-        for name in _SCRATCH:
-            del file[name]
-        for name, value in {**values, "version": __version__}.items():
-            is_text = isinstance(value, str)
-            single = text_matrix([value], len(value)) if is_text else [[float(value)]]
-            _put(file, name, np.asarray(single))
+    if not journal_of(path).exists():
+        _move_faces(path, kept)
+        _write_journal(path, kept, values)
+    if version == "5" and begins_with(_HEADERS["5"])(path):
+        return
+    _apply_journal(path)
     if version == "5":
         _to_version_5(path)
-    else:
-        _write_header(path)
 
 
 def _move_faces(path: Path, kept: np.ndarray) -> None:
-    """Move the faces of the rows `kept` to the front."""
-    moved = np.flatnonzero(kept != np.arange(len(kept)))
+    """Move the faces of the rows `kept` to the front, recording how many are moved."""
     with h5py.File(path) as file:
-        places = RowPlaces(path, file["image"])
-    with path.open("r+b") as file:
-        for old, new in zip(places(kept[moved]).tolist(), places(moved).tolist(), strict=True):
-            face = os.pread(file.fileno(), places.row_bytes, old)
-            write_at(file.fileno(), new, np.frombuffer(face, np.uint8))
+        places, counter = RowPlaces(path, file["image"]), RowPlaces(path, file["moved"])
+        moved = int(file["moved"][0])
+    file = os.open(path, _WRITING)
+    try:
+        while moved < len(kept):
+            # Rows can be moved again as long as none of their sources has been overwritten.
+            gap = int(kept[moved]) - moved
+            end = min(moved + max(gap, 1), len(kept))
+            if gap:
+                new = places(np.arange(moved, end)).tolist()
+                for source, target in zip(places(kept[moved:end]).tolist(), new, strict=True):
+                    write_at(file, target, _read_at(file, source, places.row_bytes))
+            moved = end
+            write_at(file, counter(np.array([0]))[0], np.array([moved]))
+    finally:
+        os.close(file)
+
+
+def _read_at(file: int, offset: int, length: int) -> np.ndarray:
+    """Bytes of an open file from `offset` on, uint8 (length,)."""
+    os.lseek(file, offset, os.SEEK_SET)
+    return np.frombuffer(os.read(file, length), np.uint8)
+
+
+def _write_journal(path: Path, kept: np.ndarray, values: dict[str, float | str]) -> None:
+    """Write the last changes to the file, and all that a resumed run needs, next to it."""
+    with _Changes(path) as changes:
+        with h5py.File(changes, "r+") as file:
+            fields = {
+                "fingerprint": file.attrs["fingerprint"],
+                "state": file["state"][()],
+                "digest": file["digest"][()],
+            }
+            _cut(file, kept, values)
+        changes.seek(0)
+        changes.write(_header("7.3") + bytes(8) + b"\x00\x02IM")
+    pages = changes.pages
+    fields["numbers"] = np.array(list(pages), np.int64)
+    fields["pages"] = np.frombuffer(b"".join(pages.values()), np.uint8).reshape(-1, _PAGE)
+    with atomic(journal_of(path)) as partial, partial.open("wb") as file:
+        np.savez(file, size=changes.size, **fields)
+
+
+def _cut(file: h5py.File, kept: np.ndarray, values: dict[str, float | str]) -> None:
+    del file.attrs["fingerprint"]
+    file["image"].resize(len(kept), axis=0)
+    for name in COLUMNS:
+        _replace(file[name], file[name][()][kept])
+    for name in TEXTS:
+        _replace(file[name], file[name][()][:, kept])
+    for name in _SCRATCH:
+        del file[name]
+    for name, value in {**values, "version": __version__}.items():
+        is_text = isinstance(value, str)
+        single = text_matrix([value], len(value)) if is_text else [[float(value)]]
+        _put(file, name, np.asarray(single))
+
+
+def _apply_journal(path: Path) -> None:
+    with np.load(journal_of(path), allow_pickle=False) as journal, path.open("r+b") as file:
+        for number, page in zip(journal["numbers"], journal["pages"], strict=True):
+            write_at(file.fileno(), number * _PAGE, page)
+        file.truncate(int(journal["size"]))
+
+
+class _Changes(io.RawIOBase):
+    """A file object for h5py that keeps what is written in memory, and the file as it is.
+
+    pages: changed pages of `_PAGE` bytes by their number.  size: of the changed file, in bytes.
+    """
+
+    def __init__(self, path: Path):
+        self._file = path.open("rb", buffering=0)
+        self.pages: dict[int, bytearray] = {}
+        self.size = path.stat().st_size
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        return self._at
+
+    def readinto(self, buffer) -> int:
+        view = memoryview(buffer).cast("B")[: max(self.size - self._at, 0)]
+        for piece, number, start in self._pieces(view):
+            piece[:] = self._page(number)[start : start + len(piece)]
+        self._at += len(view)
+        return len(view)
+
+    def write(self, data) -> int:
+        view = memoryview(data).cast("B")
+        for piece, number, start in self._pieces(view):
+            page = self.pages[number] = self._page(number)
+            page[start : start + len(piece)] = piece
+        self._at += len(view)
+        self.size = max(self.size, self._at)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        self.size = self._at if size is None else size
+        return self.size
+
+    def _page(self, number: int) -> bytearray:
+        if number in self.pages:
+            return self.pages[number]
+        self._file.seek(number * _PAGE)
+        return bytearray(self._file.read(_PAGE).ljust(_PAGE, b"\0"))
+
+    def _pieces(self, view: memoryview) -> Iterator[tuple[memoryview, int, int]]:
+        """The parts of `view`, which begins at the current place, with their page and start."""
+        done = 0
+        while done < len(view):
+            number, start = divmod(self._at + done, _PAGE)
+            yield view[done : done + _PAGE - start], number, start
+            done += _PAGE - start
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 @contextmanager
 def _hdf5(path: Path, mode: str, **how) -> Iterator[h5py.File]:
-    """Open a file to write to by HDF5; Ctrl-C waits, and what the disk refuses is raised."""
+    """Open a file for HDF5 to write to; Ctrl-C is deferred, failed writes are raised."""
     with uninterrupted(), LastingFile(path, mode.replace("w", "w+")) as disk:
         with h5py.File(disk, mode, **how) as file:
             yield file
@@ -192,11 +339,9 @@ def _tell_matlab(data: h5py.Dataset) -> None:
         data.attrs["MATLAB_int_decode"] = np.int32(2)
 
 
-def _write_header(path: Path) -> None:
-    """Write the 128 bytes by which MATLAB knows its files into the space left for them."""
-    text = f"MATLAB 7.3 MAT-file, Platform: Python, Created on: {time.ctime()} HDF5 schema 1.00 ."
-    with path.open("r+b") as file:
-        file.write(text.encode().ljust(116) + bytes(8) + b"\x00\x02IM")
+def _header(version: str) -> bytes:
+    """The first 116 bytes of a MATLAB file, without the date: equal databases are equal files."""
+    return _HEADERS[version].ljust(116)
 
 
 def _to_version_5(path: Path) -> None:
@@ -205,5 +350,8 @@ def _to_version_5(path: Path) -> None:
 
     with h5py.File(path) as file:
         fields = {name: plain_value(data) for name, data in file.items()}
-    with path.open("wb") as file:
-        scipy.io.savemat(file, fields, oned_as="row")
+    with atomic(path) as partial:
+        with partial.open("w+b") as file:
+            scipy.io.savemat(file, fields, oned_as="row")
+            file.seek(0)
+            file.write(_header("5"))

@@ -3,10 +3,12 @@ import signal
 
 import pytest
 
+from src import files
 from src.data import create, writing
 from src.data.datasets import Options
 from src.data.faces import Cut
 from src.errors import UserError
+from src.outputs import locked
 from tests.helpers import names
 
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
@@ -34,7 +36,6 @@ def run(data_dir, out, **options):
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("step", ["finish", "_write_beside"])
 def test_ctrl_c_at_the_end_waits_until_every_file_is_whole(small_wiki, out, monkeypatch, step):
-    """Half finished, the database could not be gone on with."""
     module = writing if step == "finish" else create
     work = getattr(module, step)
 
@@ -62,20 +63,56 @@ def test_ctrl_c_before_says_how_to_go_on(small_wiki, out, monkeypatch):
     assert names(out) == FILES
 
 
-def test_last_file_that_cannot_be_written_takes_the_others_with_it(small_wiki, out, monkeypatch):
-    for name in FILES:
-        (out / name).write_text("older")
+def test_files_appear_together_or_not(small_wiki, out, monkeypatch):
+    run(small_wiki, out)
+    older = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def full(*_):
         raise OSError(errno.ENOSPC, "")
 
-    monkeypatch.setattr(create, "plot_ages", full)
-    with pytest.raises(UserError, match="No space left on device; nothing was kept"):
-        run(small_wiki, out)
-    assert {path.name: path.read_text() for path in out.iterdir()} == dict.fromkeys(FILES, "older")
+    with monkeypatch.context() as patched:
+        patched.setattr(create, "plot_ages", full)
+        with pytest.raises(UserError, match=r"db\.mat .*No space left on device; .*partial\.mat"):
+            run(small_wiki, out, seed=1)
+    assert older.items() <= {path.name: path.read_bytes() for path in out.iterdir()}.items()
+    run(small_wiki, out, seed=1, resume=True)
+    assert names(out) == FILES
 
 
-def test_contact_sheet_under_the_histograms_name_is_refused(small_wiki, out):
-    with pytest.raises(UserError, match="names of their own"):
+def test_outputs_have_names_of_their_own(small_wiki, out):
+    with pytest.raises(UserError, match=r"--contact_sheet: .*db\.png"):
         run(small_wiki, out, contact_sheet=out / "db.png")
     assert names(out) == set()
+
+
+def test_label_files_are_never_replaced(small_wiki, out):
+    labels = (small_wiki / "wiki.mat").read_bytes()
+    with pytest.raises(UserError, match=r"--output: .*wiki\.mat"):
+        create.create_database(small_wiki / "wiki.mat", small_wiki, Options("wiki"), 8, Cut())
+    assert (small_wiki / "wiki.mat").read_bytes() == labels
+
+
+def test_second_run_into_one_output_is_refused(small_wiki, out):
+    with locked(out / "db.mat"), pytest.raises(UserError, match=r"db\.mat"):
+        run(small_wiki, out)
+    assert names(out) == set()
+
+
+@pytest.mark.parametrize("step", ["lay_out", "finish", "_select", "_write_beside", "_replace"])
+def test_any_crash_resumes(small_wiki, out, monkeypatch, step):
+    """A resumed run gives the very bytes of an uninterrupted one."""
+    run(small_wiki, out, max_per_age=1)
+    expected = {path.name: path.read_bytes() for path in out.iterdir()}
+    module = {"lay_out": writing, "finish": writing, "_replace": files}.get(step, create)
+    work = getattr(module, step)
+
+    def crash(*args):
+        work(*args)
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, step, crash)
+        with pytest.raises(MemoryError):
+            run(small_wiki, out, max_per_age=1)
+    run(small_wiki, out, max_per_age=1, resume=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == expected

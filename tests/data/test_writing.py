@@ -1,3 +1,4 @@
+import os
 from contextlib import closing
 
 import h5py
@@ -22,7 +23,7 @@ def make(count):
 
 
 def fill(path, faces, rows):
-    """Write some faces, and note them as the third state."""
+    """Write some faces, and record the third state for them."""
     with closing(writing.Places(path)) as places, path.open("r+b") as file:
         for row in rows:
             writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
@@ -38,7 +39,7 @@ def assert_holds(path, faces, table, rows):
     assert opened.names == table["path"].iloc[rows].tolist()
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["image"][()], faces[rows])
-        assert not {"state", "digest"} & set(file)
+        assert not {"state", "digest", "moved"} & set(file)
 
 
 @pytest.fixture
@@ -102,23 +103,65 @@ def test_file_left_half_filled_can_be_filled_further(path):
     assert_holds(path, faces, table, np.arange(700))
 
 
-@pytest.mark.parametrize("step", ["_move_faces", "_replace", "_write_header", None])
-def test_file_has_no_fingerprint_once_finishing_began(path, step, monkeypatch):
-    """So no run goes on with one whose rows have moved."""
+class Killed(BaseException):
+    """Raised where a process is killed."""
+
+
+@pytest.mark.parametrize("version", ["7.3", "5"])
+def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
+    """The process is killed halfway through every third write in turn, and finishes then."""
+    faces, table = make(12)
+    kept = np.array([0, 2, 3, 4, 7, 9, 10, 11])
+    whole = tmp_path / "whole.mat"
+    for file in (path, whole):
+        writing.lay_out(file, table, SIZE, "it")
+        fill(file, faces, range(12))
+    filled = path.read_bytes()
+    writing.finish(whole, kept, VALUES, version)
+    left = 0
+
+    def killed_write(file, data, real=os.write):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            real(file, data[: len(data) // 2])
+            raise Killed
+        return real(file, data)
+
+    for moment in range(0, 1000, 3):
+        path.write_bytes(filled)
+        writing.journal_of(path).unlink(missing_ok=True)
+        left = moment
+        with monkeypatch.context() as patched:
+            patched.setattr(writing.os, "write", killed_write)
+            try:
+                writing.finish(path, kept, VALUES, version)
+                break
+            except Killed:
+                pass
+        assert writing.read_fingerprint(path) == "it"
+        with closing(writing.Places(path)) as places:
+            assert (places.state == 3).all()
+        writing.finish(path, kept, VALUES, version)
+        assert path.read_bytes() == whole.read_bytes()
+    assert moment > len(kept)
+
+
+def test_killed_conversion_to_version_5_resumes(tmp_path, path, monkeypatch):
     faces, table = make(20)
     writing.lay_out(path, table, SIZE, "it")
     fill(path, faces, range(20))
-    if step:
 
-        def killed(*_):
-            raise InterruptedError
+    def killed(file, *_, **__):
+        file.write(b"MATLAB 5.0 MAT-file")
+        raise Killed
 
-        monkeypatch.setattr(writing, step, killed)
-        with pytest.raises(InterruptedError):
-            writing.finish(path, np.arange(1, 20), VALUES, "7.3")
-    else:
-        writing.finish(path, np.arange(1, 20), VALUES, "7.3")
-    assert writing.read_fingerprint(path) is None
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr("scipy.io.savemat", killed)
+        writing.finish(path, np.arange(1, 20), VALUES, "5")
+    for _ in range(2):
+        writing.finish(path, np.arange(1, 20), VALUES, "5")
+        assert open_database(path).names == table["path"].iloc[1:].tolist()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text\n" * 100], ids=["none", "empty", "text"])
@@ -128,9 +171,9 @@ def test_other_files_have_no_fingerprint(path, content):
     assert writing.read_fingerprint(path) is None
 
 
-def test_write_at_writes_all_however_little_the_system_takes(tmp_path, monkeypatch):
-    real = writing.os.pwrite
-    monkeypatch.setattr(writing.os, "pwrite", lambda file, data, at: real(file, data[:7], at))
+def test_short_writes_are_continued(tmp_path, monkeypatch):
+    real = writing.os.write
+    monkeypatch.setattr(writing.os, "write", lambda file, data: real(file, data[:7]))
     values = np.arange(50, dtype=np.uint16).reshape(5, 10)[:, ::2]
     with (tmp_path / "a").open("w+b") as file:
         writing.write_at(file.fileno(), 3, values)
