@@ -71,21 +71,30 @@ def main():
         from src.evaluation.labelled import from_csv, from_databases
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
+        from src.outputs import locked
 
-    check_output_folder(args.output, args.force)
+    check_output_folder(args.output, args.force, args.card, read_files(args))
     if args.card:
         check_card(args.card)
-    if args.image_csv:
-        faces = from_csv(args.image_csv, args.detect)
-    else:
-        faces = from_databases(args.input, args.part, args.validation_split, args.fit_margin)
-    models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
-    results = evaluate(faces, models, args.seed, args.resamples, vars(args))
-    print(tables(results))
-    write_results(args.output, results)
-    if args.card:
-        write_card(args.card, results, shlex.join(["python", "evaluate.py", *sys.argv[1:]]))
+    with locked(args.output):
+        if args.image_csv:
+            faces = from_csv(args.image_csv, args.detect)
+        else:
+            faces = from_databases(args.input, args.part, args.validation_split, args.fit_margin)
+        models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
+        results = evaluate(faces, models, args.seed, args.resamples, vars(args))
+        print(tables(results))
+        write_results(args.output, results)
+        if args.card:
+            write_card(args.card, results, shlex.join(["python", "evaluate.py", *sys.argv[1:]]))
     print(f"\nreport: {args.output / 'report.html'}")
+
+
+def read_files(args):
+    """Flags and paths of the files that are read."""
+    files = {"--input": args.input, "--weight_file": args.weight_file}
+    named = [(flag, path) for flag, paths in files.items() for path in paths or ()]
+    return [*named, ("--image_csv", args.image_csv)]
 
 
 if __name__ == "__main__":

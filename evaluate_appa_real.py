@@ -4,6 +4,7 @@
 python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from src import cli
@@ -43,22 +44,28 @@ def main():
         from src.evaluation.evaluate import evaluate, load_models
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
+        from src.outputs import locked
 
-    if args.output:
-        check_output_folder(args.output, args.force)
-    faces, labels = from_appa_real(args.data_dir, args.split, args.target)
-    models = load_models([args.weight_file], args.depth, args.width, args.runtime)
-    results = evaluate(faces, models, args.seed, args.resamples, vars(args))
-    [evaluation] = results.evaluations
-    rows = [
-        (kind, error, len(evaluation.rows))
-        for kind, error in mean_errors(evaluation, labels).items()
-    ]
-    print(tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=","))
-    print(f"\nagainst the {args.target} age:\n\n{tables(results)}")
-    if args.output:
-        write_results(args.output, results)
-        print(f"\nreport: {args.output / 'report.html'}")
+    with ExitStack() as stack:
+        if args.output:
+            inputs = [("--weight_file", args.weight_file)]
+            check_output_folder(args.output, args.force, inputs=inputs)
+            stack.enter_context(locked(args.output))
+        faces, labels = from_appa_real(args.data_dir, args.split, args.target)
+        models = load_models([args.weight_file], args.depth, args.width, args.runtime)
+        results = evaluate(faces, models, args.seed, args.resamples, vars(args))
+        [evaluation] = results.evaluations
+        rows = [
+            (kind, error, len(evaluation.rows))
+            for kind, error in mean_errors(evaluation, labels).items()
+        ]
+        print(
+            tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=",")
+        )
+        print(f"\nagainst the {args.target} age:\n\n{tables(results)}")
+        if args.output:
+            write_results(args.output, results)
+            print(f"\nreport: {args.output / 'report.html'}")
 
 
 if __name__ == "__main__":

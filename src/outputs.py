@@ -80,6 +80,16 @@ def begins_with(*beginnings: bytes) -> Callable[[Path], bool]:
     return is_kind
 
 
+def marked(mark: bytes) -> Callable[[Path], bool]:
+    """A check that a file has `mark` in its first 1024 bytes, for `Output.is_kind`."""
+
+    def is_kind(path: Path) -> bool:
+        with path.open("rb") as file:
+            return mark in file.read(1024)
+
+    return is_kind
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of an output, a file or folder at `path`, until the block ends.
@@ -89,6 +99,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    path = Path(os.path.realpath(path))
     place = path.with_name(f".{path.name}.lock")
     lock = FileLock(place)
     try:

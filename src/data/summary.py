@@ -9,17 +9,14 @@ import pandas as pd
 from src.data.database import Database
 from src.data.images import resize
 from src.labels import GENDERS, MAX_AGE
+from src.outputs import marked
 
 _FACES_A_DECADE = 10
 _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
 _MARK = {"Software": "age and gender estimation: create_db.py"}  # of our PNG files
 
-
-def is_summary(path: Path) -> bool:
-    """Whether a file is a PNG of this module, and may be replaced by another."""
-    with path.open("rb") as file:
-        return _MARK["Software"].encode() in file.read(512)
+is_summary = marked(_MARK["Software"].encode())
 
 
 def plot_ages(table: pd.DataFrame, path: Path) -> None:

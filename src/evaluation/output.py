@@ -1,8 +1,7 @@
-"""An evaluation's folder: results.json, results.csv and report.html, whole or not at all."""
+"""The folder of an evaluation: results.json, results.csv, report.html."""
 
 import json
-import os
-import shutil
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,55 +9,55 @@ import pandas as pd
 
 from src.errors import UserError
 from src.evaluation.results import Evaluation, Results
-from src.files import check_folder, replacing, uninterrupted
+from src.files import file_kind, replacing, uninterrupted
+from src.outputs import Output, check_outputs, marked
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
+_MARKS = {
+    JSON: b'{\n "arguments"',
+    CSV: b"model,slice,figure",
+    REPORT: b"<title>Age and gender evaluation</title>",
+}
 
 
-def check_output_folder(folder: Path, force: bool) -> None:
-    """Raise `UserError` where `folder` cannot be written as a whole, before any work is done.
+def check_output_folder(
+    folder: Path, force: bool, card: Path | None = None, inputs: Iterable[tuple[str, Path]] = ()
+) -> None:
+    """Raise `UserError` if an evaluation cannot be written to `folder`, before any work is done.
 
-    With `force` an evaluation's folder may be there, but nothing else may be in it.
+    force: replace an evaluation that is there; any other folder is left alone.
+    card, inputs: the model card to update, and flags and paths of all files that are read.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"--output: expected a folder, {folder} is a file; name another")
-    if folder.exists():
-        if not force:
-            raise UserError(
-                f"--output: expected a new folder, {folder} exists; name another, or write over "
-                "it with --force"
-            )
-        others = sorted({path.name for path in folder.iterdir()} - set(FILES))
-        if others:
-            raise UserError(
-                f"--output: expected an evaluation's folder to write over, {folder} holds "
-                f"{others[0]}; name another"
-            )
-    parent = folder.absolute().parent
-    check_folder(parent)
-    if not os.access(parent, os.W_OK):
-        raise UserError(f"{parent}: expected a folder that can be written to; it cannot")
+    if file_kind(folder) == "a folder" and not force:
+        raise UserError(
+            f"--output: expected a new folder, {folder} exists; name another, or replace its "
+            "evaluation with --force"
+        )
+    outputs = [Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)]
+    if card:
+        outputs.append(Output("--card", card, "a model card", lambda _: True))
+    check_outputs(outputs, inputs)
+
+
+def _is_evaluation(folder: Path) -> bool:
+    """Whether a folder holds the files of an evaluation, or nothing."""
+    return all(
+        path.name in FILES and path.is_file() and marked(_MARKS[path.name])(path)
+        for path in folder.iterdir()
+    )
 
 
 def write_results(folder: Path, results: Results) -> None:
-    """Write the evaluation to `folder`, which takes the place of one that is there."""
+    """Write the evaluation to `folder`, atomically; an evaluation that is there is replaced."""
     from src.evaluation.report import write_report
 
-    folder = folder.resolve()  # "." has no name
-    with ExitStack() as finishing, replacing(folder) as partial:
-        shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-        try:
-            partial.mkdir()
-            text = json.dumps(_as_json(results), indent=1, default=str, allow_nan=False)
-            (partial / JSON).write_text(text + "\n", encoding="utf-8")
-            _as_table(results).to_csv(partial / CSV, index=False, errors="backslashreplace")
-            write_report(partial / REPORT, results)
-            finishing.enter_context(uninterrupted())  # until the folder has its name
-            if folder.exists():
-                shutil.rmtree(folder)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+    with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
+        partial.mkdir()
+        text = json.dumps(_as_json(results), indent=1, default=str, allow_nan=False)
+        (partial / JSON).write_text(text + "\n", encoding="utf-8")
+        _as_table(results).to_csv(partial / CSV, index=False, errors="backslashreplace")
+        write_report(partial / REPORT, results)
+        finishing.enter_context(uninterrupted())  # until the folder has its name
 
 
 def _as_json(results: Results) -> dict:
