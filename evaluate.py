@@ -33,13 +33,10 @@ def get_args():
     )
     parser.add_argument(
         "--part",
-        choices=("all", "validation", "training"),
+        choices=("all", "validation", "test", "training"),
         default="all",
-        help="which faces of --input: those that train.py --split_by hash validates on, or trains "
-        "on",
-    )
-    parser.add_argument(
-        "--validation_split", type=cli.fraction, default=0.1, help="its share of validation"
+        help="faces of --input to evaluate on: all, or a part of the split that the first weight "
+        "file stores",
     )
     parser.add_argument(
         "--fit_margin",
@@ -67,7 +64,7 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.evaluation.card import check_card, write_card
-        from src.evaluation.evaluate import evaluate, load_models
+        from src.evaluation.evaluate import evaluate, load_models, part_split
         from src.evaluation.labelled import from_csv, from_databases
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
@@ -77,11 +74,13 @@ def main():
     if args.card:
         check_card(args.card)
     with locked(args.output):
+        models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
         if args.image_csv:
             faces = from_csv(args.image_csv, args.detect)
         else:
-            faces = from_databases(args.input, args.part, args.validation_split, args.fit_margin)
-        models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
+            split, notes = part_split(models, args.part)
+            faces = from_databases(args.input, args.part, split, args.fit_margin)
+            faces.notes.extend(notes)
         results = evaluate(faces, models, args.seed, args.resamples, vars(args))
         print(tables(results))
         write_results(args.output, results)

@@ -46,8 +46,8 @@ def get_args():
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="databases on one half of whose validation faces (those of train.py --split_by hash) "
-        "to fit how sure the file is; measured on the other half",
+        help="databases of the training run: apply temperature scaling, fitted on one half of "
+        "their validation faces and measured on the other",
     )
     parser.add_argument(
         "--margin",

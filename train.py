@@ -43,11 +43,16 @@ def get_args():
         "--validation_split", type=cli.fraction, default=0.1, help="validation split ratio"
     )
     parser.add_argument(
+        "--test_split",
+        type=cli.share,
+        default=0.0,
+        help="share of faces held out from training and validation, for evaluate.py --part test",
+    )
+    parser.add_argument(
         "--split_by",
         choices=("random", "hash"),
-        default="random",
-        help="validate on rows drawn by --seed, or by a hash of the picture's file name, which "
-        "stays the same whatever is joined",
+        help="method of the split: by position and --seed, or by a hash of the file name, which is "
+        "independent of joining and rebuilding (default: hash if the databases store file names)",
     )
     parser.add_argument(
         "--aug",

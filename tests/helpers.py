@@ -14,7 +14,8 @@ import pandas as pd
 import scipy.io
 
 from src.data import writing
-from src.data.database import Database
+from src.data.database import Database, open_database
+from src.data.split import divide
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,6 +101,11 @@ def write_our_database(
     said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
     writing.journal_of(path).unlink()
+
+
+def split_of(path: Path, method: str | None = None, validation=0.1, test=0.0, seed=0) -> dict:
+    """The split of a run on one database, as its checkpoints store it."""
+    return divide([open_database(path)], method, validation, test, seed)[0].as_json()
 
 
 def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:

@@ -23,8 +23,8 @@ SCRIPTS = (
 )
 # What a user with a GPU and a day would leave out.
 SHORTENED = {
-    "train.py": ["--depth", "10", "--width", "1", "--nb_epochs", "1"],
-    "evaluate.py": ["--resamples", "10", "--validation_split", "0.5"],
+    "train.py": ["--depth", "10", "--width", "1", "--nb_epochs", "1", "--validation_split", "0.3"],
+    "evaluate.py": ["--resamples", "10"],
 }
 
 

@@ -15,7 +15,7 @@ from tabulate import tabulate
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.tempering import by_class, tempered
-from src.evaluation.evaluate import estimate
+from src.evaluation.evaluate import estimate, model_split
 from src.evaluation.figures import baseline, figures, measure
 from src.evaluation.labelled import from_databases, select
 from src.evaluation.results import Labels
@@ -86,13 +86,11 @@ class Calibration:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def calibrate(
-    estimator: Estimator, databases: list[Path], validation_split: float = 0.1
-) -> Calibration:
-    """Fit temperatures on the faces of databases that `train.py --split_by hash` validates on.
+def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
+    """Fit temperatures on half of the validation faces of the model's run in its databases.
 
-    The half that is fitted on is what half the `validation_split` would hold out, so that pictures
-    that are the same to the pixel are on one side. Raises `UserError` where it has no known labels.
+    The half is chosen by place, see `Split`, so that pixel-identical pictures are in one half.
+    Raises `UserError` if the model has no split, the databases are others, or no label is known.
     """
     done = estimator.description.calibration
     if done:
@@ -100,9 +98,10 @@ def calibrate(
             "--calibrate: expected a weight file that is not calibrated yet, received one that is, "
             f"on {done['faces']:,} faces; name the one that it was made of"
         )
-    faces = from_databases(databases, "validation", validation_split)
+    split = model_split(estimator.description, "--calibrate")
+    faces = from_databases(databases, "validation", split)
     notes = faces.check(estimator)
-    fitted = np.isin(faces.rows, from_databases(databases, "validation", validation_split / 2).rows)
+    fitted = split.places(faces.parts)[faces.rows] < split.validation_split / 2
     _, said, _ = estimate(faces, estimator)
     one, other = (np.flatnonzero(half) for half in (fitted, ~fitted))
     labels = select(faces.labels, one)

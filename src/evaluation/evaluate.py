@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from src import __version__
+from src.data.split import Split, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.shipped import shipped_weights
@@ -15,6 +16,7 @@ from src.evaluation.figures import baseline, figures, measure
 from src.evaluation.labelled import Labelled, select
 from src.evaluation.results import Evaluation, Labels, Results
 from src.evaluation.slices import ALL, CROSS, slices
+from src.models.description import Description
 from src.progress import Progress
 
 WORST = 24  # faces
@@ -38,6 +40,40 @@ def load_models(
         name: Estimator(path, depth, width, runtime)
         for name, path in zip(names, paths, strict=True)
     }
+
+
+def part_split(models: dict[str, Estimator], part: str) -> tuple[Split | None, list[str]]:
+    """The split that defines `part`, of the first model's run, and notes on the other models.
+
+    None for the part "all". Raises `UserError` if the first model has no split, or another one was
+    trained with a different split.
+    """
+    if part == "all":
+        return None, []
+    (first, estimator), *rest = models.items()
+    split = model_split(estimator.description, f"--part {part}")
+    notes = []
+    for name, other in rest:
+        own = read_split(other.description.split)
+        if own is None:
+            notes.append(f"{name} has no split: faces of the {part} part may be among those it saw")
+        elif own != split:
+            raise UserError(
+                f"--part {part}: expected models of one split, {first} and {name} have different "
+                "ones; evaluate them one by one"
+            )
+    return split, notes
+
+
+def model_split(description: Description, flag: str) -> Split:
+    """The split of a model's run; `UserError` naming `flag` if the model has none."""
+    split = read_split(description.split)
+    if split is None:
+        raise UserError(
+            f"{flag}: expected a weight file with its split, as train.py writes; this one has "
+            "none, so that the faces it was trained on are unknown; use --part all"
+        )
+    return split
 
 
 def evaluate(

@@ -14,10 +14,10 @@ from src.data.datasets import Options, get_reader
 from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
 from src.data.images import ImageError, change_margin, read_image, resize
 from src.data.joined import join
+from src.data.split import Split, rows_by_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
-from src.training.split import held_out, rows_by_part
 
 
 class Labelled(Protocol):
@@ -147,19 +147,20 @@ def _cut(path: Path, cutter: Callable) -> tuple[np.ndarray | None, str]:
 
 
 def from_databases(
-    paths: list[Path], part: str, validation_split: float, fit_margin: bool = False
+    paths: list[Path], part: str = "all", split: Split | None = None, fit_margin: bool = False
 ) -> DatabaseFaces:
     """The faces of databases that have a label.
 
-    part: "all", or "validation" or "training", which are what `train.py --split_by hash` with this
-        `validation_split` makes of them.
+    part: "all", or a part of `split`, the split of a model's run: "validation", "test" or
+        "training".
     fit_margin: as `DatabaseFaces` takes it.
+    Raises `UserError` if the part cannot be found in the databases, see `Split.places`.
     """
     parts = [open_database(path) for path in paths]
     database = join(parts)
     count = len(database)
     source = np.empty(count, object)
-    for name, rows in rows_by_part(parts, np.arange(count)).items():
+    for name, rows in rows_by_database(parts, np.arange(count)).items():
         source[rows] = name
     columns = {"source": source.astype(str)}
     if any(database.group):
@@ -171,28 +172,10 @@ def from_databases(
         age_high=database.age_high,
         columns=columns,
     )
-    rows, notes = _with_label(labels, _rows_of(part, database, validation_split))
+    chosen = np.arange(count) if part == "all" else split.rows(parts, part)
+    rows, notes = _with_label(labels, chosen)
     margins = np.repeat([part.margin for part in parts], [*map(len, parts)])[rows]
     return DatabaseFaces(select(labels, rows), database, parts, rows, margins, notes, fit_margin)
-
-
-def _rows_of(part: str, database: Database, validation_split: float) -> np.ndarray:
-    """Rows of a part, int64, as train.py --split_by hash divides them."""
-    if part == "all":
-        return np.arange(len(database))
-    if not database.names:
-        raise UserError(
-            f"--part {part}: expected databases that say their pictures' names, {database.path} "
-            "or one joined to it does not; make it again with create_db.py"
-        )
-    validated = held_out(database, validation_split)
-    rows = np.flatnonzero(validated if part == "validation" else ~validated)
-    if not len(rows):
-        raise UserError(
-            f"--part {part}: expected faces in it, found none of {len(database):,} at "
-            f"--validation_split {validation_split:g}; choose another share"
-        )
-    return rows
 
 
 def from_csv(path: Path, detect: bool) -> PictureFaces:

@@ -20,7 +20,7 @@ def average(weight_files: list[Path], output: Path, depth: int = 16, width: int 
     loaded = [load_checkpoint(path, depth, width) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
-        for what in ("architecture", "img_size", "align"):
+        for what in ("architecture", "img_size", "align", "split"):
             here, there = getattr(description, what), getattr(other, what)
             if here != there:
                 raise UserError(

@@ -28,6 +28,7 @@ class Description:
         reached, by name.
     training: the mean age in years and the share of men, 0..1, of the rows it was trained on, as
         `age_mean` and `male_share`; None in files that do not say.
+    split: `src.data.split.Split` as JSON; None in files without one.
     calibration: the temperatures that the heads' scores were divided by, as `gender_temperature`
         and `age_temperatures`, those at the ages of `TEMPERED_AGES`, and the `faces` that they were
         fitted on; None where they were not.
@@ -41,6 +42,7 @@ class Description:
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
     calibration: dict[str, float | list[float]] | None = None
+    split: dict | None = None
 
     @property
     def margins(self) -> list[float]:
@@ -61,7 +63,7 @@ def read_description(path: Path, text: str) -> Description:
     """
     try:
         # Files of before these were known lack them.
-        said = {"training": None, "calibration": None, **json.loads(text)}
+        said = {"training": None, "calibration": None, "split": None, **json.loads(text)}
         wrong = [key for key, value in _CONTRACT.items() if said[key] != value]
         known = {key: said[key] for key in Description.__dataclass_fields__}
     except (ValueError, KeyError, TypeError) as error:

@@ -20,6 +20,7 @@ class Arguments:
     """The flags of train.py, by their names and with their defaults.
 
     lr: `LEARNING_RATES` of `opt` where None.  aug: one of `augment.KINDS`, or None.
+    split_by: "hash" where all databases store file names, else "random", where None.
     ema: momentum of the weights' moving average, or None.
     resume: go on with the run that is in `output_path`, if there is one.
     distribute, hosts, num_hosts, host_id: see `distribution.distributed`.
@@ -51,7 +52,8 @@ class Arguments:
     early_stopping: int | None = None
     monitor: str = "val_loss"
     validation_split: float = 0.1
-    split_by: str = "random"
+    test_split: float = 0.0
+    split_by: str | None = None
     aug: str | None = None
     erasing: float = 0.5
     mixup: float = 0.2

@@ -3,12 +3,12 @@
 import numpy as np
 
 from src.data.database import Database
+from src.data.split import rows_by_database
 from src.training.arguments import Arguments
 from src.training.devices import has_accelerator
 from src.training.distribution import Whole
 from src.training.generators import FaceBatches
 from src.training.losses import class_weights
-from src.training.split import rows_by_part
 
 _THREADS = 4  # that make batches for a GPU
 
@@ -50,5 +50,5 @@ def validation_batches(
     """Batches of the rows to validate on, by the name of the database that they are from."""
     return {
         name: FaceBatches(database, own, arguments.batch_size, share=spread.share)
-        for name, own in rows_by_part(parts, rows).items()
+        for name, own in rows_by_database(parts, rows).items()
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from src.data.database import Database, open_database
 from src.data.joined import join
+from src.data.split import PARTS, Split, divide
 from src.models.description import ORIGINAL_MARGIN, Description
 from src.training.arguments import Arguments
 from src.training.batches import training_batches, validation_batches
@@ -21,7 +22,6 @@ from src.training.hosts import is_first_host
 from src.training.interrupt import BetweenBatches
 from src.training.network import compile_network, get_network
 from src.training.schedules import Schedule
-from src.training.split import split
 from src.training.state import SavedState, restore
 from src.training.validation import Validation
 from src.training.watch import TensorBoard, WeightsAndBiases
@@ -46,9 +46,14 @@ def train(arguments: Arguments) -> Trained:
     parts = [open_database(path) for path in arguments.input]
     database = join(parts)
     check_run(arguments)
-    rows, validated = split(
-        database, arguments.validation_split, arguments.split_by, arguments.seed
+    split, rows_of = divide(
+        parts,
+        arguments.split_by,
+        arguments.validation_split,
+        arguments.test_split,
+        arguments.seed,
     )
+    rows, validated = rows_of["training"], rows_of["validation"]
     steps = -(-len(rows) // arguments.batch_size)
     schedule = Schedule(
         arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
@@ -66,12 +71,12 @@ def train(arguments: Arguments) -> Trained:
         done = restore(arguments.output_path, model, len(rows))
         if is_first_host():
             start_run(arguments)
-        _say_what_runs(spread, arguments, model, len(rows), len(validated))
+        _print_run(spread, arguments, model, split, rows_of)
         batches = training_batches(spread, arguments, database, rows, done)
         history = History(arguments.output_path, schedule, batches, done)
         best = BestCheckpoints(
             arguments.output_path,
-            _describe(architecture, database, parts, rows),
+            _describe(architecture, database, parts, rows, split),
             history,
             arguments.monitor,
             arguments.early_stopping,
@@ -125,7 +130,11 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
 
 
 def _describe(
-    architecture: dict, database: Database, parts: list[Database], rows: np.ndarray
+    architecture: dict,
+    database: Database,
+    parts: list[Database],
+    rows: np.ndarray,
+    split: Split,
 ) -> Description:
     if len({part.margin for part in parts}) > 1:
         margins = ", ".join(f"{part.path.name} {part.margin:g}" for part in parts)
@@ -138,6 +147,7 @@ def _describe(
         align=database.align,
         data=[_about(part) for part in parts],
         training=_averages(ages, database.gender[rows]),
+        split=split.as_json(),
     )
 
 
@@ -162,8 +172,12 @@ def _averages(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
     return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}
 
 
-def _say_what_runs(
-    spread: Whole, arguments: Arguments, model: keras.Model, training: int, validated: int
+def _print_run(
+    spread: Whole,
+    arguments: Arguments,
+    model: keras.Model,
+    split: Split,
+    rows: dict[str, np.ndarray],
 ) -> None:
     devices = spread.devices
     kind = "bfloat16, weights float32" if arguments.mixed_precision else "float32"
@@ -171,8 +185,7 @@ def _say_what_runs(
     print(f"{', '.join(devices)}; Keras {keras.__version__} on {backend_version()}, {kind}, {xla}")
     if devices[0].startswith("cpu"):
         print("no GPU was found: training on the CPU is slow")
-    print(
-        f"{model.name}: {model.count_params():,} parameters; {training:,} faces to train on, "
-        f"{validated:,} to validate on",
-        flush=True,
-    )
+    counts = ", ".join(f"{part} {len(rows[part]):,}" for part in PARTS)
+    method = "hash of the file name" if split.method == "hash" else "random"
+    print(f"{model.name}: {model.count_params():,} parameters")
+    print(f"faces: {counts} (split by {method})", flush=True)

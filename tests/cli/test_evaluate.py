@@ -172,7 +172,7 @@ def test_a_card_without_marks_is_refused_before_any_work(evaluated, run_here, tm
         (["--input", "gone.mat"], ["gone.mat", "expected a database, found none"]),
         (["--image_csv", "gone.csv"], ["gone.csv", "expected a label file, found nothing"]),
         (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5", "found none"]),
-        (["--input", "DATABASE", "--part", "validation"], ["--part", "pictures' names"]),
+        (["--input", "DATABASE", "--part", "validation"], ["--part validation", "--part all"]),
         (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["different models"]),
         (["--input", "DATABASE", "--weight_file", "MODEL", "--seed", "-1"], ["--seed"]),
         (["--input", "DATABASE", "--weight_file", "DATABASE"], ["expected a weight file"]),

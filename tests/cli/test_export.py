@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from matplotlib import cbook
 
+from src.data.split import hashed
 from src.estimation.estimator import Estimator
-from src.training.split import hashed
-from tests.helpers import ROOT, assert_one_line_error, names, run, write_our_database
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from tests.helpers import ROOT, assert_one_line_error, names, run, split_of, write_our_database
 
 # A script that runs another one where TensorFlow and Keras cannot be imported.
 WITHOUT_KERAS = """
@@ -78,8 +80,10 @@ def database(tmp_path_factory) -> Path:
 
 def test_a_checkpoint_is_calibrated_halved_and_told_its_margin(exports, database, tmp_path, export):
     """Its fresh network says much the same of all faces, whose ages are anything from 10 to 79."""
-    output = tmp_path / "age_gender.hdf5"
-    options = ("--weight_file", exports["hdf5"], "--format", "hdf5", "--output", output, "--fp16")
+    trained, output = tmp_path / "trained.hdf5", tmp_path / "age_gender.hdf5"
+    model, description = load_checkpoint(exports["hdf5"])
+    save_checkpoint(trained, model, replace(description, split=split_of(database)))
+    options = ("--weight_file", trained, "--format", "hdf5", "--output", output, "--fp16")
     done = export(*options, "--margin", 0.3, "--calibrate", database, "--input", database)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -90,7 +94,7 @@ def test_a_checkpoint_is_calibrated_halved_and_told_its_margin(exports, database
     assert said.description.calibration["faces"] == sum(
         hashed(f"{i}.jpg") < 0.05 for i in range(400)
     )
-    assert names(tmp_path) == {"age_gender.hdf5", "age_gender.hdf5.json"}
+    assert names(tmp_path) == {"age_gender.hdf5", "age_gender.hdf5.json", "trained.hdf5"}
     options = ("--weight_file", output, "--format", "onnx", "--output", tmp_path / "faces.onnx")
     done = export(*options, "--calibrate", database)
     assert_one_line_error(done, "export.py", "--calibrate: expected", "not calibrated yet")

@@ -109,7 +109,7 @@ def test_a_database_that_does_not_fit_itself(tmp_path, train, fields, words):
         (("--depth", "12"), "28, ..., received 12; the nearest is 10"),
         (("--validation_split", "0"), "--validation_split: expected a number between 0 and 1"),
         (("--validation_split", "1"), "--validation_split: expected a number between 0 and 1"),
-        (("--validation_split", "0.99"), "leaves rows on both sides"),
+        (("--validation_split", "0.99"), "received 0.99"),
         (("--batch_size", "0"), "--batch_size: expected a whole number above 0, received '0'"),
         (("--lr", "-1"), "--lr: expected a number above 0, received '-1'"),
         (("--nb_epochs", "0"), "--nb_epochs: expected a whole number above 0"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from src.data.split import hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.evaluation.calibration import (
@@ -19,8 +20,7 @@ from src.evaluation.calibration import (
 from src.evaluation.results import Labels
 from src.labels import AGES
 from src.models.description import Description
-from src.training.split import hashed
-from tests.helpers import write_our_database
+from tests.helpers import split_of, write_our_database
 
 NAN = np.nan
 
@@ -83,8 +83,9 @@ class TooSure:
 
     img_size, margin, align = 8, 0.4, "none"
 
-    def __init__(self, calibration: dict | None = None):
-        self.description = Description({}, 8, calibration=calibration)
+    def __init__(self, database: Path, calibration: dict | None = None):
+        split = split_of(database, validation=0.9)
+        self.description = Description({}, 8, calibration=calibration, split=split)
 
     def __call__(self, faces: np.ndarray) -> Estimates:
         centre = faces[:, 0, 0, 1, None].astype(float)
@@ -110,7 +111,7 @@ def database(tmp_path_factory) -> Path:
 
 
 def test_one_half_is_fitted_and_the_other_measured(database):
-    found = calibrate(TooSure(), [database], 0.9)
+    found = calibrate(TooSure(database), [database])
     kept = [hashed(f"{i}.jpg") for i in range(1200)]
     assert found.faces == sum(h < 0.45 for h in kept)
     rows = {row.name: row for row in found.rows}
@@ -131,7 +132,9 @@ def test_one_half_is_fitted_and_the_other_measured(database):
 
 
 def test_what_is_not_as_wanted_is_told(database):
-    lines = str(replace(calibrate(TooSure(), [database], 0.9), notes=["other crops"])).splitlines()
+    lines = str(
+        replace(calibrate(TooSure(database), [database]), notes=["other crops"])
+    ).splitlines()
     assert [line for line in lines if line.startswith("note: ")][-1] == "note: other crops"
     row = Row("age in the 80 % interval, all", 0.5, 0.77, (0.78, 0.82), 1234)
     [*_, line, note] = str(Calibration(1, [1, 1, 1], 1, [row], [])).splitlines()
@@ -141,4 +144,4 @@ def test_what_is_not_as_wanted_is_told(database):
 
 def test_a_calibrated_file_is_not_calibrated_again(database):
     with pytest.raises(UserError, match=r"--calibrate: .* not calibrated yet, .* on 4,621 faces"):
-        calibrate(TooSure({"faces": 4621}), [database])
+        calibrate(TooSure(database, {"faces": 4621}), [database])

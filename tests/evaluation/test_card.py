@@ -36,7 +36,7 @@ def results(tmp_path_factory):
         folder / "one.mat", [22] * 31 + [15], [(20, 20)] * 31 + [(12, 12)], [1] * 31 + [0], "x"
     )
     two = write(folder / "two.mat", [12] * 3, [(3, 9)] * 3, [1, 0, np.nan], "a|b")
-    faces = from_databases([one, two], "all", 0.1)
+    faces = from_databases([one, two], "all")
     models = {"ours": ColourModel(), "theirs": ColourModel()}
     return evaluate(faces, models, resamples=20, arguments={"resamples": 20})
 

@@ -6,14 +6,15 @@ import pytest
 
 from src.data.detectors import DlibDetector
 from src.data.images import cut_faces
+from src.data.split import PARTS, hashed, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
-from src.evaluation.evaluate import estimate, evaluate, load_models
+from src.evaluation.evaluate import estimate, evaluate, load_models, part_split
 from src.evaluation.labelled import from_csv, from_databases
-from src.training.split import hashed
+from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
-from tests.helpers import write_database, write_our_database
+from tests.helpers import split_of, write_our_database
 
 NAN = np.nan
 
@@ -47,7 +48,7 @@ def run(faces, **models):
 
 
 def all_of(*paths):
-    return from_databases(list(paths), "all", 0.1)
+    return from_databases(list(paths), "all")
 
 
 def test_databases_are_joined_with_their_groups_and_sources(tmp_path):
@@ -124,13 +125,16 @@ def test_real_weights_give_the_same_whatever_the_batches_and_the_order(
     assert np.ptp(whole.age) > 1  # they are not all the same
 
 
-def test_part_validation_is_the_tenth_that_split_by_hash_keeps_back(tmp_path):
+def test_parts_are_those_of_the_split(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
-    parts = {part: from_databases([path], part, 0.3).labels.names for part in ("all", "training")}
-    validated = from_databases([path], "validation", 0.3)
-    assert validated.labels.names == [name for name in parts["all"] if hashed(name) < 0.3]
-    assert sorted(validated.labels.names + parts["training"]) == sorted(parts["all"])
-    assert run(validated).evaluations[0].error == pytest.approx(0)  # the faces of these very rows
+    split = read_split(split_of(path, validation=0.3, test=0.2))
+    names = {part: from_databases([path], part, split).labels.names for part in (*PARTS, "all")}
+    places = {name: hashed(name) for name in names["all"]}
+    assert names["validation"] == [name for name, place in places.items() if place < 0.3]
+    assert names["test"] == [name for name, place in places.items() if 0.3 <= place < 0.5]
+    assert names["training"] == [name for name, place in places.items() if place >= 0.5]
+    tested = from_databases([path], "test", split)
+    assert run(tested).evaluations[0].error == pytest.approx(0)  # the faces of these very rows
 
 
 def test_faces_of_another_size_are_resized_and_margins_compared(tmp_path):
@@ -157,7 +161,7 @@ def test_faces_get_the_margin_that_each_model_was_trained_with(tmp_path):
     both = ColourModel(16, margin=0.0)
     both.description.margins = [0.0, 0.5]
     models = {"tight": ColourModel(16, margin=0.0), "both": both}
-    as_cut, fitted = (from_databases(paths, "all", 0.1, fit_margin=fit) for fit in (False, True))
+    as_cut, fitted = (from_databases(paths, fit_margin=fit) for fit in (False, True))
     whole = [20, 20, 20, 20]  # a quarter is 50
     middle = [pytest.approx(50, abs=3)] * 2
     for faces, expected in ((as_cut, {"tight": whole}), (fitted, {"tight": middle + whole[2:]})):
@@ -195,19 +199,25 @@ def test_no_known_label_is_refused(tmp_path):
         all_of(path)
 
 
-def test_an_empty_part_is_refused(tmp_path):
-    path = write(tmp_path / "db.mat", [20])
-    with pytest.raises(
-        UserError, match=r"--part validation: expected faces in it, found none of 1"
-    ):
-        from_databases([path], "validation", 1e-9)
+def test_models_must_share_the_split(tmp_path):
+    path = write(tmp_path / "db.mat", np.arange(60))
+    one, same, other = (Model(split_of(path, validation=v)) for v in (0.3, 0.3, 0.4))
+    without = Model(None)
+    split, notes = part_split({"a.hdf5": one, "b.hdf5": same, "c.hdf5": without}, "validation")
+    assert split == read_split(one.description.split)
+    assert [note.split()[0] for note in notes] == ["c.hdf5"]
+    assert part_split({"c.hdf5": without}, "all") == (None, [])
+    with pytest.raises(UserError, match=r"--part validation: .*a\.hdf5 .*b\.hdf5"):
+        part_split({"a.hdf5": one, "b.hdf5": other}, "validation")
+    with pytest.raises(UserError, match=r"--part test: .*--part all"):
+        part_split({"c.hdf5": without, "a.hdf5": one}, "test")
 
 
-def test_parts_need_names(tmp_path):
-    path = write_database(tmp_path / "old.mat")
-    assert len(all_of(path).labels) == 32
-    with pytest.raises(UserError, match=r"--part training: .* their pictures' names, .*old\.mat"):
-        from_databases([path], "training", 0.1)
+class Model:
+    """A model that only stores its split."""
+
+    def __init__(self, split: dict | None):
+        self.description = Description({}, 8, split=split)
 
 
 def test_pictures_that_show_nothing_are_left_out_and_named(tmp_path):

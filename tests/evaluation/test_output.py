@@ -20,7 +20,7 @@ from tests.helpers import names, write_database
 def results(tmp_path_factory):
     """32 dark women of 20 and bright men of 60, 16 each, by two models."""
     path = write_database(tmp_path_factory.mktemp("db") / "wiki.mat")
-    faces = from_databases([path], "all", 0.1)
+    faces = from_databases([path], "all")
     models = {"one": ColourModel(16), "other": ColourModel(16)}
     return evaluate(faces, models, resamples=20, arguments={"input": [path]})
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.data.database import open_database
+from src.data.split import read_split
 from src.errors import UserError
 from src.models.checkpoints import load_checkpoint
-from src.training import fit
+from src.training import batches, fit
 from src.training.arguments import Arguments
 from tests.helpers import write_database, write_our_database
 
@@ -80,6 +82,7 @@ def test_the_checkpoint_describes_the_run(run, history):
     assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
     assert (description.img_size, description.margin, description.align) == (16, 0.4, "none")
     assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32, "margin": None}]
+    assert description.split["method"] == "random"  # the original's files store no names
     row = history.set_index("epoch").loc[description.figures["epoch"]]
     for name in [*FIGURES, *(f"val_{name}" for name in FIGURES)]:
         assert description.figures[name] == pytest.approx(row[name])
@@ -199,3 +202,34 @@ def test_bfloat16_computes_and_float32_keeps_the_weights(original, tmp_path):
     values = model.get_weights()[0]
     assert (values != values.astype(keras.backend.standardize_dtype("bfloat16"))).any()
     assert keras.config.dtype_policy().name == "float32"  # as it was before
+
+
+@pytest.mark.parametrize("method", ["hash", "random"])
+def test_held_out_faces_are_never_trained_on(tmp_path, monkeypatch, method):
+    """Faces are numbered by their pixels; the checkpoint alone leads to those held out."""
+    numbers = np.arange(60, dtype=np.uint8)
+    faces = numbers[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
+    columns = {"age_low": numbers * 1.0, "age_high": numbers * 1.0, "gender": numbers % 2.0}
+    texts = {"path": [f"{number}.jpg" for number in numbers], "group": [""] * 60}
+    path = tmp_path / "ours.mat"
+    write_our_database(path, faces, columns | texts)
+    seen = set()
+
+    class Recorded(batches.FaceBatches):
+        def __getitem__(self, index):
+            given, targets = super().__getitem__(index)
+            if self._shuffle:
+                seen.update(given[:, 0, 0, 0].tolist())
+            return given, targets
+
+    monkeypatch.setattr(batches, "FaceBatches", Recorded)
+    shares = {"validation_split": 0.2, "test_split": 0.2, "split_by": method}
+    best = train(path, tmp_path / "run", nb_epochs=1, **SMALL | shares)
+    _, description = load_checkpoint(best)
+    split, database = read_split(description.split), open_database(path)
+    held_out = {part: split.rows([database], part) for part in ("validation", "test")}
+    assert all(len(rows) for rows in held_out.values())
+    for rows in held_out.values():
+        assert not seen & set(database.image[rows][:, 0, 0, 0].tolist())
+    trained = split.rows([database], "training")
+    assert seen == set(database.image[trained][:, 0, 0, 0].tolist())

@@ -1,0 +1,305 @@
+"""Training, validation and test rows of databases.
+
+A checkpoint stores the `Split` of its run, which finds the very rows again, or rejects a database
+in which it cannot.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from src.data.database import Database
+from src.errors import UserError
+
+METHODS = ("random", "hash")
+PARTS = ("training", "validation", "test")
+_ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the rows of some databases were divided.
+
+    Every row has a place in [0, 1): places below `validation_split` are validation, places from
+    there to below `validation_split + test_split` are test, all others are training. Pictures with
+    identical pixels share the lowest of their places.
+
+    method: "hash", places by the SHA-256 of the file name, or "random", by position and `seed`.
+    validation_split, test_split: shares, 0..1.
+    databases: per database `file`, and per part of `PARTS` `rows` and `fingerprint`: the sum modulo
+        2^64 of a hash per row, of its file name or else its pixels, as hexadecimal text.
+    """
+
+    method: str
+    validation_split: float
+    test_split: float
+    seed: int
+    databases: list[dict] = field(default_factory=list)
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+    def part_of(self, places: np.ndarray) -> np.ndarray:
+        """Index into `PARTS`, int64 (N,), of places, float64 (N,)."""
+        held_out = round(self.validation_split + self.test_split, 12)
+        return np.where(places < self.validation_split, 1, np.where(places < held_out, 2, 0))
+
+    def places(self, databases: list[Database], flag: str = "--part") -> np.ndarray:
+        """Places of the rows of joined databases, float64 (N,), as in the run of this split.
+
+        Raises `UserError` naming `flag` unless all are databases of that run, of which some may be
+        left out.
+        """
+        hashes = [_RowHashes(database) for database in databases]
+        numbers = self._find(databases, hashes, flag)
+        starts = np.cumsum([0, *(_total(entry)[0] for entry in self.databases)])
+        rows = [np.arange(starts[number], starts[number + 1]) for number in numbers]
+        places = _places(self, databases, hashes, np.concatenate(rows), starts[-1])
+        entries = _entries(self, databases, hashes, places)
+        for number, entry in zip(numbers, entries, strict=True):
+            if any(entry[part] != self.databases[number][part] for part in PARTS):
+                raise UserError(
+                    f"{flag}: {entry['file']}: its faces cannot be assigned to a part without the "
+                    "other databases of the run, as some pictures are in several; pass all of "
+                    f"them: {self._files()}"
+                )
+        return places
+
+    def rows(self, databases: list[Database], part: str) -> np.ndarray:
+        """Rows, int64, of a part of joined databases; see `places`.
+
+        Raises `UserError` if the part is empty.
+        """
+        rows = np.flatnonzero(self.part_of(self.places(databases)) == PARTS.index(part))
+        if not len(rows):
+            raise UserError(
+                f"--part {part}: expected faces, found none: the model was trained with "
+                f"--validation_split {self.validation_split:g} --test_split {self.test_split:g}"
+            )
+        return rows
+
+    def check_start(self, start: "Split") -> None:
+        """Raise `UserError` if weights trained with the split `start` saw faces held out here."""
+        fewer = (start.method, start.seed) != (self.method, self.seed) or round(
+            start.validation_split + start.test_split, 12
+        ) < round(self.validation_split + self.test_split, 12)
+        trained = {_total(entry): entry["training"] for entry in start.databases}
+        for entry in self.databases:
+            seen = trained.get(_total(entry))
+            if fewer and seen is not None and seen != entry["training"]:
+                raise UserError(
+                    f"--init: expected weights that never saw the held-out faces of "
+                    f"{entry['file']}, received weights trained with {start._flags()}; pass "
+                    f"these flags instead of {self._flags()}, or other weights"
+                )
+
+    def has(self, database: Database) -> bool:
+        """Whether the database is one of the run, as far as its rows show."""
+        return _count(_RowHashes(database).keys) in map(_total, self.databases)
+
+    def _find(self, databases: list[Database], hashes: list["_RowHashes"], flag: str) -> list[int]:
+        """Number of each database in the run."""
+        left = dict(enumerate(map(_total, self.databases)))
+        numbers = []
+        for database, own in zip(databases, hashes, strict=True):
+            found = [number for number, total in left.items() if total == _count(own.keys)]
+            if not found:
+                raise UserError(
+                    f"{flag}: {database.path}: expected a database that the model was trained on, "
+                    f"with the same rows, each once: {self._files()}"
+                    + ("; or pass --part all" if flag == "--part" else "")
+                )
+            numbers.append(found[0])
+            del left[found[0]]
+        return numbers
+
+    def _files(self) -> str:
+        rows = (_total(entry)[0] for entry in self.databases)
+        return ", ".join(
+            f"{entry['file']} of {count:,} rows"
+            for entry, count in zip(self.databases, rows, strict=True)
+        )
+
+    def _flags(self) -> str:
+        return (
+            f"--split_by {self.method} --seed {self.seed} --validation_split "
+            f"{self.validation_split:g} --test_split {self.test_split:g}"
+        )
+
+
+def read_split(values: dict | None) -> Split | None:
+    """The split in a checkpoint's description, None if it has none.
+
+    Raises `UserError` if the values are not a split.
+    """
+    if values is None:
+        return None
+    try:
+        split = Split(**values)
+        shares = float(split.validation_split), float(split.test_split)
+        valid = split.method in METHODS and min(shares) >= 0 and sum(shares) < 1
+        totals = [_total(entry) for entry in split.databases]
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"the split in the weight file is damaged: {error!r}") from error
+    if not (valid and totals):
+        raise UserError(f"the split in the weight file is damaged: {values!r:.200}")
+    return split
+
+
+def divide(
+    databases: list[Database],
+    method: str | None,
+    validation_split: float,
+    test_split: float,
+    seed: int,
+) -> tuple[Split, dict[str, np.ndarray]]:
+    """The split of databases, and the rows, int64, of each of `PARTS` in the joined database.
+
+    method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
+    Raises `UserError` if a part with a share above 0 would be empty, or the training set.
+    """
+    unnamed = [database for database in databases if not _is_named(database)]
+    if method is None:
+        method = "random" if unnamed else "hash"
+    if method == "hash" and unnamed:
+        raise UserError(
+            f"--split_by hash: expected databases that store file names, {unnamed[0].path} has "
+            "none; make it again with create_db.py, or pass --split_by random"
+        )
+    hashes = [_RowHashes(database) for database in databases]
+    _check_different(databases, hashes)
+    split = Split(method, validation_split, test_split, seed)
+    count = sum(map(len, databases))
+    places = _places(split, databases, hashes, np.arange(count), count)
+    split = replace(split, databases=_entries(split, databases, hashes, places))
+    parts = split.part_of(places)
+    rows = {part: np.flatnonzero(parts == number) for number, part in enumerate(PARTS)}
+    empty = [name for name in PARTS if not len(rows[name]) and (name != "test" or test_split)]
+    if empty:
+        raise UserError(
+            f"--validation_split: expected shares that leave rows to each part, received "
+            f"{validation_split:g} and --test_split {test_split:g} of {count} rows, which leave "
+            f"none to {' and '.join(empty)}"
+        )
+    return split, rows
+
+
+def hashed(name: str) -> float:
+    """Place in [0, 1) of a file name, the last part of a path: 32 bits of its SHA-256."""
+    return _sha256(_file_name(name)) // 2**32 / 2**32
+
+
+def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """`rows` of joined databases by the name of their database, numbered if not unique."""
+    names = [database.db or database.path.stem for database in databases]
+    if len(set(names)) < len(names):
+        names = [f"{name}{number}" for number, name in enumerate(names, 1)]
+    starts = np.cumsum([0, *map(len, databases)])
+    source = np.searchsorted(starts, rows, side="right") - 1
+    return {name: rows[source == number] for number, name in enumerate(names)}
+
+
+class _RowHashes:
+    """Hashes of a database's rows, uint64 (N,).
+
+    pixels: of the pictures.  keys: of the file names, or of the pictures if they have none.
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @cached_property
+    def keys(self) -> np.ndarray:
+        if not _is_named(self._database):
+            return self.pixels
+        names = map(_file_name, self._database.names)
+        return np.fromiter(map(_sha256, names), np.uint64)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        database = self._database
+        digests = [
+            hashlib.blake2b(face.tobytes(), digest_size=8).digest()
+            for start in range(0, len(database), _ROWS_AT_ONCE)
+            for face in database.image[np.arange(start, min(start + _ROWS_AT_ONCE, len(database)))]
+        ]
+        return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def _check_different(databases: list[Database], hashes: list[_RowHashes]) -> None:
+    contents: dict[tuple[int, int], Database] = {}
+    for database, own in zip(databases, hashes, strict=True):
+        other = contents.setdefault(_count(own.pixels), database)
+        if other is not database:
+            raise UserError(
+                f"--input: expected different databases, {database.path} has the pictures of "
+                f"{other.path}; pass it once"
+            )
+
+
+def _places(
+    split: Split,
+    databases: list[Database],
+    hashes: list[_RowHashes],
+    positions: np.ndarray,
+    count: int,
+) -> np.ndarray:
+    """Places, float64 (N,).
+
+    positions: position of each row among the `count` rows of the whole run, int64 (N,).
+    """
+    if split.method == "hash":
+        places = np.array([hashed(name) for database in databases for name in database.names])
+    else:
+        order = np.random.default_rng(split.seed).permutation(count)
+        places = np.empty(count)
+        places[order[::-1]] = np.arange(count) / max(count, 1)
+        places = places[positions]
+    _, which = np.unique(np.concatenate([own.pixels for own in hashes]), return_inverse=True)
+    lowest = np.ones(which.max(initial=-1) + 1)
+    np.minimum.at(lowest, which, places)
+    return lowest[which]
+
+
+def _entries(
+    split: Split, databases: list[Database], hashes: list[_RowHashes], places: np.ndarray
+) -> list[dict]:
+    """`Split.databases` for rows with these places."""
+    parts = np.split(split.part_of(places), np.cumsum([*map(len, databases)])[:-1])
+    entries = []
+    for database, own, numbers in zip(databases, hashes, parts, strict=True):
+        entry: dict = {"file": database.path.name}
+        for number, part in enumerate(PARTS):
+            rows, total = _count(own.keys[numbers == number])
+            entry[part] = {"rows": rows, "fingerprint": f"{total:016x}"}
+        entries.append(entry)
+    return entries
+
+
+def _count(keys: np.ndarray) -> tuple[int, int]:
+    """Number and sum modulo 2^64 of row hashes, uint64 (N,)."""
+    return len(keys), int(keys.sum(dtype=np.uint64))
+
+
+def _total(entry: dict) -> tuple[int, int]:
+    """Number and sum modulo 2^64 of the row hashes of a database's three parts."""
+    parts = [entry[part] for part in PARTS]
+    total = sum(int(part["fingerprint"], 16) for part in parts) % 2**64
+    return sum(int(part["rows"]) for part in parts), total
+
+
+def _is_named(database: Database) -> bool:
+    return bool(database.names) and all(database.names)
+
+
+def _file_name(path: str) -> str:
+    return PurePosixPath(path).name
+
+
+def _sha256(text: str) -> int:
+    """The first 64 bits."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
