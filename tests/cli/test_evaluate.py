@@ -128,7 +128,7 @@ def test_an_output_that_exists_is_refused_before_any_work(evaluated, run_here, t
     assert_one_line_error(done, "evaluate.py", "out exists", "--force")
     (tmp_path / "file").touch()
     done = run_here("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
-    assert_one_line_error(done, "evaluate.py", "file is a file")
+    assert_one_line_error(done, "evaluate.py", "is a file")
 
 
 def test_force_writes_over_an_evaluation(evaluated, run_here, tmp_path):
