@@ -8,9 +8,7 @@ python create_db.py --db utkface --drop_duplicates --img_size 64 -o data/utkface
 from pathlib import Path
 
 from src import cli
-from src.data.datasets import NAMES, TARGETS
-
-FOLDERS = {"wiki": "wiki_crop", "imdb": "imdb_crop"}  # of other datasets: their name
+from src.cli.datasets import add_dataset_arguments, folder_of, options_of
 
 
 def get_args():
@@ -18,14 +16,7 @@ def get_args():
     parser.add_argument(
         "--output", "-o", type=Path, required=True, help="path to output database mat file"
     )
-    parser.add_argument("--db", choices=NAMES, default="wiki", help="dataset; wiki or imdb, ...")
     parser.add_argument("--img_size", type=cli.positive_int, default=32, help="output image size")
-    parser.add_argument("--min_score", type=float, default=1.0, help="minimum face_score")
-    parser.add_argument(
-        "--data_dir",
-        type=Path,
-        help="folder of the dataset (default: data/{db}_crop for wiki and imdb, else data/{db})",
-    )
     parser.add_argument(
         "--workers",
         type=cli.positive_int,
@@ -40,24 +31,7 @@ def get_args():
     parser.add_argument(
         "--resume", action="store_true", help="go on with an interrupted run of these arguments"
     )
-    labels = parser.add_argument_group("labels")
-    labels.add_argument(
-        "--split",
-        default="train",
-        help="part of the dataset, as its label file is named (fairface, appa_real, lap)",
-    )
-    labels.add_argument(
-        "--target", choices=TARGETS, default="apparent", help="which age (appa_real)"
-    )
-    labels.add_argument(
-        "--ignore_list",
-        type=Path,
-        help="CSV of pictures to leave out, column img_name (appa_real) "
-        "(default: ignore_list.csv in data_dir, if there)",
-    )
-    labels.add_argument(
-        "--labels", type=Path, help="label file of --db csv (default: labels.csv in data_dir)"
-    )
+    add_dataset_arguments(parser)
     rows = parser.add_argument_group("which rows stay")
     rows.add_argument("--max_per_age", type=cli.positive_int, help="most faces of each age")
     rows.add_argument(
@@ -93,13 +67,13 @@ def main():
         from tabulate import tabulate
 
         from src.data.create import create_database
-        from src.data.datasets import Options
         from src.data.faces import Cut
 
     created = create_database(
         args.output,
-        args.data_dir or Path("data") / FOLDERS.get(args.db, args.db),
-        Options(args.db, args.min_score, args.split, args.target, args.ignore_list, args.labels),
+        folder_of(args),
+        args.db,
+        options_of(args),
         args.img_size,
         Cut(args.detect, args.one_face, args.align, args.margin),
         workers=args.workers,

@@ -25,13 +25,13 @@ import cv2
 from benchmarks.turns import in_turns, ratio
 from src import cli
 from src.data.create import create_database
-from src.data.datasets import NAMES, Options, get_reader
+from src.data.datasets import DATASETS, read_dataset
 from src.data.faces import Cut
 
 
 def get_args():
     parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--db", choices=NAMES, default="utkface", help="dataset")
+    parser.add_argument("--db", choices=tuple(DATASETS), default="utkface", help="dataset")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--img_size", type=cli.positive_int, default=64, help="output image size")
     parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
@@ -57,13 +57,13 @@ def whole_script(args) -> float:
         start = time.perf_counter()
         with redirect_stderr(StringIO()):
             output = Path(folder) / "faces.mat"
-            create_database(output, args.data_dir, Options(args.db), args.img_size, Cut())
+            create_database(output, args.data_dir, args.db, {}, args.img_size, Cut())
         return time.perf_counter() - start
 
 
 def main():
     args = get_args()
-    table = get_reader(args.db)(args.data_dir, Options(args.db)).table
+    table = read_dataset(args.db, args.data_dir).table
     paths = [str(args.data_dir / path) for path in table["path"] if (args.data_dir / path).exists()]
     plain_loop(paths, args.img_size)  # the files come from memory in all turns that count
     cv2.setNumThreads(1)

@@ -42,6 +42,11 @@ def age_errors(age: np.ndarray, age_low: np.ndarray, age_high: np.ndarray) -> np
     return age - np.clip(age, age_low, age_high)
 
 
+def whole_years(ages: np.ndarray) -> np.ndarray:
+    """Ages (N,) rounded to whole years, halves upwards; NaN stays."""
+    return np.floor(ages + 0.5)
+
+
 def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
     """The shortest range of whole years that holds at least `mass` of each distribution.
 

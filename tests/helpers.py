@@ -92,7 +92,7 @@ def write_our_database(
     path: Path, faces: np.ndarray, columns: dict, version: str = "7.3", **values
 ) -> None:
     """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first."""
-    table = pd.DataFrame(columns)
+    table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
     writing.lay_out(path, table, size, "a test")
     with closing(writing.Places(path)) as places, path.open("r+b") as file:

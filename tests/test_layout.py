@@ -20,6 +20,7 @@ STAGES = [
     {"src.files", "src.progress", "src.workers"},
     {"src.outputs", "src.quiet"},
     {"src.extras"},
+    {"src.data.matlab"},
     {"src.data.datasets"},
     {"src.data.images"},
     {"src.data.detectors"},

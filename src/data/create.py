@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from src.data import curate, database, writing
-from src.data.datasets import Options, Records, get_reader
+from src.data.datasets import Records, read_dataset, resolve_options
 from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
 from src.data.images import ImageError, read_image
 from src.data.summary import draw_contact_sheet, is_summary, plot_ages
@@ -24,6 +24,7 @@ from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
 from src.workers import available_cores, in_order, processes
 
+NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 # What is noted of a record, by code; the first is `writing.TO_DO`.
 _STATES = ("", "usable", MISSING, UNDECODABLE, *FACE_RULES)
@@ -61,7 +62,8 @@ class _Task:
 def create_database(
     output: Path,
     data_dir: Path,
-    options: Options,
+    db: str,
+    options: dict[str, object],
     img_size: int,
     cut: Cut,
     *,
@@ -73,7 +75,9 @@ def create_database(
     seed: int = 0,
     resume: bool = False,
 ) -> Created:
-    """Clean the labels of a dataset in `data_dir`, and write its faces to `output`.
+    """Clean the labels of the dataset `db` in `data_dir`, and write its faces to `output`.
+
+    options: of the dataset's reader, by name; see `datasets.DATASETS`.
 
     Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
     `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
@@ -82,15 +86,17 @@ def create_database(
     """
     check_folder(data_dir)
     outputs = _outputs(output, contact_sheet)
-    check_outputs(outputs, [("--labels", options.labels), ("--ignore_list", options.ignore_list)])
+    options = resolve_options(db, options)
+    inputs = [(f"--{name}", value) for name, value in options.items() if isinstance(value, Path)]
+    check_outputs(outputs, inputs)
     files = [written.path for written in outputs]
     if cut.align:
         find_landmark_model()
-    records = get_reader(options.db)(data_dir, options)
+    records = read_dataset(db, data_dir, **options)
     if records.table.empty:
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
-    about = (str(data_dir), asdict(options), asdict(cut), img_size, drop_duplicates)
+    about = (str(data_dir), db, options, asdict(cut), img_size, drop_duplicates)
     fingerprint = _fingerprint((*about, max_per_age, seed, mat_version), records.table)
     with locked(output), ExitStack() as finishing, _replacing_all(files, resume) as partials:
         partial, *beside = partials
@@ -104,9 +110,9 @@ def create_database(
             partial.unlink()
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
         values = {
-            "db": options.db,
+            "db": db,
             "img_size": img_size,
-            "min_score": options.min_score,
+            "min_score": options.get("min_score", NO_SCORE),
             "margin": cut.margin if cut.detect else records.margin,
             "align": cut.name,
         }
@@ -183,8 +189,13 @@ def _write_beside(
 
 
 def _fingerprint(about: tuple, table: pd.DataFrame) -> str:
-    rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
-    return hashlib.sha256(repr(about).encode() + rows.tobytes()).hexdigest()
+    digest = hashlib.sha256(repr(about).encode())
+    for name, values in table.items():
+        if name in database.TEXTS:  # names that are not UTF-8 have lone surrogates
+            digest.update("\0".join(values).encode(errors="surrogatepass"))
+        else:
+            digest.update(values.to_numpy(np.float64))
+    return digest.hexdigest()
 
 
 def _can_go_on(partial: Path, fingerprint: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which of the usable pictures stay: duplicates and ages that are too many go."""
+"""Selection of usable pictures: duplicates and over-represented ages."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ OVER_CAP = "more than --max_per_age"
 def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.ndarray]:
     """Rows to drop, bool (N,), by reason, from the pictures' digests, uint8 (N, 16).
 
-    Of pictures that are the same to the pixel, the first stays where all their labels agree, and
-    none where they do not: no one knows which label is right.
+    Of pixel-identical pictures, the first is kept if all their labels agree, and none if they
+    disagree, as the right label is not known.
     """
     key = pd.Series(np.ascontiguousarray(digest).view("V16").ravel().tolist(), table.index)
     labels = table.groupby(["age_low", "age_high", "gender"], dropna=False).ngroup()
@@ -21,9 +21,9 @@ def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.nda
 
 
 def over_cap(table: pd.DataFrame, max_per_age: int, seed: int) -> np.ndarray:
-    """Rows to drop, bool (N,), so that no age, to the year, has more than `max_per_age`.
+    """Rows to drop, bool (N,), so that no year of age has more than `max_per_age`.
 
-    Which stay is drawn by `seed`. A range counts by its middle; unknown ages are not capped.
+    The rows are drawn with `seed`. A range counts at its middle; unknown ages are not capped.
     """
     age = np.floor((table["age_low"] + table["age_high"]) / 2)
     order = pd.Series(np.random.default_rng(seed).permutation(len(table)), table.index)

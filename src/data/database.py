@@ -1,16 +1,16 @@
 """The training database: one .mat file of faces and their labels.
 
 Fields as in the original toolkit: `image` uint8 (N, S, S, 3) BGR, `gender`, `age`, `db`,
-`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `path`, `margin`, `align`, `version`.
-It is written as MATLAB 7.3, which is HDF5 behind a MATLAB header, so that the file can pass 4 GiB.
-As everywhere between HDF5 and MATLAB, the dimensions stand the other way round there: MATLAB sees
-`image` as 3 x S x S x N. Version "5" is the classic format, which `scipy.io.loadmat` and the
-original toolkit read.
+`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `margin`, `align`,
+`version`. The format is MATLAB 7.3, HDF5 behind a MATLAB header, so that the file can exceed 4 GiB.
+As always between HDF5 and MATLAB, the order of dimensions is reversed: MATLAB sees `image` as
+3 x S x S x N. Version "5" is the classic format, which `scipy.io.loadmat` and the original toolkit
+read.
 """
 
 import math
+import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,15 +18,18 @@ from typing import Protocol
 import h5py
 import numpy as np
 
+from src.data import matlab
 from src.data.faces import NO_ALIGNMENT
 from src.errors import UserError
+from src.files import check_input_file
 from src.labels import MAX_AGE
 
 VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown
-TEXTS = ("path", "group")  # str (N,)
+TEXTS = ("path", "group", "person")  # str (N,)
 _ROWS_AT_ONCE = 4096
-_V5_LIMIT = 2**32  # bytes of one variable that scipy writes and reads
+_V5_LIMIT = 2**32  # bytes of one variable in scipy's files
+_ORIGINAL_UTKFACE = "utk"  # `db` of the original toolkit's script, which stores 0 = male
 
 
 def image_bytes(rows: int, img_size: int) -> int:
@@ -35,48 +38,29 @@ def image_bytes(rows: int, img_size: int) -> int:
 
 
 def check_fits(version: str, rows: int, img_size: int) -> None:
-    """Raise `UserError` where `rows` pictures are more than the format can hold."""
+    """Raise `UserError` if `rows` pictures exceed the capacity of the format."""
     needed = image_bytes(rows, img_size)
     if version == "5" and needed >= _V5_LIMIT:
         raise UserError(
-            f"--mat_version 5 holds less than {_V5_LIMIT:,} bytes of pictures, {rows:,} pictures "
-            f"of {img_size}x{img_size} take {needed:,}; use --mat_version 7.3 or a smaller "
-            "--img_size"
+            f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of pictures, {rows:,} "
+            f"pictures of {img_size}x{img_size} take {needed:,}; use --mat_version 7.3 or a "
+            "smaller --img_size"
         )
 
 
 def plain_value(data: h5py.Dataset) -> np.ndarray | str:
     """A field as the original toolkit wrote it: rows of numbers, and texts."""
+    if data.name != "/image":
+        matlab.check_field_size(data)
     values = data[()]
-    if data.attrs.get("MATLAB_class") == b"char" and data.ndim == 2:
-        texts = _texts(values)
+    if matlab.is_char(data) and data.ndim == 2:
+        texts = matlab.matrix_texts(values)
         return texts[0] if len(texts) == 1 and data.name[1:] not in TEXTS else np.array(texts)
     return values if data.ndim == 4 else np.ravel(values)
 
 
-def text_width(texts: Sequence[str]) -> int:
-    """Length of the longest text in UTF-16 units, which MATLAB's characters are."""
-    return max((_units(text) for text in texts), default=0)
-
-
-def _units(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
-
-
-def text_matrix(texts: Sequence[str], width: int) -> np.ndarray:
-    """Texts as a MATLAB character matrix, uint16 (width, N), padded with spaces."""
-    padded = "".join(text + " " * (width - _units(text)) for text in texts)
-    return np.frombuffer(padded.encode("utf-16-le"), "<u2").reshape(len(texts), width).T
-
-
-def _texts(matrix: np.ndarray) -> list[str]:
-    """The texts of a MATLAB character matrix, uint16 (width, N)."""
-    rows = np.ascontiguousarray(matrix.T, "<u2")
-    return [row.tobytes().decode("utf-16-le").rstrip(" ") for row in rows]
-
-
 class Faces(Protocol):
-    """What an array of faces, uint8 (N, S, S, 3), has and others do that stand for one."""
+    """Interface of faces, uint8 (N, S, S, 3): an array, a mapped file, or several joined."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -89,13 +73,15 @@ class Faces(Protocol):
 class Database:
     """A training database, opened for reading.
 
-    image: uint8 (N, S, S, 3), BGR; indexing it with row numbers, (n,), gives those faces. Of a 7.3
-        file it is a view of the file, which is read page by page as rows are asked for.
+    image: uint8 (N, S, S, 3), BGR; indexing it with row numbers, (n,), gives these faces. In a 7.3
+        file it is a memory map, read page by page as rows are accessed.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
-    names: the pictures' paths in their dataset; empty in files that do not say.
-    margin, align: what the faces were cut with; NaN and "none" where the file does not say.
-    group: the dataset's group labels, for audits only, "" where unknown; empty in files that do not
-        say.
+    names: the pictures' paths in their dataset; empty if the file has none.
+    margin, align: how the faces were cropped; NaN and "none" if the file does not record it.
+    group: the dataset's group labels, for audits only, "" where unknown; empty if the file has
+        none.
+    person: str (N,), the same for all pictures of one person, "" where unknown; None if the file
+        names no person.
     """
 
     path: Path
@@ -109,6 +95,7 @@ class Database:
     margin: float
     align: str
     group: list[str] = field(default_factory=list)
+    person: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.gender)
@@ -130,12 +117,13 @@ def is_database(path: Path) -> bool:
 
 
 def open_database(path: Path) -> Database:
-    """Open a database of either version, the original toolkit's files too.
+    """Open a database of either version, or one of the original toolkit.
 
-    Raises `UserError` where it is missing, is no database, or its fields do not fit each other.
+    Genders of the original toolkit's UTKFace script are converted, and a line on stderr says so.
+    Raises `UserError` if the file is missing, is not a database, has no faces, or has fields that
+    do not fit each other.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: expected a database, found none; make one with create_db.py")
+    check_input_file(path, "a database (create_db.py makes one)")
     fields = _read_7_3(path) if h5py.is_hdf5(path) else _read_5(path)
     missing = [name for name in ("image", "gender", "age") if name not in fields]
     if missing:
@@ -153,6 +141,8 @@ def open_database(path: Path) -> Database:
         raise UserError(f"{path}: expected square pictures (N, S, S, 3), received {image.shape}")
     if image.dtype != np.uint8:
         raise UserError(f"{path}: expected pictures of uint8, received {image.dtype}")
+    if not len(image):
+        raise UserError(f"{path}: expected a database with faces, it has none")
     try:
         labels = {name: _numbers(values) for name, values in labels.items()}
         margin = float(_single(fields.get("margin", np.nan)))
@@ -165,16 +155,26 @@ def open_database(path: Path) -> Database:
                 f"{len(image)} pictures; make the database again with create_db.py"
             )
     _check_labels(path, labels)
+    db = _single(fields.get("db", ""))
+    if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
+        labels["gender"] = 1 - labels["gender"]
+        print(
+            f"{path}: made by the original toolkit's UTKFace script, in which gender 0 is male; "
+            "converted to 0 female, 1 male",
+            file=sys.stderr,
+        )
+    person = _texts_of(path, fields, "person")
     return Database(
         path=path,
         image=image,
         **labels,
         names=_texts_of(path, fields, "path"),
-        db=_single(fields.get("db", "")),
+        db=db,
         img_size=image.shape[1],
         margin=margin,
         align=_single(fields.get("align", "")) or NO_ALIGNMENT,
         group=_texts_of(path, fields, "group"),
+        person=np.array(person) if any(person) else None,
     )
 
 
@@ -211,24 +211,16 @@ def _single(value: "np.ndarray | str | float") -> "str | float":
 
 
 def _read_5(path: Path) -> dict[str, np.ndarray]:
-    import scipy.io
-
-    try:
-        fields = scipy.io.loadmat(path)
-    except Exception as error:  # scipy raises a dozen kinds on a file that is not what it says
-        raise UserError(
-            f"{path}: expected a database, a MATLAB file; it could not be read: {error}"
-        ) from error
-    fields = {name: value for name, value in fields.items() if not name.startswith("__")}
-    if "image" in fields and fields["image"].ndim == 4:
+    fields = matlab.read_version_5(path, "a database")
+    if "image" in fields and fields["image"].ndim == 4 and len(fields["image"]):
         fields["image"] = _rows_first(fields.pop("image"))
     return fields
 
 
 def _rows_first(image: np.ndarray) -> np.ndarray:
-    """The pictures of a classic file, whose bytes lie far apart there, each in one piece.
+    """The pictures of a classic file with contiguous rows; in the file, N varies fastest.
 
-    They go through a file that is deleted with its last use, so that memory holds them once only.
+    They are copied through a temporary file, so that memory holds them once only.
     """
     with tempfile.TemporaryFile() as file:
         for start in range(0, len(image), _ROWS_AT_ONCE):
@@ -245,14 +237,14 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
                     continue
                 is_image = name == "image"
                 fields[name] = MappedFaces(path, data) if is_image else np.array(plain_value(data))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: could not be read, it may be cut short: {error}") from error
     return fields
 
 
 class RowPlaces:
-    """Where the rows of an uncompressed dataset lie in its file: called with row numbers, (n,), it
-    gives bytes from the file's start, int64 (n,)."""
+    """Offsets of the rows of an uncompressed dataset: called with row numbers, (n,), it returns
+    bytes from the file's start, int64 (n,)."""
 
     def __init__(self, path: Path, data: h5py.Dataset):
         if data.compression or (data.chunks and data.chunks[1:] != data.shape[1:]):
@@ -265,12 +257,14 @@ class RowPlaces:
         starts = []
         if data.chunks:  # one pass; get_chunk_info(i) counts from 0 each time
             data.id.chunk_iter(lambda chunk: starts.append((chunk.chunk_offset, chunk.byte_offset)))
-        elif len(data):
+        elif len(data) and data.id.get_offset() is not None:
             starts.append(((0,), data.id.get_offset()))
         expected = -(-len(data) // self._rows_a_chunk)
         if len(starts) != expected:
             raise UserError(f"{path}: expected {expected} chunks of pictures, found {len(starts)}")
         self._starts = np.array([start for _, start in sorted(starts)], np.int64)
+        if self._starts.max(initial=0) + self.row_bytes > path.stat().st_size:
+            raise UserError(f"{path}: expected all of {data.name[1:]!r}, the file is cut short")
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         chunk, within = np.divmod(rows, self._rows_a_chunk)
@@ -278,10 +272,10 @@ class RowPlaces:
 
 
 class MappedFaces:
-    """The pictures of a 7.3 database, read from the file where it lies on disk.
+    """The pictures of a 7.3 database, memory-mapped.
 
-    `faces[rows]`, rows int (n,), gives uint8 (n, S, S, 3). The file is mapped into memory, so that
-    a database larger than memory can be read in any order.
+    `faces[rows]`, rows int (n,), returns uint8 (n, S, S, 3). A database larger than memory can be
+    read in any order.
     """
 
     def __init__(self, path: Path, data: h5py.Dataset):

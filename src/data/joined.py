@@ -61,4 +61,13 @@ def join(parts: list[Database]) -> Database:
         margin=float(margins[rows.argmax()]),
         align=parts[0].align,
         group=[group for part in parts for group in part.group or [""] * len(part)],
+        person=_persons(parts),
     )
+
+
+def _persons(parts: list[Database]) -> np.ndarray | None:
+    """Persons of all rows; equal names in two parts are one person."""
+    if all(part.person is None for part in parts):
+        return None
+    unknown = [np.full(len(part), "") if part.person is None else part.person for part in parts]
+    return np.concatenate(unknown)

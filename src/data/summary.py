@@ -1,4 +1,4 @@
-"""Pictures of what is in a database."""
+"""Histogram and contact sheet of a database."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from src.data.images import resize
 from src.labels import GENDERS, MAX_AGE
 from src.outputs import marked
 
-_FACES_A_DECADE = 10
+_FACES_PER_DECADE = 10
 _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
 _MARK = {"Software": "age and gender estimation: create_db.py"}  # of our PNG files
@@ -51,11 +51,11 @@ def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
     rows = []
     for number in np.unique(decade[~np.isnan(decade)]):
         there = np.flatnonzero(decade == number)
-        chosen = rng.permutation(there)[:_FACES_A_DECADE]
+        chosen = rng.permutation(there)[:_FACES_PER_DECADE]
         cells = [_cell(database, row) for row in chosen]
-        cells += [np.full_like(cells[0], 255)] * (_FACES_A_DECADE - len(cells))
+        cells += [np.full_like(cells[0], 255)] * (_FACES_PER_DECADE - len(cells))
         rows.append(np.hstack(cells))
-    unknown = np.full((_CELL + _STRIP, _FACES_A_DECADE * _CELL, 3), 255, np.uint8)
+    unknown = np.full((_CELL + _STRIP, _FACES_PER_DECADE * _CELL, 3), 255, np.uint8)
     sheet = np.vstack(rows or [unknown])[:, :, ::-1]
     imsave(path, np.ascontiguousarray(sheet), format="png", metadata=_MARK)
 

@@ -26,9 +26,8 @@ from src.data.database import (
     RowPlaces,
     image_bytes,
     plain_value,
-    text_matrix,
-    text_width,
 )
+from src.data.matlab import text_matrix, text_width
 from src.files import LastingFile, atomic, uninterrupted
 from src.outputs import begins_with
 
@@ -350,6 +349,9 @@ def _to_version_5(path: Path) -> None:
 
     with h5py.File(path) as file:
         fields = {name: plain_value(data) for name, data in file.items()}
+    for name in TEXTS:  # scipy writes no lone surrogates, which names that are not UTF-8 have
+        texts = [text.encode(errors="backslashreplace").decode() for text in fields[name]]
+        fields[name] = np.array(texts)
     with atomic(path) as partial:
         with partial.open("w+b") as file:
             scipy.io.savemat(file, fields, oned_as="row")

@@ -13,7 +13,7 @@ import cv2
 import jinja2
 import numpy as np
 
-from src.data.datasets import Options, get_reader
+from src.data.datasets import read_dataset
 from src.data.faces import TEMPLATE_SIZE, FivePoints, align
 from src.data.images import data_url, shrink
 from src.demo.result import Result
@@ -47,7 +47,7 @@ def labelled_pictures(labels: Path, folder: Path | None) -> tuple[dict[str, Path
     labels: as `datasets.labels_csv` takes it; paths are relative to `folder`, or to its own.
     """
     folder = folder or labels.parent
-    table = get_reader("csv")(folder, Options("csv", labels=labels)).table
+    table = read_dataset("csv", folder, labels=labels).table
     return {name: folder / name for name in table["path"]}, table.set_index("path")
 
 

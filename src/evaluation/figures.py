@@ -7,12 +7,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from src.data.datasets.tables import whole_years
 from src.estimation.estimator import Estimates
 from src.evaluation import metrics
 from src.evaluation.bootstrap import Figure, with_intervals
 from src.evaluation.results import Labels
-from src.labels import GENDERS, MAX_AGE, age_errors
+from src.labels import GENDERS, MAX_AGE, age_errors, whole_years
 
 CS_YEARS = (1, 3, 5, 10)
 BASELINE = "baseline_"

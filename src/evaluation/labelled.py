@@ -10,7 +10,7 @@ import numpy as np
 
 from src.data.create import MISSING, UNDECODABLE
 from src.data.database import Database, open_database
-from src.data.datasets import Options, get_reader
+from src.data.datasets import read_dataset
 from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
 from src.data.images import ImageError, change_margin, read_image, resize
 from src.data.joined import join
@@ -180,7 +180,7 @@ def from_databases(
 
 def from_csv(path: Path, detect: bool) -> PictureFaces:
     """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder."""
-    table = get_reader("csv")(path.parent, Options("csv", labels=path)).table
+    table = read_dataset("csv", path.parent, labels=path).table
     labels = Labels(
         names=table["path"].tolist(),
         gender=table["gender"].to_numpy(),

@@ -5,7 +5,6 @@ import pytest
 
 from src import files
 from src.data import create, writing
-from src.data.datasets import Options
 from src.data.faces import Cut
 from src.errors import UserError
 from src.outputs import locked
@@ -30,7 +29,7 @@ def ctrl_c():
 
 
 def run(data_dir, out, **options):
-    create.create_database(out / "db.mat", data_dir, Options("wiki"), 8, Cut(), **options)
+    create.create_database(out / "db.mat", data_dir, "wiki", {}, 8, Cut(), **options)
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -88,7 +87,7 @@ def test_outputs_have_names_of_their_own(small_wiki, out):
 def test_label_files_are_never_replaced(small_wiki, out):
     labels = (small_wiki / "wiki.mat").read_bytes()
     with pytest.raises(UserError, match=r"--output: .*wiki\.mat"):
-        create.create_database(small_wiki / "wiki.mat", small_wiki, Options("wiki"), 8, Cut())
+        create.create_database(small_wiki / "wiki.mat", small_wiki, "wiki", {}, 8, Cut())
     assert (small_wiki / "wiki.mat").read_bytes() == labels
 
 

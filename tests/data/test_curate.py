@@ -11,11 +11,10 @@ from src.data import curate
 from src.data.create import create_database
 from src.data.curate import find_duplicates, over_cap
 from src.data.database import open_database
-from src.data.datasets import Options
 from src.data.faces import Cut
 
 NAN = np.nan
-UNPARSED = {  # names of UTKFace that are not of its form
+UNPARSED = {  # names in UTKFace that do not parse
     "24_0_1_20170116220224657 .jpg.chip.jpg",
     "39_1_20170116174525125.jpg.chip.jpg",
     "55_0_0_20170116232725357jpg.chip.jpg",
@@ -34,7 +33,7 @@ def digests(letters):
     return np.array([[0] * 15 + [ord(letter)] for letter in letters], np.uint8)
 
 
-def test_first_of_agreeing_duplicates_stays_and_none_of_those_that_disagree():
+def test_duplicates_that_agree_or_disagree():
     rows = table(
         low=[20, 30, 20, 20, 30, 40, 50, 50, NAN, NAN, 60, NAN],
         high=[20, 30, 20, 20, 31, 40, 50, 50, NAN, NAN, 60, NAN],
@@ -45,11 +44,11 @@ def test_first_of_agreeing_duplicates_stays_and_none_of_those_that_disagree():
         np.flatnonzero(found[rule]).tolist() for rule in (curate.SAME, curate.DISAGREE)
     )
     assert same == [2, 3, 9]
-    assert disagree == [1, 4, 6, 7, 10, 11]  # the range, the gender, and known beside unknown
+    assert disagree == [1, 4, 6, 7, 10, 11]  # the range, the gender, and known next to unknown
 
 
 def test_rows_need_not_be_numbered_from_0():
-    """As they are when some pictures could not be read."""
+    """As after some pictures could not be read."""
     rows = table([20, 20, 30]).set_index(pd.Index([7, 3, 5]))
     assert find_duplicates(rows, digests("aab"))[curate.SAME].tolist() == [False, True, False]
     assert over_cap(rows, 1, seed=0).sum() == 1
@@ -61,7 +60,7 @@ def test_no_rows_have_no_duplicates():
     assert len(over_cap(table([]), 1, seed=0)) == 0
 
 
-def test_cap_counts_by_the_age_to_the_year_ranges_by_their_middle_and_not_the_unknown():
+def test_cap_per_year_of_age():
     low = [20] * 5 + [18] * 3 + [20] * 2 + [NAN] * 6 + [21] * 2
     high = [20] * 5 + [22] * 3 + [21] * 2 + [NAN] * 6 + [21] * 2
     left = ~over_cap(table(low, high), 4, seed=0)
@@ -69,7 +68,7 @@ def test_cap_counts_by_the_age_to_the_year_ranges_by_their_middle_and_not_the_un
     assert left[10:].all()
 
 
-def test_cap_is_drawn_by_the_seed_and_from_all_rows():
+def test_cap_is_drawn_by_seed():
     rows = table([20] * 30 + [30] * 3)
     drawn = [over_cap(rows, 10, seed) for seed in range(40)]
     np.testing.assert_array_equal(drawn[1], over_cap(rows, 10, 1))
@@ -86,7 +85,7 @@ def utkface(shared, tmp_path_factory):
     return folder / "UTKFace"
 
 
-def test_real_utkface_loses_what_hashes_of_its_pixels_say(utkface, tmp_path):
+def test_real_utkface_duplicates(utkface, tmp_path):
     groups = defaultdict(list)
     for path in sorted(utkface.iterdir()):
         if path.name not in UNPARSED:
@@ -100,7 +99,8 @@ def test_real_utkface_loses_what_hashes_of_its_pixels_say(utkface, tmp_path):
     created = create_database(
         tmp_path / "db.mat",
         utkface,
-        Options("utkface"),
+        "utkface",
+        {},
         img_size=1,
         cut=Cut(),
         drop_duplicates=True,

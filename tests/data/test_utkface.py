@@ -2,14 +2,14 @@ import subprocess
 
 import pytest
 
-from src.data.datasets import Options, get_reader
+from src.data.datasets import read_dataset
 from src.errors import UserError
 
 UNPARSED = "name does not parse"
 
 
 def read(folder):
-    return get_reader("utkface")(folder, Options("utkface"))
+    return read_dataset("utkface", folder)
 
 
 def make(folder, *names):
@@ -19,7 +19,7 @@ def make(folder, *names):
     return folder
 
 
-def test_labels_are_the_names_and_0_is_male(tmp_path):
+def test_labels_from_names_0_is_male(tmp_path):
     make(
         tmp_path,
         "20_0_0_20170110183726390.jpg.chip.jpg",
@@ -56,21 +56,31 @@ def test_labels_are_the_names_and_0_is_male(tmp_path):
         "x20_0_0_20170110183726390.jpg",
     ],
 )
-def test_name_that_does_not_parse_is_counted_and_listed(tmp_path, name):
+def test_unparsed_name_is_counted_and_listed(tmp_path, name):
     records = read(make(tmp_path, name, "20_0_0_20170110183726390.jpg"))
     assert len(records.table) == 1
     assert records.removed == {UNPARSED: 1}
     assert records.skipped == [(name, UNPARSED)]
 
 
-def test_other_files_are_no_pictures(tmp_path):
+def test_other_files_are_ignored(tmp_path):
     records = read(make(tmp_path, "20_0_0_1.jpg", "notes.txt", "20_0_0_2.png", ".DS_Store"))
     assert (len(records.table), records.removed) == (1, {UNPARSED: 0})
 
 
 def test_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"expected UTKFace's \.jpg pictures, found none"):
+    with pytest.raises(UserError, match=str(tmp_path)):
         read(make(tmp_path, "notes.txt"))
+
+
+def test_linked_folders_are_read_once(tmp_path):
+    make(tmp_path, "a/20_0_0_1.jpg", "elsewhere/30_0_0_1.jpg", "elsewhere/loop/40_0_0_1.jpg")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "linked").symlink_to(tmp_path / "elsewhere")
+    paths = read(tmp_path / "a").table["path"].tolist()
+    assert sorted(path.rpartition("/")[2] for path in paths) == [
+        *("20_0_0_1.jpg", "30_0_0_1.jpg", "40_0_0_1.jpg")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +104,8 @@ def test_five_of_18_965_real_names_do_not_parse(real):
     ]
 
 
-def test_23_real_people_are_100_or_older(real):
-    """Nine of 100, four of 105, three of 116, two of 101, 110 and 115 each, one of 111."""
+def test_real_ages_end_at_100(real):
+    """Nine people of 100, four of 105, three of 116, two of 101, 110 and 115 each, one of 111."""
     assert real.table["age_high"].max() == 100
     assert (real.table["age_low"] == 100).sum() == 23
 
@@ -103,12 +113,12 @@ def test_23_real_people_are_100_or_older(real):
 @pytest.mark.parametrize(
     ("name", "gender"),
     [
-        ("30_0_0_20170103181149464", 1),  # looked at: a man with a goatee and a cap
+        ("30_0_0_20170103181149464", 1),  # in the picture: a man with a goatee and a cap
         ("30_0_0_20170104185757997", 1),  # a man with glasses and a beard
         ("30_1_0_20170103180858952", 0),  # a woman with long curls
         ("30_1_0_20170103182425185", 0),  # a woman with a fringe and earrings
     ],
 )
-def test_women_are_0_and_men_1_as_everywhere_here(real, name, gender):
+def test_real_women_are_0_men_1(real, name, gender):
     of_name = real.table["path"].str.contains(name, regex=False)
     assert real.table["gender"][of_name].tolist() == [gender]

@@ -18,7 +18,7 @@ def make(count):
     rng = np.random.default_rng(count)
     low = np.where(np.arange(count) % 3 == 0, np.nan, rng.integers(0, 90, count))
     columns = {"age_low": low, "age_high": low + 5, "gender": rng.choice([0, 1, np.nan], count)}
-    texts = {"path": [f"é{i}.jpg" for i in range(count)], "group": [""] * count}
+    texts = {"path": [f"é{i}.jpg" for i in range(count)], "group": "", "person": ""}
     return rng.integers(0, 256, (count, SIZE, SIZE, 3), np.uint8), pd.DataFrame(columns | texts)
 
 

@@ -1,16 +1,14 @@
-"""Readers of public datasets, by name.
+"""Readers of public datasets and their options, by name.
 
-A reader is `read(data_dir, options) -> Records`. It lives in a module of its own, imported when it
-is asked for, and knows nothing of pixels.
+A reader is a function `read(data_dir, **options) -> Records` in a module of its own, imported at
+first use. It reads labels only, never pixels. `docs/extending.md` shows how to add one.
 """
 
 from __future__ import annotations
 
-import ntpath
-import posixpath
-from collections.abc import Callable, Iterable
+import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,79 +17,112 @@ from src.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-_MODULES = {
-    "wiki": "imdb_wiki",
-    "imdb": "imdb_wiki",
-    "utkface": "utkface",
-    "fairface": "fairface",
-    "appa_real": "appa_real",
-    "lap": "lap",
-    "csv": "labels_csv",
-}
-NAMES = tuple(_MODULES)
 TARGETS = ("apparent", "real")
+NAN = float("nan")
+COLUMNS = {  # of `Records.table`: name -> value in datasets that lack it
+    "path": "",
+    "age_low": NAN,
+    "age_high": NAN,
+    "gender": NAN,
+    "group": "",
+    "person": "",
+}
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a reader is told beside the folder; each heeds what its dataset has.
+class Option:
+    """An option of a reader, set by the flag `--{name}`.
 
-    db: name of the dataset.  min_score: lowest face score (IMDB-WIKI).
-    split: part of the dataset: train, valid, test or val, as its files are named.
-    target: which age: "apparent" or "real" (APPA-REAL).
-    ignore_list: CSV file of pictures to leave out (APPA-REAL).  labels: the CSV file of `csv`.
+    help: a noun phrase.  type: converts the flag's text.  choices: the accepted values; None
+    accepts any.  default_help: description of a default that the value does not show.
     """
 
-    db: str
-    min_score: float = 1.0
-    split: str = "train"
-    target: str = "apparent"
-    ignore_list: Path | None = None
-    labels: Path | None = None
+    name: str
+    help: str
+    default: object = None
+    type: Callable[[str], object] = str
+    choices: tuple[str, ...] | None = None
+    default_help: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset: its reader as "module:function", the reader's options, and its usual folder."""
+
+    reader: str
+    options: tuple[Option, ...] = ()
+    folder: str = ""  # in data/; "" is the dataset's name
 
 
 @dataclass
 class Records:
     """The labelled face pictures of a dataset.
 
-    table: one row a picture, in the dataset's order, with the columns
+    table: one row per picture, in the dataset's order, with the columns
         `path` (str, relative to the dataset's folder),
         `age_low`, `age_high` (float64, whole years 0..100, inclusive, NaN where unknown),
-        `gender` (float64, 0 female, 1 male, NaN where unknown) and
-        `group` (str, the dataset's own group label, for audits only, "" where it has none).
-    removed: rows that each rule removed, in the order of the rules.
-    skipped: path and reason of rows that a rule removed for what the picture is, not its label.
-    margin: the margin around the face that the dataset's crops have, as a share of the box that
-        dlib's detector draws; NaN where they are no crops.
+        `gender` (float64, 0 female, 1 male, NaN where unknown),
+        `group` (str, the dataset's own group label, for audits only, "" where unknown) and
+        `person` (str, the same for all pictures of one person, "" where unknown);
+        columns that the reader leaves out are added as unknown.
+    removed: number of rows that each rule removed, in the order of the rules.
+    skipped: path and reason of rows removed for their picture, not for their label.
+    margin: margin around the face in the dataset's crops, as a fraction of the box that dlib's
+        detector finds; NaN if the pictures are not crops.
     """
 
     table: pd.DataFrame
     removed: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    margin: float = float("nan")
+    margin: float = NAN
+
+    def __post_init__(self):
+        missing = {name: value for name, value in COLUMNS.items() if name not in self.table}
+        table = self.table.assign(**missing)[list(COLUMNS)].reset_index(drop=True)
+        self.table = table.astype(dict.fromkeys(("age_low", "age_high", "gender"), "float64"))
 
 
-def get_reader(db: str) -> Callable[[Path, Options], Records]:
-    """The reader of the dataset `db`, one of `NAMES`."""
-    return import_module(f"src.data.datasets.{_MODULES[db]}").read
+MIN_SCORE = Option("min_score", "minimum face_score", 1.0, float)
+SPLIT = Option("split", "part of the dataset, as in the name of its label file", "train")
+TARGET = Option("target", "age that is read", "apparent", choices=TARGETS)
+IGNORE_LIST = Option(
+    "ignore_list",
+    "CSV file of pictures to leave out, column img_name",
+    type=Path,
+    default_help="ignore_list.csv in data_dir, if it exists",
+)
+LABELS = Option("labels", "label file", type=Path, default_help="labels.csv in data_dir")
+
+DATASETS = {
+    "wiki": Dataset("src.data.datasets.imdb_wiki:read_wiki", (MIN_SCORE,), "wiki_crop"),
+    "imdb": Dataset("src.data.datasets.imdb_wiki:read_imdb", (MIN_SCORE,), "imdb_crop"),
+    "utkface": Dataset("src.data.datasets.utkface:read"),
+    "fairface": Dataset("src.data.datasets.fairface:read", (SPLIT,)),
+    "all_age_faces": Dataset("src.data.datasets.all_age_faces:read"),
+    "appa_real": Dataset("src.data.datasets.appa_real:read", (SPLIT, TARGET, IGNORE_LIST)),
+    "lap": Dataset("src.data.datasets.lap:read", (SPLIT,)),
+    "csv": Dataset("src.data.datasets.labels_csv:read", (LABELS,)),
+}
 
 
-def check_paths(paths: Iterable[str], source: Path) -> None:
-    """Raise `UserError` where one of `paths` leads out of the folder that it is relative to."""
-    for row, path in enumerate(paths, 1):
-        if _climbs_out(path):
+def read_dataset(db: str, data_dir: Path, **options) -> Records:
+    """The records of the dataset `db`, a key of `DATASETS`, in the folder `data_dir`.
+
+    Raises `UserError` for an option that the reader does not declare, and for labels that it does
+    not understand.
+    """
+    read = pkgutil.resolve_name(DATASETS[db].reader)
+    return read(data_dir, **resolve_options(db, options))
+
+
+def resolve_options(db: str, given: dict[str, object]) -> dict[str, object]:
+    """All options of the reader of `db`: those given, and the defaults of the rest."""
+    declared = {option.name: option.default for option in DATASETS[db].options}
+    for name, value in given.items():
+        if name not in declared:
+            known = ", ".join(f"--{name}" for name in declared) or "none"
             raise UserError(
-                f"{source}: expected pictures inside the dataset's folder, received {str(path)!r} "
-                f"in row {row}, which leads out of it; correct the label file"
+                f"--{name}: expected an option of --db {db} ({known}), received {str(value)!r}; "
+                "leave the flag out"
             )
-
-
-def _climbs_out(path: str) -> bool:
-    """Whether `path`, read as Unix or as Windows would, is absolute or ends above its start."""
-    return (
-        posixpath.isabs(path)
-        or bool(ntpath.splitdrive(path)[0])
-        or ntpath.isabs(path)
-        or posixpath.normpath(path).split("/")[0] == ".."
-        or ntpath.normpath(path).split("\\")[0] == ".."
-    )
+    return declared | given

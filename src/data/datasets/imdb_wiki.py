@@ -1,33 +1,49 @@
 """IMDB-WIKI: 460,723 + 62,328 faces of people in IMDb and Wikipedia.
 
 Rothe et al., "DEX: Deep EXpectation of apparent age from a single image", ICCV workshops 2015,
-https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/. The labels are a MATLAB 5 struct named after
-the dataset, one array a field.
+https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/. The labels are a MATLAB struct named after
+the dataset, one array per field.
 """
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
-import scipy.io
 
-from src.data.datasets import Options, Records, check_paths
+from src.data import matlab
+from src.data.datasets import Records
+from src.data.datasets.paths import relative_paths
 from src.errors import UserError
+from src.files import check_input_file
 from src.labels import MAX_AGE
 
 MARGIN = 0.4
-_FIELDS = ("dob", "photo_taken", "full_path", "gender", "face_score", "second_face_score")
-_MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 for MATLAB, of year 1 for Python
+_NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
+_FIELDS = (*_NUMBERS, "full_path")
+_MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 in MATLAB, of year 1 in Python
+_LABELS = "IMDB-WIKI's labels"
 
 
-def read(data_dir: Path, options: Options) -> Records:
-    """The faces of `{data_dir}/{db}.mat` whose labels can be trusted.
+def read_wiki(data_dir: Path, min_score: float) -> Records:
+    """The faces of `wiki.mat` with trustworthy labels; see `_read`."""
+    return _read(data_dir, "wiki", min_score)
 
-    Raises `UserError` where the file is missing, is no MATLAB 5 file, lacks the struct or one of
-    its fields, or names a picture outside `data_dir`.
+
+def read_imdb(data_dir: Path, min_score: float) -> Records:
+    """The faces of `imdb.mat` with trustworthy labels; see `_read`."""
+    return _read(data_dir, "imdb", min_score)
+
+
+def _read(data_dir: Path, name: str, min_score: float) -> Records:
+    """The faces of `{data_dir}/{name}.mat` that pass the rules.
+
+    Raises `UserError` if the file is missing, is not a MATLAB file, lacks the struct or one of its
+    fields, or names a picture outside `data_dir`.
     """
-    min_score, path = options.min_score, data_dir / f"{options.db}.mat"
-    fields = _read_struct(path, options.db)
+    path = data_dir / f"{name}.mat"
+    fields = _read_fields(path, name)
+    paths = relative_paths(fields["full_path"], data_dir, path)
     age = ages(fields["dob"], fields["photo_taken"])
     second = fields["second_face_score"]
     rules = {
@@ -43,21 +59,21 @@ def read(data_dir: Path, options: Options) -> Records:
         kept &= passes
     table = pd.DataFrame(
         {
-            "path": fields["full_path"],
+            "path": paths,
             "age_low": age,
             "age_high": age,
             "gender": fields["gender"],
-            "group": "",
+            "person": fields["name"],
         }
     )
-    return Records(table[kept].reset_index(drop=True), removed, margin=MARGIN)
+    return Records(table[kept], removed, margin=MARGIN)
 
 
 def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     """Ages in whole years, float64 (N,), from MATLAB serial dates of birth and years of the photo.
 
-    A photo is taken in the middle of its year: one born in July or later has not had that year's
-    birthday yet. NaN where the date of birth is no date.
+    Photos are dated to the middle of their year: birthdays in July or later are still to come.
+    NaN where the date of birth is not a date.
     """
     ordinal = np.asarray(dob, np.float64) - _MATLAB_DAYS_AHEAD
     is_date = np.isfinite(ordinal) & (np.abs(ordinal) < 1e7)
@@ -69,39 +85,59 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     return np.where(is_date, age, np.nan)
 
 
-def _read_struct(path: Path, name: str) -> dict[str, np.ndarray]:
-    """The struct's fields, (N,) each: `full_path` as str, all else as float64."""
-    if not path.is_file():
-        raise UserError(
-            f"{path}: expected IMDB-WIKI's label file, found nothing there; "
-            "unpack the dataset and name its folder with --data_dir"
-        )
-    try:
-        contents = scipy.io.loadmat(path, squeeze_me=True)  # cells of text as str: less memory
-        struct = contents[name][()]
-        missing = [field for field in _FIELDS if field not in (struct.dtype.names or ())]
-    except KeyError:
-        found = ", ".join(key for key in contents if not key.startswith("__")) or "nothing"
-        raise UserError(
-            f"{path}: expected a struct {name!r}, found {found}; is --db right?"
-        ) from None
-    except Exception as error:  # scipy raises a dozen kinds on a file that is not what it says
-        raise UserError(
-            f"{path}: expected IMDB-WIKI's labels, a MATLAB 5 file; it could not be read: {error}"
-        ) from error
+def _read_fields(path: Path, name: str) -> dict[str, np.ndarray]:
+    """The struct's fields, (N,) each: `full_path` and `name` as str, all others as float64."""
+    check_input_file(path, f"{_LABELS} (unpack the dataset and set --data_dir to its folder)")
+    read = _read_7_3 if h5py.is_hdf5(path) else _read_5
+    fields = read(path, name)
+    missing = [field for field in _FIELDS if field not in fields]
     if missing:
         raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
-    cells = {field: np.ravel(np.asarray(struct[field])) for field in _FIELDS}
-    del contents, struct  # names and boxes take as much as all else
-    lengths = {field: len(values) for field, values in cells.items()}
+    lengths = {field: len(fields[field]) for field in _FIELDS}
     if len(set(lengths.values())) > 1:
         raise UserError(f"{path}: expected fields of one length, received {lengths}")
+    paths = [cell.rstrip(" ") if isinstance(cell, str) else "" for cell in fields["full_path"]]
+    wrong = [row for row, cell in enumerate(paths, 1) if not cell]
+    if wrong:
+        raise UserError(
+            f"{path}: expected paths in the field 'full_path', received "
+            f"{fields['full_path'][wrong[0] - 1]!r} in row {wrong[0]}"
+        )
     try:
-        paths = cells.pop("full_path").astype(object)
-        if not all(isinstance(cell, str) for cell in paths):
-            raise TypeError("full_path holds other things than paths")
-        fields = {field: values.astype(np.float64) for field, values in cells.items()}
-    except (ValueError, TypeError, IndexError) as error:
-        raise UserError(f"{path}: a field of {name!r} is not of its form: {error}") from error
-    check_paths(paths, path)
-    return fields | {"full_path": paths}
+        numbers = {field: fields[field].astype(np.float64) for field in _NUMBERS}
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: expected numbers in the fields of {name!r}: {error}") from error
+    return numbers | {"full_path": paths, "name": _names(fields.get("name", ()), len(paths))}
+
+
+def _names(cells: np.ndarray, count: int) -> list[str]:
+    """Names of the people, "" where unknown."""
+    names = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
+    return names if len(names) == count else [""] * count
+
+
+def _read_5(path: Path, name: str) -> dict[str, np.ndarray]:
+    structs = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
+    _check_struct(path, name, structs)
+    struct = np.asarray(structs[name])[()]
+    fields = getattr(struct.dtype, "names", None) if isinstance(struct, np.void) else None
+    wanted = [field for field in (*_FIELDS, "name") if field in (fields or ())]
+    return {field: np.ravel(np.asarray(struct[field])) for field in wanted}
+
+
+def _read_7_3(path: Path, name: str) -> dict[str, np.ndarray]:
+    try:
+        with h5py.File(path) as file:
+            structs = {key: item for key, item in file.items() if isinstance(item, h5py.Group)}
+            _check_struct(path, name, structs)
+            return matlab.read_struct_7_3(structs[name], (*_FIELDS, "name"))
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path}: expected {_LABELS}, a MATLAB file; it could not be read: {error}"
+        ) from error
+
+
+def _check_struct(path: Path, name: str, structs: dict) -> None:
+    if name not in structs:
+        found = ", ".join(key for key in structs if not key.startswith("#")) or "nothing"
+        raise UserError(f"{path}: expected a struct {name!r}, found {found}; is --db right?")

@@ -1,54 +1,69 @@
 """Your own pictures, labelled by a CSV file.
 
-Its columns are `path,age,age_low,age_high,gender,group`: `path` is relative to the folder; an age
-is exact (`age`) or a range (`age_low`, `age_high`, inclusive); gender is female or male; `group`
-serves audits. Blanks mean unknown, and columns that are all blank can be left out.
+Columns: `path`, relative to the folder; `age`, exact or a range such as 25-32, or `age_low` and
+`age_high`, inclusive; `gender` or `sex`, female or male; `group`, for audits; `person`, the same
+for all pictures of one person. Blanks are unknown, and columns can be left out.
 """
 
+import posixpath
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Options, Records, check_paths
-from src.data.datasets.tables import genders, numbers, read_table, whole_years
+from src.data.datasets import Records
+from src.data.datasets.tables import LabelTable, read_table
 from src.errors import UserError
 
 _LABELS = ("age", "age_low", "age_high", "gender")
+_ALIASES = {"sex": "gender", "person_id": "person"}
 
 
-def read(data_dir: Path, options: Options) -> Records:
-    """The pictures of `options.labels`, or of `labels.csv` in `data_dir`."""
-    source = options.labels or data_dir / "labels.csv"
-    table = read_table(source, ("path",))
+def read(data_dir: Path, labels: Path | None) -> Records:
+    """The pictures of the label file `labels`, or of `labels.csv` in `data_dir`."""
+    source = labels or data_dir / "labels.csv"
+    table = read_table(source, ("path",), (*_LABELS, "group", "person"), _ALIASES)
     if not any(name in table for name in _LABELS):
         raise UserError(f"{source}: expected one of the columns {', '.join(_LABELS)}, found none")
     if ("age_low" in table) != ("age_high" in table):
         raise UserError(f"{source}: expected both age_low and age_high, found one of them")
-    _check_unique(source, table["path"])
-    check_paths(table["path"], source)
-    table = table.reindex(columns=["path", *_LABELS, "group"], fill_value="")
-    ages = {name: whole_years(numbers(source, table, name)) for name in _LABELS[:3]}
-    low, high = ages["age_low"], ages["age_high"]
+    paths = table.paths("path", data_dir)
+    _check_unique(table, paths)
+    low, high = _ages(table)
+    return Records(
+        pd.DataFrame(
+            {
+                "path": paths,
+                "age_low": low,
+                "age_high": high,
+                "gender": table.genders("gender"),
+                "group": table.texts("group"),
+                "person": table.texts("person"),
+            }
+        )
+    )
+
+
+def _ages(table: LabelTable) -> tuple[np.ndarray, np.ndarray]:
+    """The range from age_low to age_high where it is known, else the age; float64 (N,) each."""
+    low, high = table.ages("age_low")[0], table.ages("age_high")[1]
     wrong = (low > high) | (np.isnan(low) != np.isnan(high))
     if wrong.any():
-        row = int(wrong.argmax())
+        ends = [table.texts(name)[int(wrong.argmax())] for name in ("age_low", "age_high")]
         raise UserError(
-            f"{source}: expected age_low to be at most age_high, received "
-            f"{table['age_low'][row]!r} and {table['age_high'][row]!r} in row {row + 1}"
+            f"{table.path}: expected age_low to be at most age_high, received {ends[0]!r} and "
+            f"{ends[1]!r} in row {table.row(int(wrong.argmax()))}"
         )
-    low, high = (np.where(np.isnan(end), ages["age"], end) for end in (low, high))
-    gender = genders(table["gender"])
-    columns = {"path": table["path"], "age_low": low, "age_high": high, "gender": gender}
-    return Records(pd.DataFrame(columns | {"group": table["group"]}))
+    exact_low, exact_high = table.ages("age")
+    return np.where(np.isnan(low), exact_low, low), np.where(np.isnan(high), exact_high, high)
 
 
-def _check_unique(source: Path, paths: pd.Series) -> None:
-    twice = paths.duplicated()
-    if twice.any():
-        row = int(twice.to_numpy().argmax())
-        first = int((paths == paths[row]).to_numpy().argmax())
-        raise UserError(
-            f"{source}: expected every path once, received {paths[row]!r} in rows {first + 1} and "
-            f"{row + 1}"
-        )
+def _check_unique(table: LabelTable, paths: list[str]) -> None:
+    first = {}
+    for position, path in enumerate(map(posixpath.normpath, paths)):
+        if path in first:
+            raise UserError(
+                f"{table.path}: expected every path once, received {paths[position]!r} in rows "
+                f"{table.row(first[path])} and {table.row(position)}"
+            )
+        first[path] = position

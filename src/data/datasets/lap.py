@@ -1,4 +1,4 @@
-"""ChaLearn LAP: pictures with the mean and the standard deviation of guesses of the age.
+"""ChaLearn LAP: pictures with the mean and the standard deviation of age guesses.
 
 Escalera et al., "ChaLearn looking at people and faces of the world: face analysis workshop and
 challenge 2016", CVPR workshops 2016, https://chalearnlap.cvc.uab.cat/dataset/19/description/.
@@ -9,33 +9,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Options, Records, check_paths
-from src.data.datasets.tables import numbers, read_rows, whole_years
+from src.data.datasets import Records
+from src.data.datasets.paths import relative_paths
+from src.data.datasets.tables import read_rows
+from src.data.datasets.values import OLDEST
 from src.errors import UserError
-from src.labels import MAX_AGE
+from src.labels import MAX_AGE, whole_years
 
 
-def read(data_dir: Path, options: Options) -> Records:
+def read(data_dir: Path, split: str) -> Records:
     """The pictures of `{split}_gt.csv` (image, mean, stdv), in `{split}/` or `{split}_images/`.
 
     The age is the range of one standard deviation to each side of the mean.
     """
-    path = data_dir / f"{options.split}_gt.csv"
+    path = data_dir / f"{split}_gt.csv"
     labels = read_rows(path, ("image", "mean", "stdv"))
-    mean, deviation = numbers(path, labels, "mean"), numbers(path, labels, "stdv")
+    mean, deviation = labels.numbers("mean", OLDEST), labels.numbers("stdv", OLDEST)
     deviation = np.nan_to_num(deviation)
-    folder = _picture_folder(data_dir, options.split)
-    table = pd.DataFrame(
-        {
-            "path": [f"{folder}/{name}" for name in labels["image"]],
-            "age_low": np.clip(whole_years(mean - deviation), 0, MAX_AGE),
-            "age_high": np.clip(whole_years(mean + deviation), 0, MAX_AGE),
-            "gender": np.nan,
-            "group": "",
-        }
+    folder = _picture_folder(data_dir, split)
+    names = [f"{folder}/{name}" for name in labels.texts("image")]
+    return Records(
+        pd.DataFrame(
+            {
+                "path": relative_paths(names, data_dir, path),
+                "age_low": np.clip(whole_years(mean - deviation), 0, MAX_AGE),
+                "age_high": np.clip(whole_years(mean + deviation), 0, MAX_AGE),
+            }
+        )
     )
-    check_paths(table["path"], path)
-    return Records(table)
 
 
 def _picture_folder(data_dir: Path, split: str) -> str:

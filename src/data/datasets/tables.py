@@ -1,98 +1,214 @@
-"""Label files that are tables of text."""
+"""Label files that are tables of text: CSV in any of its dialects."""
 
 import csv
+import difflib
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from src.data.datasets.paths import relative_paths
+from src.data.datasets.text import read_text
+from src.data.datasets.values import is_unknown, parse_age, parse_gender, parse_number
 from src.errors import UserError
-from src.labels import GENDERS, MAX_AGE
+
+_SEPARATORS = "\t;|,"  # the first of those that are equally frequent in the header
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # as Excel writes and reads it
+_BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
+_SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
 
 
-def read_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV file as text, a row a line; "" where a field is blank, no spaces around any.
+class LabelTable:
+    """A label file's rows.
 
-    UTF-8, with a byte order mark or without, or else Latin-1. Raises `UserError` where the file is
-    missing, is no table, or lacks one of the `required` columns.
+    frame: its cells as str, "" where blank, without spaces around them; the index is the number of
+    each row in the file, counted from 1 and without the header.
     """
-    table = _read(path, header=0)
-    table.columns = [str(name).strip() for name in table.columns]
-    missing = [name for name in required if name not in table.columns]
-    if missing:
+
+    def __init__(self, path: Path, frame: pd.DataFrame, decimal_comma: bool):
+        self.path, self.frame = path, frame
+        self._decimal_comma = decimal_comma
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __contains__(self, column: str) -> bool:
+        return column in self.frame
+
+    def texts(self, column: str) -> pd.Series:
+        """A column as str, (N,), numbered from 0; "" in a file without it."""
+        if column not in self:
+            return pd.Series([""] * len(self), dtype=object)
+        return self.frame[column].reset_index(drop=True)
+
+    def paths(self, column: str, folder: Path) -> list[str]:
+        """Paths relative to `folder`; see `relative_paths`."""
+        return relative_paths(self.texts(column), folder, self.path, self.frame.index.tolist())
+
+    def genders(self, column: str) -> np.ndarray:
+        """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`."""
+        return self._parsed(column, parse_gender, "female or male")
+
+    def ages(self, column: str) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest completed years, float64 (N,) each, NaN where unknown; see
+        `parse_age`."""
+
+        def end(number: int) -> Callable[[str], int | None]:
+            return lambda text: (parse_age(text, self._decimal_comma) or (None, None))[number]
+
+        expected = "an age like 25 or a range like 25-32"
+        return self._parsed(column, end(0), expected), self._parsed(column, end(1), expected)
+
+    def numbers(self, column: str, maximum: float) -> np.ndarray:
+        """Numbers from 0 to `maximum`, float64 (N,), NaN where unknown."""
+
+        def parse(text: str) -> float | None:
+            number = parse_number(text, self._decimal_comma)
+            if number is not None and not 0 <= number <= maximum:
+                raise ValueError(text)
+            return number
+
+        return self._parsed(column, parse, f"a number from 0 to {maximum:g}")
+
+    def _parsed(self, column: str, parse: Callable, expected: str) -> np.ndarray:
+        """A column by `parse`, which raises `ValueError` for text that it does not understand."""
+        codes, texts = pd.factorize(self.texts(column))
+        values = np.full(len(texts), np.nan)
+        for code, text in enumerate(texts):
+            try:
+                value = parse(text)
+            except ValueError:
+                row = self.row(int((codes == code).argmax()))
+                raise UserError(
+                    f"{self.path}: expected {expected} in column {column!r}, received {text!r} in "
+                    f"row {row}"
+                ) from None
+            values[code] = np.nan if value is None else value
+        return values[codes]
+
+    def row(self, position: int) -> int:
+        """The number in the file of the row at `position`, from 0."""
+        return int(self.frame.index[position])
+
+
+def read_table(
+    path: Path,
+    required: Iterable[str],
+    optional: Iterable[str] = (),
+    aliases: dict[str, str] | None = None,
+) -> LabelTable:
+    """A CSV file whose first line names its columns, in any case.
+
+    required, optional: columns by name.  aliases: other names -> columns.
+    Separators are commas, semicolons, tabs or bars; a decimal comma is one in files separated by
+    others. Blank rows and columns are dropped; columns that are not named here stay, in lower case.
+    Raises `UserError` if the file is not such a table, lacks a required column, or has one twice or
+    under a name that is nearly an optional one.
+    """
+    lines, separator = _read(path)
+    if not lines:
+        raise UserError(f"{path}: expected a table, the file is empty")
+    optional, aliases = tuple(optional), aliases or {}
+    known = {_plain(name): name for name in (*required, *optional)}
+    known |= {_plain(name): column for name, column in aliases.items()}
+    (_, header), *rows = lines
+    names = [known.get(_plain(name), name.casefold()) for name in header]
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice:
+        raise UserError(f"{path}: expected every column once, received {twice[0]!r} twice")
+    for name in required:
+        if name not in names:
+            raise UserError(f"{path}: expected the column {name!r}, found {', '.join(header)}")
+    _check_spelling(path, names, optional, known)
+    return _table(path, names, rows, separator)
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> LabelTable:
+    """As `read_table`, for a file of these first `columns`, with or without a header."""
+    lines, separator = _read(path)
+    decimal_comma = separator != ","
+    if lines and _names_columns(lines[0][1][1:], decimal_comma):
+        lines = lines[1:]
+    widest = max((len(cells) for _, cells in lines), default=len(columns))
+    if widest < len(columns):
         raise UserError(
-            f"{path}: expected the column {missing[0]!r}, found {', '.join(table.columns)}"
+            f"{path}: expected {len(columns)} columns ({', '.join(columns)}), found {widest}"
         )
-    return table
+    rows = [(line, cells[: len(columns)]) for line, cells in lines]
+    return _table(path, list(columns), rows, separator)
 
 
-def read_rows(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """As `read_table`, of a file that may lack the line that names the `columns`, or use ";"."""
-    table = _read(path, header=None)
-    if table.shape[1] < len(columns):
-        raise UserError(
-            f"{path}: expected {len(columns)} columns ({', '.join(columns)}), found "
-            f"{table.shape[1]}"
-        )
-    table = table.iloc[:, : len(columns)]
-    table.columns = columns
-    named = pd.to_numeric(table[columns[1]].head(1), errors="coerce").isna().any()
-    return table.iloc[int(named) :].reset_index(drop=True)
+def _names_columns(cells: list[str], decimal_comma: bool) -> bool:
+    """Whether cells that are numbers in other lines name columns."""
 
-
-def _read(path: Path, header: int | None) -> pd.DataFrame:
-    if not path.is_file():
-        raise UserError(f"{path}: expected a label file, found nothing there")
-    try:
-        data = path.read_bytes()
-        encoding = "utf-8-sig"
+    def is_number(text: str) -> bool:
         try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            encoding = "latin-1"
-            text = data.decode(encoding)
-        separator = csv.Sniffer().sniff(text.split("\n")[0], ",;\t").delimiter if text else ","
-    except csv.Error:
-        separator = ","
-    except OSError as error:
-        raise UserError(f"{path}: could not be read: {error.strerror}") from error
+            return parse_number(text, decimal_comma) is not None
+        except ValueError:
+            return False
+
+    given = [cell for cell in cells if not is_unknown(cell)]
+    return bool(given) and not any(map(is_number, given))
+
+
+def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """The lines with something in them, as line number and cells, and the separator."""
+    text = read_text(path)
+    first = next(filter(str.strip, text.splitlines()), "")
+    named = _SEPARATOR_LINE.fullmatch(first.strip(_BLANKS))
+    separator = named[1] if named else max(_SEPARATORS, key=first.count)
+    lines = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+    )
     try:
-        table = pd.read_csv(
-            path, header=header, sep=separator, encoding=encoding, dtype=str, na_filter=False
-        )
-    except ValueError as error:  # pandas' parser errors are of this kind
-        raise UserError(f"{path}: expected a table, it cannot be read: {error}") from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first field for an index
-        raise UserError(f"{path}: expected no more fields in a row than the first line has")
-    return table.apply(lambda column: column.str.strip())
-
-
-def numbers(path: Path, table: pd.DataFrame, column: str, most: float = MAX_AGE) -> np.ndarray:
-    """A column as float64 (N,), NaN where blank; `UserError` where one is not from 0 to `most`."""
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
-    given = (table[column] != "").to_numpy()
-    wrong = given & ~((values >= 0) & (values <= most))
-    if wrong.any():
-        row = int(wrong.argmax())
+        rows = [(lines.line_num, [cell.strip(_BLANKS) for cell in cells]) for cells in lines]
+    except csv.Error as error:
         raise UserError(
-            f"{path}: expected {column!r} to be a number from 0 to {most:g}, received "
-            f"{table[column].iloc[row]!r} in row {row + 1}"
-        )
-    return values
+            f"{path}: expected a table, line {lines.line_num} cannot be read: {error}"
+        ) from error
+    rows = [(number, cells) for number, cells in rows if any(cells)]
+    return rows[1:] if named else rows, separator
 
 
-def whole_years(ages: np.ndarray) -> np.ndarray:
-    """Ages rounded to whole years, halves upwards; NaN stays."""
-    return np.floor(ages + 0.5)
+def _table(
+    path: Path, names: list[str], lines: list[tuple[int, list[str]]], separator: str
+) -> LabelTable:
+    """A table of `lines`, whose cells are padded to the `names`, and whose surplus is blank."""
+    width = len(names)
+    for number, cells in lines:
+        if any(cells[width:]):
+            raise UserError(
+                f"{path}: expected {width} fields as in the first line, received {len(cells)} in "
+                f"line {number}"
+            )
+    rows = [cells[:width] + [""] * (width - len(cells)) for _, cells in lines]
+    frame = pd.DataFrame(rows, columns=names, index=range(1, len(rows) + 1), dtype=object)
+    return LabelTable(path, frame.loc[:, [bool(name) for name in names]], separator != ",")
 
 
-def genders(texts: pd.Series) -> np.ndarray:
-    """Words or codes for gender as float64 (N,): 0 female, 1 male, NaN for all else.
+def _check_spelling(
+    path: Path, names: list[str], optional: tuple[str, ...], known: dict[str, str]
+) -> None:
+    """Raise `UserError` if a column is nearly an optional one that is not there."""
+    missing = {plain: name for plain, name in known.items() if name in optional}
+    missing = {plain: name for plain, name in missing.items() if name not in names}
+    for name in filter(None, names):
+        if name in known.values():
+            continue
+        near = difflib.get_close_matches(_plain(name), missing, 1, _SIMILAR)
+        words = re.split(r"[^a-z]+", name)
+        near += [plain for plain in missing if plain in words]
+        if near:
+            raise UserError(
+                f"{path}: expected the column {missing[near[0]]!r}, received {name!r}; rename it, "
+                "or delete it if it is something else"
+            )
 
-    Takes "female", "f", "0", "male", "m" and "1" in any case.
-    """
-    codes = {name: code for code, name in enumerate(GENDERS)}
-    codes |= {name[0]: code for name, code in codes.items()}
-    codes |= {str(code): code for code in range(len(GENDERS))}
-    codes |= {f"{code}.0": code for code in range(len(GENDERS))}
-    return texts.str.lower().map(codes).to_numpy(np.float64)
+
+def _plain(name: str) -> str:
+    """A column's name without case, blanks and marks: "Age (low)" is "agelow"."""
+    return re.sub(r"[\W_]+", "", name.casefold())

@@ -1,0 +1,41 @@
+"""Flags of the dataset readers."""
+
+import argparse
+from pathlib import Path
+
+from src.cli import Parser
+from src.data.datasets import DATASETS
+
+
+def add_dataset_arguments(parser: Parser) -> None:
+    """Add --db, --data_dir, and every option that a reader declares."""
+    parser.add_argument(
+        "--db", choices=tuple(DATASETS), default="wiki", help="dataset; wiki or imdb, ..."
+    )
+    parser.add_argument(
+        "--data_dir",
+        type=Path,
+        help="folder of the dataset (default: data/{db}_crop for wiki and imdb, else data/{db})",
+    )
+    group = parser.add_argument_group("options of the dataset's reader")
+    for option in dict.fromkeys(o for dataset in DATASETS.values() for o in dataset.options):
+        users = [db for db, dataset in DATASETS.items() if option in dataset.options]
+        group.add_argument(
+            f"--{option.name}",
+            type=option.type,
+            choices=option.choices,
+            default=argparse.SUPPRESS,  # so that a flag that was passed is known
+            help=f"{option.help}, for --db {', '.join(users)} "
+            f"(default: {option.default_help or option.default})",
+        )
+
+
+def folder_of(args: argparse.Namespace) -> Path:
+    """The dataset's folder: --data_dir, or the usual one."""
+    return args.data_dir or Path("data") / (DATASETS[args.db].folder or args.db)
+
+
+def options_of(args: argparse.Namespace) -> dict[str, object]:
+    """The readers' options that were passed, by name."""
+    names = {option.name for dataset in DATASETS.values() for option in dataset.options}
+    return {name: value for name, value in vars(args).items() if name in names}

@@ -1,0 +1,128 @@
+"""MATLAB files: sizes before loading, structs of version 7.3, character matrices."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from src.errors import UserError
+
+if TYPE_CHECKING:
+    import h5py
+
+MAX_FIELD_BYTES = 2**30  # of one field of labels
+_HEADER_BYTES = 128
+_COMPRESSED = 15  # type of an element that zlib has to expand
+_CHUNK_BYTES = 2**20
+_LONGEST_CELL = 2**12  # characters
+
+
+def read_version_5(path: Path, expected: str, **options) -> dict:
+    """The variables of a file of version 4 to 7, by `scipy.io.loadmat` with its `options`.
+
+    expected: noun phrase of the file for the message.
+    Raises `UserError` if it cannot be read, or would expand to more than 1 GiB and 8 times its
+    size: pictures and labels do not.
+    """
+    import scipy.io
+
+    try:
+        limit = max(MAX_FIELD_BYTES, 8 * path.stat().st_size)
+        if _expands_beyond(path, limit):
+            raise UserError(f"{path}: expected {expected}; it expands to more than {limit:,} bytes")
+        variables = scipy.io.loadmat(path, **options)
+    except UserError:
+        raise
+    except Exception as error:  # scipy raises a dozen kinds on damaged files
+        raise UserError(
+            f"{path}: expected {expected}, a MATLAB file; it could not be read: {error}"
+        ) from error
+    return {name: value for name, value in variables.items() if not name.startswith("__")}
+
+
+def _expands_beyond(path: Path, limit: int) -> bool:
+    """Whether the compressed variables of a file expand to more than `limit` bytes in total."""
+    total = 0
+    with path.open("rb") as file:
+        order = ">" if file.read(_HEADER_BYTES).endswith(b"MI") else "<"
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            after = file.tell() + size
+            if kind == _COMPRESSED:
+                expand = zlib.decompressobj()
+                while file.tell() < after and not expand.eof and total <= limit:
+                    chunk = file.read(min(_CHUNK_BYTES, after - file.tell()))
+                    while chunk and total <= limit:
+                        total += len(expand.decompress(chunk, _CHUNK_BYTES))
+                        chunk = expand.unconsumed_tail
+                    if not file.peek(1):
+                        break
+            file.seek(after)
+    return total > limit
+
+
+def read_struct_7_3(group: h5py.Group, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Fields of a struct of version 7.3, (N,) each: numbers as they are, cells and character
+    matrices as str. Raises `ValueError` for a field of another kind."""
+    return {name: _field(group.file, group[name]) for name in names if name in group}
+
+
+def _field(file: h5py.File, data: h5py.Dataset) -> np.ndarray:
+    import h5py
+
+    check_field_size(data)
+    if h5py.check_ref_dtype(data.dtype):
+        return np.array([_cell(file[reference]) for reference in np.ravel(data[()])], object)
+    if is_char(data):
+        return np.array(matrix_texts(data[()]), object)
+    return np.ravel(data[()])
+
+
+def _cell(data: h5py.Dataset) -> str:
+    """The text of a cell, "" if it is empty or not text."""
+    if not is_char(data) or data.attrs.get("MATLAB_empty") or data.ndim != 2:
+        return ""
+    if data.size > _LONGEST_CELL:
+        raise ValueError(f"a text of {data.size:,} characters")
+    return "".join(matrix_texts(data[()]))
+
+
+def is_char(data: h5py.Dataset) -> bool:
+    """Whether a dataset is a character matrix."""
+    return data.attrs.get("MATLAB_class") == b"char" and data.dtype.kind == "u"
+
+
+def check_field_size(data: h5py.Dataset) -> None:
+    """Raise `ValueError` for a dataset too large for a field of labels, whatever its file holds."""
+    if data.size * data.dtype.itemsize > MAX_FIELD_BYTES:
+        raise ValueError(f"{data.name[1:]!r} has {data.size:,} values")
+
+
+def text_width(texts: Sequence[str]) -> int:
+    """Length of the longest text in UTF-16 units, which MATLAB's characters are."""
+    return max((_units(text) for text in texts), default=0)
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(_encoded(text)) // 2
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")  # which names that are not UTF-8 have
+
+
+def text_matrix(texts: Sequence[str], width: int) -> np.ndarray:
+    """Texts as a MATLAB character matrix, uint16 (width, N), padded with spaces."""
+    padded = "".join(text + " " * (width - _units(text)) for text in texts)
+    return np.frombuffer(_encoded(padded), "<u2").reshape(len(texts), width).T
+
+
+def matrix_texts(matrix: np.ndarray) -> list[str]:
+    """The texts of a MATLAB character matrix, uint16 (width, N), without the padding."""
+    rows = np.ascontiguousarray(matrix.T, "<u2")
+    return [row.tobytes().decode("utf-16-le", "surrogatepass").rstrip(" ") for row in rows]
