@@ -70,12 +70,16 @@ def main():
         from src.estimation.shipped import shipped_weights
         from src.export.average import average
         from src.export.export import check_export
+        from src.outputs import locked
 
     precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"
-    check_export(args.format, args.output, precision, args.input, args.force)
-    if not args.average:
-        return run(args, precision)
-    with TemporaryDirectory() as folder:
+    read = [("--weight_file", args.weight_file)]
+    read += [("--average", path) for path in args.average or ()]
+    read += [("--calibrate", path) for path in args.calibrate or ()]
+    check_export(args.format, args.output, precision, args.input, args.force, read)
+    with locked(args.output), TemporaryDirectory() as folder:
+        if not args.average:
+            return run(args, precision)
         weight_files = [args.weight_file or shipped_weights(), *args.average]
         args.weight_file = Path(folder) / "mean.hdf5"
         average(weight_files, args.weight_file, args.depth, args.width)

@@ -1,6 +1,7 @@
 """A checkpoint as another file, which gets its name only when it says the same of real faces."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from src.estimation.shipped import shipped_weights
 from src.estimation.tempering import averaged, by_class, tempered
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
+from src.export.kinds import is_export
 from src.export.original import to_original
-from src.files import check_folder, check_output_file, replacing
+from src.files import replacing
 from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import OUTPUTS, Description, describe
 from src.models.heads import temper
+from src.outputs import Output, begins_with, check_outputs
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 FORMATS = (*GRAPHS, "hdf5", "legacy")
@@ -69,7 +72,7 @@ def export(
     mirror: average what is said of a face and of its mirror image, in the graph.
     Raises `UserError`, with nothing written, where the file says other than the checkpoint.
     """
-    check_export(format, output, precision, input, force)
+    check_export(format, output, precision, input, force, [("--weight_file", weight_file)])
     weight_file = weight_file or shipped_weights()
     estimator = Estimator(weight_file, depth, width, "keras")
     description = _described(estimator.description, calibration, margin)
@@ -102,10 +105,18 @@ def export(
 
 
 def check_export(
-    format: str, output: Path, precision: str, input: Path | None, force: bool
+    format: str,
+    output: Path,
+    precision: str,
+    input: Path | None,
+    force: bool,
+    read: Iterable[tuple[str, Path | None]] = (),
 ) -> None:
-    """Raise `UserError` where `export` cannot do what it is told, before any work is done."""
-    _check_output(format, output, force)
+    """Raise `UserError` if `export` cannot do its work, before any of it is done.
+
+    read: flags and paths of all files that are read, none of which may be written.
+    """
+    _check_output(format, output, force, [*read, ("--input", input)])
     _check_precision(format, precision, input)
 
 
@@ -184,8 +195,10 @@ def _check_same(output: Path, format: str, precision: str, exported: Exported) -
         )
 
 
-def _check_output(format: str, output: Path, force: bool) -> None:
-    """Raise `UserError` where `output` cannot or should not become a file of that format."""
+def _check_output(
+    format: str, output: Path, force: bool, inputs: Iterable[tuple[str, Path | None]]
+) -> None:
+    """Raise `UserError` if `output` cannot or should not become a file of that format."""
     by_name = BY_SUFFIX.get(output.suffix.lower())
     if by_name != (format if format in BY_SUFFIX.values() else None):
         own = [f"ending in {suffix}" for suffix, name in BY_SUFFIX.items() if name == format]
@@ -194,15 +207,15 @@ def _check_output(format: str, output: Path, force: bool) -> None:
             f"--output: expected a name {expected} for --format {format}, received {output.name}; "
             "demo.py goes by it"
         )
+    folder = format == "saved_model"
+    kinds = [
+        Output("--output", output, f"a file of --format {format}", is_export(format), folder),
+        Output("--output", _beside(output), "a description", begins_with(b'{\n  "version"')),
+    ]
+    check_outputs(kinds, inputs)
     for path in (output, _beside(output)):
         if path.exists() and not force:
             raise UserError(f"--output: {path} exists; name another, or replace it with --force")
-    if format != "saved_model":
-        check_output_file(output)
-    elif output.exists() and not (output / "saved_model.pb").is_file():
-        raise UserError(f"--output: expected a SavedModel to replace, {output} is none")
-    check_folder(output.parent)
-    check_output_file(_beside(output))
 
 
 def _check_precision(format: str, precision: str, input: Path | None) -> None:

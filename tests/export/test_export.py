@@ -205,13 +205,14 @@ def test_what_is_there_is_replaced_only_by_force(
     shutil.copytree(exports["saved_model"], path)
     with pytest.raises(UserError, match=r"m exists; .*--force"):
         export(checkpoint, "saved_model", path)
-    (path / "old").touch()
+    old = path / "variables" / "variables.old"
+    old.touch()
     with monkeypatch.context() as patch, pytest.raises(UserError, match="differ"):
         patch.setitem(module.GRAPHS, "saved_model", spoiled(module.GRAPHS["saved_model"], 1.5))
         export(checkpoint, "saved_model", path, input=database, force=True)
-    assert "old" in names(path)  # as it was
+    assert old.exists()  # as it was
     export(checkpoint, "saved_model", path, input=database, force=True)
-    assert "old" not in names(path)
+    assert not old.exists()
     assert names(tmp_path) == {"m", "m.json"}
 
 
@@ -231,10 +232,27 @@ def test_a_folder_that_is_no_saved_model_is_not_replaced(checkpoint, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "me.jpg").touch()
-    for format, expected in (("saved_model", "a SavedModel"), ("hdf5", "a file")):
-        with pytest.raises(UserError, match=f"expected {expected}"):
+    for format in ("saved_model", "hdf5"):
+        with pytest.raises(UserError, match=r"--output: .*photos"):
             export(checkpoint, format, photos, force=True)
     assert names(photos) == {"me.jpg"}
+
+
+def test_force_never_replaces_the_weight_file(checkpoint):
+    before = checkpoint.read_bytes()
+    with pytest.raises(UserError, match=f"--output: .*{checkpoint}.*--weight_file"):
+        export(checkpoint, "hdf5", checkpoint, force=True)
+    assert checkpoint.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "format, name", [("hdf5", "m.h5"), ("onnx", "m.onnx"), ("litert", "m.tflite")]
+)
+def test_force_spares_other_files(checkpoint, tmp_path, format, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=f"--output: .*{name}"):
+        export(checkpoint, format, tmp_path / name, force=True)
+    assert (tmp_path / name).read_text() == "mine"
 
 
 @pytest.mark.parametrize(
