@@ -2,15 +2,17 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.io
 
 from src.data import writing
@@ -42,6 +44,19 @@ def assert_one_line_error(done: subprocess.CompletedProcess, script: str, *words
     assert lines[0].startswith(f"{script}: error: ")
     for word in words:
         assert word in lines[0]
+
+
+@contextmanager
+def mounted(folder, options):
+    """A disk of its own at `folder`; the test is skipped if none can be mounted."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def make_picture(path: Path, seed: int = 0, size: int = 40) -> None:

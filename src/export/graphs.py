@@ -7,7 +7,9 @@ In int8 the softmax at the end stays float32: in steps of 1/256 the 101 ages no 
 and their expectation is years off.
 """
 
+import errno
 import json
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -34,7 +36,10 @@ def save_saved_model(path: Path, model: keras.Model, said: dict, faces: np.ndarr
         serve = _serving(model)
         module = tensorflow.Module()  # Keras's own export stores every weight twice
         module.weights = [weight.value for weight in model.weights]
-        tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: serve})
+        try:
+            tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: serve})
+        except tensorflow.errors.ResourceExhaustedError as error:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     text = path / EXTRA_ASSET
     text.parent.mkdir()
     text.write_text(json.dumps(said, indent=2) + "\n")

@@ -19,6 +19,7 @@ from tests.helpers import (
     ROOT,
     assert_one_line_error,
     make_picture,
+    mounted,
     names,
     printed_table,
     read_csv,
@@ -49,18 +50,6 @@ def out(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
-
-
-@contextmanager
-def mounted(folder, options):
-    """A disk of its own at `folder`; the test is skipped where none can be mounted."""
-    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @contextmanager

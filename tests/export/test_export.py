@@ -16,7 +16,7 @@ from src.export import export as module
 from src.export.export import export
 from src.models.checkpoints import load_checkpoint
 from src.models.description import Description
-from tests.helpers import names, write_database
+from tests.helpers import mounted, names, write_database
 
 EXPORTED = ("onnx", "litert", "saved_model")
 
@@ -214,6 +214,13 @@ def test_what_is_there_is_replaced_only_by_force(
     export(checkpoint, "saved_model", path, input=database, force=True)
     assert not old.exists()
     assert names(tmp_path) == {"m", "m.json"}
+
+
+def test_full_disk_leaves_nothing(checkpoint, database, tmp_path):
+    with mounted(tmp_path / "disk", "size=100k") as disk:
+        with pytest.raises(UserError, match="No space"):
+            export(checkpoint, "saved_model", disk / "m", input=database)
+        assert names(disk) == set()
 
 
 def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
