@@ -39,7 +39,7 @@ def get_args():
         action="store_true",
         help="keep one of pictures that are the same to the pixel, none where labels disagree",
     )
-    rows.add_argument("--seed", type=int, default=0, help="seed of what is drawn")
+    rows.add_argument("--seed", type=cli.seed, default=0, help="seed of the draws")
     rows.add_argument(
         "--contact_sheet", type=Path, help="PNG file for random faces of each decade of age"
     )
@@ -57,6 +57,12 @@ def get_args():
     )
     faces.add_argument(
         "--align", action="store_true", help="warp the largest face by five landmarks"
+    )
+    parser.needs("--margin", lambda args: args.detect, "--detect")
+    parser.needs(
+        "--seed",
+        lambda args: args.max_per_age or args.contact_sheet,
+        "--max_per_age or --contact_sheet",
     )
     return parser.parse_args()
 

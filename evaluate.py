@@ -50,14 +50,10 @@ def get_args():
         help="model card (Markdown) to write the figures to, between its lines "
         "<!-- figures: begin --> and <!-- figures: end -->",
     )
-    args = parser.parse_args()
-    if args.detect and not args.image_csv:
-        parser.error("--detect: expected pictures, --image_csv; faces of --input are cut already")
-    if args.fit_margin and not args.input:
-        parser.error("--fit_margin: expected databases, --input, which say their margin")
-    if args.part != "all" and not args.input:
-        parser.error(f"--part {args.part}: expected databases, --input; a CSV is not trained on")
-    return args
+    parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
+    parser.needs("--fit_margin", lambda args: args.input, "--input")
+    parser.needs("--part", lambda args: args.input, "--input")
+    return parser.parse_args()
 
 
 def main():

@@ -91,7 +91,48 @@ def test_wrong_usage_is_one_line_and_code_2(capsys):
     assert capsys.readouterr().err == "made.py: error: unrecognized arguments: --depht 10\n"
 
 
-def test_help_says_each_default_once():
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("*.py")))
+def test_abbreviated_flags_are_refused(name, run_here):
+    """`--conf recipe.yaml` would train the defaults."""
+    assert run_here(name, "--hel").returncode == 2  # --help is 0
+
+
+def test_flags_without_effect_are_refused(capsys):
+    parser = cli.Parser("A script.")
+    parser.add_argument("--detect", action="store_true")
+    parser.add_argument("--margin", default=0.4)
+    parser.needs("--margin", lambda args: args.detect, "--detect")
+    assert parser.parse_args([]).margin == 0.4
+    assert parser.parse_args(["--margin=1", "--detect"]).margin == "1"
+    for passed in (["--margin", "0.4"], ["--margin=0.4"]):
+        with pytest.raises(SystemExit, match="2"):
+            parser.parse_args(passed)
+        assert "--margin: expected --detect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("open('/none/a.jpg')", ["/none/a.jpg", "No such file"]),
+        ("bytearray(2**62)", ["memory"]),
+        ("import no_such_library", ["no_such_library"]),
+    ],
+)
+def test_system_errors_are_one_line(script, body, words):
+    done = script(body)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert all(word in done.stderr for word in words)
+
+
+def test_unknown_keras_backend_is_one_line(script):
+    done = script("print('unused')", KERAS_BACKEND="theano")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "KERAS_BACKEND" in done.stderr
+    assert "theano" in done.stderr
+
+
+def test_help_names_each_default_once():
     parser = cli.Parser("A script.")
     parser.add_argument("--lr", help="rate (default: 0.1 for sgd)")
     parser.add_argument("--depth", default=16, help="depth")
@@ -105,7 +146,9 @@ def test_help_says_each_default_once():
         (cli.positive_int, "0"),
         (cli.positive_int, "-3"),
         (cli.positive_int, "1.5"),
-        (cli.positive_int, "many"),
+        (cli.positive_int, "9" * 30),
+        (cli.seed, "-1"),
+        (cli.seed, str(2**32)),
         (cli.positive_float, "0"),
         (cli.positive_float, "nan"),
         (cli.positive_float, "inf"),

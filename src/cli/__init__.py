@@ -1,17 +1,19 @@
-"""What the scripts share: their parser, their argument types, and how they end."""
+"""Parser, argument types and exit codes of the scripts."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.errors import UserError
 from src.quiet import quiet_import as quiet_import
 
+BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
+
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds "(default: ...)" to every help text that does not say its default itself."""
+    """Adds "(default: ...)" to every help text that does not name its default itself."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if "(default" in (action.help or ""):
@@ -20,17 +22,49 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose flags are written in full and whose errors are one line."""
 
     def __init__(self, description: str):
-        super().__init__(description=description, formatter_class=_Formatter)
+        super().__init__(description=description, formatter_class=_Formatter, allow_abbrev=False)
+        self._needs: list[tuple[str, Callable[[argparse.Namespace], bool], str]] = []
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
+    def needs(
+        self, flag: str, condition: Callable[[argparse.Namespace], object], expected: str
+    ) -> None:
+        """Reject `flag` wherever it is passed and `condition` of the arguments is false.
+
+        expected: what the flag has an effect with, for the message: "--detect".
+        """
+        self._needs.append((flag, condition, expected))
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace=None):
+        passed = sys.argv[1:] if args is None else list(args)
+        parsed = super().parse_args(passed, namespace)
+        for flag, condition, expected in self._needs:
+            is_passed = any(text.partition("=")[0] == flag for text in passed)
+            if is_passed and not condition(parsed):
+                self.error(f"{flag}: expected {expected}, without which it has no effect")
+        return parsed
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """The argument type of whole numbers in a range."""
+
+    def number(text: str) -> int:
+        expected = f"a whole number from {minimum} to {maximum}"
+        return _number(text, int, expected, lambda value: minimum <= value <= maximum)
+
+    return number
+
+
+seed = whole_number(0, 2**32 - 1)
+
 
 def positive_int(text: str) -> int:
-    return _number(text, int, "a whole number above 0", lambda value: value > 0)
+    return _number(text, int, "a whole number above 0", lambda value: 0 < value < 2**31)
 
 
 def positive_float(text: str) -> float:
@@ -58,16 +92,16 @@ def margin(text: str) -> float:
 
 
 def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Add the flags that name a model; `several` lets --weight_file name more than one."""
+    """Add the flags of a model; with `several`, --weight_file takes more than one."""
     parser.add_argument(
         "--weight_file",
         type=Path,
         nargs="+" if several else None,
         help="path to weight file (e.g. weights.28-3.73.hdf5)"
-        + ("; others are compared with the first" if several else "")
+        + ("; further ones are compared with the first" if several else "")
         + " (default: the weights that ship)",
     )
-    old = "; only needed by old weight files that do not say"
+    old = ", for weight files of the original toolkit, which do not store it"
     parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)
     parser.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
 
@@ -76,22 +110,22 @@ def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
         choices=("keras", "onnx", "litert", "saved_model"),
-        help="what runs the weight file, which may be one that export.py made "
-        "(default: by its name: .onnx, .tflite, a folder is saved_model, else keras)",
+        help="runtime of the weight file, which may be an export of export.py "
+        "(default: by its name: onnx for .onnx, litert for .tflite, saved_model for a folder, else "
+        "keras)",
     )
 
 
-def add_evaluation_arguments(parser: argparse.ArgumentParser, output: Path | None) -> None:
+def add_evaluation_arguments(parser: Parser, output: Path | None) -> None:
     parser.add_argument(
         "--output",
         type=Path,
         default=output,
         help="folder for results.json, results.csv and report.html",
     )
-    parser.add_argument(
-        "--force", action="store_true", help="write over an evaluation that is in that folder"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
+    parser.add_argument("--force", action="store_true", help="replace an evaluation in that folder")
+    parser.needs("--force", lambda args: args.output, "--output")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the bootstrap")
     parser.add_argument(
         "--resamples", type=positive_int, default=1000, help="resamples of the bootstrap"
     )
@@ -111,18 +145,35 @@ def run(main: Callable[[], None]) -> None:
     """Run a script's `main`: user errors are one line and exit code 2, Ctrl-C is 130."""
     sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a file may have any name
     try:
+        _check_backend()
         main()
         sys.stdout.flush()
     except UserError as error:
         _stop(f"error: {error}", 2)
     except KeyboardInterrupt as interrupt:
         _stop(": ".join(["interrupted", *map(str, interrupt.args)]), 130)
-    except BrokenPipeError:  # the reader of our output, `head` say, has left
+    except BrokenPipeError:  # the reader of our output, `head` for one, has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        at = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        _stop(f"error: {at}{error.strerror or error}", 2)
+    except MemoryError as error:
+        _stop(f"error: not enough memory {error}".rstrip(), 2)
+    except ModuleNotFoundError as error:
+        if (error.name or "src").partition(".")[0] == "src":
+            raise
+        _stop(f"error: this needs {error.name}, which is not installed: pip install it", 2)
+
+
+def _check_backend() -> None:
+    """Raise `UserError` if KERAS_BACKEND is unknown, which Keras reports in a traceback."""
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND: expected {', '.join(BACKENDS)}, received {backend!r}")
 
 
 def _stop(message: str, code: int) -> None:
-    line = " ".join(message.splitlines())  # what a library says may end in a line break
+    line = " ".join(message.splitlines())  # a library's message may have several lines
     print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr)
     sys.exit(code)
