@@ -73,7 +73,7 @@ def main():
         from tabulate import tabulate
 
         from src.data.create import create_database
-        from src.data.faces import Cut
+        from src.faces.crop import Cut
 
     created = create_database(
         args.output,

@@ -26,7 +26,7 @@ from benchmarks.turns import in_turns, ratio
 from src import cli
 from src.data.create import create_database
 from src.data.datasets import DATASETS, read_dataset
-from src.data.faces import Cut
+from src.faces.crop import Cut
 
 
 def get_args():

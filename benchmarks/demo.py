@@ -74,7 +74,7 @@ def run(script: str, *args) -> Run:
 
 def found(ours: Run, theirs: Run) -> str:
     """The share of the faces that their way finds that ours finds too."""
-    from src.data.images import overlap
+    from src.faces.images import overlap
 
     hits = [
         max((overlap(box, own) for own in ours.boxes.get(name, [])), default=0) >= SAME_FACE

@@ -25,9 +25,9 @@ from tabulate import tabulate
 
 from benchmarks.turns import in_turns, ratio
 from src import cli
-from src.data.detectors import DETECTORS, Detect, get_detector
-from src.data.images import Box, overlap, read_image
 from src.errors import UserError
+from src.faces.detectors import DETECTORS, Detect, get_detector
+from src.faces.images import Box, overlap, read_image
 
 HEADERS = "detector recall precision found wrong side right down seconds time".split()
 

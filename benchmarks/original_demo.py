@@ -30,9 +30,9 @@ def main():
         import dlib
         import numpy as np
 
-        from src.data.images import Box, cut_faces
         from src.demo.overlay import annotate
         from src.estimation.estimator import Estimates
+        from src.faces.images import Box, cut_faces
         from src.models.checkpoints import load_checkpoint
 
     detector = dlib.get_frontal_face_detector()

@@ -22,9 +22,9 @@ STAGES = [
     {"src.extras"},
     {"src.data.matlab"},
     {"src.data.datasets"},
-    {"src.data.images"},
-    {"src.data.detectors"},
-    {"src.data.faces"},
+    {"src.faces.images"},
+    {"src.faces.detectors"},
+    {"src.faces.crop"},
     {"src.data.database"},
     {
         "src.data.split",

@@ -15,10 +15,10 @@ import pandas as pd
 
 from src.data import curate, database, writing
 from src.data.datasets import Records, read_dataset, resolve_options
-from src.data.faces import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
-from src.data.images import ImageError, read_image
 from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
+from src.faces.crop import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
+from src.faces.images import ImageError, read_image
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress

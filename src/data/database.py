@@ -19,8 +19,8 @@ import h5py
 import numpy as np
 
 from src.data import matlab
-from src.data.faces import NO_ALIGNMENT
 from src.errors import UserError
+from src.faces.crop import NO_ALIGNMENT
 from src.files import check_input_file
 from src.labels import MAX_AGE
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from src.data.database import Database
-from src.data.images import resize
+from src.faces.images import resize
 from src.labels import GENDERS, MAX_AGE
 from src.outputs import marked
 

@@ -14,9 +14,9 @@ import jinja2
 import numpy as np
 
 from src.data.datasets import read_dataset
-from src.data.faces import TEMPLATE_SIZE, FivePoints, align
-from src.data.images import data_url, shrink
 from src.demo.result import Result
+from src.faces.crop import TEMPLATE_SIZE, FivePoints, align
+from src.faces.images import data_url, shrink
 from src.files import check_output_file, replacing
 from src.labels import GENDERS
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from src.data.images import Box
 from src.estimation.estimator import Estimates
+from src.faces.images import Box
 from src.labels import INITIALS
 
 _BLUE, _WHITE = (255, 0, 0), (255, 255, 255)

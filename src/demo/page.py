@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from src.data.images import Box, ImageError, data_url, read_image, resize, shrink
 from src.demo.overlay import annotate
 from src.demo.smoothing import Smoother
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
 from src.extras import library
+from src.faces.images import Box, ImageError, data_url, read_image, resize, shrink
 from src.labels import GENDERS, MAX_AGE
 
 if TYPE_CHECKING:

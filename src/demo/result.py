@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from src.data.images import Box
 from src.demo.overlay import annotate
 from src.demo.sources import Picture
 from src.estimation.estimator import Estimates
+from src.faces.images import Box
 
 
 @dataclass

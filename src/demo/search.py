@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.data.detectors import get_detector
-from src.data.faces import get_box_cutter
-from src.data.images import Box, ImageError, read_image
 from src.demo.sources import Picture
+from src.faces.crop import get_box_cutter
+from src.faces.detectors import get_detector
+from src.faces.images import Box, ImageError, read_image
 from src.workers import available_cores, in_order, processes
 
 FEW = 8  # pictures that are done before another process is ready

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from src.data.images import Box, overlap
 from src.demo.flow import follow
+from src.faces.images import Box, overlap
 
 DETECT_EVERY = 10  # frames, while all faces are followed
 SEARCH_EVERY = 5  # frames, while there are none

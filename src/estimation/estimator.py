@@ -51,7 +51,7 @@ class Estimates:
 class Estimator:
     """A checkpoint or an exported model that estimates age and gender.
 
-    `margin`, `align` and `img_size` say how it wants faces cut, as `data.faces` takes them.
+    `margin`, `align` and `img_size` say how it wants faces cut, as `faces.crop` takes them.
     """
 
     def __init__(

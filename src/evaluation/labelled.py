@@ -11,13 +11,13 @@ import numpy as np
 from src.data.create import MISSING, UNDECODABLE
 from src.data.database import Database, open_database
 from src.data.datasets import read_dataset
-from src.data.faces import NO_ALIGNMENT, Cut, FaceError, get_cutter
-from src.data.images import ImageError, change_margin, read_image, resize
 from src.data.joined import join
 from src.data.split import Split, rows_by_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
+from src.faces.crop import NO_ALIGNMENT, Cut, FaceError, get_cutter
+from src.faces.images import ImageError, change_margin, read_image, resize
 
 
 class Labelled(Protocol):

@@ -12,12 +12,12 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from src.data.images import data_url, shrink
 from src.evaluation.figures import BASELINE
 from src.evaluation.plots import draw_plots, series
 from src.evaluation.results import Evaluation, Labels, Results
 from src.evaluation.slices import ALL, CROSS, FEW, by_kind
 from src.evaluation.tables import TITLES
+from src.faces.images import data_url, shrink
 from src.files import replacing
 from src.labels import GENDERS
 

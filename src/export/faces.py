@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib import cbook
 
 from src.data.database import open_database
-from src.data.detectors import DlibDetector
-from src.data.faces import get_box_cutter
-from src.data.images import Box, read_image
 from src.errors import UserError
+from src.faces.crop import get_box_cutter
+from src.faces.detectors import DlibDetector
+from src.faces.images import Box, read_image
 from src.labels import age_errors
 from src.models.description import Description
 

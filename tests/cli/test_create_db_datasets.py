@@ -15,8 +15,8 @@ import pytest
 import scipy.io
 
 from src.data.database import open_database
-from src.data.faces import find_landmark_model
 from src.errors import UserError
+from src.faces.crop import find_landmark_model
 from tests.conftest import at_hand
 from tests.helpers import (
     ROOT,

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 import pytest
 
-from src.data.images import Box, overlap
 from src.estimation import shipped
+from src.faces.images import Box, overlap
 from src.files import partial_of
 from src.models import wide_resnet
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint

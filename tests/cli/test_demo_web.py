@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.detectors import get_detector
-from src.data.faces import get_box_cutter
-from src.data.images import read_image
 from src.estimation.estimator import Estimator
+from src.faces.crop import get_box_cutter
+from src.faces.detectors import get_detector
+from src.faces.images import read_image
 from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, run
 
 MISSING = [name for name in ("gradio", "selenium") if not find_spec(name)]

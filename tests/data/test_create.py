@@ -5,8 +5,8 @@ import pytest
 
 from src import files
 from src.data import create, writing
-from src.data.faces import Cut
 from src.errors import UserError
+from src.faces.crop import Cut
 from src.outputs import locked
 from tests.helpers import names
 

@@ -11,7 +11,7 @@ from src.data import curate
 from src.data.create import create_database
 from src.data.curate import find_duplicates, over_cap
 from src.data.database import open_database
-from src.data.faces import Cut
+from src.faces.crop import Cut
 
 NAN = np.nan
 UNPARSED = {  # names in UTKFace that do not parse

@@ -5,10 +5,10 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from src.data.images import Box
 from src.demo.result import Result
 from src.demo.sources import Picture
 from src.estimation.estimator import Estimates
+from src.faces.images import Box
 
 
 def estimates(ages, p_female) -> Estimates:

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.faces import TEMPLATE, FivePoints
-from src.data.images import Box
 from src.demo.gallery import MOST, labelled_pictures, labelled_table
 from src.demo.result import Result
 from src.demo.sources import Picture
 from src.errors import UserError
+from src.faces.crop import TEMPLATE, FivePoints
+from src.faces.images import Box
 from tests.demo.made import estimates, result
 
 LABELS = """path,age,age_low,age_high,gender

@@ -6,13 +6,13 @@ import weakref
 import numpy as np
 import pytest
 
-from src.data.faces import get_box_cutter
-from src.data.images import Box
 from src.demo.loop import show_pictures, show_video
 from src.demo.search import Found
 from src.demo.smoothing import Smoother
 from src.demo.sources import Picture
 from src.demo.sources.video import Video
+from src.faces.crop import get_box_cutter
+from src.faces.images import Box
 from tests.demo.made import estimates
 
 SIZE = 16

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.images import Box
 from src.demo.overlay import add_hint, annotate
+from src.faces.images import Box
 from tests.demo.made import estimates
 
 BOX = Box(60, 80, 140, 160)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.images import Box
 from src.demo import search
 from src.demo.search import FEW, Search, find_all
 from src.demo.sources.pictures import folder_pictures
+from src.faces.images import Box
 from tests.helpers import make_picture
 
 SIZE = 16

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.images import Box
 from src.demo import sinks
 from src.demo.sources.video import Video
 from src.errors import UserError
+from src.faces.images import Box
 from tests.demo.made import frames, result, two_faces
 
 

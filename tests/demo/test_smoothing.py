@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from src.data.detectors import get_detector
-from src.data.images import cut_faces
 from src.demo.smoothing import Smoother
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
+from src.faces.detectors import get_detector
+from src.faces.images import cut_faces
 from src.labels import age_interval
 from tests.demo.made import frames
 

@@ -5,9 +5,9 @@ import dlib
 import numpy as np
 import pytest
 
-from src.data.detectors import get_detector
-from src.data.images import Box, overlap
 from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut
+from src.faces.detectors import get_detector
+from src.faces.images import Box, overlap
 from tests.demo.made import frames
 
 

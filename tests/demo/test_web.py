@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import Box, ImageError
 from src.demo import page, web
 from src.errors import UserError
 from src.estimation.estimator import Estimates
+from src.faces.images import Box, ImageError
 from src.labels import AGES
 
 BOXES = [Box(70, 20, 110, 60), Box(10, 10, 50, 50)]

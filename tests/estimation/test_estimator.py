@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib import cbook
 
-from src.data.images import Box, cut_faces, read_image
 from src.estimation.estimator import Estimator
+from src.faces.images import Box, cut_faces, read_image
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description

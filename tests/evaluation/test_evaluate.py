@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.detectors import DlibDetector
-from src.data.images import cut_faces
 from src.data.split import PARTS, hashed, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
 from src.evaluation.evaluate import estimate, evaluate, load_models, part_split
 from src.evaluation.labelled import from_csv, from_databases
+from src.faces.detectors import DlibDetector
+from src.faces.images import cut_faces
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import split_of, write_our_database

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from src.data.images import EXTENSIONS, picture_kind
 from src.errors import UserError
+from src.faces.images import EXTENSIONS, picture_kind
 from src.files import check_folder
 
 _HEAD = 32  # bytes that a picture's kind is known by

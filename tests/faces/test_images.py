@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.images import (
+from src.faces.images import (
     Box,
     ImageError,
     change_margin,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
-from src.data.images import Box
 from src.extras import face_model, library
+from src.faces.images import Box
 
 DETECTORS = ("dlib", "dlib-cnn", "mtcnn", "none")
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data import faces
-from src.data.detectors import DlibDetector
-from src.data.faces import (
+from src.errors import UserError
+from src.faces import crop as faces
+from src.faces.crop import (
     MORE_FACES,
     NO_FACE,
     SMALL_FACE,
@@ -18,8 +18,8 @@ from src.data.faces import (
     find_landmark_model,
     get_cutter,
 )
-from src.data.images import Box, crop_with_margin, read_image, resize
-from src.errors import UserError
+from src.faces.detectors import DlibDetector
+from src.faces.images import Box, crop_with_margin, read_image, resize
 from tests.conftest import at_hand
 
 

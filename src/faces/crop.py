@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src.data.detectors import DlibDetector
-from src.data.images import Box, cut_faces, resize
 from src.extras import face_model
+from src.faces.detectors import DlibDetector
+from src.faces.images import Box, cut_faces, resize
 
 NO_ALIGNMENT, FIVE_POINTS = "none", "five_points"
 # Where ArcFace and its like want both eyes, the nose and the corners of the mouth, in a 112x112

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.detectors import marked_pictures, matched
-from src.data.detectors import DETECTORS, get_detector
-from src.data.images import Box, overlap, read_image
 from src.errors import UserError
+from src.faces.detectors import DETECTORS, get_detector
+from src.faces.images import Box, overlap, read_image
 
 SEARCHING = [name for name in DETECTORS if name != "none"]
 QUICK = ["dlib", "mtcnn"]
