@@ -35,7 +35,7 @@ def get_estimator(args):
     from src.demo.search import Search
     from src.estimation.estimator import Estimator
 
-    estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime)
+    estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime, args.img_size)
     margin = estimator.margin if args.margin is None else args.margin
     search = Search(args.detector, args.min_face, estimator.align, margin, estimator.img_size)
     return estimator, search

@@ -70,7 +70,9 @@ def main():
     if args.card:
         check_card(args.card)
     with locked(args.output):
-        models = load_models(args.weight_file or [None], args.depth, args.width, args.runtime)
+        models = load_models(
+            args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
+        )
         if args.image_csv:
             faces = from_csv(args.image_csv, args.detect)
         else:

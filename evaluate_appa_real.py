@@ -52,7 +52,9 @@ def main():
             check_output_folder(args.output, args.force, inputs=inputs)
             stack.enter_context(locked(args.output))
         faces, labels = from_appa_real(args.data_dir, args.split, args.target)
-        models = load_models([args.weight_file], args.depth, args.width, args.runtime)
+        models = load_models(
+            [args.weight_file], args.depth, args.width, args.runtime, args.img_size
+        )
         results = evaluate(faces, models, args.seed, args.resamples, vars(args))
         [evaluation] = results.evaluations
         rows = [

@@ -82,7 +82,7 @@ def main():
             return run(args, precision)
         weight_files = [args.weight_file or shipped_weights(), *args.average]
         args.weight_file = Path(folder) / "mean.hdf5"
-        average(weight_files, args.weight_file, args.depth, args.width)
+        average(weight_files, args.weight_file, args.depth, args.width, args.img_size)
         run(args, precision)
 
 
@@ -94,7 +94,7 @@ def run(args, precision):
 
     calibration = None
     if args.calibrate:
-        estimator = Estimator(args.weight_file, args.depth, args.width, "keras")
+        estimator = Estimator(args.weight_file, args.depth, args.width, "keras", args.img_size)
         calibration = calibrate(estimator, args.calibrate)
         print(calibration)
     exported = export(
@@ -104,6 +104,7 @@ def run(args, precision):
         precision=precision,
         depth=args.depth,
         width=args.width,
+        img_size=args.img_size,
         input=args.input,
         force=args.force,
         calibration=calibration and calibration.described(),

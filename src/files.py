@@ -205,6 +205,18 @@ def read_input_file(path: Path, expected: str, max_bytes: int) -> bytes:
     return content
 
 
+@contextmanager
+def reading(path: Path, expected: str) -> Iterator[None]:
+    """Raise `UserError`, naming the file, for whatever a library raises about its content."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{path}: expected {expected}; it cannot be read: {reason:.300}") from error
+
+
 def check_output_file(path: Path) -> None:
     """Raise `UserError` if `path` cannot become a file, before any work is done for it.
 

@@ -104,6 +104,11 @@ def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False)
     old = ", for weight files of the original toolkit, which do not store it"
     parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)
     parser.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
+    parser.add_argument(
+        "--img_size",
+        type=whole_number(1, 1024),
+        help="size of the faces in pixels" + old + " (default: from the weight file)",
+    )
 
 
 def add_runtime_argument(parser: argparse.ArgumentParser) -> None:

@@ -60,14 +60,16 @@ class Estimator:
         depth: int = 16,
         width: int = 8,
         runtime: str | None = None,
+        img_size: int | None = None,
     ):
         """Load `weight_file`, or the weights that ship.
 
-        runtime: one of `runtimes.RUNTIMES`; by the file's name where None.
+        depth, width, img_size: as `load_checkpoint` takes them.
+        runtime: one of `runtimes.RUNTIMES`; None for the one of the file's name.
         """
         weight_file = weight_file or shipped_weights()
         runtime = runtime or runtime_of(weight_file)
-        self._predict, self.description = load(weight_file, runtime, depth, width)
+        self._predict, self.description = load(weight_file, runtime, depth, width, img_size)
         self.margin, self.align = self.description.margin, self.description.align
         self.img_size = self.description.img_size
 

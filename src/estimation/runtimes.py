@@ -13,6 +13,7 @@ import numpy as np
 
 from src.errors import UserError
 from src.extras import library
+from src.files import check_folder, check_input_file
 from src.models.description import OUTPUTS, Description, read_description
 from src.quiet import quiet_stderr
 
@@ -21,6 +22,7 @@ Predict = Callable[[np.ndarray], list[np.ndarray]]
 DESCRIPTION = "description"  # what exported files call theirs
 EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # where a SavedModel keeps it
 INPUT, SIGNATURE = "faces", "serving_default"
+_MAX_BYTES = 2**31  # of an export: protobuf's limit
 BY_SUFFIX = {".onnx": "onnx", ".tflite": "litert"}
 
 
@@ -29,24 +31,28 @@ def runtime_of(path: Path) -> str:
     return "saved_model" if path.is_dir() else BY_SUFFIX.get(path.suffix.lower(), "keras")
 
 
-def load(path: Path, runtime: str, depth: int, width: int) -> tuple[Predict, Description]:
+def load(
+    path: Path, runtime: str, depth: int, width: int, img_size: int | None = None
+) -> tuple[Predict, Description]:
     """How `runtime`, one of `RUNTIMES`, predicts with the network in `path`, and its description.
 
-    depth, width: as `load_checkpoint` takes them; other runtimes' files always say.
-    Raises `UserError` where the file does not fit the runtime, or its library is not installed.
+    depth, width, img_size: as `load_checkpoint` takes them; files of other runtimes store them.
+    Raises `UserError` if the file does not fit the runtime, or its library is not installed.
     """
     if runtime == "keras":
-        return _keras(path, depth, width)
-    if not path.exists():
-        raise UserError(f"{path}: expected an exported model, found none; check --weight_file")
+        return _keras(path, depth, width, img_size)
+    if runtime == "saved_model":
+        check_folder(path)
+    else:
+        check_input_file(path, "an exported model", _MAX_BYTES)
     return RUNTIMES[runtime](path)
 
 
-def _keras(path: Path, depth: int, width: int) -> tuple[Predict, Description]:
+def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Predict, Description]:
     library("keras", "tensorflow keras")
     from src.models.checkpoints import load_checkpoint
 
-    model, description = load_checkpoint(path, depth, width)
+    model, description = load_checkpoint(path, depth, width, img_size)
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
         # Padded to a power of two, so that few batch sizes are ever compiled.
@@ -100,6 +106,9 @@ def _litert_metadata(content: bytes) -> str | None:
 
 def _saved_model(path: Path) -> tuple[Predict, Description]:
     tensorflow = library("tensorflow")
+    for file in path.rglob("*"):
+        if not file.is_dir():
+            check_input_file(file, "a file of a SavedModel", _MAX_BYTES)
     with _refusing(path, "a SavedModel's folder"):
         serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
     text = path / EXTRA_ASSET

@@ -24,9 +24,13 @@ _FACES_AT_ONCE = 256
 
 
 def load_models(
-    weight_files: list[Path | None], depth: int, width: int, runtime: str | None = None
+    weight_files: list[Path | None],
+    depth: int,
+    width: int,
+    runtime: str | None = None,
+    img_size: int | None = None,
 ) -> dict[str, Estimator]:
-    """The models of weight files, see `Estimator`, by as much of the path as tells them apart."""
+    """The models of weight files, see `Estimator`, by as much of the path as they differ in."""
     paths = [path or shipped_weights() for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
@@ -37,7 +41,7 @@ def load_models(
         shown += 1
     names = [str(Path(*part[-shown:])) for part in parts]
     return {
-        name: Estimator(path, depth, width, runtime)
+        name: Estimator(path, depth, width, runtime, img_size)
         for name, path in zip(names, paths, strict=True)
     }
 

@@ -1,9 +1,10 @@
-"""One network of several: its weights are the mean of theirs.
+"""The mean of the weights of several checkpoints of one network.
 
-Of runs that share their beginning the mean is often better than each. Wortsman et al., "Model
+For runs with a common start the mean is often better than each of them. Wortsman et al., "Model
 soups", ICML 2022, https://arxiv.org/abs/2203.05482.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,19 @@ from src.errors import UserError
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 
 
-def average(weight_files: list[Path], output: Path, depth: int = 16, width: int = 8) -> None:
-    """Write the checkpoint `output`; it says of itself what the first of `weight_files` does.
+def average(
+    weight_files: list[Path],
+    output: Path,
+    depth: int = 16,
+    width: int = 8,
+    img_size: int | None = None,
+) -> None:
+    """Write the checkpoint `output`, with the description of the first of `weight_files`.
 
-    Raises `UserError` where one is of another network than the first, or takes other faces.
+    Its figures and calibration are left out: they are not those of the mean. Raises `UserError` if
+    a file is of another network than the first, or takes other faces.
     """
-    loaded = [load_checkpoint(path, depth, width) for path in weight_files]
+    loaded = [load_checkpoint(path, depth, width, img_size) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
         for what in ("architecture", "img_size", "align", "split"):
@@ -29,4 +37,4 @@ def average(weight_files: list[Path], output: Path, depth: int = 16, width: int 
                 )
     weights = zip(*(network.get_weights() for network, _ in loaded), strict=True)
     model.set_weights([np.mean(same, axis=0) for same in weights])
-    save_checkpoint(output, model, description)
+    save_checkpoint(output, model, replace(description, figures={}, calibration=None))

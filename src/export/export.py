@@ -57,6 +57,7 @@ def export(
     precision: str = "float32",
     depth: int = 16,
     width: int = 8,
+    img_size: int | None = None,
     input: Path | None = None,
     force: bool = False,
     calibration: dict | None = None,
@@ -74,7 +75,7 @@ def export(
     """
     check_export(format, output, precision, input, force, [("--weight_file", weight_file)])
     weight_file = weight_file or shipped_weights()
-    estimator = Estimator(weight_file, depth, width, "keras")
+    estimator = Estimator(weight_file, depth, width, "keras", img_size)
     description = _described(estimator.description, calibration, margin)
     faces = database_faces(input, description.img_size) if input else portrait_faces(description)
     if precision == "int8" and not faces.known.any():
@@ -83,7 +84,7 @@ def export(
     if mirror:
         before = averaged(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
     with replacing(_beside(output)) as partial_beside, replacing(output) as partial:
-        model, _ = load_checkpoint(weight_file, depth, width)
+        model, _ = load_checkpoint(weight_file, depth, width, img_size)
         if mirror:
             model, description = _mirrored(model, description)
         if calibration:

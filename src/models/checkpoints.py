@@ -1,9 +1,9 @@
-"""Checkpoints: weights that say which network they belong to and what its faces look like.
+"""Checkpoints: weights that describe themselves.
 
 A checkpoint is HDF5, its weights laid out by layer as Keras 2 lays them out and Keras 3 reads them.
 Its attribute `description` is JSON; files of the original toolkit have none and are recognised by
-their shapes. Weights are always read by topology and checked shape by shape; nothing in a file is
-ever run.
+their shapes. Weights are always read by topology and checked shape by shape, before memory is
+allocated for them; nothing in a file is ever run.
 """
 
 import json
@@ -15,13 +15,13 @@ import numpy as np
 
 from src import __version__
 from src.errors import UserError
-from src.files import replacing_hdf5
+from src.files import check_input_file, reading, replacing_hdf5
 from src.models import build_model
-from src.models.description import Description, describe, read_description
+from src.models.description import MAX_IMG_SIZE, Description, describe, read_description
 
 _ATTRIBUTE = "description"
-# Numbers. Smaller weights, normalisations and the first kernel, count for most of what float16
-# changes in an age (0.07 years, and 0.01 without them), and for little of the size.
+# Values. Smaller weights, normalisations and the first kernel, cause most of the change of ages in
+# float16 (0.07 years, and 0.01 without them), and little of the size.
 _LARGE = 4096
 Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, and their shapes
 
@@ -29,9 +29,9 @@ Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, an
 def save_checkpoint(
     path: Path, model: keras.Model, description: Description, half: bool = False
 ) -> None:
-    """Write the model's weights and their description to `path`, whole or not at all.
+    """Write the model's weights and their description to `path`, atomically.
 
-    half: store large weights as float16; a network that is loaded computes in float32 all the same.
+    half: store large weights as float16; a loaded network still computes in float32.
     """
     with replacing_hdf5(path) as file:
         file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
@@ -47,43 +47,51 @@ def save_checkpoint(
                 group[name] = weight.astype(np.float16) if half and is_large else weight
 
 
-def load_checkpoint(path: Path, depth: int = 16, width: int = 8) -> tuple[keras.Model, Description]:
+def load_checkpoint(
+    path: Path, depth: int = 16, width: int = 8, img_size: int | None = None
+) -> tuple[keras.Model, Description]:
     """The network of a checkpoint, with its weights, and its description.
 
-    depth, width: of the WideResNet in a file of the original toolkit that holds weights alone.
-    Raises `UserError` where the file is missing, is no HDF5, or does not fit the network.
+    depth, width, img_size: of the network in a file of the original toolkit that does not store
+        them; ignored for other files.
+    Raises `UserError` if the file is missing, is not HDF5, or does not fit the network.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: expected a weight file, found none; check --weight_file")
-    try:
-        with h5py.File(path) as file:
-            layers = _layers(path, file)
-            shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
-            if _ATTRIBUTE in file.attrs:
-                description = read_description(path, file.attrs[_ATTRIBUTE])
-            else:
-                says_network = "model_config" in file.attrs
-                description = _describe_original(
-                    path, shapes, None if says_network else (depth, width)
-                )
-            model = _build(path, description)
-            _check_shapes(path, model, shapes)
-            model.set_weights([w[()] for _, weights in layers for w in weights])
-    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises
-        raise UserError(
-            f"{path}: expected a weight file, HDF5; it is none or is cut short: {error}"
-        ) from error
+    check_input_file(path, "a weight file")
+    with reading(path, "a weight file, HDF5"), h5py.File(path) as file:
+        layers = _layers(path, file)
+        shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
+        if _ATTRIBUTE in file.attrs:
+            description = read_description(path, file.attrs[_ATTRIBUTE])
+        else:
+            described = _text(file.attrs["model_config"]) if "model_config" in file.attrs else None
+            network = None if described else (depth, width)
+            stored_size = _input_size(described) if described else None
+            description = _describe_original(path, shapes, network, stored_size or img_size)
+        model = _build(path, description, shapes)
+        model.set_weights([_values(path, w) for _, weights in layers for w in weights])
     return model, description
 
 
-def _build(path: Path, description: Description) -> keras.Model:
+def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
+    """The network of a description, which has the file's shapes."""
+    depth = description.architecture.get("depth", 0)
+    if depth > len(shapes) + 4:  # deeper networks take minutes to build
+        raise UserError(f"{path}: expected weights of {depth} layers, found {len(shapes)}")
     try:
-        return build_model(description.architecture, description.img_size)
-    except (UserError, KeyError, TypeError, ValueError) as error:
+        with keras.StatelessScope(initialize_variables=False):  # no memory is allocated yet
+            model = build_model(description.architecture, description.img_size)
+        _check_shapes(path, model, shapes)
+    except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
+        keras.utils.clear_session()  # of variables that are not to be allocated
+        if isinstance(error, UserError) and str(error).startswith(str(path)):
+            raise
         raise UserError(
             f"{path}: expected a network that version {__version__} of the toolkit knows, found "
             f"{description.architecture} for pictures of {description.img_size!r} pixels"
         ) from error
+    with keras.StatelessScope():  # allocates the variables when it ends
+        pass
+    return model
 
 
 def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]:
@@ -96,24 +104,59 @@ def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]
         )
     layers = []
     for name in map(_text, root.attrs["layer_names"]):
-        weights = [root[name][_text(weight)] for weight in root[name].attrs["weight_names"]]
+        group = _member(root, name)
+        weights = [_member(group, _text(weight)) for weight in group.attrs["weight_names"]]
         if weights:
             layers.append((name, weights))
     return layers
+
+
+def _member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """A member of a group that is stored in the same file."""
+    for part in name.split("/"):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise KeyError(f"{name} is not stored in the file")
+        group = group[part]
+    return group
+
+
+def _values(path: Path, weight: h5py.Dataset) -> np.ndarray:
+    """A weight's values, all of them finite numbers that the file itself holds."""
+    if weight.external or weight.is_virtual or weight.dtype.kind != "f":
+        raise UserError(f"{path}: expected floats stored in it, found {weight.name} without")
+    values = weight[()]
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: expected finite weights, found NaN or infinity in {weight.name}")
+    return values
+
+
+def _input_size(model_config: str) -> int | None:
+    """The side of the faces that Keras stored a network with, in pixels; None if it is not there.
+
+    Only the JSON of the input layer is read: code in it is never run.
+    """
+    layers = json.loads(model_config)["config"]
+    layers = layers["layers"] if isinstance(layers, dict) else layers
+    config = layers[0]["config"]
+    shape = config.get("batch_input_shape") or config.get("batch_shape") or ()
+    return shape[1] if shape[1:] in [[s, s, 3] for s in range(1, MAX_IMG_SIZE + 1)] else None
 
 
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
-def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | None) -> Description:
+def _describe_original(
+    path: Path, shapes: Shapes, expected: tuple[int, int] | None, img_size: int | None
+) -> Description:
     """The description that a file of the original toolkit lacks, from its weights' shapes.
 
-    expected: depth and width that the file must have, where it does not name its network.
+    expected: depth and width that the file must have, if it does not name its network.
+    img_size: side of the faces in pixels, for a network that takes any: its shapes do not tell.
     """
     convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
     shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
-    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions beside the shortcuts
+    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions next to the shortcuts
     if depth < 10 or (depth - 4) % 6 or convolutions[0][2:] != (3, 16):
         first = ", ".join(f"{name} {s}" for name, s in shapes[:3])
         raise UserError(
@@ -129,6 +172,11 @@ def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | N
     features = shapes[-1][1][0][0]
     side = round((features / (64 * width)) ** 0.5) if width else 0
     is_global = side <= 1
+    if is_global and img_size is None:
+        raise UserError(
+            f"{path}: expected the size of its faces, which this file does not store; pass the "
+            "--img_size that it was trained with"
+        )
     architecture = {
         "name": "wide_resnet",
         "depth": depth,
@@ -136,11 +184,11 @@ def _describe_original(path: Path, shapes: Shapes, expected: tuple[int, int] | N
         "pool": "global" if is_global else "8x8",
         "scale": 1,
     }
-    return Description(architecture, img_size=64 if is_global else 4 * side)
+    return Description(architecture, img_size=img_size if is_global else 4 * side)
 
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
-    """Raise `UserError` at the first layer of the file that is not the network's."""
+    """Raise `UserError` at the first layer of the file whose shapes are not the network's."""
     layers = [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in model.layers]
     layers = [layer for layer in layers if layer[1]]
     for (name, expected), (found_name, found) in zip(layers, shapes, strict=False):

@@ -1,37 +1,41 @@
-"""What checkpoints and exported files say of themselves; reading it takes no Keras."""
+"""Descriptions of models in checkpoints and exports, read without Keras."""
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from src import __version__
 from src.errors import UserError
+from src.files import reading
 from src.labels import GENDERS, MAX_AGE
 
 OUTPUTS = ("pred_gender", "pred_age")
 ORIGINAL_MARGIN = 0.4
-# Years; the logarithm of the temperature is linear between them, and above them as at the last.
+MAX_IMG_SIZE = 1024
+# Years; the logarithm of the temperature is linear between them, and constant above the last.
 TEMPERED_AGES = (0, 15, 30)
-# What every file holds alike; one that says otherwise is not ours to read.
+# The same in every file; a file with other values is rejected.
 _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a model says of itself.
+    """The description of a model in its file.
 
     architecture: `name` and the arguments of the network's `build`.
-    img_size: side of the faces it takes, in pixels; they are BGR, 0..255.
-    margin: margin around the face box, as a share of the box, that its faces were cut with.
-    align: alignment that its faces were warped with, or "none".
-    data: the databases it was trained on, each with its margin where known.  figures: what it
-        reached, by name.
-    training: the mean age in years and the share of men, 0..1, of the rows it was trained on, as
-        `age_mean` and `male_share`; None in files that do not say.
+    img_size: side of the faces it takes, in pixels, 1..`MAX_IMG_SIZE`; they are BGR, 0..255.
+    margin: crop margin of its faces, as a fraction of the face box.
+    align: alignment of its faces, or "none".
+    data: the databases it was trained on, each with its margin if known.
+    figures: validation figures of the best epoch, by name.
+    training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
+        and `male_share`; None in older files.
     split: `src.data.split.Split` as JSON; None in files without one.
     calibration: the temperatures that the heads' scores were divided by, as `gender_temperature`
-        and `age_temperatures`, those at the ages of `TEMPERED_AGES`, and the `faces` that they were
-        fitted on; None where they were not.
+        and `age_temperatures`, one per age of `TEMPERED_AGES`, and the number of `faces` that they
+        were fitted on; None without temperature scaling.
     """
 
     architecture: dict
@@ -46,31 +50,101 @@ class Description:
 
     @property
     def margins(self) -> list[float]:
-        """Its margin, and every other that faces it was trained on were cut with."""
+        """Its margin, and all further margins of its training data."""
         trained = {part["margin"] for part in self.data if part.get("margin") is not None}
         return [self.margin, *sorted(trained - {self.margin})]
 
 
 def describe(description: Description) -> dict:
-    """All that a file says, ready for JSON: the description, the contract and the version."""
+    """The content of a file's description as JSON values, contract and version included."""
     return {"version": __version__, **_CONTRACT, **asdict(description)}
 
 
 def read_description(path: Path, text: str) -> Description:
-    """The description in `path`, of its JSON `text`, which may say more.
+    """The description in `path`, of its JSON `text`, which may hold more.
 
-    Raises `UserError` where it cannot be read, or says other colours or classes than ours.
+    Raises `UserError` if it cannot be read, a value has another type or range, or its colours or
+    classes are not ours.
     """
-    try:
-        # Files of before these were known lack them.
-        said = {"training": None, "calibration": None, "split": None, **json.loads(text)}
-        wrong = [key for key, value in _CONTRACT.items() if said[key] != value]
-        known = {key: said[key] for key in Description.__dataclass_fields__}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: its description cannot be read: {error!r}") from error
+    with reading(path, "a description"):
+        # Older files lack these.
+        stored = {"training": None, "calibration": None, "split": None, **json.loads(text)}
+        wrong = [key for key, value in _CONTRACT.items() if stored[key] != value]
+        known = {key: stored[key] for key in Description.__dataclass_fields__}
     if wrong:
         raise UserError(
-            f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {said[wrong[0]]}; it was "
-            f"made by version {said.get('version')} of the toolkit, this is {__version__}"
+            f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {stored[wrong[0]]}; it "
+            f"was made by version {stored.get('version')} of the toolkit, this is {__version__}"
         )
+    for key, (expected, is_valid) in _VALID.items():
+        if not is_valid(known[key]):
+            raise UserError(
+                f"{path}: expected {key} in its description to be {expected}, received "
+                f"{known[key]!r:.100}"
+            )
     return Description(**known)
+
+
+def _is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_architecture(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and all(isinstance(v, bool | str) or _is_number(v, 0, 10**4) for v in value.values())
+    )
+
+
+def _is_data(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(part, dict) and (part.get("margin") is None or _is_number(part["margin"], 0, 10))
+        for part in value
+    )
+
+
+def _is_numbers(value: object, ranges: dict[str, tuple[float, float]]) -> bool:
+    """Whether a dictionary holds numbers in these ranges, by name."""
+    return isinstance(value, dict) and all(
+        _is_number(value.get(name), *limits) for name, limits in ranges.items()
+    )
+
+
+def _is_figures(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(v, int | float) for v in value.values())
+
+
+def _is_calibration(value: object) -> bool:
+    temperatures = value.get("age_temperatures") if isinstance(value, dict) else None
+    return (
+        _is_numbers(value, {"gender_temperature": _TEMPERATURE, "faces": (0, math.inf)})
+        and isinstance(temperatures, list)
+        and len(temperatures) == len(TEMPERED_AGES)
+        and all(_is_number(t, *_TEMPERATURE) for t in temperatures)
+    )
+
+
+_TEMPERATURE = (1e-3, 1e3)
+_TRAINING = {"age_mean": (0, MAX_AGE), "male_share": (0, 1)}
+# By field: the expected value in words, and its check.
+_VALID: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "architecture": ("a name and arguments of a network", _is_architecture),
+    "img_size": (
+        f"a whole number from 1 to {MAX_IMG_SIZE}",
+        lambda value: isinstance(value, int) and _is_number(value, 1, MAX_IMG_SIZE),
+    ),
+    "margin": ("a number from 0 to 10", lambda value: _is_number(value, 0, 10)),
+    "align": ("a text", lambda value: isinstance(value, str)),
+    "data": ("a list of databases with margins from 0 to 10", _is_data),
+    "figures": ("numbers by name", _is_figures),
+    "training": (
+        "a mean age and a share of men",
+        lambda value: value is None or _is_numbers(value, _TRAINING),
+    ),
+    "calibration": (
+        "positive temperatures and a number of faces",
+        lambda value: value is None or _is_calibration(value),
+    ),
+    "split": ("a split", lambda value: value is None or isinstance(value, dict)),
+}

@@ -42,9 +42,8 @@ def initialised(
         model = build_model(architecture, img_size)
         face_resnet.load_dlib(model, path, faces)
         return model, architecture, f"{name} starts from {path.name}, its heads from none"
-    source, found = load_checkpoint(
-        path, **{key: architecture[key] for key in ("depth", "width") if key in architecture}
-    )
+    given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
+    source, found = load_checkpoint(path, **given, img_size=img_size)
     if network_name(found.architecture["name"]) == name:
         there = {key: value for key, value in found.architecture.items() if key != "mirror"}
         architecture = {**there, **architecture}

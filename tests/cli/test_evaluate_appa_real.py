@@ -157,4 +157,4 @@ def test_a_misspelt_split_is_refused(fails):
 
 def test_missing_weights_are_refused(fails, evaluated, tmp_path):
     line = fails("--weight_file", tmp_path / "weights.hdf5", "--data_dir", evaluated.data_dir)
-    assert "expected a weight file, found none" in line
+    assert "expected a weight file" in line
