@@ -99,6 +99,7 @@ def test_missing_column_is_named(tmp_path, header, received):
         ("b.jpg,,x,30,m,", "'age_low'.*'x' in row 2"),
         ("b.jpg,,30,20,m,", "'30' and '20' in row 2"),
         ("b.jpg,40,30,,m,", "'30' and '' in row 2"),
+        ("b.jpg,10,20,30,m,", "'10' in row 2"),
         ("b.jpg,20,,,1,", "'gender'.*'1' in row 2"),
         ("b.jpg,20,,,other,", "'gender'.*'other' in row 2"),
         ("a.jpg,20,,,m,", r"'a\.jpg' in rows 1 and 2"),

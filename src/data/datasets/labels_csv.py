@@ -55,6 +55,13 @@ def _ages(table: LabelTable) -> tuple[np.ndarray, np.ndarray]:
             f"{ends[1]!r} in row {table.row(int(wrong.argmax()))}"
         )
     exact_low, exact_high = table.ages("age")
+    apart = (exact_high < low) | (exact_low > high)
+    if apart.any():
+        row = int(apart.argmax())
+        raise UserError(
+            f"{table.path}: expected the age between age_low and age_high, received "
+            f"{table.texts('age')[row]!r} in row {table.row(row)}"
+        )
     return np.where(np.isnan(low), exact_low, low), np.where(np.isnan(high), exact_high, high)
 
 

@@ -17,7 +17,7 @@ from src.data.datasets.values import is_unknown, parse_age, parse_gender, parse_
 from src.errors import UserError
 
 _SEPARATORS = "\t;|,"  # the first of those that are equally frequent in the header
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # as Excel writes and reads it
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it
 _BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
 _SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
 
@@ -117,9 +117,12 @@ def read_table(
     known |= {_plain(name): column for name, column in aliases.items()}
     (_, header), *rows = lines
     names = [known.get(_plain(name), name.casefold()) for name in header]
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    twice = next((name for name, count in Counter(names).items() if count > 1 and name), None)
     if twice:
-        raise UserError(f"{path}: expected every column once, received {twice[0]!r} twice")
+        same = [text for text, name in zip(header, names, strict=True) if name == twice]
+        raise UserError(
+            f"{path}: expected every column once, received {', '.join(map(repr, same))}; keep one"
+        )
     for name in required:
         if name not in names:
             raise UserError(f"{path}: expected the column {name!r}, found {', '.join(header)}")
@@ -159,7 +162,7 @@ def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """The lines with something in them, as line number and cells, and the separator."""
     text = read_text(path)
     first = next(filter(str.strip, text.splitlines()), "")
-    named = _SEPARATOR_LINE.fullmatch(first.strip(_BLANKS))
+    named = _SEPARATOR_LINE.fullmatch(first.strip(" \ufeff"))
     separator = named[1] if named else max(_SEPARATORS, key=first.count)
     lines = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
