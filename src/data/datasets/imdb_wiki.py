@@ -117,27 +117,33 @@ def _names(cells: np.ndarray, count: int) -> list[str]:
 
 
 def _read_5(path: Path, name: str) -> dict[str, np.ndarray]:
-    structs = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
-    _check_struct(path, name, structs)
-    struct = np.asarray(structs[name])[()]
-    fields = getattr(struct.dtype, "names", None) if isinstance(struct, np.void) else None
-    wanted = [field for field in (*_FIELDS, "name") if field in (fields or ())]
-    return {field: np.ravel(np.asarray(struct[field])) for field in wanted}
+    variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
+    struct = _struct(path, name, variables)
+    names = struct if isinstance(struct, dict) else np.asarray(struct).dtype.names or ()
+    wanted = [field for field in (*_FIELDS, "name") if field in names]
+    return {field: np.ravel(_unwrapped(struct[field])) for field in wanted}
+
+
+def _unwrapped(values: np.ndarray) -> np.ndarray:
+    """The array in the only element of a struct's field."""
+    return np.asarray(values[()] if np.ndim(values) == 0 else values)
 
 
 def _read_7_3(path: Path, name: str) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path) as file:
-            structs = {key: item for key, item in file.items() if isinstance(item, h5py.Group)}
-            _check_struct(path, name, structs)
-            return matlab.read_struct_7_3(structs[name], (*_FIELDS, "name"))
+            return matlab.read_struct_7_3(_struct(path, name, file), (*_FIELDS, "name"))
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path}: expected {_LABELS}, a MATLAB file; it could not be read: {error}"
         ) from error
 
 
-def _check_struct(path: Path, name: str, structs: dict) -> None:
-    if name not in structs:
-        found = ", ".join(key for key in structs if not key.startswith("#")) or "nothing"
-        raise UserError(f"{path}: expected a struct {name!r}, found {found}; is --db right?")
+def _struct(path: Path, name: str, variables: dict | h5py.File) -> "dict | np.ndarray | h5py.Group":
+    """The struct `name`, or the file itself where its fields are variables of their own."""
+    if name in variables:
+        return variables[name]
+    if "full_path" in variables:
+        return variables
+    found = ", ".join(key for key in variables if not key.startswith("#")) or "nothing"
+    raise UserError(f"{path}: expected a struct {name!r}, found {found}; is --db right?")
