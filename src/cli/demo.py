@@ -1,73 +1,122 @@
-"""demo.py's own flags."""
+"""Flags of demo.py."""
 
 import argparse
 from pathlib import Path
 
 from src import cli
-from src.files import check_output_file
+
+_PICTURES = {"pictures", "--image_dir", "--labels"}
+_VIDEOS = {"--video", "the webcam"}
+_ALL = _PICTURES | _VIDEOS
+# Sources with which a flag has an effect; flags that are not listed have one with every source.
+_EFFECT = {
+    "--recursive": {"--image_dir"},
+    "--camera": {"the webcam"},
+    "--every": _VIDEOS,
+    "--smooth": _VIDEOS | {"--web"},
+    "--output_dir": _ALL,
+    "--crops": _ALL,
+    "--csv": _ALL,
+    "--jsonl": _ALL,
+    "--resume": _PICTURES,
+    "--table": _ALL,
+    "--anonymize": _ALL,
+    "--no_display": _ALL,
+    "--port": {"--web"},
+    "--host": {"--web"},
+}
+_STDOUT = Path("-")
 
 
 def add_source_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("where pictures come from")
+    group = parser.add_argument_group("sources")
     group.add_argument("pictures", type=Path, nargs="*", help="pictures (default: the webcam)")
     group.add_argument(
         "--image_dir",
         type=Path,
         help="target image directory; if set, images in image_dir are used instead of webcam",
     )
-    group.add_argument("--recursive", action="store_true", help="its folders' pictures too")
-    group.add_argument("--labels", type=Path, help="CSV of labelled pictures, for a table of them")
-    group.add_argument("--video", metavar="FILE|URL", help="a video file, or a stream's address")
-    group.add_argument("--camera", type=int, default=0, metavar="INDEX", help="which webcam")
+    group.add_argument(
+        "--recursive", action="store_true", help="pictures in the folders within --image_dir too"
+    )
+    group.add_argument(
+        "--labels", type=Path, help="CSV of labelled pictures, for a table of labels and estimates"
+    )
+    group.add_argument("--video", metavar="FILE|URL", help="video file, or address of a stream")
+    group.add_argument(
+        "--camera",
+        type=cli.whole_number(0, 9999),
+        default=0,
+        metavar="INDEX",
+        help="number of the webcam",
+    )
+    group.add_argument(
+        "--every",
+        type=cli.positive_float,
+        metavar="SECONDS",
+        help="distance between the frames of a video that are used (default: all)",
+    )
 
 
 def add_face_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("how faces are found")
+    group = parser.add_argument_group("faces")
     group.add_argument(
         "--margin",
         type=cli.margin,
         help="margin around detected face for age-gender estimation "
-        "(default: the weight file's, 0.4 where it does not say)",
+        "(default: the weight file's, 0.4 for old ones)",
     )
     group.add_argument(
         "--detector",
         choices=("dlib", "dlib-cnn", "mtcnn", "none"),
         default="dlib",
-        help="what finds the faces; dlib-cnn and mtcnn are extras (docs/detectors.md); none: every "
+        help="face detector; dlib-cnn and mtcnn are extras (docs/detectors.md); none: every "
         "picture is one face",
     )
     group.add_argument(
         "--min_face",
         type=cli.positive_int,
         metavar="PIXELS",
-        help="the smallest face wanted, the larger the faster "
-        "(default: a 16th of the longer side, in video 80 at most)",
+        help="side of the smallest face to detect; larger is faster "
+        "(default: a 16th of the longer side, in video at most 80)",
     )
     group.add_argument(
         "--smooth",
         type=cli.positive_int,
         default=30,
         metavar="FRAMES",
-        help="frames that a face's age and gender are averaged over in video; 1 for none",
+        help="frames that ages and genders are averaged over along a track; 1 for none",
     )
 
 
 def add_sink_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("where results go")
-    group.add_argument("--output_dir", type=Path, help="folder for annotated copies, .mp4 of video")
-    group.add_argument("--csv", type=Path, help="file for one row a face")
-    group.add_argument("--jsonl", type=Path, help="file for one line of JSON a face")
-    group.add_argument("--resume", action="store_true", help="go on where --csv or --jsonl ends")
-    group.add_argument("--table", action="store_true", help="a table at the end, no line a face")
+    group = parser.add_argument_group("outputs")
+    group.add_argument(
+        "--output_dir",
+        type=Path,
+        help="folder for annotated copies; of a video an .mp4 and a table of tracks",
+    )
+    group.add_argument("--crops", type=Path, metavar="DIR", help="folder for the faces' crops")
+    group.add_argument("--csv", type=Path, help="file of one row per face; - is standard output")
+    group.add_argument(
+        "--jsonl", type=Path, help="file of one line of JSON per face; - is standard output"
+    )
+    group.add_argument(
+        "--resume", action="store_true", help="continue the run that --csv or --jsonl was begun by"
+    )
+    group.add_argument(
+        "--table", action="store_true", help="print a table at the end instead of lines"
+    )
+    group.add_argument(
+        "--anonymize", action="store_true", help="blur the faces in copies and in the window"
+    )
     group.add_argument("--no_display", action="store_true", help="open no window")
 
 
 def add_web_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("in a browser")
+    group = parser.add_argument_group("page in a browser")
     group.add_argument(
-        "--web",
-        action="store_true",
-        help="serve a page for pictures and a webcam instead; needs gradio",
+        "--web", action="store_true", help="serve a page for pictures and a webcam; needs gradio"
     )
     group.add_argument("--port", type=cli.positive_int, default=7860, help="port of the page")
     group.add_argument(
@@ -77,8 +126,32 @@ def add_web_arguments(parser: cli.Parser) -> None:
     )
 
 
-def check(parser: cli.Parser, args: argparse.Namespace) -> None:
-    """End with one line where flags do not go together, or a file cannot be written."""
+def add_needs(parser: cli.Parser) -> None:
+    """Reject every flag that has no effect with the source or with the other flags."""
+    for flag, sources in _EFFECT.items():
+        parser.needs(
+            flag,
+            lambda args, sources=sources: sources.intersection(_sources(args)),
+            " or ".join(sorted(sources)),
+        )
+    parser.needs("--min_face", lambda args: args.detector != "none", "a --detector")
+    parser.needs("--resume", lambda args: args.csv or args.jsonl, "--csv or --jsonl")
+    parser.needs(
+        "--resume", lambda args: _STDOUT not in (args.csv, args.jsonl), "a file to continue"
+    )
+    parser.needs("--table", lambda args: _STDOUT not in (args.csv, args.jsonl), "--csv to a file")
+    parser.needs(
+        "--anonymize",
+        lambda args: args.output_dir or not args.no_display,
+        "--output_dir or a window",
+    )
+    parser.needs("--anonymize", lambda args: not args.crops, "no --crops, which shows the faces")
+    parser.needs("--anonymize", lambda args: not args.labels, "no --labels, whose table shows them")
+    for flag in ("--depth", "--width", "--img_size", "--runtime"):
+        parser.needs(flag, lambda args: args.weight_file, "--weight_file")
+
+
+def _sources(args: argparse.Namespace) -> list[str]:
     given = {
         "pictures": args.pictures,
         "--image_dir": args.image_dir and not args.labels,
@@ -86,17 +159,15 @@ def check(parser: cli.Parser, args: argparse.Namespace) -> None:
         "--video": args.video,
         "--web": args.web,
     }
-    sources = [name for name, value in given.items() if value]
+    return [name for name, value in given.items() if value] or ["the webcam"]
+
+
+def check(parser: cli.Parser, args: argparse.Namespace) -> None:
+    """Exit with an error if flags exclude each other, or if a needed one is missing."""
+    sources = _sources(args)
     if len(sources) > 1:
         parser.error(f"expected one source of pictures, received {' and '.join(sources)}")
-    if args.recursive and not args.image_dir:
-        parser.error("--recursive: expected --image_dir, whose folders are meant")
     if args.labels and not args.output_dir:
-        parser.error("--labels: expected --output_dir, where the table goes")
-    if args.resume and not (args.csv or args.jsonl):
-        parser.error("--resume: expected --csv or --jsonl, to go on where it ends")
-    if args.resume and (not sources or args.video or args.web):
-        parser.error("--resume: expected pictures, of which those done are left out")
-    for file in (args.csv, args.jsonl):
-        if file:
-            check_output_file(file)
+        parser.error("--labels: expected --output_dir, for the table")
+    if args.csv == args.jsonl == _STDOUT:
+        parser.error("--csv and --jsonl: expected one of them on standard output")

@@ -1,4 +1,4 @@
-"""What the demo found in a picture and said of it."""
+"""Faces of one picture and their estimates."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +13,22 @@ from src.faces.images import Box
 
 @dataclass
 class Result:
-    """A picture, the boxes of its faces and what was estimated of them, in the same order.
+    """A picture, the boxes of its faces and their estimates, in the same order.
 
+    faces: uint8 (N, S, S, 3), BGR, as the network takes them.
     tracks: in video, the number of each face's track.
+    anonymize: blur the faces in `annotated`.
+    restored: read from the records of an earlier run; its picture's `image` and `faces` are empty.
     """
 
     picture: Picture
     boxes: list[Box]
     estimates: Estimates
+    faces: np.ndarray
     tracks: list[int] | None = None
+    anonymize: bool = False
+    restored: bool = False
 
     @cached_property
     def annotated(self) -> np.ndarray:
-        return annotate(self.picture.image, self.boxes, self.estimates)
+        return annotate(self.picture.image, self.boxes, self.estimates, self.anonymize)

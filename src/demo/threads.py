@@ -1,25 +1,31 @@
 """Parts of the demo that work at the same time, each in a thread of its own."""
 
+import time
 from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
+_POLL = 0.1  # seconds between two checks whether to go on
+_PATIENCE = 2.0  # seconds that a producer gets to end
 
 
-def ahead(items: Generator[Item], most: int = 2) -> Iterator[Item]:
+def ahead(
+    items: Generator[Item], most: int = 2, idle: Callable[[], bool] | None = None
+) -> Iterator[Item]:
     """Make up to `most` items in another thread while those before are being used.
 
-    What `items` raises is raised here, in its turn. `items` is closed at the end.
+    Exceptions of `items` are raised here, in their turn. `items` is closed at the end.
+    idle: called while there is no next item; returns False to end.
     """
     pool = ThreadPoolExecutor(1)
     try:
         coming = deque(pool.submit(next, items, _END) for _ in range(most))
-        while (item := coming.popleft().result()) is not _END:
+        while (item := _wait(coming.popleft(), idle)) is not _END:
             coming.append(pool.submit(next, items, _END))
             yield item
     finally:
@@ -27,13 +33,23 @@ def ahead(items: Generator[Item], most: int = 2) -> Iterator[Item]:
         items.close()
 
 
-def latest(items: Generator[Item]) -> Iterator[Item]:
-    """The newest of the items that another thread makes without a break; the others are left out.
+def _wait(future: Future, idle: Callable[[], bool] | None):
+    while not future.done() and idle is not None:
+        try:
+            return future.result(_POLL)
+        except TimeoutError:
+            if not future.done() and not idle():
+                return _END
+    return future.result()
 
-    Whoever is slower than a camera sees what is, not what was.
+
+def latest(items: Generator[Item], stop: Event) -> Iterator[Item]:
+    """The newest of the items that another thread makes without a break; older ones are dropped.
+
+    Ends with the items, or once `stop` is set, even if the next item never comes: a camera that
+    hangs keeps its thread, which ends with the program.
     """
     newest: Queue = Queue(1)
-    stop = Event()
     failed = []
 
     def make() -> None:
@@ -51,13 +67,20 @@ def latest(items: Generator[Item]) -> Iterator[Item]:
     thread = Thread(target=make, daemon=True)
     thread.start()
     try:
-        while (item := newest.get()) is not _END:
+        while not stop.is_set():
+            try:
+                item = newest.get(timeout=_POLL)
+            except Empty:
+                continue
+            if item is _END:
+                break
             yield item
         if failed:
             raise failed[0]
     finally:
         stop.set()
-        while thread.is_alive():
+        end = time.monotonic() + _PATIENCE
+        while thread.is_alive() and time.monotonic() < end:
             _empty(newest)
             thread.join(0.05)
 

@@ -47,8 +47,9 @@ class Tracker:
     are none), and at once where one was lost or a cut begins a new scene; a cut ends all tracks.
     """
 
-    def __init__(self, detect: Callable[[np.ndarray], list[Box]]):
-        self._detect = detect
+    def __init__(self, detect: Callable[[np.ndarray], list[Box]], every_frame: bool = False):
+        """every_frame: detect in every frame, as frames are too far from each other to follow."""
+        self._detect, self._every_frame = detect, every_frame
         self._faces: list[_Face] = []
         self._numbers = 0
         self._since = 0  # frames since the last detection
@@ -69,6 +70,8 @@ class Tracker:
         self._before = now
         self._since += 1
         pause = DETECT_EVERY if self._faces else SEARCH_EVERY
+        if self._every_frame:
+            pause = 1
         if begins or self._since >= pause or any(face.lost for face in self._faces):
             self._match(self._detect(image))
             self._since = 0

@@ -1,10 +1,14 @@
 """What the demo's tests share: results with estimates that are known, and frames of clips."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from src import cli
+from src.cli.demo import add_face_arguments, add_sink_arguments, add_source_arguments
+from src.demo.job import Job
 from src.demo.result import Result
 from src.demo.sources import Picture
 from src.estimation.estimator import Estimates
@@ -24,7 +28,19 @@ def result(
 ) -> Result:
     """Of a black picture."""
     picture = Picture(name, np.zeros((*size, 3), np.uint8), time)
-    return Result(picture, list(boxes), estimates(ages, p_female), tracks)
+    faces = np.full((len(boxes), 16, 16, 3), 100, np.uint8)
+    return Result(picture, list(boxes), estimates(ages, p_female), faces, tracks)
+
+
+def job(video=None, pictures=(), labels=None, done=None, **flags) -> Job:
+    """Of the flags' defaults but for `flags`, on `pictures`, paths by name, or names alone."""
+    parser = cli.Parser("")
+    for add in (add_source_arguments, add_face_arguments, add_sink_arguments):
+        add(parser)
+    args = parser.parse_args([])
+    vars(args).update({"no_display": True} | flags)
+    paths = pictures if isinstance(pictures, dict) else {name: Path(name) for name in pictures}
+    return Job(args, paths, video, labels, done or {})
 
 
 def two_faces(name="a.jpg", **video) -> Result:

@@ -1,4 +1,4 @@
-"""The table of labelled pictures: what is true beside what is estimated."""
+"""The table of labelled pictures: labels next to estimates."""
 
 import base64
 import re
@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from src.demo.gallery import MOST, labelled_pictures, labelled_table
 from src.demo.result import Result
+from src.demo.sinks.gallery import MAX_PICTURES, labelled_pictures, labelled_table
 from src.demo.sources import Picture
 from src.errors import UserError
 from src.faces.crop import TEMPLATE, FivePoints
 from src.faces.images import Box
-from tests.demo.made import estimates, result
+from tests.demo.made import estimates, job, result
 
 LABELS = """path,age,age_low,age_high,gender
 inner/two.jpg,,30,39,male
@@ -43,6 +43,24 @@ def test_labels_that_are_missing_are_refused(tmp_path):
         labelled_pictures(tmp_path / "nowhere.csv", None)
 
 
+def open_table(labels, folder, **options):
+    pictures, records = labelled_pictures(labels, None)
+    return labelled_table(job(pictures=pictures, labels=records, output_dir=folder, **options))
+
+
+def test_restored_pictures_are_read_again(shared, tmp_path):
+    (tmp_path / "labels.csv").write_text("path,age\nold.jpg,70\n")
+    image = cv2.imread(str(shared / "demo" / "obama.jpg"))
+    cv2.imwrite(str(tmp_path / "old.jpg"), cv2.resize(image, (400, 500)))
+    restored = result("old.jpg", [Box(120, 60, 220, 160)], [50], [0.1], size=(0, 0))
+    restored.restored = True
+    with open_table(tmp_path / "labels.csv", tmp_path) as add:
+        assert add(restored)
+    page = (tmp_path / "table.html").read_text()
+    assert cells(page)[1] == ["", "", "70, ?", "50 (45-55), male"]
+    assert pictures_of(page)[0].mean() > 20
+
+
 def cells(page):
     """Rows of the page, as lists of the cells' text with the pictures taken out."""
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
@@ -61,8 +79,9 @@ def test_the_largest_face_of_each_picture_has_its_row(shared, labels, tmp_path):
     image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
     image = cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
     boxes = [Box(136, 27, 227, 118), Box(439, 33, 547, 141)]
-    two = Result(Picture("inner/two.jpg", image), boxes, estimates([20, 36.7], [0.9, 0.2]))
-    with labelled_table(tmp_path, labelled_pictures(labels, None)[1]) as add:
+    faces = np.zeros((2, 16, 16, 3), np.uint8)
+    two = Result(Picture("inner/two.jpg", image), boxes, estimates([20, 36.7], [0.9, 0.2]), faces)
+    with open_table(labels, tmp_path) as add:
         assert add(two)
         assert add(result("dogs & cats.jpg"))
     page = (tmp_path / "table.html").read_text(encoding="utf-8")
@@ -93,20 +112,20 @@ def best_match(image, part):
 
 
 def test_a_table_of_many_ends_with_the_first(tmp_path):
-    rows = "".join(f"{i}.jpg,{i}\n" for i in range(MOST + 5))
+    rows = "".join(f"{i}.jpg,{i}\n" for i in range(MAX_PICTURES + 5))
     (tmp_path / "labels.csv").write_text("path,age\n" + rows)
-    with labelled_table(tmp_path, labelled_pictures(tmp_path / "labels.csv", None)[1]) as add:
-        for i in range(MOST + 5):
+    with open_table(tmp_path / "labels.csv", tmp_path) as add:
+        for i in range(MAX_PICTURES + 5):
             assert add(result(f"{i}.jpg"))
     rows = cells((tmp_path / "table.html").read_text())
-    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MOST)]
+    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_PICTURES)]
 
 
 def test_nothing_is_written_when_the_demo_is_ended(labels, tmp_path):
     before = set(tmp_path.iterdir())
     with (
         pytest.raises(KeyboardInterrupt),
-        labelled_table(tmp_path, labelled_pictures(labels, None)[1]) as add,
+        open_table(labels, tmp_path) as add,
     ):
         add(result("old.jpg"))
         raise KeyboardInterrupt

@@ -1,12 +1,15 @@
-"""The demo's loop, with a detector and an estimator whose answers are known."""
+"""Results of pictures and videos, by a detector and an estimator whose answers are known."""
 
 import threading
+import time
 import weakref
+from contextlib import closing
 
 import numpy as np
 import pytest
 
-from src.demo.loop import show_pictures, show_video
+from src.demo import threads
+from src.demo.loop import picture_results, video_results, with_restored
 from src.demo.search import Found
 from src.demo.smoothing import Smoother
 from src.demo.sources import Picture
@@ -14,6 +17,7 @@ from src.demo.sources.video import Video
 from src.faces.crop import get_box_cutter
 from src.faces.images import Box
 from tests.demo.made import estimates
+from tests.demo.made import result as made_result
 
 SIZE = 16
 BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
@@ -37,42 +41,30 @@ def found(number, faces):
     return Found(Picture(f"{number}.jpg", np.zeros((120, 160, 3), np.uint8)), BOXES[:faces], pixels)
 
 
-def shown(pictures, estimator, at_once):
-    results = []
-    show_pictures(pictures, estimator, [lambda result: results.append(result) or True], at_once)
-    return results
-
-
 @pytest.mark.parametrize(
     "at_once, calls", [(1, [2, 0, 3, 1, 3]), (4, [5, 4]), (2, [2, 3, 4]), (100, [9])]
 )
-def test_faces_are_estimated_across_pictures_and_given_back_to_their_own(at_once, calls):
+def test_faces_are_estimated_across_pictures(at_once, calls):
     estimator, counts = Recorder(), [2, 0, 3, 1, 3]
-    results = shown([found(i, count) for i, count in enumerate(counts)], estimator, at_once)
+    pictures = [found(i, count) for i, count in enumerate(counts)]
+    results = list(picture_results(pictures, estimator, at_once))
     assert estimator.calls == calls
     assert [result.picture.name for result in results] == [f"{i}.jpg" for i in range(5)]
     for number, (result, count) in enumerate(zip(results, counts, strict=True)):
         assert result.boxes == BOXES[:count]
         assert result.estimates.age.tolist() == [10 * number + i for i in range(count)]
+        assert result.faces[:, 0, 0, 0].tolist() == result.estimates.age.tolist()
 
 
-def test_a_sink_that_has_enough_ends_the_demo_after_all_sinks_had_the_picture():
-    first, last = [], []
-
-    def leave(result):
-        first.append(result.picture.name)
-        return len(first) < 2
-
-    show_pictures(
-        [found(i, 1) for i in range(5)],
-        Recorder(),
-        [leave, lambda result: last.append(result.picture.name) or True],
-        4,
-    )
-    assert first == last == ["0.jpg", "1.jpg"]
+def test_restored_results_come_in_order():
+    names = [f"{i}.jpg" for i in range(6)]
+    done = {name: made_result(name) for name in ("0.jpg", "2.jpg", "5.jpg")}
+    new = [made_result(name) for name in ("1.jpg", "4.jpg")]  # 3.jpg cannot be read
+    merged = [result.picture.name for result in with_restored(new, names, done)]
+    assert merged == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
 
 
-def test_few_pictures_are_held_however_many_there_are():
+def test_few_pictures_are_held():
     class Pixels(np.ndarray):
         """An array that can be watched."""
 
@@ -92,9 +84,9 @@ def test_few_pictures_are_held_however_many_there_are():
             yield found(i % 2, i % 2)._replace(picture=Picture(f"{i}.jpg", image))
             del image
 
-    show_pictures(many(), Recorder(), [lambda result: True], 8)
-    assert most <= 2 * 8
-    assert alive == 0
+    for _ in picture_results(many(), Recorder(), 8):
+        pass
+    assert most <= 2 * 8 + 1
 
 
 class Clip:
@@ -124,37 +116,55 @@ class Search:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_every_frame_of_a_file_is_shown_and_the_last_of_a_camera(live):
-    clip, results = Clip(40, live), []
-    keep = [lambda result: results.append(result) or True]
-    show_video(clip.video, Search(), Recorder(), Smoother(1), keep)
+def test_every_frame_of_a_file_is_shown(live):
+    """Of a camera, the last one is."""
+    clip = Clip(40, live)
+    results = list(video_results(clip.video, Search(), Recorder(), Smoother(1)))
     names = [result.picture.name for result in results]
     assert names == sorted(set(names))
     assert names[-1] == "frame000039.jpg"
     assert live or len(names) == 40
-    for result in results:  # frames, faces and what is said of them are still together
+    for result in results:  # frames, faces and estimates are still together
         assert result.tracks == [0]
         assert result.estimates.age == [int(result.picture.name[5:11])]
     assert clip.closed
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_a_video_that_is_left_early_is_closed_and_its_threads_end(live):
-    clip, threads = Clip(10**9, live), threading.active_count()
-    results = []
-    enough = [lambda result: results.append(result) or len(results) < 5]
-    show_video(clip.video, Search(), Recorder(), Smoother(1), enough)
-    assert len(results) == 5
+def test_video_left_early_is_closed(live):
+    clip, before = Clip(10**9, live), threading.active_count()
+    with closing(video_results(clip.video, Search(), Recorder(), Smoother(1))) as results:
+        assert len([result for result, _ in zip(results, range(5), strict=False)]) == 5
     assert clip.closed
-    assert threading.active_count() == threads
+    assert threading.active_count() == before
 
 
-def test_what_a_detector_raises_ends_the_video():
+def test_hanging_camera_does_not_hang_the_demo(monkeypatch):
+    monkeypatch.setattr(threads, "_PATIENCE", 0.2)
+    unplugged, calls = threading.Event(), []
+
+    def frames():
+        yield Picture("frame000000.jpg", np.zeros((120, 160, 3), np.uint8), 0.0)
+        unplugged.wait()
+
+    def idle():
+        calls.append(1)
+        return len(calls) < 3
+
+    camera = Video(frames(), "camera", 30.0, (160, 120), True)
+    start = time.monotonic()
+    results = list(video_results(camera, Search(), Recorder(), Smoother(1), idle))
+    assert (len(results), len(calls)) == (1, 3)
+    assert time.monotonic() - start < 5
+    unplugged.set()
+
+
+def test_detector_s_error_ends_the_video():
     def fail(image):
         raise ZeroDivisionError
 
     clip, search = Clip(10), Search()
     search.tools = lambda: (fail, get_box_cutter("none", 0.0, SIZE))
     with pytest.raises(ZeroDivisionError):
-        show_video(clip.video, search, Recorder(), Smoother(1), [])
+        list(video_results(clip.video, search, Recorder(), Smoother(1)))
     assert clip.closed

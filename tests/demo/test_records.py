@@ -1,14 +1,15 @@
-"""The demo's results as files: one line a face, whole or to be gone on with."""
+"""Records of the demo's results: one line per face, whole or resumed."""
 
 import json
 import os
 
+import numpy as np
 import pytest
 
-from src.demo.records import csv_file, jsonl_file, pictures_done
+from src.demo.sinks.records import csv_file, csv_outputs, jsonl_file, jsonl_outputs, read_done
 from src.errors import UserError
 from src.files import partial_of
-from tests.demo.made import result, two_faces
+from tests.demo.made import job, result, two_faces
 
 HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
 NAMES = ["Zoë, 日本.jpg", os.fsdecode(b"Zo\xeb.jpg")]
@@ -19,8 +20,17 @@ def path(tmp_path):
     return tmp_path / "faces"
 
 
-def test_csv_has_one_row_a_face_with_boxes_inside_the_picture(path):
-    with csv_file(path) as write:
+def to_csv(path, **options):
+    return csv_file(job(csv=path, **options))
+
+
+def to_jsonl(path, **options):
+    return jsonl_file(job(jsonl=path, **options))
+
+
+def test_csv_has_one_row_per_face(path):
+    """Boxes lie within the picture."""
+    with to_csv(path) as write:
         assert write(two_faces())
         assert write(result("dogs.jpg"))
     assert path.read_bytes().decode() == (
@@ -30,8 +40,8 @@ def test_csv_has_one_row_a_face_with_boxes_inside_the_picture(path):
     )
 
 
-def test_csv_of_a_video_has_time_and_track_too(path):
-    with csv_file(path, video=True) as write:
+def test_csv_of_a_video_has_time_and_track(path):
+    with to_csv(path, video="a clip") as write:
         write(two_faces("frame000003.jpg", time=0.1001, tracks=[4, 2]))
         write(result("frame000004.jpg", time=0.13346, tracks=[]))
     assert path.read_text().splitlines() == [
@@ -42,59 +52,67 @@ def test_csv_of_a_video_has_time_and_track_too(path):
     ]
 
 
-def test_jsonl_has_the_same_fields_as_numbers(path):
-    with jsonl_file(path) as write:
+def test_jsonl_has_the_same_fields(path):
+    with to_jsonl(path) as write:
         assert write(two_faces("frame000003.jpg", time=0.1001, tracks=[4, 2]))
         assert write(result("dogs.jpg"))
     first, second, dogs = map(json.loads, path.read_text().splitlines())
     columns = HEADER.split(",")
-    assert first == dict(
-        zip(
-            [*columns, "time", "track"],
-            ["frame000003.jpg", 0, 10, 20, 30, 40, 20.13, 15, 25, 0.9876, 0.1, 4],
-            strict=True,
-        )
-    )
+    values = ["frame000003.jpg", 0, 10, 20, 30, 40, 20.13, 15, 25, 0.9876, 0.1, 4]
+    assert first == dict(zip([*columns, "time", "track"], values, strict=True))
     assert (second["face"], second["track"]) == (1, 2)
     assert dogs == {"file": "dogs.jpg"} | dict.fromkeys(columns[1:])
 
 
-def test_csv_without_pictures_is_its_header(path):
-    with csv_file(path):
-        pass
-    assert path.read_text() == HEADER + "\n"
+def test_records_go_to_standard_output(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, open_file, header in (("csv", csv_file, 1), ("jsonl", jsonl_file, 0)):
+        with open_file(job(**{name: tmp_path.__class__("-")})) as write:
+            write(two_faces())
+        assert len(capsys.readouterr().out.splitlines()) == header + 2
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_file_names_of_any_kind_are_kept(tmp_path, name):
-    with csv_file(tmp_path / "f.csv") as to_csv, jsonl_file(tmp_path / "f.jsonl") as to_jsonl:
-        to_csv(result(name))
-        to_jsonl(result(name))
+def test_any_file_name_is_kept(tmp_path, name):
+    with to_csv(tmp_path / "f.csv") as csv, to_jsonl(tmp_path / "f.jsonl") as jsonl:
+        csv(result(name))
+        jsonl(result(name))
     assert os.fsencode(name) in (tmp_path / "f.csv").read_bytes()
     assert json.loads((tmp_path / "f.jsonl").read_text())["file"] == name
 
 
-FORMATS = pytest.mark.parametrize("open_file", [csv_file, jsonl_file])
+FORMATS = pytest.mark.parametrize("open_file", [to_csv, to_jsonl])
 
 
 @FORMATS
-def test_a_failure_leaves_the_file_as_before(path, open_file):
+@pytest.mark.parametrize("error, kept", [(ZeroDivisionError, 1), (KeyboardInterrupt, 2)])
+def test_failure_leaves_the_old_file(path, open_file, error, kept):
+    """Ctrl-C leaves the unfinished one next to it."""
     path.write_text("as before")
-    with pytest.raises(ZeroDivisionError), open_file(path) as write:
+    with pytest.raises(error), open_file(path) as write:
         write(two_faces())
-        raise ZeroDivisionError
+        raise error
     assert path.read_text() == "as before"
-    assert os.listdir(path.parent) == [path.name]
+    assert len(os.listdir(path.parent)) == kept
+    assert kept == 1 or partial_of(path).read_text().count("a.jpg") == 2
 
 
 @FORMATS
-def test_what_ctrl_c_leaves_is_kept_beside_the_file(path, open_file):
-    path.write_text("as before")
-    with pytest.raises(KeyboardInterrupt), open_file(path) as write:
-        write(two_faces())
-        raise KeyboardInterrupt
-    assert path.read_text() == "as before"
-    assert partial_of(path).read_text().count("a.jpg") == 2
+def test_second_run_is_rejected(path, open_file):
+    with open_file(path), pytest.raises(UserError, match=str(path)), open_file(path):
+        pytest.fail("opened")
+
+
+@pytest.mark.parametrize("outputs, flag", [(csv_outputs, "csv"), (jsonl_outputs, "jsonl")])
+def test_only_records_are_replaced(path, outputs, flag):
+    open_file = to_csv if flag == "csv" else to_jsonl
+    write_all(path, open_file)
+    [output] = outputs(job(**{flag: path}))
+    assert output.path == path
+    assert output.is_kind(path)
+    path.write_text("path,age\na.jpg,20\n")
+    assert not output.is_kind(path)
 
 
 RESULTS = [
@@ -105,68 +123,98 @@ RESULTS = [
 ]
 
 
-def write_all(path, open_file, results=RESULTS, **resumed):
-    with open_file(path, **resumed) as write:
+def write_all(path, open_file, results=RESULTS, done=None):
+    with open_file(path, done=done, resume=done is not None) as write:
         for one in results:
-            if one.picture.name not in resumed.get("done", ()):
+            if one.picture.name not in (done or {}):
                 write(one)
     return path.read_bytes()
 
 
 def done_in(path, open_file):
-    return pictures_done(*((path, None) if open_file is csv_file else (None, path)))
+    return read_done(*((path, None) if open_file is to_csv else (None, path)))
 
 
 @FORMATS
-def test_a_run_that_was_killed_at_any_byte_is_gone_on_with(path, open_file):
+def test_resume_after_kill_at_any_byte(path, open_file):
     whole = write_all(path, open_file)
     path.unlink()
-    begin = len(HEADER) + 1 if open_file is csv_file else 0
+    begin = len(HEADER) + 1 if open_file is to_csv else 0
     counts = set()
-    for size in [0, *range(begin, len(whole) + 1)]:
+    for size in [0, *range(begin, len(whole) + 1, 5)]:
         partial_of(path).write_bytes(whole[:size])
         done = done_in(path, open_file)
         counts.add(len(done))
         assert write_all(path, open_file, done=done) == whole
         path.unlink()
-    assert counts == {0, 1, 2, 3}  # the last picture is always done again: it may lack faces
+    assert counts == {0, 1, 2, 3}  # the last picture is done again: faces of it may be missing
 
 
 @FORMATS
-def test_a_finished_file_is_gone_on_with_where_there_are_more_pictures(path, open_file):
+def test_finished_file_is_extended(path, open_file):
     write_all(path, open_file, RESULTS[:2])
     done = done_in(path, open_file)
-    assert done == {RESULTS[0].picture.name}
+    assert set(done) == {RESULTS[0].picture.name}
     resumed = write_all(path, open_file, done=done)
     path.unlink()
     assert resumed == write_all(path, open_file)
 
 
 @FORMATS
-def test_what_was_done_is_on_the_disk_before_the_work_goes_on(path, open_file):
-    """Else a second kill would lose it."""
+def test_kept_records_are_on_disk_first(path, open_file):
+    """Else a second kill would lose them."""
     write_all(path, open_file)
-    with open_file(path, done=frozenset(["2.jpg"])):
+    done = done_in(path, open_file)
+    with open_file(path, done=done, resume=True):
         assert b"2.jpg" in partial_of(path).read_bytes()
 
 
-def test_only_what_both_files_have_is_done(tmp_path):
+def test_restored_results_are_the_recorded(path):
+    write_all(path, to_csv)
+    restored = read_done(path, None)[RESULTS[0].picture.name]
+    assert restored.restored
+    assert restored.boxes == [(10, 20, 30, 40), (0, 0, 80, 60)]
+    np.testing.assert_allclose(restored.estimates.age, [20.13, 60])
+    assert restored.estimates.gender.tolist() == [0, 1]
+    assert restored.estimates.age_low.tolist() == [15, 55]
+
+
+def test_done_is_what_both_files_have(tmp_path):
     csv, jsonl = tmp_path / "f.csv", tmp_path / "f.jsonl"
-    write_all(csv, csv_file)
-    write_all(jsonl, jsonl_file, RESULTS[:2])
-    assert pictures_done(csv, jsonl) == {RESULTS[0].picture.name}
-    assert pictures_done(csv, tmp_path / "new.jsonl") == set()
+    write_all(csv, to_csv)
+    write_all(jsonl, to_jsonl, RESULTS[:2])
+    assert set(read_done(csv, jsonl)) == {RESULTS[0].picture.name}
+    assert read_done(csv, tmp_path / "new.jsonl") == {}
 
 
-def test_files_of_others_are_refused(path):
-    path.write_text("path,age\na.jpg,20\nb.jpg,30\n")
-    with pytest.raises(UserError, match=r"--resume: expected the columns file, .* found path, age"):
-        pictures_done(path, None)
-    with pytest.raises(UserError, match="--resume: expected a record of this demo in line 1"):
-        pictures_done(None, path)
+ROW = "a.jpg,0,10,20,30,40,20.13,15,25,0.9876\n"
 
 
-def test_a_video_s_csv_is_refused(path):
-    write_all(path, csv_file, [two_faces(time=0.0, tracks=[0, 1])], video=True)
-    with pytest.raises(UserError, match=r"found file, .* track; name another --csv"):
-        pictures_done(path, None)
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,age\na.jpg,20\nb.jpg,30\n",
+        f"{HEADER},time,track\n{ROW}{ROW}",
+        f"{HEADER}\n{ROW.replace('20.13', 'old')}{ROW}",
+        f"{HEADER}\n{ROW.replace('20.13', 'nan')}{ROW}",
+        f"{HEADER}\n{ROW.replace('10', '1e300')}{ROW}",
+        f"{HEADER}\na.jpg,1\n{ROW}",
+    ],
+)
+def test_damaged_csv_is_rejected(path, content):
+    path.write_text(content)
+    with pytest.raises(UserError, match=str(path)):
+        read_done(path, None)
+
+
+@pytest.mark.parametrize("line", ["path,age", "[1]", "{}", '{"file": 1}', "[" * 100_000, "NaN"])
+def test_damaged_jsonl_is_rejected(path, line):
+    path.write_text(f"{line}\n{{}}\n")
+    with pytest.raises(UserError, match=str(path)):
+        read_done(None, path)
+
+
+def test_fifo_is_not_resumed(path):
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=str(path)):
+        read_done(path, None)

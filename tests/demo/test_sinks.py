@@ -1,22 +1,26 @@
-"""Where the demo's results go beside files of records: lines, a table, copies, a video."""
+"""Sinks: lines, tables, copies, crops, tracks, a summary."""
 
+import csv
 import os
-from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from src.demo import sinks
-from src.demo.sources.video import Video
+from src.demo.overlay import COLOURS
+from src.demo.sinks import all_outputs, copies, open_sinks, summary, table, tracks
 from src.errors import UserError
 from src.faces.images import Box
-from tests.demo.made import frames, result, two_faces
+from src.outputs import check_outputs
+from tests.demo.made import job, result, two_faces
+from tests.helpers import make_picture, names
 
 
-def test_lines_on_the_screen(capsys):
-    sinks.print_faces(two_faces())
-    sinks.print_faces(result("dogs.jpg"))
+def test_lines_per_face(capsys):
+    with table.face_lines(job()) as show:
+        show(two_faces())
+        show(result("dogs.jpg"))
     assert capsys.readouterr().out == (
         "a.jpg: 20.1 years (15-25), F 0.99\na.jpg: 60.0 years (55-65), M 0.75\ndogs.jpg: no face\n"
     )
@@ -28,8 +32,8 @@ def cells(text):
     return [line.split() for line in (header, *rows)], last
 
 
-def test_a_table_has_a_row_a_face(capsys):
-    with sinks.table(video=False) as add:
+def test_table_has_a_row_per_face(capsys):
+    with table.printed_table(job(pictures=["a.jpg"])) as add:
         assert add(two_faces())
         assert add(result("dogs.jpg"))
         assert capsys.readouterr().out == ""
@@ -42,11 +46,16 @@ def test_a_table_has_a_row_a_face(capsys):
     assert last == "2 faces in 2 pictures"
 
 
-def test_a_video_s_table_has_a_row_a_track_as_last_seen(capsys):
-    with pytest.raises(KeyboardInterrupt), sinks.table(video=True) as add:
-        add(two_faces(time=0.0, tracks=[0, 1]))
-        add(result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[1]))
-        add(result(time=0.3, tracks=[]))
+def video_results():
+    yield two_faces(time=0.0, tracks=[0, 1])
+    yield result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[1])
+    yield result(time=0.3, tracks=[])
+
+
+def test_table_of_a_video_has_a_row_per_track(capsys):
+    with pytest.raises(KeyboardInterrupt), table.printed_table(job(video="a clip")) as add:
+        for one in video_results():
+            add(one)
         raise KeyboardInterrupt
     rows, last = cells(capsys.readouterr().out)
     assert rows[1:] == [
@@ -56,86 +65,120 @@ def test_a_video_s_table_has_a_row_a_track_as_last_seen(capsys):
     assert last == "2 tracks in 3 frames"
 
 
-def test_a_long_table_ends_with_what_it_leaves_out(capsys):
-    with sinks.table(video=False) as add:
+def test_long_table_is_cut(capsys):
+    with table.printed_table(job(pictures=["a.jpg"])) as add:
         for i in range(600):
             add(two_faces(f"{i}.jpg"))
     rows, last = cells(capsys.readouterr().out)
     assert len(rows) == 51
-    assert last == "1,200 faces in 600 pictures, 50 of them shown"
+    assert last.startswith("1,200 faces in 600 pictures, 50 ")
 
 
-def test_copies_have_the_pictures_names_and_what_was_drawn(tmp_path):
-    save = sinks.annotated_copies(tmp_path / "made" / "copies", {})
-    one = result("inner/Zoë A.PNG", [Box(10, 20, 30, 40)], [20], [0.9])
-    assert save(one)
-    assert os.listdir(tmp_path / "made" / "copies" / "inner") == ["Zoë A.PNG"]
-    data = np.fromfile(tmp_path / "made" / "copies" / "inner" / "Zoë A.PNG", np.uint8)
+@pytest.mark.parametrize(
+    "name, written",
+    [
+        ("inner/Zoë A.PNG", "inner/Zoë A.PNG"),
+        ("a.jfif", "a.jfif.annotated.jpg"),
+        ("IMG_0004", "IMG_0004.annotated.jpg"),
+    ],
+)
+def test_copies_show_the_annotation(tmp_path, name, written):
+    one = result(name, [Box(10, 20, 30, 40)], [20], [0.9])
+    with copies.annotated_copies(job(pictures=[name], output_dir=tmp_path / "made" / "c")) as save:
+        assert save(one)
+    data = np.fromfile(tmp_path / "made" / "c" / written, np.uint8)
     copy = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert (copy == one.annotated).all()
-    assert tuple(copy[20, 30]) == (255, 0, 0)
+    assert np.abs(copy[30, 30].astype(int) - COLOURS[0]).max() < 60
 
 
 @pytest.mark.parametrize("again", [".", "inner/..", "link"])
-def test_copies_beside_their_pictures_are_refused(tmp_path, again):
+def test_copies_never_replace_their_pictures(tmp_path, again):
     (tmp_path / "inner").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
-    (tmp_path / "a.jpg").touch()
-    with pytest.raises(UserError, match="--output_dir: expected another folder"):
-        sinks.annotated_copies(tmp_path / again, {"a.jpg": tmp_path / "a.jpg"})
+    make_picture(tmp_path / "a.jpg")
+    own = job(pictures={"a.jpg": tmp_path / "a.jpg"}, output_dir=tmp_path / again)
+    with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
+        all_outputs(own)
 
 
-def test_copies_of_a_kind_that_cannot_be_written_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"whose kind can be written, received .*a\.jfif"):
-        sinks.annotated_copies(tmp_path, {"a.jfif": tmp_path / "a.jfif"})
+def test_other_files_are_not_replaced(tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+    with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
+        all_outputs(job(pictures={"a.jpg": tmp_path / "x" / "a.jpg"}, output_dir=tmp_path))
 
 
-def test_copies_where_no_folder_can_be_made_are_refused(tmp_path):
+@pytest.mark.parametrize("flag", ["csv", "jsonl"])
+def test_records_never_replace_a_picture(tmp_path, flag):
+    make_picture(tmp_path / "a.jpg")
+    own = job(pictures={"a.jpg": tmp_path / "a.jpg"}, **{flag: tmp_path / "a.jpg"})
+    with pytest.raises(UserError, match=f"--{flag}"):
+        check_outputs(all_outputs(own), [])
+
+
+@pytest.mark.parametrize("place", ["file", "file/inner"])
+def test_folder_that_cannot_be_made_is_rejected(tmp_path, place):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--output_dir: expected a folder"):
-        sinks.annotated_copies(tmp_path / "file", {})
-    with pytest.raises(UserError, match="--output_dir: expected a folder"):
-        sinks.annotated_copies(tmp_path / "file" / "inner", {})
+    own = job(pictures=["a.jpg"], output_dir=tmp_path / place)
+    with pytest.raises(UserError, match="--output_dir"), copies.annotated_copies(own):
+        pytest.fail("opened")
 
 
-CAMERA = Video(iter(()), "camera0", rate=10.0, size=(80, 60), live=True)
+def test_crops_are_the_network_s_faces(tmp_path):
+    one = two_faces("inner/a.jpg")
+    one.faces[1] = 200
+    with copies.face_crops(job(pictures=["inner/a.jpg"], crops=tmp_path / "crops")) as save:
+        save(one)
+    assert names(tmp_path / "crops" / "inner") == {"a.jpg_0.png", "a.jpg_1.png"}
+    crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_1.png"))
+    assert (crop == one.faces[1]).all()
 
 
-def levels(path):
-    """Each frame's brightness, in steps of 50."""
-    return [round(image.mean() / 50) * 50 for image in frames(path)]
+@pytest.mark.parametrize("anonymize", [False, True])
+def test_tracks_are_summarised(tmp_path, anonymize):
+    clip = SimpleNamespace(name="clip")
+    with tracks.track_summary(job(clip, output_dir=tmp_path, anonymize=anonymize)) as add:
+        for one in video_results():
+            assert add(one)
+    with (tmp_path / "clip.tracks.csv").open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert (first["track"], first["frames"], first["gender"]) == ("0", "1", "female")
+    assert (second["from"], second["to"], second["frames"]) == ("0.000", "0.260", "2")
+    assert (second["age"], second["age_low"], second["p_female"]) == ("61.00", "56", "0.3000")
+    pictures = [first["picture"], second["picture"]]
+    assert pictures == (["", ""] if anonymize else ["clip.tracks/0.jpg", "clip.tracks/1.jpg"])
+    assert all((tmp_path / picture).exists() for picture in pictures)
 
 
-def write_levels(tmp_path, times):
-    with sinks.annotated_video(tmp_path, CAMERA) as write:
-        for number, time in enumerate(times, 1):
-            one = result(time=time, tracks=[])
-            one.picture.image[:] = 50 * number
-            assert write(one)
-    return levels(tmp_path / "camera0.mp4")
+def run_summary(own, results, capsys):
+    with summary.folder_summary(own) as add:
+        for one in results:
+            add(one)
+    return capsys.readouterr().err
 
 
-def test_a_video_file_s_frames_are_written_once_each(tmp_path):
-    assert write_levels(tmp_path, [0, 0.1, 0.2, 0.3]) == [50, 100, 150, 200]
-    assert os.listdir(tmp_path) == ["camera0.mp4"]
+def test_summary_counts_pictures_and_faces(tmp_path, capsys):
+    own = job(pictures=["a.jpg", "b.jpg", "c.jpg"], image_dir=tmp_path, output_dir=tmp_path)
+    text = run_summary(own, [two_faces(), result("b.jpg")], capsys)
+    assert [int(number) for number in text.replace(",", "").split() if number.isdigit()] == [
+        *(2, 3, 2, 1)
+    ]
+    assert cv2.imread(str(tmp_path / summary.HISTOGRAM)) is not None
 
 
-def test_a_camera_s_frames_are_written_as_their_times_ask(tmp_path):
-    """The third comes late, and the fourth at once after it."""
-    assert write_levels(tmp_path, [0, 0.1, 0.41, 0.44]) == [50, 100, 150, 150, 150]
+def test_min_face_is_hinted_at(capsys):
+    own = job(pictures=["a.jpg", "b.jpg"], min_face=90)
+    assert "90" in run_summary(own, [result(), result("b.jpg")], capsys).splitlines()[-1]
+    assert "--min_face" not in run_summary(own, [two_faces()], capsys)
 
 
-def test_a_video_that_ends_before_its_first_frame_is_no_failure(tmp_path):
-    assert write_levels(tmp_path, []) == []
+def test_restored_results_reach_tables_only(tmp_path, capsys):
+    from contextlib import ExitStack
 
-
-def test_a_video_that_would_replace_what_it_is_made_from_is_refused(tmp_path):
-    clip = tmp_path / "clip.mp4"
-    clip.write_bytes(b"as before")
-    video = replace(CAMERA, name="clip", file=clip)
-    with (
-        pytest.raises(UserError, match="--output_dir: expected another folder"),
-        sinks.annotated_video(tmp_path, video),
-    ):
-        pytest.fail("opened all the same")
-    assert clip.read_bytes() == b"as before"
+    restored = two_faces("a.jpg")
+    restored.restored = True
+    own = job(pictures=["a.jpg"], done={"a.jpg": restored}, table=True, output_dir=tmp_path)
+    with ExitStack() as stack:
+        for sink in open_sinks(own, stack):
+            assert sink(restored)
+    assert os.listdir(tmp_path) == []
+    assert "2 faces in 1 pictures" in capsys.readouterr().out

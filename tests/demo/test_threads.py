@@ -1,4 +1,4 @@
-"""Work that overlaps: nothing is lost, nothing is left running."""
+"""Overlapping work: nothing is lost, no thread is left."""
 
 import threading
 import time
@@ -8,7 +8,12 @@ import pytest
 
 from src.demo.threads import ahead, latest
 
-BOTH = pytest.mark.parametrize("made_by", [ahead, latest])
+
+def newest(items):
+    return latest(items, threading.Event())
+
+
+BOTH = pytest.mark.parametrize("made_by", [ahead, newest])
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +48,19 @@ def test_ahead_keeps_every_item_in_order():
     assert source.closed
 
 
-def test_ahead_works_while_the_items_before_are_used():
-    """One after the other would take 20 x 0.04 seconds."""
+def test_ahead_works_while_items_are_used():
+    """In sequence this takes 20 x 0.04 seconds."""
     begin = time.monotonic()
     for _ in ahead(Source(20, pause=0.02)()):
         time.sleep(0.02)
     assert time.monotonic() - begin < 20 * 0.04 * 0.8
+
+
+def test_ahead_is_idle_while_it_waits():
+    calls = []
+    items = ahead(Source(3, pause=0.25)(), idle=lambda: calls.append(1) or True)
+    assert list(items) == [0, 1, 2]
+    assert 3 <= len(calls) <= 9
 
 
 def test_ahead_is_never_too_far_ahead():
@@ -59,7 +71,7 @@ def test_ahead_is_never_too_far_ahead():
     assert most == 2
 
 
-def test_ahead_raises_in_its_turn_what_the_source_raises():
+def test_ahead_raises_in_its_turn():
     items = ahead(Source(3, error=ZeroDivisionError())())
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ZeroDivisionError):
@@ -67,7 +79,7 @@ def test_ahead_raises_in_its_turn_what_the_source_raises():
 
 
 @BOTH
-def test_the_source_is_closed_when_its_user_leaves_early(made_by):
+def test_source_is_closed_when_left_early(made_by):
     source = Source(10**9, pause=0.001)
     with closing(made_by(source())) as items:
         assert next(items) >= 0
@@ -79,13 +91,13 @@ def test_the_source_is_closed_when_its_user_leaves_early(made_by):
 
 @BOTH
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_source_of_nothing_or_little_ends(made_by, count):
+def test_short_source_ends(made_by, count):
     assert list(made_by(Source(count)())) == list(range(count))
 
 
-def test_latest_leaves_out_what_a_slow_user_missed_but_not_the_last():
+def test_latest_drops_all_but_the_last():
     seen = []
-    for number in latest(Source(60, pause=0.005)()):
+    for number in newest(Source(60, pause=0.005)()):
         seen.append(number)
         time.sleep(0.05)
     assert seen == sorted(set(seen))
@@ -93,9 +105,9 @@ def test_latest_leaves_out_what_a_slow_user_missed_but_not_the_last():
     assert len(seen) < 30
 
 
-def test_latest_gives_what_is_new_not_what_waited():
+def test_latest_is_new():
     source = Source(10**9, pause=0.002)
-    with closing(latest(source())) as items:
+    with closing(newest(source())) as items:
         for _ in range(5):
             next(items)
             time.sleep(0.05)
@@ -103,9 +115,9 @@ def test_latest_gives_what_is_new_not_what_waited():
             assert next(items) >= made - 2
 
 
-def test_latest_raises_what_the_source_raises_after_the_last_item():
+def test_latest_raises_after_the_last_item():
     seen = []
     with pytest.raises(ZeroDivisionError):
-        for number in latest(Source(5, error=ZeroDivisionError())()):
+        for number in newest(Source(5, error=ZeroDivisionError())()):
             seen.append(number)
     assert seen[-1] == 4

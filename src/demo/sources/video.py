@@ -34,6 +34,7 @@ class Video:
     live: whether frames that are not read in time are lost.
     file: the video file, None for a camera and a stream.
     count: frames that the file's header states, 0 if none.
+    every: seconds between the frames that are taken; None takes all.
     problem: once `frames` is exhausted, a line about frames that could not be read, or "".
     """
 
@@ -44,6 +45,7 @@ class Video:
     live: bool
     file: Path | None = None
     count: int = 0
+    every: float | None = None
     problem: str = field(default="", init=False)
 
     @property
@@ -56,7 +58,7 @@ class Video:
 def open_camera(index: int = 0, every: float | None = None) -> Video:
     """The webcam `index`, at 640x480 if it can.
 
-    every: seconds between the frames that are taken; None takes all.
+    every: see `Video`.
     Raises `UserError` if it gives no picture.
     """
     capture = cv2.VideoCapture(index)
@@ -77,7 +79,7 @@ def open_camera(index: int = 0, every: float | None = None) -> Video:
             "--camera INDEX, close the programs that use it, allow access to it (a container or "
             "WSL must be given it), or use --image_dir or --video"
         )
-    video = Video(None, f"camera{index}", _rate(capture), first.shape[1::-1], live=True)
+    video = Video(None, f"camera{index}", _rate(capture), first.shape[1::-1], True, every=every)
 
     def note_end(times: list[float]) -> None:
         video.problem = f"--camera {index}: gave no more pictures after {times[-1]:.1f} s"
@@ -89,7 +91,7 @@ def open_camera(index: int = 0, every: float | None = None) -> Video:
 def open_video(source: str, every: float | None = None) -> Video:
     """A video file or a stream's URL.
 
-    every: seconds between the frames that are taken; None takes all.
+    every: see `Video`.
     Raises `UserError` if it gives no picture.
     """
     is_url = "://" in source
@@ -114,7 +116,7 @@ def open_video(source: str, every: float | None = None) -> Video:
     rate, count = _rate(capture), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     live = is_url and count <= 0
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
-    video = Video(None, name, rate, _square_size(capture, first), live, file)
+    video = Video(None, name, rate, _square_size(capture, first), live, file, every=every)
     if 0 < count < 1e9 and rate == capture.get(cv2.CAP_PROP_FPS):
         video.count = int(count)
 

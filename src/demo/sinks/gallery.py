@@ -14,25 +14,28 @@ import jinja2
 import numpy as np
 
 from src.data.datasets import read_dataset
+from src.demo.job import Job
 from src.demo.result import Result
+from src.demo.sinks.copies import is_picture, make_folder
 from src.faces.crop import TEMPLATE_SIZE, FivePoints, align
-from src.faces.images import data_url, shrink
-from src.files import check_output_file, replacing
+from src.faces.images import data_url, read_image, shrink
+from src.files import replacing
 from src.labels import GENDERS
+from src.outputs import Output, begins_with
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST = 20  # pictures, the first that have a label
+MAX_PICTURES = 20  # the first ones
 HTML, PNG = "table.html", "table.png"
 _HEADERS = ("raw", "aligned", "true", "predicted")
-_RAW_SIDE = 224  # pixels, at most
+_RAW_SIDE = 224  # maximum, in pixels
 _INCHES = 1.6  # of a row in the PNG
 
 
 @dataclass
 class _Row:
-    """A picture and its largest face, uint8 BGR, and what is true and estimated, in words."""
+    """A picture and its largest face, uint8 BGR, and the texts of its label and its estimate."""
 
     name: str
     raw: np.ndarray
@@ -44,39 +47,52 @@ class _Row:
 def labelled_pictures(labels: Path, folder: Path | None) -> tuple[dict[str, Path], pd.DataFrame]:
     """The pictures that a CSV file labels, by name, and its records, indexed by name.
 
-    labels: as `datasets.labels_csv` takes it; paths are relative to `folder`, or to its own.
+    labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's own.
     """
     folder = folder or labels.parent
     table = read_dataset("csv", folder, labels=labels).table
     return {name: folder / name for name in table["path"]}, table.set_index("path")
 
 
-@contextmanager
-def labelled_table(folder: Path, records: pd.DataFrame) -> Iterator[Callable[[Result], bool]]:
-    """A sink that writes the table of the first `MOST` pictures to `folder`, which is there.
+def has_table(job: Job) -> bool:
+    return job.labels is not None
 
-    records: what `labelled_pictures` gives.
-    """
-    files = folder / HTML, folder / PNG
-    for file in files:
-        check_output_file(file)
+
+def table_outputs(job: Job) -> list[Output]:
+    folder = job.args.output_dir
+    if not folder.is_dir():
+        return []
+    is_page = begins_with(b"<!doctype html>\n<html lang=")
+    return [
+        Output("--output_dir", folder / HTML, "a table of demo.py", is_page),
+        Output("--output_dir", folder / PNG, "a picture", is_picture),
+    ]
+
+
+@contextmanager
+def labelled_table(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """The table of the first `MAX_PICTURES` pictures, a page and a picture in --output_dir."""
+    folder = job.args.output_dir
+    make_folder("--output_dir", folder)
     find_points = FivePoints()
     rows: list[_Row] = []
 
     def add(result: Result) -> bool:
-        if len(rows) < MOST:
-            rows.append(_row(result, records.loc[result.picture.name], find_points))
+        if len(rows) < MAX_PICTURES:
+            name = result.picture.name
+            image = read_image(job.pictures[name]) if result.restored else result.picture.image
+            rows.append(_row(result, image, job.labels.loc[name], find_points))
         return True
 
     yield add
-    with replacing(files[0]) as page:
+    with replacing(folder / HTML) as page:
         page.write_text(_page(rows), encoding="utf-8")
-    with replacing(files[1]) as plot:
+    with replacing(folder / PNG) as plot:
         _plot(rows, plot)
 
 
-def _row(result: Result, record: pd.Series, find_points: FivePoints) -> _Row:
-    image, said = result.picture.image, result.estimates
+def _row(result: Result, image: np.ndarray, record: pd.Series, find_points: FivePoints) -> _Row:
+    estimates = result.estimates
     low, high = record["age_low"], record["age_high"]
     years = "?" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
@@ -87,8 +103,8 @@ def _row(result: Result, record: pd.Series, find_points: FivePoints) -> _Row:
     face = max(range(len(result.boxes)), key=lambda i: _width(result, i))
     box = result.boxes[face]
     predicted = (
-        f"{said.age[face]:.0f} ({said.age_low[face]}-{said.age_high[face]}), "
-        f"{GENDERS[said.gender[face]]}"
+        f"{estimates.age[face]:.0f} ({estimates.age_low[face]}-{estimates.age_high[face]}), "
+        f"{GENDERS[estimates.gender[face]]}"
     )
     aligned = align(image, find_points(image, box), TEMPLATE_SIZE)
     return _Row(result.picture.name, raw, aligned, true, predicted)

@@ -1,0 +1,168 @@
+"""The demo: a source, a face finder, an estimator and sinks, wired as the arguments state."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import numpy as np
+
+from src.demo import loop
+from src.demo.job import Job
+from src.demo.result import Result
+from src.demo.search import Search, find_all
+from src.demo.sinks import Sink, all_outputs, open_sinks
+from src.demo.sinks.copies import copy_path, crop_path
+from src.demo.sinks.gallery import labelled_pictures
+from src.demo.sinks.records import read_done
+from src.demo.sinks.window import VideoWindow
+from src.demo.smoothing import Smoother
+from src.demo.sources.pictures import folder_pictures, named_pictures
+from src.demo.sources.video import open_camera, open_video
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.outputs import check_outputs
+
+_SAME_AGE, _SAME_SHARE = 0.1, 0.01  # differences that batches of another size may make
+
+
+def run(args: Namespace) -> None:
+    """Run the demo with the arguments of demo.py.
+
+    Raises `UserError` for what a person can fix; for a video that could only be read in part,
+    once its outputs are complete.
+    """
+    if args.web:
+        from src.demo import web
+
+        search, estimator = _tools(args)
+        return web.serve(*search.tools(), estimator, args.smooth, args.host, args.port)
+    with ExitStack() as stack:
+        job = _open_job(args, stack)
+        check_outputs(all_outputs(job), _inputs(job))
+        search, estimator = _tools(args)
+        _check_resumed(job, search, estimator)
+        sinks = open_sinks(job, stack)
+        if job.video:
+            _run_video(job, search, estimator, sinks)
+        else:
+            _run_pictures(job, search, estimator, sinks)
+    if job.video and job.video.problem:
+        raise UserError(job.video.problem)
+
+
+def _open_job(args: Namespace, stack: ExitStack) -> Job:
+    if args.labels:
+        pictures, labels = labelled_pictures(args.labels, args.image_dir)
+        job = Job(args, pictures, labels=labels)
+    elif args.image_dir:
+        outputs = tuple(path for path in (args.output_dir, args.crops) if path)
+        pictures, left_out = folder_pictures(args.image_dir, args.recursive, outputs)
+        for line in left_out:
+            print(line, file=sys.stderr)
+        job = Job(args, pictures)
+    elif args.pictures:
+        job = Job(args, named_pictures(args.pictures))
+    else:
+        video = (
+            open_video(args.video, args.every)
+            if args.video
+            else open_camera(args.camera, args.every)
+        )
+        stack.enter_context(closing(video.frames))
+        args.min_face = args.min_face or (video.min_face if args.detector != "none" else None)
+        return Job(args, video=video)
+    if args.resume:
+        done = read_done(args.csv, args.jsonl)
+        job.done = {name: done[name] for name in job.pictures if _is_done(job, done.get(name))}
+    return job
+
+
+def _is_done(job: Job, result: Result | None) -> bool:
+    """Whether an earlier run wrote every file of a picture that this one would."""
+    if result is None:
+        return False
+    files = []
+    if job.args.output_dir:
+        files.append(copy_path(job.args.output_dir, result.picture.name))
+    if job.args.crops:
+        faces = range(len(result.boxes))
+        files += [crop_path(job.args.crops, result.picture.name, face) for face in faces]
+    return all(file.is_file() for file in files)
+
+
+def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
+    yield "--weight_file", job.args.weight_file
+    yield "--labels", job.args.labels
+    yield "--video", job.video and job.video.file
+    yield from (("a picture", path) for path in job.pictures.values())
+
+
+def _tools(args: Namespace) -> tuple[Search, Estimator]:
+    """The model, and the search for faces that it takes."""
+    estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime, args.img_size)
+    margin = estimator.margin if args.margin is None else args.margin
+    if args.margin is not None and estimator.align != "none":
+        raise UserError("--margin: no effect with a model of aligned faces; leave it out")
+    search = Search(args.detector, args.min_face, estimator.align, margin, estimator.img_size)
+    return search, estimator
+
+
+def _check_resumed(job: Job, search: Search, estimator: Estimator) -> None:
+    """Raise `UserError` if the first face of the earlier run has another box or age by now."""
+    name = next((name for name, result in job.done.items() if result.boxes), None)
+    if name is None:
+        return
+    before, now = job.done[name], None
+    with closing(find_all(search, {name: job.pictures[name]})) as found:
+        now = next(loop.picture_results(found, estimator, 1), None)
+    if now is None:  # it is gone or cannot be read, which was reported
+        return
+    height, width = now.picture.image.shape[:2]
+    boxes = [
+        (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
+        for left, top, right, bottom in now.boxes
+    ]
+    if boxes == before.boxes and all(
+        np.allclose(getattr(before.estimates, column), getattr(now.estimates, column), atol=atol)
+        for column, atol in (("age", _SAME_AGE), ("p_female", _SAME_SHARE))
+    ):
+        return
+    raise UserError(
+        f"--resume: expected the weights, margin and detector of the earlier run, the faces of "
+        f"{job.pictures[name]} come out different; pass the same, or another --csv and --jsonl"
+    )
+
+
+def _run_pictures(job: Job, search: Search, estimator: Estimator, sinks: list[Sink]) -> None:
+    left = {name: path for name, path in job.pictures.items() if name not in job.done}
+    at_once = 1 if job.opens_window else loop.AT_ONCE
+    with closing(find_all(search, left)) as found:
+        results = loop.picture_results(found, estimator, at_once, job.args.anonymize)
+        try:
+            _give(loop.with_restored(results, job.pictures, job.done), sinks)
+        except KeyboardInterrupt:
+            if (job.args.csv or job.args.jsonl) and not job.prints_records:
+                raise KeyboardInterrupt("--resume continues after the pictures done") from None
+            raise
+
+
+def _run_video(job: Job, search: Search, estimator: Estimator, sinks: list[Sink]) -> None:
+    window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
+    idle = window.idle if window and job.video.live else None
+    smoother = Smoother(job.args.smooth)
+    # Ctrl-C is how a webcam without a window ends: its results are kept.
+    with (
+        suppress(KeyboardInterrupt),
+        closing(
+            loop.video_results(job.video, search, estimator, smoother, idle, job.args.anonymize)
+        ) as results,
+    ):
+        _give(results, sinks)
+
+
+def _give(results: Iterator[Result], sinks: list[Sink]) -> None:
+    for result in results:
+        if not all([sink(result) for sink in sinks]):
+            return

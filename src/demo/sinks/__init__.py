@@ -1,0 +1,65 @@
+"""Sinks, which receive the results: one line of the registry per sink.
+
+A sink is called with every `Result`, and returns False to end the demo.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from typing import NamedTuple
+
+from src.demo.job import Job
+from src.demo.result import Result
+from src.demo.sinks import copies, gallery, records, summary, table, tracks, video, window
+from src.outputs import Output
+
+Sink = Callable[[Result], bool]
+
+
+class SinkKind(NamedTuple):
+    """How a sink is chosen and opened.
+
+    applies: whether the job asks for it.
+    open: a context manager that yields the sink and completes its output.
+    outputs: files and folders that it will write.
+    restored: whether it receives the results of an earlier run too, with --resume.
+    """
+
+    applies: Callable[[Job], bool]
+    open: Callable[[Job], AbstractContextManager[Sink]]
+    outputs: Callable[[Job], Iterable[Output]] = lambda job: ()
+    restored: bool = False
+
+
+SINKS = (
+    SinkKind(lambda job: job.args.csv, records.csv_file, records.csv_outputs),
+    SinkKind(lambda job: job.args.jsonl, records.jsonl_file, records.jsonl_outputs),
+    SinkKind(copies.has_copies, copies.annotated_copies, copies.copy_outputs),
+    SinkKind(lambda job: job.args.crops, copies.face_crops, copies.crop_outputs),
+    SinkKind(video.has_copy, video.annotated_video, video.video_outputs),
+    SinkKind(tracks.has_tracks, tracks.track_summary, tracks.track_outputs),
+    SinkKind(gallery.has_table, gallery.labelled_table, gallery.table_outputs, restored=True),
+    SinkKind(window.has_picture_window, window.picture_window),
+    SinkKind(window.has_video_window, window.video_window),
+    SinkKind(table.has_lines, table.face_lines),
+    SinkKind(lambda job: job.args.table, table.printed_table, restored=True),
+    SinkKind(summary.has_summary, summary.folder_summary, summary.summary_outputs, restored=True),
+    SinkKind(summary.has_progress, summary.progress),
+)
+
+
+def all_outputs(job: Job) -> list[Output]:
+    return [output for kind in SINKS if kind.applies(job) for output in kind.outputs(job)]
+
+
+def open_sinks(job: Job, stack: ExitStack) -> list[Sink]:
+    """The sinks that the job asks for; `stack` completes them."""
+    opened = []
+    for kind in SINKS:
+        if kind.applies(job):
+            sink = stack.enter_context(kind.open(job))
+            opened.append(_unless_restored(sink) if job.done and not kind.restored else sink)
+    return opened
+
+
+def _unless_restored(sink: Sink) -> Sink:
+    return lambda result: result.restored or sink(result)

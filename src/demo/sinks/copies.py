@@ -1,0 +1,122 @@
+"""Pictures of the results: annotated copies, and crops of the faces."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+
+from src.demo.job import Job
+from src.demo.result import Result
+from src.errors import UserError
+from src.faces.images import picture_kind
+from src.files import file_kind, replacing
+from src.outputs import Output
+
+_HEAD = 32  # bytes that a picture's kind is known by
+
+
+def has_copies(job: Job) -> bool:
+    return bool(job.args.output_dir and job.pictures)
+
+
+def copy_path(folder: Path, name: str) -> Path:
+    """Where the annotated copy of the picture `name` is written: under its own name, or as JPEG
+    if its format cannot be written."""
+    path = folder / name
+    if path.suffix and cv2.haveImageWriter(path.suffix):
+        return path
+    return path.with_name(f"{path.name}.annotated.jpg")
+
+
+def copy_outputs(job: Job) -> list[Output]:
+    """The folder. Raises `UserError` if a copy would replace a picture of the run, or a file that
+    is not a picture."""
+    folder = job.args.output_dir
+    inputs = {_identity(path) for path in job.pictures.values() if path.exists()}
+    for name in job.pictures:
+        copy = copy_path(folder, name)
+        if not copy.exists():
+            continue
+        if _identity(copy) in inputs:
+            raise UserError(
+                f"--output_dir: expected another folder than that of the pictures, the annotated "
+                f"copy would replace {copy}"
+            )
+        if not is_picture(copy):
+            raise UserError(f"--output_dir: expected a picture to replace, {copy} is not one")
+    return folder_outputs("--output_dir", folder)
+
+
+def crop_outputs(job: Job) -> list[Output]:
+    return folder_outputs("--crops", job.args.crops)
+
+
+def folder_outputs(flag: str, folder: Path) -> list[Output]:
+    """A folder whose files are checked one by one; none if it is missing and will be made."""
+    if not folder.exists():
+        return []
+    return [Output(flag, folder, "a folder", lambda path: True, folder=True)]
+
+
+def is_picture(path: Path) -> bool:
+    """Whether an existing file has a picture's first bytes, or none."""
+    if file_kind(path) != "a file":
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return not head or picture_kind(head) is not None
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def make_folder(flag: str, folder: Path) -> None:
+    """Make `folder`, if it is missing. Raises `UserError` if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{flag}: expected a folder, {folder} could not be made: {error.strerror}"
+        ) from error
+
+
+def write_picture(path: Path, image) -> None:
+    """Write `image`, uint8 (H, W, 3), BGR, in the format of the path's suffix, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, data = cv2.imencode(path.suffix, image)
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+@contextmanager
+def annotated_copies(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """Copies with boxes and labels, in the folder --output_dir, which is made."""
+    folder = job.args.output_dir
+    make_folder("--output_dir", folder)
+
+    def save(result: Result) -> bool:
+        write_picture(copy_path(folder, result.picture.name), result.annotated)
+        return True
+
+    yield save
+
+
+@contextmanager
+def face_crops(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """Every face as the network sees it, as NAME_FACE.png in the folder --crops."""
+    folder = job.args.crops
+    make_folder("--crops", folder)
+
+    def save(result: Result) -> bool:
+        for i, face in enumerate(result.faces):
+            write_picture(crop_path(folder, result.picture.name, i), face)
+        return True
+
+    yield save
+
+
+def crop_path(folder: Path, name: str, face: int) -> Path:
+    return folder / f"{name}_{face}.png"

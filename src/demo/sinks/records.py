@@ -1,0 +1,234 @@
+"""Records of faces, one line per face: CSV and JSON lines."""
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from src.demo.job import STANDARD_OUTPUT, Job
+from src.demo.result import Result
+from src.demo.sources import Picture
+from src.errors import UserError
+from src.estimation.estimator import Estimates
+from src.faces.images import Box
+from src.files import partial_of, read_input_file, replacing
+from src.outputs import Output, begins_with, locked
+
+COLUMNS = "file face left top right bottom age age_low age_high p_female".split()
+VIDEO_COLUMNS = ["time", "track"]  # seconds; the face's number along the video
+_MAX_BYTES = 2**30  # of a file to resume
+
+Record = dict[str, str | int | float | None]
+Write = Callable[[Result], bool]
+
+
+def records(result: Result) -> Iterator[Record]:
+    """One per face; a picture without a face is one record without `face`.
+
+    Boxes are in pixels of the picture, within it; `right` and `bottom` are outside the face.
+    """
+    estimates, picture = result.estimates, result.picture
+    height, width = picture.image.shape[:2]
+    video = {} if result.tracks is None else {"time": round(picture.time, 3), "track": None}
+    for i, box in enumerate(result.boxes):
+        if video:
+            video["track"] = result.tracks[i]
+        yield {
+            "file": picture.name,
+            "face": i,
+            "left": max(box.left, 0),
+            "top": max(box.top, 0),
+            "right": min(box.right, width),
+            "bottom": min(box.bottom, height),
+            "age": round(float(estimates.age[i]), 2),
+            "age_low": int(estimates.age_low[i]),
+            "age_high": int(estimates.age_high[i]),
+            "p_female": round(float(estimates.p_female[i]), 4),
+            **video,
+        }
+    if not result.boxes:
+        yield {"file": picture.name, **dict.fromkeys(COLUMNS[1:]), **video}
+
+
+def csv_outputs(job: Job) -> list[Output]:
+    is_ours = begins_with(",".join(COLUMNS).encode())
+    return _outputs("--csv", job.args.csv, "a CSV file of demo.py", is_ours)
+
+
+def jsonl_outputs(job: Job) -> list[Output]:
+    is_ours = begins_with(b'{"file": "')
+    return _outputs("--jsonl", job.args.jsonl, "a file of JSON lines of demo.py", is_ours)
+
+
+def _outputs(flag: str, path: Path, kind: str, is_kind: Callable) -> list[Output]:
+    return [] if path == STANDARD_OUTPUT else [Output(flag, path, kind, is_kind)]
+
+
+@contextmanager
+def csv_file(job: Job) -> Iterator[Write]:
+    """A CSV file, which begins with the rows of an earlier run about pictures that are done."""
+    columns = COLUMNS + VIDEO_COLUMNS if job.video else COLUMNS
+    kept = [row for row in _read_csv(job.args.csv) if row["file"] in job.done] if job.done else []
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(_as_text, kept))
+    with _file(job.args.csv, job, text.getvalue()) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+
+        def write(result: Result) -> bool:
+            writer.writerows(map(_as_text, records(result)))
+            file.flush()  # so that a killed run leaves them
+            return True
+
+        yield write
+
+
+@contextmanager
+def jsonl_file(job: Job) -> Iterator[Write]:
+    """A file of JSON lines, which begins with those of an earlier run about pictures done."""
+    kept = [r for r in _read_jsonl(job.args.jsonl) if r["file"] in job.done] if job.done else []
+    with _file(job.args.jsonl, job, "".join(map(_as_json, kept))) as file:
+
+        def write(result: Result) -> bool:
+            file.writelines(map(_as_json, records(result)))
+            file.flush()
+            return True
+
+        yield write
+
+
+def read_done(csv_path: Path | None, jsonl_path: Path | None) -> dict[str, Result]:
+    """Results of the pictures of which all given files have all faces, by name.
+
+    The last picture of a file is not one of them, as faces of it may be missing.
+    """
+    found = []
+    for reader, path in ((_read_csv, csv_path), (_read_jsonl, jsonl_path)):
+        if path is None:
+            continue
+        by_name: dict[str, list[Record]] = {}
+        last = None
+        for record in reader(path):
+            last = record["file"]
+            by_name.setdefault(last, []).append(record)
+        by_name.pop(last, None)
+        found.append(by_name)
+    names = [name for name in found[0] if all(name in by_name for by_name in found)]
+    return {name: _restored(name, found[0][name]) for name in names}
+
+
+def _restored(name: str, kept: list[Record]) -> Result:
+    faces = [record for record in kept if record["face"] is not None]
+    columns = ("p_female", "age", "age_low", "age_high")
+    numbers = (np.array([face[column] for face in faces]) for column in columns)
+    estimates = Estimates(*numbers, np.empty((len(faces), 0), np.float32))
+    boxes = [Box(*(face[side] for side in Box._fields)) for face in faces]
+    picture = Picture(name, np.empty((0, 0, 3), np.uint8))
+    return Result(picture, boxes, estimates, np.empty((0, 0, 0, 3), np.uint8), restored=True)
+
+
+@contextmanager
+def _file(path: Path, job: Job, beginning: str) -> Iterator[TextIO]:
+    """A file to write after `beginning`, which at once replaces what an earlier run left."""
+    if path == STANDARD_OUTPUT:
+        sys.stdout.write(beginning)
+        yield sys.stdout
+        return
+    # surrogateescape: a file name that is not UTF-8 is written as its bytes.
+    form = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
+    # The records of an earlier run are kept by any failure of this one.
+    keep_on = BaseException if job.args.resume else KeyboardInterrupt
+    with locked(path), replacing(path, keep_on=keep_on, resume=True) as partial:
+        with replacing(partial) as begun, begun.open("w", **form) as file:
+            file.write(beginning)
+        with partial.open("a", **form) as file:
+            yield file
+
+
+def _as_text(record: Record) -> Record:
+    if record["face"] is None:
+        return record
+    return {**record, "age": f"{record['age']:.2f}", "p_female": f"{record['p_female']:.4f}"}
+
+
+def _as_json(record: Record) -> str:
+    return json.dumps(record) + "\n"
+
+
+def _read_csv(path: Path) -> list[Record]:
+    begun, text = _begun(path)
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        header = next(rows, COLUMNS)
+        if header != COLUMNS:
+            raise UserError(
+                f"--resume: expected the columns {', '.join(COLUMNS)} in {begun}, found "
+                f"{', '.join(header):.200}; name another --csv"
+            )
+        return _parsed("--csv", begun, (dict(zip(COLUMNS, row, strict=False)) for row in rows))
+    except csv.Error as error:
+        raise UserError(f"--resume: {begun} is not a CSV file of demo.py: {error}") from error
+
+
+def _read_jsonl(path: Path) -> list[Record]:
+    begun, text = _begun(path)
+
+    def values() -> Iterator[dict]:
+        for line in text.splitlines():
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                yield {}
+
+    return _parsed("--jsonl", begun, values())
+
+
+def _begun(path: Path) -> tuple[Path, str]:
+    """The file of a run that did not end, else of one that did, and its content."""
+    begun = next((file for file in (partial_of(path), path) if file.exists()), None)
+    if begun is None:
+        return path, ""
+    content = read_input_file(begun, "records of demo.py", _MAX_BYTES)
+    return begun, content.decode("utf-8", "surrogateescape")
+
+
+def _parsed(flag: str, path: Path, lines: Iterable) -> list[Record]:
+    """Records from dicts of text or numbers; the last may be cut short."""
+    found, broken = [], None
+    for number, values in enumerate(lines, 1):
+        if broken:
+            raise UserError(
+                f"--resume: expected a record of demo.py in record {broken} of {path}; name "
+                f"another {flag}"
+            )
+        record = _record(values)
+        if record is None:
+            broken = number
+        else:
+            found.append(record)
+    return found
+
+
+def _record(values) -> Record | None:
+    """A record, or None if a value is missing or is not of its column."""
+    try:
+        name, *others = (values[column] for column in COLUMNS)
+        if not isinstance(name, str) or not name:
+            return None
+        if all(value in ("", None) for value in others):
+            return {"file": name, **dict.fromkeys(COLUMNS[1:])}
+        numbers = dict(zip(COLUMNS[1:], map(float, others), strict=True))
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not all(math.isfinite(value) and abs(value) < 1e6 for value in numbers.values()):
+        return None
+    real = ("age", "p_female")
+    return {"file": name} | {k: v if k in real else int(v) for k, v in numbers.items()}

@@ -1,0 +1,100 @@
+"""The end of a run over pictures in short, and its progress."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from src.data.summary import plot_ages
+from src.demo.job import Job
+from src.demo.result import Result
+from src.demo.sinks.copies import is_picture
+from src.files import replacing
+from src.outputs import Output
+from src.progress import Progress
+
+HISTOGRAM = "ages_by_gender.png"
+
+
+def has_summary(job: Job) -> bool:
+    return len(job.pictures) > 1
+
+
+def _histogram(job: Job) -> Path | None:
+    is_folder = job.args.image_dir and job.labels is None
+    return job.args.output_dir / HISTOGRAM if is_folder and job.args.output_dir else None
+
+
+def summary_outputs(job: Job) -> list[Output]:
+    path = _histogram(job)
+    return [Output("--output_dir", path, "a picture", is_picture)] if path and path.exists() else []
+
+
+@contextmanager
+def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """A line on stderr at the end, after Ctrl-C too: pictures, faces, and pictures without either.
+
+    Of a folder, the ages by gender are drawn into --output_dir.
+    """
+    counts: Counter = Counter()
+    rows: list[tuple[float, int]] = []
+
+    def add(result: Result) -> bool:
+        counts["read"] += 1
+        counts["faces"] += len(result.boxes)
+        counts["without"] += not result.boxes
+        estimates = result.estimates
+        rows.extend(zip(estimates.age.tolist(), estimates.gender.tolist(), strict=True))
+        return True
+
+    try:
+        yield add
+    finally:
+        print(
+            f"{counts['read']:,} of {len(job.pictures):,} pictures, {counts['faces']:,} faces, "
+            f"{counts['without']:,} pictures without a face",
+            file=sys.stderr,
+        )
+    if not counts["faces"] and job.args.detector != "none":
+        print(_hint(job), file=sys.stderr)
+    path = _histogram(job)
+    if path and rows:
+        table = pd.DataFrame(rows, columns=["age_low", "gender"])
+        with replacing(path) as partial:
+            plot_ages(table.assign(age_high=table["age_low"]), partial)
+
+
+def _hint(job: Job) -> str:
+    smallest = job.args.min_face
+    searched = f"{smallest} pixels" if smallest else "a 16th of the picture's longer side"
+    return f"only faces of at least {searched} were searched; a smaller --min_face finds more"
+
+
+def has_progress(job: Job) -> bool:
+    """Whether a bar would be alone on its terminal, as no other line is printed."""
+    lines = not (job.args.table or job.prints_records or job.opens_window)
+    total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
+    return total > 1 and not (lines and sys.stdout.isatty()) and sys.stderr.isatty()
+
+
+@contextmanager
+def progress(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """A bar with the time left; of a video, by the time of its frames."""
+    done = 0
+    total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
+    with Progress(total, "pictures" if job.pictures else "frames") as bar:
+
+        def update(result: Result) -> bool:
+            nonlocal done
+            if job.pictures:
+                bar.update()
+                return True
+            number = int(result.picture.name[5:11]) + 1  # frame000000.jpg
+            bar.update(number - done)
+            done = number
+            return True
+
+        yield update

@@ -1,0 +1,150 @@
+"""The demo's window."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import cv2
+
+from src.demo.job import Job
+from src.demo.overlay import add_hint
+from src.demo.result import Result
+from src.demo.sinks.copies import write_picture
+
+NAME = "result"
+_ESC, _SPACE, _SAVE, _NONE = 27, ord(" "), ord("s"), -1
+_SIDE = 900  # pixels; a larger picture is shown smaller
+_IDLE = 10  # milliseconds in which the window answers while no frame comes
+
+
+def has_picture_window(job: Job) -> bool:
+    return bool(job.pictures) and job.opens_window
+
+
+def has_video_window(job: Job) -> bool:
+    return bool(job.video) and job.opens_window
+
+
+class _Window:
+    """An open window; `s` saves what it shows in --output_dir, else in the current folder."""
+
+    def __init__(self, job: Job):
+        self._folder = job.args.output_dir or Path()
+        self._size: tuple[int, int] | None = None
+        self._shown: Result | None = None
+
+    def show(self, result: Result, hint: str) -> None:
+        height, width = result.annotated.shape[:2]
+        if self._size != (width, height):  # else the window keeps the size that a user gave it
+            scale = min(1, _SIDE / max(height, width))
+            cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
+            self._size = width, height
+        cv2.imshow(NAME, add_hint(result.annotated, hint))
+        self._shown = result
+
+    def is_open(self) -> bool:
+        return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) >= 1
+
+    def key(self, milliseconds: int) -> int:
+        """The key that is pressed within the time, -1 if none is; `s` is dealt with."""
+        key = cv2.waitKey(max(1, milliseconds))
+        if key == _SAVE and self._shown:
+            self._save(self._shown)
+        return key
+
+    def _save(self, result: Result) -> None:
+        stem = Path(result.picture.name).stem
+        names = (f"{stem}_saved{number or ''}.png" for number in count())
+        path = next(path for name in names if not (path := self._folder / name).exists())
+        write_picture(path, result.annotated)
+        print(f"saved {path}", file=sys.stderr, flush=True)
+
+
+class PictureWindow(_Window):
+    """Shows each picture until a key is pressed; ESC or closing the window ends the demo."""
+
+    def __call__(self, result: Result) -> bool:
+        self.show(result, "s: save   any key: next   ESC: end")
+        while (key := self.key(30)) in (_NONE, _SAVE) and self.is_open():
+            pass
+        return key != _ESC and self.is_open()
+
+
+class VideoWindow(_Window):
+    """Shows frames; space pauses, ESC or closing the window ends the demo.
+
+    Frames of a file are shown at their times, those of a camera at once.
+    """
+
+    def __init__(self, job: Job):
+        super().__init__(job)
+        self._live = job.video.live
+        self._start: float | None = None
+
+    def __call__(self, result: Result) -> bool:
+        self.show(result, "space: pause   s: save   ESC: end")
+        self._start = self._start or time.monotonic() - result.picture.time
+        early = 0 if self._live else self._start + result.picture.time - time.monotonic()
+        key = self.key(round(1000 * early))
+        if key == _SPACE:
+            paused = time.monotonic()
+            while (key := self.key(30)) not in (_SPACE, _ESC) and self.is_open():
+                pass
+            self._start += time.monotonic() - paused
+        return key != _ESC and self.is_open()
+
+    def idle(self) -> bool:
+        """Let the window answer while a camera gives no frame; False once it is left."""
+        if self._shown is None:
+            return True
+        return self.key(_IDLE) != _ESC and self.is_open()
+
+
+@contextmanager
+def picture_window(job: Job) -> Iterator[PictureWindow]:
+    """A window for pictures."""
+    with _open():
+        yield PictureWindow(job)
+
+
+@contextmanager
+def video_window(job: Job) -> Iterator[VideoWindow]:
+    """A window for a video."""
+    with _open():
+        yield VideoWindow(job)
+
+
+@contextmanager
+def _open() -> Iterator[None]:
+    # OpenCV's wheels may lack the fonts that Qt looks for, and print that many times over.
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
+    # GUI_NORMAL: without Qt's row of buttons, which shrinks the picture.
+    cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+    try:
+        yield
+    finally:
+        cv2.destroyAllWindows()
+
+
+@cache
+def has_screen() -> bool:
+    """Whether a window can be opened.
+
+    On Linux another process tries it: if DISPLAY names a screen that is gone, the window library
+    ends the process that asks.
+    """
+    if not sys.platform.startswith("linux"):
+        return True
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe')"]
+    try:
+        return subprocess.run(probe, capture_output=True, timeout=20).returncode == 0
+    except subprocess.TimeoutExpired:  # a screen on a host that does not answer
+        return False
