@@ -17,11 +17,13 @@ def get_args():
         "--output", "-o", type=Path, required=True, help="path to output database mat file"
     )
     parser.add_argument("--img_size", type=cli.positive_int, default=32, help="output image size")
-    parser.add_argument(
+    workers = parser.add_mutually_exclusive_group()
+    workers.add_argument(
         "--workers",
         type=cli.positive_int,
-        help="pictures decoded at a time (default: one a core)",
+        help="number of pictures decoded at a time (default: one per core)",
     )
+    cli.add_scheduler_argument(workers)
     parser.add_argument(
         "--mat_version",
         choices=("7.3", "5"),
@@ -29,11 +31,13 @@ def get_args():
         help="7.3 has no limit of size; 5 is read by scipy.io.loadmat and holds less than 4 GiB",
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on with an interrupted run of these arguments"
+        "--resume", action="store_true", help="continue an interrupted run of the same arguments"
     )
     add_dataset_arguments(parser)
     rows = parser.add_argument_group("which rows stay")
-    rows.add_argument("--max_per_age", type=cli.positive_int, help="most faces of each age")
+    rows.add_argument(
+        "--max_per_age", type=cli.positive_int, help="maximum number of faces per age"
+    )
     rows.add_argument(
         "--drop_duplicates",
         action="store_true",
@@ -83,6 +87,7 @@ def main():
         args.img_size,
         Cut(args.detect, args.one_face, args.align, args.margin),
         workers=args.workers,
+        scheduler=args.scheduler,
         mat_version=args.mat_version,
         max_per_age=args.max_per_age,
         drop_duplicates=args.drop_duplicates,

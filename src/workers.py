@@ -1,29 +1,74 @@
-"""Work for several processes."""
+"""Parallel work: local processes, threads or a cluster."""
 
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context, parent_process
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
+
+from src import cluster
 
 Task, Done = TypeVar("Task"), TypeVar("Done")
 
 
+def map_in_order(
+    function: Callable[[Task], Done],
+    tasks: Iterable[Task],
+    *,
+    workers: int | None = None,
+    threads: bool = False,
+    scheduler: str | None = None,
+    folder: Path = Path(),
+) -> Generator[Done]:
+    """Results of `function` for each task, in the tasks' order, two tasks per worker under way.
+
+    Functions, tasks and results are pickled, except with `threads`. Close the generator to stop
+    early.
+
+    workers: local processes, or threads (default: one per core).
+    scheduler: address of a Dask scheduler, whose workers replace the local ones.
+    folder: where the tasks' files are; workers of a scheduler must have it too.
+    """
+    with _executor(workers or available_cores(), threads, scheduler) as (pool, count):
+        if scheduler:
+            shared = os.path.abspath(folder)
+            function = partial(cluster.run_on_worker, function, cluster.environment(), shared)
+        yield from in_order(pool, function, tasks, lambda: 2 * count())
+
+
+@contextmanager
+def _executor(
+    workers: int, threads: bool, scheduler: str | None
+) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """An executor and its present number of workers; tasks are cancelled at the end."""
+    if scheduler:
+        with cluster.connected(scheduler) as connected:
+            yield connected
+        return
+    pool = ThreadPoolExecutor(workers) if threads else processes(workers)
+    try:
+        yield pool, lambda: workers
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def processes(workers: int) -> ProcessPoolExecutor:
-    """New processes, as some libraries cannot be forked, that leave Ctrl-C to this one."""
+    """A pool of new processes, since some libraries cannot be forked. They ignore Ctrl-C."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
-    with _blocking_ctrl_c():  # which new processes inherit, so that none dies of it while it starts
+    with _blocking_ctrl_c():  # inherited, so that no process dies of it while it starts
         for _ in range(workers):
             pool.submit(int)  # starts one
     return pool
@@ -31,7 +76,7 @@ def processes(workers: int) -> ProcessPoolExecutor:
 
 @contextmanager
 def _blocking_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done, where signals can be blocked: not on Windows."""
+    """Delay Ctrl-C until the end of the block, except on Windows, which cannot block signals."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -48,19 +93,22 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot end its processes, and they would wait for work for ever."""
+    """End this process when its parent ends, which cannot do it if it is killed."""
     parent_process().join()
     os._exit(1)
 
 
 def in_order(
-    pool: Executor, function: Callable[[Task], Done], tasks: Iterable[Task], most: int
+    pool: Executor,
+    function: Callable[[Task], Done],
+    tasks: Iterable[Task],
+    maximum: Callable[[], int],
 ) -> Iterator[Done]:
-    """What `function` makes of each task, in the tasks' order; at most `most` are under way."""
+    """Results of `function` for each task, in the tasks' order, at most `maximum()` under way."""
     running = deque()
     for task in tasks:
         running.append(pool.submit(function, task))
-        while running and (len(running) >= most or running[0].done()):
+        while running and (len(running) >= maximum() or running[0].done()):
             yield running.popleft().result()
     while running:
         yield running.popleft().result()

@@ -110,9 +110,10 @@ def write_our_database(
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
     writing.lay_out(path, table, size, "a test")
-    with closing(writing.Places(path)) as places, path.open("r+b") as file:
+    state, digest = np.ones(1, np.uint8), np.zeros((1, writing.DIGEST_BYTES), np.uint8)
+    with closing(writing.Places(path)) as places:
         for row in np.random.default_rng(0).permutation(len(faces)):
-            writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
+            places.write(row, faces[row : row + 1], state, digest)
     said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
     writing.journal_of(path).unlink()

@@ -17,9 +17,11 @@ LONGEST_SCRIPT = 150  # lines
 STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
-    {"src.files", "src.progress", "src.workers"},
+    {"src.files", "src.progress"},
     {"src.outputs", "src.quiet"},
     {"src.extras"},
+    {"src.cluster"},
+    {"src.workers"},
     {"src.data.matlab"},
     {"src.data.datasets"},
     {"src.faces.images"},
@@ -43,7 +45,16 @@ STAGES = [
 RANK = {stage: rank for rank, stages in enumerate(STAGES) for stage in stages}
 
 HEAVY = {"tensorflow", "keras", "cv2", "dlib", "pandas", "jax", "scipy", "matplotlib", "h5py"}
-HEAVY |= {"onnx", "onnxruntime", "ai_edge_litert", "mtcnn", "gradio", "jinja2", "tabulate"}
+HEAVY |= {
+    "onnx",
+    "onnxruntime",
+    "ai_edge_litert",
+    "mtcnn",
+    "gradio",
+    "jinja2",
+    "tabulate",
+    "distributed",
+}
 
 # The original toolkit's usage texts: flag, help text, default.
 WEIGHT_FLAGS = [

@@ -1,4 +1,4 @@
-"""Work in several processes: in order, never too much at once, and none outlives its parent."""
+"""Parallel work: order, number of tasks under way, signals."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ from src.workers import in_order
 from tests.helpers import ROOT, heed_ctrl_c
 
 
-def test_results_come_in_the_tasks_order_whichever_is_done_first():
+def test_results_come_in_order():
     def late(number):
         time.sleep(0.05 * (number % 3 == 0))
         return number
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(in_order(pool, late, range(10), 4)) == list(range(10))
+        assert list(in_order(pool, late, range(10), lambda: 4)) == list(range(10))
 
 
-def test_at_most_so_many_tasks_are_under_way():
+def test_tasks_under_way_are_limited():
     taken, ahead = 0, []
 
     def tasks():
@@ -32,22 +32,24 @@ def test_at_most_so_many_tasks_are_under_way():
             yield number
 
     with ThreadPoolExecutor(2) as pool:
-        for used, _ in enumerate(in_order(pool, lambda number: time.sleep(0.002), tasks(), 5)):
+        for used, _ in enumerate(
+            in_order(pool, lambda number: time.sleep(0.002), tasks(), lambda: 5)
+        ):
             ahead.append(taken - used)
     assert max(ahead) == 5
 
 
-def test_what_a_task_raises_is_raised_in_its_turn():
+def test_errors_are_raised_in_turn():
     with ThreadPoolExecutor(2) as pool:
-        results = in_order(pool, lambda number: 1 / (3 - number), range(5), 2)
+        results = in_order(pool, lambda number: 1 / (3 - number), range(5), lambda: 2)
         assert [next(results) for _ in range(3)] == [1 / 3, 1 / 2, 1]
         with pytest.raises(ZeroDivisionError):
             next(results)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.1, 1])
-def test_processes_leave_ctrl_c_to_their_parent_while_they_start_too(seconds):
-    """A terminal sends it to all of them."""
+def test_processes_ignore_ctrl_c(seconds):
+    """A terminal sends it to all processes, and some have not started yet."""
     code = (
         "import os, time; from src.workers import processes; pool = processes(2)\n"
         "try:\n    print(flush=True); time.sleep(60)\n"
@@ -68,7 +70,7 @@ def test_processes_leave_ctrl_c_to_their_parent_while_they_start_too(seconds):
         assert parent.communicate(timeout=30) == ("7\n", "")
 
 
-def test_processes_end_with_a_parent_that_is_killed():
+def test_processes_end_with_killed_parent():
     code = (
         "import os, time; from src.workers import processes; pool = processes(1)\n"
         "print(pool.submit(os.getpid).result(), flush=True); time.sleep(60)"
@@ -78,5 +80,5 @@ def test_processes_end_with_a_parent_that_is_killed():
     ) as parent:
         assert parent.stdout.readline().strip().isdecimal()
         parent.kill()
-        # Its output is at its end only when the worker, which has it too, is gone.
+        # Its output ends when the worker, which inherited it, has ended too.
         assert parent.communicate(timeout=20) == ("", None)

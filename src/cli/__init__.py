@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -91,6 +92,12 @@ def margin(text: str) -> float:
     return _number(text, float, "a number from 0 to 10", lambda value: 0 <= value <= 10)
 
 
+def scheduler_address(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+/?", text):
+        raise argparse.ArgumentTypeError(f"expected tcp://host:8786, received {text!r}")
+    return text
+
+
 def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add the flags of a model; with `several`, --weight_file takes more than one."""
     parser.add_argument(
@@ -108,6 +115,16 @@ def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False)
         "--img_size",
         type=whole_number(1, 1024),
         help="size of the faces in pixels" + old + " (default: from the weight file)",
+    )
+
+
+def add_scheduler_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--scheduler",
+        type=scheduler_address,
+        metavar="ADDRESS",
+        help="address of a Dask scheduler, tcp://host:8786, whose workers read the pictures; see "
+        "docs/distributed.md (default: local processes)",
     )
 
 

@@ -3,8 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from src.faces.images import ImageError, read_image
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
-from src.workers import available_cores, in_order, processes
+from src.workers import map_in_order
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
@@ -47,16 +46,13 @@ class Created:
 
 @dataclass(frozen=True)
 class _Task:
-    """A run of records, from row `start` on, whose faces are to be written to their places in a
-    file."""
+    """A run of records, from row `start` on, whose faces are to be read."""
 
     start: int
-    file: Path
-    pictures: list[str]
-    places: list[int]  # bytes from the file's start
+    pictures: list[str]  # absolute paths
     img_size: int
     cut: Cut
-    digests: bool  # whether digests of the pictures are wanted
+    digests: bool  # whether to compute digests of the pictures
 
 
 def create_database(
@@ -68,6 +64,7 @@ def create_database(
     cut: Cut,
     *,
     workers: int | None = None,
+    scheduler: str | None = None,
     mat_version: str = "7.3",
     max_per_age: int | None = None,
     drop_duplicates: bool = False,
@@ -78,6 +75,7 @@ def create_database(
     """Clean the labels of the dataset `db` in `data_dir`, and write its faces to `output`.
 
     options: of the dataset's reader, by name; see `datasets.DATASETS`.
+    workers, scheduler: see `workers.map_in_order`.
 
     Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
     `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
@@ -103,8 +101,18 @@ def create_database(
         if not (resume and _can_go_on(partial, fingerprint)):
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
-            tasks = _tasks(partial, places, data_dir, records.table, img_size, cut, drop_duplicates)
-            _fill(places, tasks, workers or available_cores(), cut)
+            tasks = _tasks(places, data_dir, records.table, img_size, cut, drop_duplicates)
+            # Threads if OpenCV does all the work, outside of Python's lock; dlib holds the lock.
+            found = map_in_order(
+                _read_faces,
+                tasks,
+                workers=workers,
+                threads=not cut.finds_faces,
+                scheduler=scheduler,
+                folder=data_dir,
+            )
+            with closing(found):
+                _fill(places, found)
         kept, removed, skipped = _select(records, places, max_per_age, drop_duplicates, seed)
         if not len(kept):
             partial.unlink()
@@ -222,7 +230,6 @@ def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) 
 
 
 def _tasks(
-    file: Path,
     places: writing.Places,
     data_dir: Path,
     table: pd.DataFrame,
@@ -230,36 +237,30 @@ def _tasks(
     cut: Cut,
     digests: bool,
 ) -> Iterator[_Task]:
-    """What is still to do, in runs of rows."""
+    """The rows that are still to be read, in runs."""
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
         if (places.state[rows] == writing.TO_DO).any():
-            pictures = [os.path.join(data_dir, path) for path in table["path"].iloc[rows]]
-            own = places.faces(rows).tolist()
-            yield _Task(start, file, pictures, own, img_size, cut, digests)
+            pictures = [os.path.abspath(data_dir / path) for path in table["path"].iloc[rows]]
+            yield _Task(start, pictures, img_size, cut, digests)
 
 
-def _fill(places: writing.Places, tasks: Iterator[_Task], workers: int, cut: Cut) -> None:
-    """Do the tasks in parallel, some ahead and no more.
-
-    Threads, as OpenCV works outside Python's lock; processes where dlib is needed: it does not.
-    """
-    pool = processes(workers) if cut.finds_faces else ThreadPoolExecutor(workers)
-    try:
-        with Progress(len(places.state), "pictures") as progress:
-            progress.update(int((places.state != writing.TO_DO).sum()))
-            for start, state, digest in in_order(pool, _write_faces, tasks, 2 * workers):
-                places.note(start, state, digest)
-                progress.update(len(state))
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _fill(
+    places: writing.Places, found: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
+) -> None:
+    """Write what `_read_faces` returns for each task; this process alone writes to the file."""
+    with Progress(len(places.state), "pictures") as progress:
+        progress.update(int((places.state != writing.TO_DO).sum()))
+        for start, faces, state, digest in found:
+            places.write(start, faces, state, digest)
+            progress.update(len(state))
 
 
-def _write_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray]:
-    """Write the faces of a task; returns its first row, and the faces' states, uint8 (n,), and
+def _read_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """The first row of a task, its faces, uint8 (n, S, S, 3), their states, uint8 (n,), and
     digests, uint8 (n, 16)."""
-    cv2.setNumThreads(1)  # every worker, thread or process, has a picture of its own
+    cv2.setNumThreads(1)  # one picture per worker
     cutter = get_cutter(task.cut, task.img_size)
     state = np.zeros(len(task.pictures), np.uint8)
     digest = np.zeros((len(state), writing.DIGEST_BYTES), np.uint8)
@@ -278,8 +279,7 @@ def _write_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray]:
         except FaceError as error:
             reason = str(error)
         state[i] = _STATES.index(reason)
-    writing.write_faces(task.file, task.places, faces)
-    return task.start, state, digest
+    return task.start, faces, state, digest
 
 
 def _digest(image: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Writing of a training database that any crash leaves resumable.
 
 The file is laid out for every record before the first picture is decoded, labels included. Faces
-are then written to their places by plain system calls, in any order and from any process, without
-HDF5. At the end the file is cut to the rows that are kept. See `database` for the format.
+are then written to their places by plain system calls, in any order, without HDF5. At the end the
+file is cut to the rows that are kept. See `database` for the format.
 
 A process that is killed at any moment leaves a file that can be resumed: it is laid out under
 another name, faces are recorded after they are written and moved in steps that can be repeated,
@@ -131,12 +131,17 @@ class Places:
             self._scratch = {name: RowPlaces(path, file[name]) for name in ("state", "digest")}
             self.state, self.digest = file["state"][()], file["digest"][()]
 
-    def note(self, start: int, state: np.ndarray, digest: np.ndarray) -> None:
-        """Record states, uint8 (n,), and digests, uint8 (n, 16), of the rows from `start` on."""
-        self.state[start : start + len(state)] = state
-        self.digest[start : start + len(state)] = digest
+    def write(self, start: int, faces: np.ndarray, state: np.ndarray, digest: np.ndarray) -> None:
+        """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then record their states,
+        uint8 (n,), and digests, uint8 (n, 16)."""
+        rows = np.arange(start, start + len(state))
+        places = self.faces(rows)
+        apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
+        for piece in np.split(np.arange(len(rows)), apart):  # as few as possible
+            write_at(self._file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
+        self.state[rows], self.digest[rows] = state, digest
         for name, values in (("digest", digest), ("state", state)):  # the state last: it counts
-            write_at(self._file, self._scratch[name](np.array([start]))[0], values)
+            write_at(self._file, self._scratch[name](rows[:1])[0], values)
 
     @property
     def has_work(self) -> bool:
@@ -153,17 +158,6 @@ def write_at(file: int, offset: int, values: np.ndarray) -> None:
     left = memoryview(np.ascontiguousarray(values)).cast("B")
     while left:
         left = left[os.write(file, left) :]
-
-
-def write_faces(path: Path, places: list[int], faces: np.ndarray) -> None:
-    """Write faces, uint8 (n, S, S, 3), to their places in a laid-out file, in as few pieces."""
-    apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
-    file = os.open(path, _WRITING)
-    try:
-        for piece in np.split(np.arange(len(faces)), apart):
-            write_at(file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
-    finally:
-        os.close(file)
 
 
 def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:

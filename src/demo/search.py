@@ -1,8 +1,8 @@
 """Finding and cutting the faces of pictures, in several processes where there are many."""
 
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from src.demo.sources import Picture
 from src.faces.crop import get_box_cutter
 from src.faces.detectors import get_detector
 from src.faces.images import Box, ImageError, read_image
-from src.workers import available_cores, in_order, processes
+from src.workers import map_in_order
 
 FEW = 8  # pictures that are done before another process is ready
 
@@ -62,16 +62,15 @@ def find_faces(search: Search, named: tuple[str, Path]) -> Found | ImageError:
 
 def find_all(search: Search, pictures: dict[str, Path]) -> Generator[Found]:
     """The faces of pictures in their order; those that cannot be read are reported on stderr."""
-    workers = available_cores() if len(pictures) > FEW else 0
     find = partial(find_faces, search)
-    with ExitStack() as stack:
-        found = map(find, pictures.items())
-        if workers:
-            pool = processes(workers)
-            stack.callback(pool.shutdown, cancel_futures=True)
-            found = in_order(pool, find, pictures.items(), 2 * workers)
+    search_all = map_in_order if len(pictures) > FEW else _one_by_one
+    with closing(search_all(find, pictures.items())) as found:
         for item in found:
             if isinstance(item, Found):
                 yield item
             else:
                 print(f"left out: {item}", file=sys.stderr, flush=True)
+
+
+def _one_by_one(find: Callable, items: Iterable) -> Generator:
+    yield from map(find, items)

@@ -220,6 +220,8 @@ def test_real_pictures_are_shrunk_as_the_original_toolkit_does(real, wiki):
         (["--img_size", "abc"], ["--img_size", "whole number", "'abc'"]),
         (["--img_size", "1.5"], ["--img_size", "whole number", "'1.5'"]),
         (["--workers", "0"], ["--workers", "above 0"]),
+        (["--scheduler", "node1"], ["--scheduler", "tcp://", "'node1'"]),
+        (["--scheduler", "tcp://node1:8786", "--workers", "2"], ["--scheduler", "--workers"]),
         (["--min_score", "high"], ["--min_score", "'high'"]),
         (["--mat_version", "6"], ["--mat_version", "7.3"]),
     ],

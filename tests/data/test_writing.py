@@ -24,11 +24,10 @@ def make(count):
 
 def fill(path, faces, rows):
     """Write some faces, and record the third state for them."""
-    with closing(writing.Places(path)) as places, path.open("r+b") as file:
+    with closing(writing.Places(path)) as places:
         for row in rows:
-            writing.write_at(file.fileno(), places.faces(np.array([row]))[0], faces[row])
             digest = np.full((1, writing.DIGEST_BYTES), row % 256, np.uint8)
-            places.note(row, np.full(1, 3, np.uint8), digest)
+            places.write(row, faces[row : row + 1], np.full(1, 3, np.uint8), digest)
 
 
 def assert_holds(path, faces, table, rows):
@@ -72,6 +71,17 @@ def test_rows_kept_stay_in_order(path, share, version):
     np.testing.assert_array_equal(opened.age_high, table["age_high"].iloc[rows])
     if version == "7.3":
         assert_holds(path, faces, table, rows)
+
+
+def test_runs_of_rows_cross_chunks(path):
+    faces, table = make(1000)
+    writing.lay_out(path, table, SIZE, "it")
+    state, digest = np.full(1000, 3, np.uint8), np.zeros((1000, writing.DIGEST_BYTES), np.uint8)
+    with closing(writing.Places(path)) as places:
+        for rows in (slice(300, 1000), slice(0, 300)):
+            places.write(rows.start, faces[rows], state[rows], digest[rows])
+    writing.finish(path, np.arange(1000), VALUES, "7.3")
+    assert_holds(path, faces, table, np.arange(1000))
 
 
 def test_file_shrinks_when_most_rows_go(path):

@@ -1,0 +1,129 @@
+"""Dask clusters: connection, and checks of each worker."""
+
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from src.errors import UserError
+from src.extras import library
+
+Task, Done = TypeVar("Task"), TypeVar("Done")
+
+_CONNECT_SECONDS = 30
+_RECOUNT_SECONDS = 5
+
+
+@contextmanager
+def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """The workers of the Dask scheduler at `address` as an executor, and their present number.
+
+    A task whose worker is lost is repeated by another worker; a task that loses four workers in a
+    row fails. Raises `UserError` if the scheduler cannot be reached, has no worker within 30
+    seconds or is lost, or if a task fails with its workers.
+    """
+    distributed = library("distributed", "dask[distributed]")
+    try:
+        client = distributed.Client(
+            address, timeout=_CONNECT_SECONDS, set_as_default=False, direct_to_workers=True
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"--scheduler: expected a Dask scheduler at {address}: {error}") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+            yield client.get_executor(), _WorkerCount(client)
+        except TimeoutError as error:
+            raise UserError(
+                f"--scheduler: expected workers at {address}, received none in "
+                f"{_CONNECT_SECONDS} seconds; start some with python -m dask worker {address}"
+            ) from error
+        except CancelledError as error:
+            raise UserError(
+                f"--scheduler: the connection to {address} was lost; restart it and --resume"
+            ) from error
+        except distributed.KilledWorker as error:
+            raise UserError(f"--scheduler: {error}") from error
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"--scheduler: a worker lacks {error.name}; start workers with python -m dask "
+                "worker in the toolkit's folder, in the same environment"
+            ) from error
+
+
+class _WorkerCount:
+    """The number of workers, counted again every few seconds: workers come and go."""
+
+    def __init__(self, client):
+        self._client = client
+        self._count, self._counted = 1, -_RECOUNT_SECONDS
+
+    def __call__(self) -> int:
+        if time.monotonic() >= self._counted + _RECOUNT_SECONDS:
+            self._count = max(1, len(self._client.nthreads()))
+            self._counted = time.monotonic()
+        return self._count
+
+
+@lru_cache
+def environment() -> tuple[tuple[str, str], ...]:
+    """Name and version of the software that the pixels of a face depend on."""
+    import cv2
+    import numpy as np
+    import PIL
+
+    sources = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        sources.update(path.read_bytes())
+    return (
+        ("toolkit", sources.hexdigest()[:12]),
+        ("Python", platform.python_version()),
+        ("NumPy", np.__version__),
+        ("OpenCV", cv2.__version__),
+        ("Pillow", PIL.__version__),
+    )
+
+
+def run_on_worker(
+    function: Callable[[Task], Done],
+    expected: tuple[tuple[str, str], ...],
+    folder: str,
+    task: Task,
+) -> Done:
+    """`function` of `task`, on a worker of a cluster.
+
+    Raises `UserError`, with the worker's address, if the worker has several threads, another
+    `environment()` than the `expected` one, or an empty `folder`, the shared storage.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    try:
+        if worker.state.nthreads != 1:
+            raise UserError("expected one thread; start it with --nthreads 1")
+        _check_worker(expected, folder)
+        return function(task)
+    except UserError as error:
+        raise UserError(f"--scheduler: worker {worker.address}: {error}") from error
+
+
+@lru_cache
+def _check_worker(expected: tuple[tuple[str, str], ...], folder: str) -> None:
+    for (name, wanted), (_, received) in zip(expected, environment(), strict=True):
+        if wanted != received:
+            raise UserError(
+                f"expected {name} {wanted}, received {received}; use one installation everywhere"
+            )
+    if not os.path.isdir(folder) or not _has_entries(folder):
+        raise UserError(f"expected shared storage at {folder}, found nothing there")
+
+
+def _has_entries(folder: str) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entries)
