@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 MAX_FIELD_BYTES = 2**30  # of one field of labels
 _HEADER_BYTES = 128
-_COMPRESSED = 15  # type of an element that zlib has to expand
+_MATRIX, _COMPRESSED = 14, 15  # types of elements; zlib expands the latter
+_TYPES = {*range(1, 8), 9, *range(12, 19)}
 _CHUNK_BYTES = 2**20
 _LONGEST_CELL = 2**12  # characters
 
@@ -53,6 +55,8 @@ def _expands_beyond(path: Path, limit: int) -> bool:
         while len(tag := file.read(8)) == 8:
             kind, size = struct.unpack(f"{order}II", tag)
             after = file.tell() + size
+            if kind == _MATRIX:
+                _check_elements(file, after, order)
             if kind == _COMPRESSED:
                 expand = zlib.decompressobj()
                 while file.tell() < after and not expand.eof and total <= limit:
@@ -64,6 +68,17 @@ def _expands_beyond(path: Path, limit: int) -> bool:
                         break
             file.seek(after)
     return total > limit
+
+
+def _check_elements(file: BinaryIO, end: int, order: str) -> None:
+    """Raise `ValueError` for a matrix with elements of unknown types, which crash scipy."""
+    while file.tell() < end and len(tag := file.read(8)) == 8:
+        kind, size = struct.unpack(f"{order}II", tag)
+        if kind >> 16:  # a small element, with its values in the tag
+            kind, size = kind & 0xFFFF, 0
+        if kind not in _TYPES:
+            raise ValueError(f"an element of type {kind}")
+        file.seek(size + -size % 8, os.SEEK_CUR)
 
 
 def read_struct_7_3(group: h5py.Group, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -136,7 +136,7 @@ def _describe(
     rows: np.ndarray,
     split: Split,
 ) -> Description:
-    if len({part.margin for part in parts}) > 1:
+    if len({f"{part.margin}" for part in parts}) > 1:  # as text, NaN equals NaN
         margins = ", ".join(f"{part.path.name} {part.margin:g}" for part in parts)
         print(f"margins differ ({margins}): the checkpoint says {database.margin:g}", flush=True)
     ages = (database.age_low[rows] + database.age_high[rows]) / 2

@@ -10,7 +10,7 @@ import scipy.io
 from src.data import database, matlab
 from src.data.database import check_fits, image_bytes, open_database
 from src.errors import UserError
-from tests.helpers import write_our_database
+from tests.helpers import write_database, write_our_database
 
 PATHS = ["00/a.jpg", "été/顔.jpg", "𝄞 b.jpg"]  # the last begins with two UTF-16 units
 
@@ -337,4 +337,15 @@ def test_hdf5_of_other_things_is_refused(path):
         file.create_group("image")
         file["gender"] = "female"
     with pytest.raises(UserError, match=r"'image'.* gender"):
+        open_database(path)
+
+
+def test_unknown_element_types_are_rejected(tmp_path):
+    """scipy crashes Python on them."""
+    path = write_database(tmp_path / "wiki.mat", count=4)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"image\0\0\0") + 8
+    content[start : start + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"wiki\.mat"):
         open_database(path)
