@@ -1,9 +1,9 @@
-"""What a person can fix."""
+"""Errors caused by user input."""
 
 
 class UserError(Exception):
-    """A mistake in what the toolkit was given, said in one line.
+    """An error that the user can fix, in one line.
 
-    The text says what was expected, what was received and what to do. Scripts print it as
-    `train.py: error: ...` and exit with code 2; anything else that is raised is a bug of ours.
+    The text names the flag, file or row, what was expected, what was received and how to fix it.
+    Scripts print it as `train.py: error: ...` and exit with code 2.
     """

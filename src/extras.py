@@ -1,4 +1,4 @@
-"""What only some need, and is not installed with the rest: libraries, and models of faces."""
+"""Optional libraries and face models."""
 
 import importlib
 import importlib.util
@@ -13,7 +13,7 @@ _FACE_MODELS_VERSION = "0.3.0"
 
 
 def library(module: str, package: str | None = None) -> ModuleType:
-    """Import what only some need; where it is not installed, a `UserError` says how to get it."""
+    """Import an optional library; raises `UserError` with its `pip install` if it is missing."""
     package = package or module
     try:
         with quiet_import():
@@ -23,10 +23,10 @@ def library(module: str, package: str | None = None) -> ModuleType:
 
 
 def face_model(file: str) -> Path:
-    """One of dlib's models, from the PyPI package face_recognition_models.
+    """Path of one of dlib's models, from the PyPI package face_recognition_models.
 
-    Found without importing the package, which asks for pkg_resources. Raises `UserError` where it
-    is not installed.
+    The package is not imported, as it needs pkg_resources. Raises `UserError` if it is not
+    installed.
     """
     package = importlib.util.find_spec(_FACE_MODELS)
     if package is None:

@@ -1,4 +1,4 @@
-"""Libraries at work without a word."""
+"""Suppression of the messages of libraries."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from src.files import uninterrupted
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Hold back what libraries write to stderr while they load, unless loading fails.
+    """Suppress messages of libraries on stderr while they are imported, unless that fails.
 
-    TensorFlow's first notes come before any log level is read, and would bury a one-line error.
-    Ctrl-C waits too: libraries that load swallow it, or fail by it with an error of their own.
+    TensorFlow writes its first messages before it reads any log level; they would hide a one-line
+    error. Ctrl-C is deferred: during an import, libraries swallow it or fail with their own error.
     """
     with uninterrupted(), quiet_stderr():
         yield
@@ -23,12 +23,12 @@ def quiet_import() -> Iterator[None]:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what is written to stderr; it is told where the block fails by a bug."""
+    """Suppress messages on stderr; if the block fails by a bug, they are written after all."""
     sys.stderr.flush()
     with ExitStack() as stack:
         try:
             held = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # no room for one: better noise than an error
+        except OSError:  # a full disk: messages are better than an error
             yield
             return
         kept = os.dup(2)
@@ -36,7 +36,7 @@ def quiet_stderr() -> Iterator[None]:
         try:
             yield
         except UserError:
-            raise  # its one line says all that a person needs
+            raise  # its one line is enough
         except Exception:
             held.seek(0)
             os.write(kept, held.read())
