@@ -66,10 +66,10 @@ def main():
         from src.evaluation.tables import tables
         from src.outputs import locked
 
-    check_output_folder(args.output, args.force, args.card, read_files(args))
-    if args.card:
-        check_card(args.card)
     with locked(args.output):
+        check_output_folder(args.output, args.force, args.card, read_files(args))
+        if args.card:
+            check_card(args.card)
         models = load_models(
             args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
         )

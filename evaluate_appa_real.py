@@ -49,8 +49,8 @@ def main():
     with ExitStack() as stack:
         if args.output:
             inputs = [("--weight_file", args.weight_file)]
-            check_output_folder(args.output, args.force, inputs=inputs)
             stack.enter_context(locked(args.output))
+            check_output_folder(args.output, args.force, inputs=inputs)
         faces, labels = from_appa_real(args.data_dir, args.split, args.target)
         models = load_models(
             [args.weight_file], args.depth, args.width, args.runtime, args.img_size

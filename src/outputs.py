@@ -100,6 +100,7 @@ def locked(path: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     path = Path(os.path.realpath(path))
+    check_output_place(path)
     place = path.with_name(f".{path.name}.lock")
     lock = FileLock(place)
     try:
