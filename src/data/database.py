@@ -119,7 +119,7 @@ def is_database(path: Path) -> bool:
 def open_database(path: Path) -> Database:
     """Open a database of either version, or one of the original toolkit.
 
-    Genders of the original toolkit's UTKFace script are converted, and a line on stderr says so.
+    Genders of the original toolkit's UTKFace script are converted, with a notice on stderr.
     Raises `UserError` if the file is missing, is not a database, has no faces, or has fields that
     do not fit each other.
     """

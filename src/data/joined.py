@@ -7,7 +7,7 @@ from src.errors import UserError
 
 
 class JoinedFaces:
-    """The pictures of several databases, one after the other: `faces[rows]`, as of one."""
+    """The pictures of several databases in a row: `faces[rows]`, as in one database."""
 
     def __init__(self, parts: list[Database]):
         self._parts = parts
@@ -31,7 +31,8 @@ class JoinedFaces:
 def join(parts: list[Database]) -> Database:
     """One database of the rows of all `parts`, in their order.
 
-    Its margin is that of most rows. Raises `UserError` where image sizes or alignments differ.
+    Its margin is the most frequent one of the rows. Raises `UserError` if image sizes or alignments
+    differ.
     """
     if len(parts) == 1:
         return parts[0]

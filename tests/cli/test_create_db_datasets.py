@@ -63,7 +63,7 @@ def utkface(tmp_path):
 
 @pytest.fixture
 def labels(tmp_path):
-    """Writes labels.csv and pictures; the first row's is missing where asked."""
+    """Writes labels.csv and pictures, except the first `missing` ones."""
 
     def write(*rows, missing=0):
         folder = tmp_path / "csv"

@@ -116,7 +116,7 @@ def read_dataset(db: str, data_dir: Path, **options) -> Records:
 
 
 def resolve_options(db: str, given: dict[str, object]) -> dict[str, object]:
-    """All options of the reader of `db`: those given, and the defaults of the rest."""
+    """All options of the reader of `db`: the given ones, and defaults for the rest."""
     declared = {option.name: option.default for option in DATASETS[db].options}
     for name, value in given.items():
         if name not in declared:

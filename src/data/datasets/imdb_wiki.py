@@ -73,7 +73,7 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     """Ages in whole years, float64 (N,), from MATLAB serial dates of birth and years of the photo.
 
     Photos are dated to the middle of their year: birthdays in July or later are still to come.
-    NaN where the date of birth is not a date.
+    NaN if the date of birth is not a date.
     """
     ordinal = np.asarray(dob, np.float64) - _MATLAB_DAYS_AHEAD
     is_date = np.isfinite(ordinal) & (np.abs(ordinal) < 1e7)
@@ -86,7 +86,7 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
 
 
 def _read_fields(path: Path, name: str) -> dict[str, np.ndarray]:
-    """The struct's fields, (N,) each: `full_path` and `name` as str, all others as float64."""
+    """The struct's fields, (N,) each: `full_path` and `name` as str, the rest as float64."""
     check_input_file(path, f"{_LABELS} (unpack the dataset and set --data_dir to its folder)")
     read = _read_7_3 if h5py.is_hdf5(path) else _read_5
     fields = read(path, name)
@@ -120,8 +120,8 @@ def _read_5(path: Path, name: str) -> dict[str, np.ndarray]:
     variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
     struct = _struct(path, name, variables)
     names = struct if isinstance(struct, dict) else np.asarray(struct).dtype.names or ()
-    wanted = [field for field in (*_FIELDS, "name") if field in names]
-    return {field: np.ravel(_unwrapped(struct[field])) for field in wanted}
+    present = [field for field in (*_FIELDS, "name") if field in names]
+    return {field: np.ravel(_unwrapped(struct[field])) for field in present}
 
 
 def _unwrapped(values: np.ndarray) -> np.ndarray:
@@ -140,7 +140,7 @@ def _read_7_3(path: Path, name: str) -> dict[str, np.ndarray]:
 
 
 def _struct(path: Path, name: str, variables: dict | h5py.File) -> "dict | np.ndarray | h5py.Group":
-    """The struct `name`, or the file itself where its fields are variables of their own."""
+    """The struct `name`, or the file itself if its variables are the fields."""
     if name in variables:
         return variables[name]
     if "full_path" in variables:

@@ -16,7 +16,7 @@ from src.data.datasets.text import read_text
 from src.data.datasets.values import is_unknown, parse_age, parse_gender, parse_number
 from src.errors import UserError
 
-_SEPARATORS = "\t;|,"  # the first of those that are equally frequent in the header
+_SEPARATORS = "\t;|,"  # the first one wins if several are equally frequent in the header
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it
 _BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
 _SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
@@ -104,8 +104,8 @@ def read_table(
     """A CSV file whose first line names its columns, in any case.
 
     required, optional: columns by name.  aliases: other names -> columns.
-    Separators are commas, semicolons, tabs or bars; a decimal comma is one in files separated by
-    others. Blank rows and columns are dropped; columns that are not named here stay, in lower case.
+    Separators are commas, semicolons, tabs or bars; unless they are commas, numbers may have a
+    decimal comma. Blank rows and columns are dropped; unknown columns stay, in lower case.
     Raises `UserError` if the file is not such a table, lacks a required column, or has one twice or
     under a name that is nearly an optional one.
     """
