@@ -77,9 +77,10 @@ def erase(picture: np.ndarray) -> np.ndarray:
 
 def ours(database, aug: str) -> Iterator[tuple]:
     """This toolkit's batches, epoch after epoch."""
-    from src.training.generators import FaceBatches
+    from src.training.batches import FaceBatches
 
-    batches = FaceBatches(database, np.arange(len(database)), BATCH_SIZE, shuffle=True, aug=aug)
+    rows, how = np.arange(len(database)), {"aug": aug, "erasing": 0.5, "mixup": 0.2}
+    batches = FaceBatches(database, rows, BATCH_SIZE, shuffle=True, **how)
     while True:
         for i in range(len(batches)):
             yield batches[i]

@@ -39,7 +39,7 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.data.database import open_database
-        from src.training.generators import FaceBatches
+        from src.training.batches import FaceBatches
 
     mapped = open_database(args.input)
     rows = np.arange(len(mapped))

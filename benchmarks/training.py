@@ -55,10 +55,9 @@ def fitted(model, batches, batch_size: int, steps: int) -> float:
 def ours(args, database) -> tuple:
     """This toolkit's network and batches."""
     from src.training.arguments import Arguments
-    from src.training.distribution import Whole
-    from src.training.generators import FaceBatches
-    from src.training.network import compile_network, get_network
-    from src.training.schedules import Schedule
+    from src.training.batches import FaceBatches
+    from src.training.distribution import SingleDevice
+    from src.training.network import Schedule, compile_network, get_network
 
     arguments = Arguments(
         [args.input],
@@ -69,9 +68,10 @@ def ours(args, database) -> tuple:
         mixed_precision=args.mixed_precision,
     )
     model, _ = get_network(arguments, database.img_size)
-    compile_network(Whole(), model, arguments, Schedule("step", 0.01, 1, 1000))
+    compile_network(SingleDevice(), model, arguments, Schedule("step", 0.01, 1, 1000))
     rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
-    batches = FaceBatches(database, rows, args.batch_size, shuffle=True, aug=args.aug)
+    how = {"aug": args.aug, "erasing": arguments.erasing, "mixup": arguments.mixup}
+    batches = FaceBatches(database, rows, args.batch_size, shuffle=True, **how)
     return model, batches
 
 
@@ -140,7 +140,7 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.data.database import open_database
-        from src.training.devices import backend_version, has_accelerator, list_devices
+        from src.training.distribution import backend_version, has_accelerator, list_devices
 
     database = open_database(args.input)
     our_model, batches = ours(args, database)

@@ -17,6 +17,7 @@ LONGEST_SCRIPT = 150  # lines
 STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
+    {"src.flags"},
     {"src.files", "src.progress"},
     {"src.outputs", "src.quiet"},
     {"src.extras"},

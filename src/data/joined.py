@@ -4,6 +4,7 @@ import numpy as np
 
 from src.data.database import Database
 from src.errors import UserError
+from src.outputs import is_same
 
 
 class JoinedFaces:
@@ -32,10 +33,14 @@ def join(parts: list[Database]) -> Database:
     """One database of the rows of all `parts`, in their order.
 
     Its margin is the most frequent one of the rows. Raises `UserError` if image sizes or alignments
-    differ.
+    differ, or a file is passed twice.
     """
     if len(parts) == 1:
         return parts[0]
+    for number, part in enumerate(parts):
+        for other in parts[:number]:
+            if is_same(part.path, other.path):
+                raise UserError(f"--input: expected each database once, received {part.path} twice")
     for what, values in (
         ("img_size", [part.img_size for part in parts]),
         ("align", [part.align for part in parts]),

@@ -6,7 +6,6 @@ in which it cannot.
 
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -16,7 +15,6 @@ from src.errors import UserError
 
 METHODS = ("random", "hash")
 PARTS = ("training", "validation", "test")
-_ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,11 @@ class Split:
         Raises `UserError` naming `flag` unless all are databases of that run, of which some may be
         left out.
         """
-        hashes = [_RowHashes(database) for database in databases]
-        numbers = self._find(databases, hashes, flag)
+        numbers = self._find(databases, flag)
         starts = np.cumsum([0, *(_total(entry)[0] for entry in self.databases)])
         rows = [np.arange(starts[number], starts[number + 1]) for number in numbers]
-        places = _places(self, databases, hashes, np.concatenate(rows), starts[-1])
-        entries = _entries(self, databases, hashes, places)
+        places = _places(self, databases, np.concatenate(rows), starts[-1])
+        entries = _entries(self, databases, places)
         for number, entry in zip(numbers, entries, strict=True):
             if any(entry[part] != self.databases[number][part] for part in PARTS):
                 raise UserError(
@@ -98,14 +95,15 @@ class Split:
 
     def has(self, database: Database) -> bool:
         """Whether the database is one of the run, as far as its rows show."""
-        return _count(_RowHashes(database).keys) in map(_total, self.databases)
+        return _count(_keys(database)) in map(_total, self.databases)
 
-    def _find(self, databases: list[Database], hashes: list["_RowHashes"], flag: str) -> list[int]:
+    def _find(self, databases: list[Database], flag: str) -> list[int]:
         """Number of each database in the run."""
         left = dict(enumerate(map(_total, self.databases)))
         numbers = []
-        for database, own in zip(databases, hashes, strict=True):
-            found = [number for number, total in left.items() if total == _count(own.keys)]
+        for database in databases:
+            rows = _count(_keys(database))
+            found = [number for number, total in left.items() if total == rows]
             if not found:
                 raise UserError(
                     f"{flag}: {database.path}: expected a database that the model was trained on, "
@@ -169,12 +167,11 @@ def divide(
             f"--split_by hash: expected databases that store file names, {unnamed[0].path} has "
             "none; make it again with create_db.py, or pass --split_by random"
         )
-    hashes = [_RowHashes(database) for database in databases]
-    _check_different(databases, hashes)
+    _check_different(databases)
     split = Split(method, validation_split, test_split, seed)
     count = sum(map(len, databases))
-    places = _places(split, databases, hashes, np.arange(count), count)
-    split = replace(split, databases=_entries(split, databases, hashes, places))
+    places = _places(split, databases, np.arange(count), count)
+    split = replace(split, databases=_entries(split, databases, places))
     parts = split.part_of(places)
     rows = {part: np.flatnonzero(parts == number) for number, part in enumerate(PARTS)}
     empty = [name for name in PARTS if not len(rows[name]) and (name != "test" or test_split)]
@@ -202,37 +199,10 @@ def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, n
     return {name: rows[source == number] for number, name in enumerate(names)}
 
 
-class _RowHashes:
-    """Hashes of a database's rows, uint64 (N,).
-
-    pixels: of the pictures.  keys: of the file names, or of the pictures if they have none.
-    """
-
-    def __init__(self, database: Database):
-        self._database = database
-
-    @cached_property
-    def keys(self) -> np.ndarray:
-        if not _is_named(self._database):
-            return self.pixels
-        names = map(_file_name, self._database.names)
-        return np.fromiter(map(_sha256, names), np.uint64)
-
-    @cached_property
-    def pixels(self) -> np.ndarray:
-        database = self._database
-        digests = [
-            hashlib.blake2b(face.tobytes(), digest_size=8).digest()
-            for start in range(0, len(database), _ROWS_AT_ONCE)
-            for face in database.image[np.arange(start, min(start + _ROWS_AT_ONCE, len(database)))]
-        ]
-        return np.frombuffer(b"".join(digests), np.uint64)
-
-
-def _check_different(databases: list[Database], hashes: list[_RowHashes]) -> None:
+def _check_different(databases: list[Database]) -> None:
     contents: dict[tuple[int, int], Database] = {}
-    for database, own in zip(databases, hashes, strict=True):
-        other = contents.setdefault(_count(own.pixels), database)
+    for database in databases:
+        other = contents.setdefault(_count(database.pixel_hashes), database)
         if other is not database:
             raise UserError(
                 f"--input: expected different databases, {database.path} has the pictures of "
@@ -241,11 +211,7 @@ def _check_different(databases: list[Database], hashes: list[_RowHashes]) -> Non
 
 
 def _places(
-    split: Split,
-    databases: list[Database],
-    hashes: list[_RowHashes],
-    positions: np.ndarray,
-    count: int,
+    split: Split, databases: list[Database], positions: np.ndarray, count: int
 ) -> np.ndarray:
     """Places, float64 (N,).
 
@@ -258,22 +224,23 @@ def _places(
         places = np.empty(count)
         places[order[::-1]] = np.arange(count) / max(count, 1)
         places = places[positions]
-    _, which = np.unique(np.concatenate([own.pixels for own in hashes]), return_inverse=True)
+    _, which = np.unique(
+        np.concatenate([database.pixel_hashes for database in databases]), return_inverse=True
+    )
     lowest = np.ones(which.max(initial=-1) + 1)
     np.minimum.at(lowest, which, places)
     return lowest[which]
 
 
-def _entries(
-    split: Split, databases: list[Database], hashes: list[_RowHashes], places: np.ndarray
-) -> list[dict]:
+def _entries(split: Split, databases: list[Database], places: np.ndarray) -> list[dict]:
     """`Split.databases` for rows with these places."""
     parts = np.split(split.part_of(places), np.cumsum([*map(len, databases)])[:-1])
     entries = []
-    for database, own, numbers in zip(databases, hashes, parts, strict=True):
+    for database, numbers in zip(databases, parts, strict=True):
         entry: dict = {"file": database.path.name}
+        keys = _keys(database)
         for number, part in enumerate(PARTS):
-            rows, total = _count(own.keys[numbers == number])
+            rows, total = _count(keys[numbers == number])
             entry[part] = {"rows": rows, "fingerprint": f"{total:016x}"}
         entries.append(entry)
     return entries
@@ -289,6 +256,13 @@ def _total(entry: dict) -> tuple[int, int]:
     parts = [entry[part] for part in PARTS]
     total = sum(int(part["fingerprint"], 16) for part in parts) % 2**64
     return sum(int(part["rows"]) for part in parts), total
+
+
+def _keys(database: Database) -> np.ndarray:
+    """A hash per row of its file name, or of its pixels if there are no names, uint64 (N,)."""
+    if not _is_named(database):
+        return database.pixel_hashes
+    return np.fromiter(map(_sha256, map(_file_name, database.names)), np.uint64)
 
 
 def _is_named(database: Database) -> bool:

@@ -72,6 +72,15 @@ def load_checkpoint(
     return model, description
 
 
+def stored_description(path: Path) -> Description | None:
+    """The description in a checkpoint; None in other files, those of the original toolkit too."""
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return None
+    with h5py.File(path) as file:
+        text = file.attrs.get(_ATTRIBUTE)
+    return None if text is None else read_description(path, text)
+
+
 def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
     """The network of a description, which has the file's shapes."""
     depth = description.architecture.get("depth", 0)

@@ -1,131 +1,292 @@
-"""What a run is told."""
+"""Flags of train.py: names, types, defaults, help texts and rules."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from src.errors import UserError
+from src.flags import check_values, flag, flags_of
 from src.models import RESNETS
 
-ARGUMENTS = "arguments.json"  # what a run notes them in
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
-# What the best epoch can be chosen by; accuracies are better high, the others low.
-MONITORS = ("val_loss", "val_pred_age_mae", "val_pred_gender_accuracy", "val_pred_age_top5")
-PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # where a run runs, not what it does
-# When a run is resumed.
-MAY_CHANGE = PLACE | {"nb_epochs", "output_path", "resume", "tensorboard", "wandb"}
+AUGMENTATIONS = ("plain", "strong")
+# Figures that can choose the best epoch: whether higher is better.
+MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
+MONITORED |= {"pred_age_top5": True}
+_PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # where a run runs, not what it does
+# Flags that may differ when a run is resumed; the data themselves are compared by `state`.
+_MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
+_MAY_CHANGE |= {"tensorboard", "wandb"}
+_WIDTHS = ("wide_resnet", *RESNETS)
+NETWORK, OBJECTIVE, COURSE = "network", "objective", "course of the run"
+MACHINE = "machine and records"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The flags of train.py, by their names and with their defaults.
+    """The arguments of a run, each a flag of train.py.
 
-    lr: `LEARNING_RATES` of `opt` where None.  aug: one of `augment.KINDS`, or None.
-    split_by: "hash" where all databases store file names, else "random", where None.
-    ema: momentum of the weights' moving average, or None.
-    resume: go on with the run that is in `output_path`, if there is one.
-    distribute, hosts, num_hosts, host_id: see `distribution.distributed`.
+    Values that are None have defaults that follow from other values, or mean "not used".
+    Raises `UserError` for a value out of range and for one without effect.
     """
 
-    input: list[Path]
-    output_path: Path = Path("checkpoints")
-    batch_size: int = 32
-    nb_epochs: int = 30
-    lr: float | None = None
-    opt: str = "sgd"
-    arch: str = "wide_resnet"
-    depth: int = 16
-    width: int = 8
-    use_se: bool = False
-    dropout: float | None = None
-    init: str | None = None
-    freeze_until: str | None = None
-    loss: str = "ce"
-    age_loss: str = "ce"
-    age_weight: float = 1.0
-    gender_weight: float = 1.0
-    label_smoothing: float = 0.0
-    balance: str = "none"
-    schedule: str = "step"
-    warmup_epochs: float = 0.0
-    clip_norm: float | None = None
-    ema: float | None = None
-    early_stopping: int | None = None
-    monitor: str = "val_loss"
-    validation_split: float = 0.1
-    test_split: float = 0.0
-    split_by: str | None = None
-    aug: str | None = None
-    erasing: float = 0.5
-    mixup: float = 0.2
-    mixed_precision: bool = False
-    distribute: bool = False
-    hosts: str | None = None
-    num_hosts: int | None = None
-    host_id: int | None = None
-    tensorboard: bool = False
-    wandb: str | None = None
-    seed: int = 0
+    input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
+    batch_size: int = flag(32, help="batch size", limits="[1, inf)")
+    nb_epochs: int = flag(30, help="number of epochs", limits="[1, inf)")
+    lr: float | None = flag(
+        None,
+        help="initial learning rate (default: 0.1 for sgd, 0.001 for adam and adamw)",
+        limits="(0, inf)",
+    )
+    opt: str = flag(
+        "sgd", help="optimizer name; 'sgd' or 'adam', or 'adamw'", choices=tuple(LEARNING_RATES)
+    )
+    depth: int = flag(
+        16,
+        help="depth of network (should be 10, 16, 22, 28, ...)",
+        needs={"arch": ("wide_resnet",)},
+    )
+    width: int = flag(8, help="width of network", limits="[1, inf)", needs={"arch": _WIDTHS})
+    validation_split: float = flag(0.1, help="validation split ratio", limits="(0, 1)")
+    test_split: float = flag(
+        0.0,
+        help="share of faces held out from training and validation, for evaluate.py --part test",
+        limits="[0, 1)",
+    )
+    split_by: str | None = flag(
+        None,
+        help="method of the split: by position and --seed, or by a hash of the file name, which is "
+        "independent of joining and rebuilding (default: hash if the databases store file names)",
+        choices=("random", "hash"),
+    )
+    aug: str | None = flag(
+        None,
+        help="use data augmentation if set true; 'strong' adds zoom, rotation, colour changes, low "
+        "resolution and blur (default: False)",
+        choices=AUGMENTATIONS,
+        const="plain",
+    )
+    output_path: Path = flag(Path("checkpoints"), help="checkpoint dir")
+    seed: int = flag(
+        0,
+        help="seed of the split, the initial weights and the augmentation",
+        limits=f"[0, {2**32 - 1}]",
+    )
+    arch: str = flag(
+        "wide_resnet",
+        help="wide_resnet (--depth, --width), resnet18, resnet34, resnet50 or resnet101 of the "
+        "PyTorch toolkit (--width 8 is its own), face_resnet (dlib's face recognition network), or "
+        "a name of keras.applications: EfficientNetB3",
+        group=NETWORK,
+    )
+    use_se: bool = flag(
+        False,
+        help="squeeze and excitation in resnet blocks",
+        group=NETWORK,
+        needs={"arch": tuple(RESNETS)},
+    )
+    dropout: float | None = flag(
+        None, help="dropout rate (default: the network's)", group=NETWORK, limits="[0, 1)"
+    )
+    init: str | None = flag(
+        None,
+        help="initial weights: a checkpoint, also of the original toolkit, or for face_resnet "
+        "dlib's .dat file",
+        group=NETWORK,
+        metavar="FILE|imagenet",
+    )
+    freeze_until: str | None = flag(
+        None,
+        help="freeze layers up to and including this one",
+        group=NETWORK,
+        metavar="LAYER",
+    )
+    loss: str = flag(
+        "ce", help="cross-entropy or focal loss", group=OBJECTIVE, choices=("ce", "focal")
+    )
+    age_loss: str = flag(
+        "ce",
+        help="as --loss, label distribution learning, or mean-variance loss",
+        group=OBJECTIVE,
+        choices=("ce", "dldl", "mean_variance"),
+    )
+    age_weight: float = flag(1.0, help="weight of the age loss", group=OBJECTIVE, limits="[0, inf)")
+    gender_weight: float = flag(
+        1.0, help="weight of the gender loss", group=OBJECTIVE, limits="[0, inf)"
+    )
+    label_smoothing: float = flag(
+        0.0, help="label smoothing, as a share of the label", group=OBJECTIVE, limits="[0, 1)"
+    )
+    balance: str = flag(
+        "none",
+        help="class weights: the inverse of the label frequency, or its square root",
+        group=OBJECTIVE,
+        choices=("none", "sqrt", "inverse"),
+    )
+    erasing: float = flag(
+        0.5,
+        help="random erasing probability",
+        group=OBJECTIVE,
+        limits="[0, 1]",
+        needs={"aug": AUGMENTATIONS},
+    )
+    mixup: float = flag(
+        0.2,
+        help="alpha of mixup, 0 for none",
+        group=OBJECTIVE,
+        limits="[0, inf)",
+        needs={"aug": AUGMENTATIONS},
+    )
+    schedule: str = flag(
+        "step", help="learning rate schedule", group=COURSE, choices=("step", "cosine")
+    )
+    warmup_epochs: float = flag(
+        0.0, help="epochs of linear learning rate warm-up", group=COURSE, limits="[0, inf)"
+    )
+    clip_norm: float | None = flag(
+        None, help="maximum global gradient norm", group=COURSE, limits="(0, inf)"
+    )
+    ema: float | None = flag(
+        None,
+        help="validate and save the exponential moving average (EMA) of the weights; --ema alone "
+        "is --ema 0.999",
+        group=COURSE,
+        limits="(0, 1)",
+        const=0.999,
+        metavar="MOMENTUM",
+    )
+    monitor: str = flag(
+        "val_loss",
+        help="metric of history.csv that chooses the best epoch, or the weighted mean of one "
+        "metric on several databases: val_utkface_pred_age_mae:2,val_wiki_pred_age_mae",
+        group=COURSE,
+        metavar="METRIC[:WEIGHT],...",
+    )
+    early_stopping: int | None = flag(
+        None,
+        help="stop after N epochs without improvement",
+        group=COURSE,
+        limits="[1, inf)",
+        metavar="N",
+    )
+    mixed_precision: bool = flag(
+        False, help="compute in bfloat16; weights stay float32", group=MACHINE
+    )
+    distribute: bool = flag(
+        False, help="share each batch among this machine's devices", group=MACHINE
+    )
+    hosts: str | None = flag(
+        None,
+        help="address of the first of several machines that share each batch (JAX only); auto: "
+        "from Slurm, Open MPI or the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
+        "JAX_PROCESS_ID (docs/distributed.md)",
+        group=MACHINE,
+        metavar="HOST:PORT|auto",
+    )
+    num_hosts: int | None = flag(None, help="number of machines", group=MACHINE, limits="[1, inf)")
+    host_id: int | None = flag(
+        None, help="number of this machine, from 0", group=MACHINE, limits="[0, inf)"
+    )
+    tensorboard: bool = flag(
+        False, help="also write TensorBoard logs to output_path/tensorboard", group=MACHINE
+    )
+    wandb: str | None = flag(
+        None, help="log metrics to this Weights & Biases project", group=MACHINE, metavar="PROJECT"
+    )
     resume: bool = False
 
     def __post_init__(self):
         if self.lr is None:
-            object.__setattr__(self, "lr", LEARNING_RATES[self.opt])
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed: expected 0 to {2**32 - 1}, received {self.seed}")
-        if self.monitor not in MONITORS:
-            raise UserError(
-                f"--monitor: expected one of {', '.join(MONITORS)}, received {self.monitor}"
-            )
-        if self.use_se and self.arch not in RESNETS:
-            raise UserError(f"--use_se: expected --arch {', '.join(RESNETS)}, received {self.arch}")
+            object.__setattr__(self, "lr", LEARNING_RATES.get(self.opt))
+        check_values(self)
         if self.warmup_epochs >= self.nb_epochs:
             raise UserError(
                 f"--warmup_epochs: expected less than --nb_epochs {self.nb_epochs}, received "
                 f"{self.warmup_epochs:g}"
             )
+        self.monitor_weights  # noqa: B018 - raises
         self._check_hosts()
 
     def _check_hosts(self) -> None:
-        if self.hosts is None and (self.num_hosts, self.host_id) != (None, None):
-            raise UserError("--num_hosts, --host_id: expected --hosts beside them, received none")
-        if self.hosts not in (None, "auto") and not self.hosts.rpartition(":")[2].isdecimal():
-            raise UserError(
-                f"--hosts: expected HOST:PORT of the first host, or auto, received {self.hosts}"
-            )
-        if None not in (self.num_hosts, self.host_id) and self.host_id not in range(self.num_hosts):
+        for name in ("num_hosts", "host_id"):
+            if self.hosts is None and getattr(self, name) is not None:
+                raise UserError(f"--{name} {getattr(self, name)}: no effect without --hosts")
+        if self.hosts is None:
+            return
+        if self.distribute:
+            raise UserError("--distribute: no effect with --hosts, which uses all devices")
+        if self.hosts != "auto" and not self.hosts.rpartition(":")[2].isdecimal():
+            raise UserError(f"--hosts: expected HOST:PORT or auto, received {self.hosts}")
+        if None not in (self.num_hosts, self.host_id) and self.host_id >= self.num_hosts:
             raise UserError(
                 f"--host_id: expected 0 to {self.num_hosts - 1}, received {self.host_id}"
             )
 
     @property
+    def monitor_weights(self) -> dict[str, float]:
+        """Weights, above 0, of the metrics of `monitor`."""
+        weights = {}
+        for text in self.monitor.split(","):
+            name, colon, weight = text.strip().partition(":")
+            try:
+                weights[name] = float(weight) if colon else 1.0
+            except ValueError:
+                weights[name] = 0.0
+            if not 0 < weights[name] < float("inf") or not name.startswith("val_"):
+                raise UserError(
+                    f"--monitor: expected val_METRIC or val_METRIC:WEIGHT, received {text!r}"
+                )
+        figures = {_figure(name) for name in weights}
+        if len(figures) > 1 or None in figures:
+            raise UserError(
+                "--monitor: expected val_ and one metric, of all databases or of several, received "
+                f"{self.monitor}; metrics: {', '.join(MONITORED)}"
+            )
+        return weights
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether higher values of `monitor` are better."""
+        return MONITORED[_figure(next(iter(self.monitor_weights)))]
+
+    @property
     def architecture(self) -> dict:
-        """The network, as a checkpoint describes it: its name, and what was asked of it."""
-        said = {"name": self.arch}
-        if self.arch == "wide_resnet" or self.arch in RESNETS:
-            said["width"] = self.width
+        """The network as a checkpoint describes it: its name and the arguments set for it."""
+        architecture = {"name": self.arch}
+        if self.arch in _WIDTHS:
+            architecture["width"] = self.width
         if self.arch == "wide_resnet":
-            said["depth"] = self.depth
+            architecture["depth"] = self.depth
         if self.use_se:
-            said["use_se"] = True
+            architecture["use_se"] = True
         if self.dropout is not None:
-            said["dropout"] = self.dropout
-        return said
+            architecture["dropout"] = self.dropout
+        return architecture
 
     def as_json(self) -> dict:
-        """Flags and values as JSON knows them, paths as texts."""
-        values = {name: value for name, value in asdict(self).items() if name not in PLACE}
+        """Names and values as JSON types, except where the run runs."""
+        values = {name: value for name, value in asdict(self).items() if name not in _PLACE}
         return values | {
             "input": [str(path) for path in self.input],
             "output_path": str(self.output_path),
         }
 
-    def check_same(self, noted: dict) -> None:
-        """Raise `UserError` where a run to be resumed was told otherwise, as `noted`."""
-        said = self.as_json()
-        for name in (field.name for field in fields(self)):
-            if name not in MAY_CHANGE and noted.get(name) != said[name]:
+    def check_same(self, recorded: dict) -> None:
+        """Raise `UserError` if a run to resume began with other arguments, `recorded`.
+
+        Flags that are newer than the run began with their default.
+        """
+        values = self.as_json()
+        for one in flags_of(Arguments):
+            began = recorded.get(one.name, one.default)
+            if one.name not in _MAY_CHANGE and began != values[one.name]:
                 raise UserError(
-                    f"--resume: expected --{name} {noted.get(name)}, which the run in "
-                    f"{self.output_path} was started with, received {said[name]}; give the same, "
-                    "or name another --output_path"
+                    f"--resume: expected --{one.name} {began}, as the run in {self.output_path} "
+                    f"began, received {values[one.name]}; pass that, or another --output_path"
                 )
+
+
+def _figure(name: str) -> str | None:
+    """The metric in a column of history.csv: pred_age_mae of val_utkface_pred_age_mae."""
+    parts = name.removeprefix("val_").split("_")
+    ends = ["_".join(parts[start:]) for start in range(len(parts))]
+    return next((end for end in ends if end in MONITORED), None)

@@ -1,7 +1,7 @@
 """Augmentation: shift, flip, random erasing and mixup of a batch of faces.
 
 All random numbers of a batch are drawn at once (`draw`), apart from their application (`augment`).
-"strong" augmentation (`jitter`) also zooms, rotates, colours and blurs.
+"strong" augmentation adds `jitter`.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -11,12 +11,9 @@ import numpy as np
 
 from src.training.jitter import Jitter, draw_jitter, recolour, reduce_resolution, warp
 
-KINDS = ("plain", "strong")
-SHIFT = 0.1  # of the side, at most, to each side; whole pixels, so that nothing is blurred
-ERASING_PROBABILITY = 0.5
-ERASED_AREA = (0.02, 0.4)  # of the face
+SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur nothing
+ERASED_AREA = (0.02, 0.4)  # as a fraction of the face
 ERASED_ASPECT = (0.3, 1 / 0.3)  # height / width
-MIXUP_ALPHA = 0.2
 _TRIES = 16
 
 
@@ -25,13 +22,12 @@ class Draw:
     """The random numbers of a batch of N faces.
 
     shift: int64 (N, 2), pixels to the right and down.
-    flip: bool (N,), whether left and right change places.
-    patch: int64 (N, 4), left, top, width, height in pixels of what is erased; width 0 for nothing.
-    value: uint8 (N,), what the patch is filled with.
-    partner: int64 (M,), the row that is mixed into each of the first M: in a whole batch, where M
-        is N, a permutation.
-    share: float64 (M,), 0..1, how much of the face stays: mixup's lambda.
-    jitter: what strong augmentation does beside, and, where it warps, instead of shift and flip.
+    flip: bool (N,), whether the face is mirrored.
+    patch: int64 (N, 4), left, top, width, height in pixels of the erased patch; width 0 for none.
+    value: uint8 (N,), grey level of the patch.
+    partner: int64 (M,), row mixed into each of the first M rows; a permutation of a whole batch.
+    share: float64 (M,), 0..1, weight of the face itself: mixup's lambda.
+    jitter: of strong augmentation; its warp replaces shift and flip.
     """
 
     shift: np.ndarray
@@ -48,13 +44,13 @@ def draw(
     count: int,
     size: int,
     kind: str = "plain",
-    erasing: float = ERASING_PROBABILITY,
-    mixup: float = MIXUP_ALPHA,
+    erasing: float = 0.0,
+    mixup: float = 0.0,
 ) -> Draw:
     """Draw for `count` faces of `size` x `size` pixels.
 
-    kind: one of `KINDS`.  erasing: the share of faces that a patch is erased in.  mixup: alpha of
-        its Beta distribution, 0 for none.
+    kind: "plain" or "strong".  erasing: random erasing probability.  mixup: alpha of its Beta
+        distribution, 0 for none.
     """
     erased = np.flatnonzero(rng.random(count) < erasing)
     patch = np.zeros((count, 4), np.int64)
@@ -74,10 +70,10 @@ def draw(
 def part(drawn: Draw, rows: np.ndarray) -> tuple[np.ndarray, Draw]:
     """The draw of some rows, int64 (M,), of a batch.
 
-    Returns which faces of the batch it is for, int64 (N,), those rows first and then the others
-    that are mixed into them, and the draw, whose application gives the M rows of the batch.
+    Returns the rows that the draw applies to, int64 (N,): `rows` first, then the rows mixed into
+    them; and the draw, whose application returns the M rows of the batch.
     """
-    if np.array_equal(rows, np.arange(len(drawn.partner))):  # all of it, the commonest part
+    if np.array_equal(rows, np.arange(len(drawn.partner))):  # the whole batch, the usual case
         return rows, drawn
     partner = drawn.partner[rows]
     needed = np.concatenate([rows, np.setdiff1d(partner, rows)])
@@ -96,11 +92,11 @@ def _of_rows(drawn: Draw | Jitter, rows: np.ndarray) -> Draw | Jitter:
 
 
 def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Patches of random erasing, int64 (count, 4), drawn anew until they lie within the face.
+    """Patches of random erasing, int64 (count, 4), redrawn until they lie within the face.
 
     Zhong et al., "Random Erasing Data Augmentation", AAAI 2020, https://arxiv.org/abs/1708.04896,
-    algorithm 1, in whole pixels as in the original toolkit. Each patch has `_TRIES` tries at once,
-    of which the first that fits is taken; about one in three does.
+    algorithm 1, in whole pixels as in the original toolkit. Of `_TRIES` simultaneous draws per
+    patch the first that fits is taken; about one in three fits.
     """
     area = rng.uniform(*ERASED_AREA, (_TRIES, count)) * size * size
     aspect = rng.uniform(*ERASED_ASPECT, (_TRIES, count))
@@ -120,9 +116,9 @@ def augment(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Apply a draw to faces, uint8 (N, S, S, 3), and to their targets, float32 (N, classes) each.
 
-    Each face is shifted (its border repeated) and flipped, or warped; recoloured; erased; then
-    faces and targets are mixed with those of their partner by one and the same share. Returns the
-    rows that have one, (M, ...).
+    Each face is shifted (its border repeated) and flipped, or warped; jittered; erased; then faces
+    and targets are mixed with those of their partners, with the same share. Returns the rows that
+    have a partner, (M, ...).
     """
     moved = np.empty_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
@@ -142,7 +138,7 @@ def augment(
 
 
 def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> None:
-    left, top = (max(pixels, 0) for pixels in shift)  # how wide a border comes in on each side
+    left, top = (max(pixels, 0) for pixels in shift)  # border widths
     right, bottom = (max(-pixels, 0) for pixels in shift)
     kept = face[bottom : len(face) - top, right : len(face) - left]
     cv2.copyMakeBorder(kept, top, bottom, left, right, cv2.BORDER_REPLICATE, out)
@@ -154,7 +150,7 @@ def _mix(
     faces: np.ndarray, targets: tuple[np.ndarray, ...], partner: np.ndarray, share: np.ndarray
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
-    https://arxiv.org/abs/1710.09412. Partners are a permutation, so that no sample is spent."""
+    https://arxiv.org/abs/1710.09412. Partners are a permutation: every face is used once."""
     mixed = np.empty_like(faces[: len(partner)])
     for i, (j, kept) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
         cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, mixed[i])

@@ -1,22 +1,136 @@
-"""The batches of a run."""
+"""Batches of faces and targets, as Keras fits on them."""
 
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import keras
 import numpy as np
 
 from src.data.database import Database
 from src.data.split import rows_by_database
+from src.labels import age_targets, gender_targets
+from src.models.description import OUTPUTS
 from src.training.arguments import Arguments
-from src.training.devices import has_accelerator
-from src.training.distribution import Whole
-from src.training.generators import FaceBatches
+from src.training.augment import augment, draw, part
+from src.training.distribution import SingleDevice, has_accelerator
 from src.training.losses import class_weights
 
-_THREADS = 4  # that make batches for a GPU
+_THREADS = 4  # that make batches for an accelerator
+
+
+class FaceBatches(keras.utils.PyDataset):
+    """Batches of some rows of a database.
+
+    A batch is uint8 faces (n, S, S, 3), BGR, and a dict of the targets `pred_gender` (n, 2) and
+    `pred_age` (n, 101). The last batch of an epoch may be smaller. With `shuffle` the order changes
+    every epoch; every batch has its own random state, from seed, epoch and number, so that batches
+    may be made in any order.
+
+    `waited` is the time in seconds spent waiting for batches, the most that the device can have
+    waited.
+
+    threads: number of threads that prefetch batches; 0 makes each batch on demand, which costs
+        least if the CPU trains.
+    aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
+    epoch: the first epoch, counted from 0.
+    weights: weight of each row of the database, float32 (N,) by output, that its targets are
+        multiplied by.
+    share: rows of a batch of n that this process makes, int64, if several devices share it. All
+        draw for the whole batch.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rows: np.ndarray,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        aug: str | None = None,
+        erasing: float = 0.0,
+        mixup: float = 0.0,
+        weights: dict[str, np.ndarray] | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        threads: int = 0,
+        share: Callable[[int], np.ndarray] = np.arange,
+    ):
+        super().__init__()
+        self._database = database
+        self._rows = rows
+        self._batch_size = batch_size
+        self._shuffle = shuffle
+        self._aug = aug
+        self._erasing, self._mixup = erasing, mixup
+        self._weights = weights
+        self._seed = seed
+        self._epoch = epoch - 1
+        counts = batch_size, len(rows) % batch_size
+        self._shares = {count: share(count) for count in counts if count}
+        self._ahead = 2 * threads  # batches
+        self._pool = ThreadPoolExecutor(threads) if threads else None
+        self.waited = 0.0
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        asked = time.perf_counter()
+        batch = self._take(index) if self._pool else self._make(self._order, self._epoch, index)
+        self.waited += time.perf_counter() - asked
+        return batch
+
+    def _take(self, index: int) -> tuple:
+        """A batch made by the threads, which then make the following ones."""
+        for ahead in range(index, min(index + self._ahead, len(self))):
+            if ahead not in self._coming:
+                self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)
+        return self._coming.pop(index).result()
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._coming: dict[int, Future] = {}
+        self._order = self._rows
+        if self._shuffle:
+            rng = np.random.default_rng((self._seed, self._epoch, 0))
+            self._order = rng.permutation(self._rows)
+
+    def _make(self, order: np.ndarray, epoch: int, index: int) -> tuple:
+        start = index * self._batch_size
+        rows = order[start : start + self._batch_size]
+        given, data = self._shares[len(rows)], self._database
+        if self._aug:
+            rng = np.random.default_rng((self._seed, epoch, 1 + index))
+            kind = data.img_size, self._aug, self._erasing, self._mixup
+            given, drawn = part(draw(rng, len(rows), *kind), given)
+        rows = rows[given]
+        faces = data.image[rows]
+        targets = (
+            gender_targets(data.gender[rows]),
+            age_targets(data.age_low[rows], data.age_high[rows]),
+        )
+        if self._weights:
+            weights = (self._weights[name][rows, None] for name in OUTPUTS)
+            targets = tuple(w * target for w, target in zip(weights, targets, strict=True))
+        if self._aug:
+            faces, targets = augment(faces, targets, drawn)
+        return faces, dict(zip(OUTPUTS, targets, strict=True))
+
+    def count(self, figure: str) -> int:
+        """Number of rows in a metric of Keras, which skips rows with an unknown label."""
+        known = {"pred_gender": self._database.gender, "pred_age": self._database.age_low}
+        output = next((name for name in known if figure.startswith(name)), None)
+        if output is None or figure.endswith("loss"):
+            return len(self._rows)
+        return int((~np.isnan(known[output][self._rows])).sum())
 
 
 def training_batches(
-    spread: Whole, arguments: Arguments, database: Database, rows: np.ndarray, done: int
+    device: SingleDevice, arguments: Arguments, database: Database, rows: np.ndarray, done: int
 ) -> FaceBatches:
-    """Batches of the rows to train on, from epoch `done` on."""
+    """Batches of the training rows, int64, from epoch `done` on."""
     weights = None
     if arguments.balance != "none":
         labels = database.age_low, database.age_high, database.gender
@@ -35,20 +149,20 @@ def training_batches(
         weights=weights,
         seed=arguments.seed,
         epoch=done,
-        share=spread.share,
+        share=device.share,
         threads=_THREADS if has_accelerator() else 0,
     )
 
 
 def validation_batches(
-    spread: Whole,
+    device: SingleDevice,
     arguments: Arguments,
     database: Database,
-    parts: list[Database],
+    databases: list[Database],
     rows: np.ndarray,
 ) -> dict[str, FaceBatches]:
-    """Batches of the rows to validate on, by the name of the database that they are from."""
+    """Batches of the validation rows, int64, by name of their database."""
     return {
-        name: FaceBatches(database, own, arguments.batch_size, share=spread.share)
-        for name, own in rows_by_database(parts, rows).items()
+        name: FaceBatches(database, own, arguments.batch_size, share=device.share)
+        for name, own in rows_by_database(databases, rows).items()
     }

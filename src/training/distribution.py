@@ -1,42 +1,79 @@
-"""One run on several devices: all of this machine's (--distribute), or of several (--hosts).
+"""Devices, precision, and distribution over this machine's or several machines' devices.
 
-Every device has the whole network and a part of each batch. What the run does is what one device
-would do with the whole batch, but for the rounding of sums; `Mirrored` and `Sharded` see to what
-their engines do otherwise when left alone.
+Every device has the whole network and a part of each batch. A distributed run equals one on a
+single device with the whole batch, except for the rounding of sums; `Mirrored` and `Sharded`
+correct what their engines would do differently.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import keras
 import numpy as np
 
 from src.errors import UserError
 from src.training.arguments import Arguments
-from src.training.devices import list_devices
 from src.training.hosts import joined
 
 
-class Whole:
-    """One device takes whole batches."""
+def list_devices() -> list[str]:
+    """Names of the accelerators, or else of the CPUs: "gpu:0", "gpu:1", ..."""
+    devices = keras.distribution.list_devices()
+    return [device for device in devices if not device.startswith("cpu")] or devices
+
+
+def has_accelerator() -> bool:
+    return not list_devices()[0].startswith("cpu")
+
+
+def use_xla() -> bool:
+    """Whether XLA compiles the steps: on CPUs TensorFlow's oneDNN kernels are faster."""
+    return keras.backend.backend() != "tensorflow" or has_accelerator()
+
+
+def backend_version() -> str:
+    """The backend and its version: "tensorflow 2.21.0"."""
+    name = keras.backend.backend()
+    return f"{name} {version(name)}"
+
+
+@contextmanager
+def precision(mixed: bool) -> Iterator[None]:
+    """Layers built within the block compute in bfloat16, if `mixed`; weights stay float32.
+
+    Micikevicius et al., "Mixed precision training", ICLR 2018, https://arxiv.org/abs/1710.03740;
+    bfloat16 has float32's range, so that the loss needs no scaling.
+    """
+    before = keras.config.dtype_policy()
+    if mixed:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class SingleDevice:
+    """One device that takes whole batches."""
 
     def __init__(self):
         self.devices = list_devices()[:1]  # their names
 
     def share(self, rows: int) -> np.ndarray:
-        """Which of a batch's `rows` rows this process makes, int64, in their order."""
+        """Rows, int64, of a batch of `rows` rows that this process makes, in their order."""
         return np.arange(rows)
 
-    def compile(self, model: keras.Model, **said) -> None:
-        """`model.compile`, with what this kind of distribution asks for beside."""
-        model.compile(**said)
+    def compile(self, model: keras.Model, **options) -> None:
+        """`model.compile`, adapted to this kind of distribution."""
+        model.compile(**options)
 
 
-class Mirrored(Whole):
+class Mirrored(SingleDevice):
     """TensorFlow: each device has a replica of the network, which takes its part of the batch.
 
-    The last batch may leave a replica fewer rows than the others, which the mean of the replicas'
-    means does not know; sums over all of them do.
+    A replica may receive fewer rows of the last batch than the other replicas. The mean over
+    replicas of their means ignores that; sums over all replicas do not.
     """
 
     def __init__(self, strategy):
@@ -44,48 +81,48 @@ class Mirrored(Whole):
         self._strategy = strategy
 
     def share(self, rows: int) -> np.ndarray:
-        """As `Whole.share`; so few rows that a replica would have none of them are repeated, which
-        changes no mean: TensorFlow's convolutions do not all take empty batches."""
+        """See `SingleDevice.share`. Rows are repeated if a replica would otherwise have none, which
+        changes no mean: some of TensorFlow's convolutions reject empty batches."""
         times, replicas = 1, len(self.devices)
         while -(-rows * times // -(-rows * times // replicas)) < replicas:
             times += 1
         return np.tile(np.arange(rows), times)
 
-    def compile(self, model: keras.Model, **said) -> None:
+    def compile(self, model: keras.Model, **options) -> None:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # means and variances of the whole batch
-        said["jit_compile"] = False  # XLA knows no sums over replicas
-        said["loss"] = {name: self._shared(loss) for name, loss in said["loss"].items()}
-        model.compile(**said)
+        options["jit_compile"] = False  # XLA has no sums over replicas
+        options["loss"] = {name: self._shared(loss) for name, loss in options["loss"].items()}
+        model.compile(**options)
         if model.optimizer.global_clipnorm:
             self._clip_the_sum(model.optimizer)
 
     def _shared(self, loss: Callable) -> Callable:
         """The mean of `loss`, (N,), over the rows of all replicas.
 
-        Its value, which Keras reports, is the same on each; its gradient is of the replica's own
-        rows, for the strategy to add up.
+        Its value, which Keras reports, is the same on all replicas; its gradient is that of the
+        replica's own rows, for the strategy to sum.
         """
         import tensorflow as tf
 
         def shared(targets, predictions):
-            if tf.distribute.in_cross_replica_context():  # Keras only asks for shapes
+            if tf.distribute.in_cross_replica_context():  # Keras infers shapes
                 return loss(targets, predictions)
             everywhere = tf.distribute.get_replica_context().all_reduce
             rows = everywhere("SUM", tf.cast(tf.shape(predictions)[0], "float32"))
             own = tf.reduce_sum(loss(targets, predictions)) / rows
-            mean = everywhere("MEAN", own)  # Keras adds up what the replicas return
+            mean = everywhere("MEAN", own)  # Keras sums over replicas
             return own + tf.stop_gradient(mean - own)
 
         return shared
 
     def _clip_the_sum(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Keras cuts each replica's gradients, before they are added up: add them up before."""
+        """Keras clips the gradients of each replica before their sum: sum them first."""
         import tensorflow as tf
 
         apply, replicas = optimizer.apply_gradients, self._strategy.num_replicas_in_sync
-        optimizer.global_clipnorm /= replicas  # each replica has its part of the sum
+        optimizer.global_clipnorm /= replicas  # per replica, of the sum
 
         def apply_gradients(grads_and_vars):
             gradients, variables = zip(*grads_and_vars, strict=True)
@@ -95,12 +132,11 @@ class Mirrored(Whole):
         optimizer.apply_gradients = apply_gradients
 
 
-class Sharded(Whole):
+class Sharded(SingleDevice):
     """JAX: one program, whose arrays lie on all devices, each with equally many rows of a batch.
 
     A batch that does not divide is padded to a length that does, and the step drops the padding.
-    Each length stands for one number of rows, which is how a step knows what to drop: the shapes
-    are all that it is compiled for.
+    Steps are compiled per shape, so each length stands for one number of rows to keep.
     """
 
     def __init__(self, batch_size: int):
@@ -112,7 +148,7 @@ class Sharded(Whole):
         self._rows = {batch_size: batch_size}  # by length
 
     def share(self, rows: int) -> np.ndarray:
-        """As `Whole.share`; padding repeats the last row."""
+        """See `SingleDevice.share`; padding repeats the last row."""
         devices = len(self.devices)
         length = -(-rows // devices) * devices
         while self._rows.setdefault(length, rows) != rows:
@@ -121,8 +157,8 @@ class Sharded(Whole):
         start = self._first * each
         return np.minimum(np.arange(start, start + self._own * each), rows - 1)
 
-    def compile(self, model: keras.Model, **said) -> None:
-        model.compile(**said)
+    def compile(self, model: keras.Model, **options) -> None:
+        model.compile(**options)
         model.train_step = self._without_padding(model.train_step)
         model.test_step = self._without_padding(model.test_step)
 
@@ -135,10 +171,10 @@ class Sharded(Whole):
 
 
 @contextmanager
-def distributed(arguments: Arguments) -> Iterator[Whole]:
-    """Within the block, models are made and trained on the devices that `arguments` ask for.
+def distributed(arguments: Arguments) -> Iterator[SingleDevice]:
+    """Within the block, models are built and trained on the devices that `arguments` select.
 
-    Raises `UserError` where they cannot share a batch evenly, or other hosts are lost.
+    Raises `UserError` if the devices cannot share a batch evenly, or another host is lost.
     """
     engine = keras.backend.backend()
     if arguments.hosts:
@@ -151,7 +187,7 @@ def distributed(arguments: Arguments) -> Iterator[Whole]:
             with _sharded(arguments.batch_size) as sharded:
                 yield sharded
     elif not arguments.distribute:
-        yield Whole()
+        yield SingleDevice()
     elif engine == "jax":
         with _sharded(arguments.batch_size) as sharded:
             yield sharded
@@ -182,5 +218,5 @@ def _check_batch_size(batch_size: int) -> None:
     if batch_size % devices:
         raise UserError(
             f"--batch_size: expected a multiple of the {devices} devices, which share each batch, "
-            f"received {batch_size}; {-(-batch_size // devices) * devices} is the next"
+            f"received {batch_size}; pass {-(-batch_size // devices) * devices}"
         )

@@ -9,89 +9,129 @@ import numpy as np
 
 from src.data.database import Database, open_database
 from src.data.joined import join
-from src.data.split import PARTS, Split, divide
+from src.data.split import PARTS, Split, divide, read_split
+from src.models.checkpoints import stored_description
 from src.models.description import ORIGINAL_MARGIN, Description
 from src.training.arguments import Arguments
-from src.training.batches import training_batches, validation_batches
-from src.training.devices import backend_version
-from src.training.distribution import Whole, distributed
-from src.training.folder import check_hosts, check_run, start_run
-from src.training.generators import FaceBatches
-from src.training.history import BestCheckpoints, FiniteLoss, History
-from src.training.hosts import is_first_host
-from src.training.interrupt import BetweenBatches
-from src.training.network import compile_network, get_network
-from src.training.schedules import Schedule
-from src.training.state import SavedState, restore
-from src.training.validation import Validation
-from src.training.watch import TensorBoard, WeightsAndBiases
+from src.training.batches import FaceBatches, training_batches, validation_batches
+from src.training.callbacks import (
+    BestCheckpoints,
+    DeferInterrupt,
+    FiniteLoss,
+    History,
+    Validation,
+)
+from src.training.distribution import SingleDevice, backend_version, distributed
+from src.training.hosts import check_agreed, is_first_host
+from src.training.loggers import loggers
+from src.training.network import Schedule, compile_network, get_network
+from src.training.run import STATE, check_run, lock, start_run
+from src.training.state import SavedState, data_digest, read_state
 
-_INIT_FACES = 512  # on which weights from elsewhere are fitted to the data, see `initialised`
+_INIT_FACES = 512  # training faces for `initialised`
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The best checkpoint of a run, and what it reached, by the names of a table's columns."""
+    """The best checkpoint of a run, and its metrics by column of a table."""
 
     best_file: Path
     row: dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The databases of a run, joined, and their split.
+
+    rows: rows of the joined database, int64, by part.  digest: see `data_digest`.
+    """
+
+    databases: list[Database]
+    joined: Database
+    split: Split
+    rows: dict[str, np.ndarray]
+    digest: str
 
 
 def train(arguments: Arguments) -> Trained:
     """Train a network on databases.
 
     `output_path` receives `weights.*.hdf5`, `history.csv`, `loss.png`, `accuracy.png`,
-    `arguments.json` and `state.hdf5`. Raises `UserError` for what a person can fix.
+    `arguments.json` and `state.hdf5`. Raises `UserError` for mistakes in arguments or files.
     """
-    parts = [open_database(path) for path in arguments.input]
-    database = join(parts)
+    data = open_data(arguments)
+    with (
+        DeferInterrupt() as interruptible,
+        distributed(arguments) as device,
+        lock(arguments, is_first_host()),
+    ):
+        return _train(arguments, data, device, interruptible)
+
+
+def open_data(arguments: Arguments) -> Data:
+    databases = [open_database(path) for path in arguments.input]
+    joined = join(databases)
     check_run(arguments)
-    split, rows_of = divide(
-        parts,
+    split, rows = divide(
+        databases,
         arguments.split_by,
         arguments.validation_split,
         arguments.test_split,
         arguments.seed,
     )
-    rows, validated = rows_of["training"], rows_of["validation"]
+    return Data(databases, joined, split, rows, data_digest(databases, rows))
+
+
+def _train(
+    arguments: Arguments, data: Data, device: SingleDevice, interruptible: DeferInterrupt
+) -> Trained:
+    check_run(arguments)
+    folder, rows = arguments.output_path, data.rows["training"]
+    state = read_state(folder) if arguments.resume else None
+    if arguments.hosts:
+        _check_hosts(arguments, data)
+    if state:
+        state.check_data(len(rows), data.digest)
+    elif arguments.init:
+        _check_start(arguments.init, data.split)
+    keras.utils.set_random_seed(arguments.seed)
+    faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
+    model, architecture = get_network(
+        arguments, data.joined.img_size, faces, state and state.architecture
+    )
     steps = -(-len(rows) // arguments.batch_size)
     schedule = Schedule(
         arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
     )
-    with BetweenBatches() as interruptible, distributed(arguments) as spread:
-        if arguments.hosts:
-            check_hosts(arguments, database, rows)
-        keras.utils.set_random_seed(arguments.seed)
-        model, architecture = get_network(
-            arguments,
-            database.img_size,
-            database.image[np.sort(rows)[:: -(-len(rows) // _INIT_FACES)]],
+    compile_network(device, model, arguments, schedule)
+    if state:
+        state.restore(model)
+    done = state.epochs if state else 0
+    batches = training_batches(device, arguments, data.joined, rows, done)
+    validation = Validation(
+        validation_batches(device, arguments, data.joined, data.databases, data.rows["validation"])
+    )
+    validation.check_monitor(arguments)
+    history = History(folder, schedule, batches, done)
+    best = BestCheckpoints(arguments, _describe(architecture, data), history)
+    run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
+    _print_run(device, arguments, model, data)
+    callbacks = [
+        interruptible,
+        validation,
+        FiniteLoss(schedule, best),
+        history,
+        best,
+        *(loggers(arguments, run_id) if is_first_host() else []),
+        SavedState(folder, len(rows), data.digest, architecture),
+    ]
+    if best.is_exhausted:
+        print(
+            f"already stopped early after epoch {done}; raise --early_stopping to go on", flush=True
         )
-        compile_network(spread, model, arguments, schedule)
-        done = restore(arguments.output_path, model, len(rows))
-        if is_first_host():
-            start_run(arguments)
-        _print_run(spread, arguments, model, split, rows_of)
-        batches = training_batches(spread, arguments, database, rows, done)
-        history = History(arguments.output_path, schedule, batches, done)
-        best = BestCheckpoints(
-            arguments.output_path,
-            _describe(architecture, database, parts, rows, split),
-            history,
-            arguments.monitor,
-            arguments.early_stopping,
-        )
-        callbacks = [
-            interruptible,
-            Validation(validation_batches(spread, arguments, database, parts, validated)),
-            FiniteLoss(schedule, best),
-            history,
-            best,
-            *(_watchers(arguments) if is_first_host() else []),
-            SavedState(arguments.output_path, len(rows)),
-        ]
+    else:
         _fit(model, batches, arguments, done, callbacks)
-    return Trained(best.best_file, _row(arguments, database.img_size, best.best))
+    return Trained(best.best_file, _row(arguments, data.joined.img_size, best.best))
 
 
 def _fit(
@@ -113,12 +153,33 @@ def _fit(
     except KeyboardInterrupt as interrupt:
         folder = arguments.output_path
         raise KeyboardInterrupt(
-            f"whole epochs are kept; go on with --resume {folder}"
+            f"completed epochs are kept; resume with --resume {folder}"
         ) from interrupt
 
 
+def _check_hosts(arguments: Arguments, data: Data) -> None:
+    """Raise `UserError` unless all hosts have the same arguments, data and state."""
+    values = arguments.as_json()
+    del values["input"], values["output_path"]  # folders may have other names elsewhere
+    state = arguments.output_path / STATE
+    content = repr(sorted(values.items())).encode() + data.digest.encode()
+    check_agreed(content + (state.read_bytes() if state.exists() else b""))
+
+
+def _check_start(init: str, split: Split) -> None:
+    """Raise `UserError` if the initial weights were trained on faces that the split holds out."""
+    description = stored_description(Path(init))
+    if description is None:
+        return
+    start = read_split(description.split)
+    if start is None:
+        print(f"{init}: no split; it may have been trained on held-out faces", flush=True)
+    else:
+        split.check_start(start)
+
+
 def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:
-    """An epoch's row of the table that a run ends with, as the PyTorch toolkit's."""
+    """Row of the final table, with the columns of the PyTorch toolkit."""
     return {
         "image size": f"{img_size}x{img_size}",
         "network": arguments.arch,
@@ -129,63 +190,50 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
     }
 
 
-def _describe(
-    architecture: dict,
-    database: Database,
-    parts: list[Database],
-    rows: np.ndarray,
-    split: Split,
-) -> Description:
-    if len({f"{part.margin}" for part in parts}) > 1:  # as text, NaN equals NaN
-        margins = ", ".join(f"{part.path.name} {part.margin:g}" for part in parts)
-        print(f"margins differ ({margins}): the checkpoint says {database.margin:g}", flush=True)
-    ages = (database.age_low[rows] + database.age_high[rows]) / 2
+def _describe(architecture: dict, data: Data) -> Description:
+    """The description of the run's checkpoints."""
+    joined, rows = data.joined, data.rows["training"]
+    margin = ORIGINAL_MARGIN if np.isnan(joined.margin) else joined.margin
+    margins = {"unknown" if np.isnan(d.margin) else f"{d.margin:g}" for d in data.databases}
+    if len(margins) > 1:
+        print(f"margins differ ({', '.join(sorted(margins))}): checkpoints store {margin:g}")
+    ages = (joined.age_low[rows] + joined.age_high[rows]) / 2
     return Description(
         architecture,
-        database.img_size,
-        margin=ORIGINAL_MARGIN if np.isnan(database.margin) else database.margin,
-        align=database.align,
-        data=[_about(part) for part in parts],
-        training=_averages(ages, database.gender[rows]),
-        split=split.as_json(),
+        joined.img_size,
+        margin=margin,
+        align=joined.align,
+        data=[_about(database) for database in data.databases],
+        training=_means(ages, joined.gender[rows]),
+        split=data.split.as_json(),
     )
 
 
-def _about(part: Database) -> dict:
-    margin = None if np.isnan(part.margin) else part.margin
-    return {"db": part.db, "file": part.path.name, "rows": len(part), "margin": margin}
+def _about(database: Database) -> dict:
+    margin = None if np.isnan(database.margin) else database.margin
+    return {
+        "db": database.db,
+        "file": database.path.name,
+        "rows": len(database),
+        "margin": margin,
+    }
 
 
-def _watchers(arguments: Arguments) -> list[keras.callbacks.Callback]:
-    folder, watchers = arguments.output_path, []
-    if arguments.tensorboard:
-        watchers.append(TensorBoard(folder))
-    if arguments.wandb:
-        watchers.append(WeightsAndBiases(arguments.wandb, folder, arguments.as_json()))
-    return watchers
-
-
-def _averages(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
-    """What who knows no face would say; None where no label of either kind is known."""
+def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
+    """Mean age and share of men, the constant baseline; None if either is unknown for all."""
     if np.isnan(ages).all() or np.isnan(gender).all():
         return None
     return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}
 
 
-def _print_run(
-    spread: Whole,
-    arguments: Arguments,
-    model: keras.Model,
-    split: Split,
-    rows: dict[str, np.ndarray],
-) -> None:
-    devices = spread.devices
+def _print_run(device: SingleDevice, arguments: Arguments, model: keras.Model, data: Data) -> None:
+    devices = device.devices
     kind = "bfloat16, weights float32" if arguments.mixed_precision else "float32"
     xla = "XLA" if model.jit_compile else "no XLA"
     print(f"{', '.join(devices)}; Keras {keras.__version__} on {backend_version()}, {kind}, {xla}")
     if devices[0].startswith("cpu"):
         print("no GPU was found: training on the CPU is slow")
-    counts = ", ".join(f"{part} {len(rows[part]):,}" for part in PARTS)
-    method = "hash of the file name" if split.method == "hash" else "random"
+    counts = ", ".join(f"{part} {len(data.rows[part]):,}" for part in PARTS)
+    method = "hash of the file name" if data.split.method == "hash" else "random"
     print(f"{model.name}: {model.count_params():,} parameters")
     print(f"faces: {counts} (split by {method})", flush=True)

@@ -1,7 +1,7 @@
 """The rest of `--aug strong`: zoom, rotation, low resolution, blur and colour.
 
-Faces of different sets are cut with different margins, under different light and at different
-resolutions; a network that has seen each face in many such guises does not go by them.
+Datasets differ in margins, lighting and resolution; strong augmentation makes the network ignore
+these differences.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-WARP_PROBABILITY = (
-    0.75  # the others keep their pixels, shifted and flipped as in plain augmentation
-)
+WARP_PROBABILITY = 0.75  # all other faces are shifted and flipped as in plain augmentation
 ZOOM = 4 / 3  # enlarged or shrunk by up to this factor, log-uniform
 ROTATION = 15.0  # degrees to either side
-SHIFT = 0.1  # of the side to either side, in parts of a pixel
-BRIGHTNESS = 32.0  # grey levels added or taken
+SHIFT = 0.1  # maximum in each direction, as a fraction of the side; subpixel
+BRIGHTNESS = 32.0  # grey levels, added or subtracted
 CONTRAST = 1.4  # factor around the middle grey, log-uniform
 SATURATION = (0.5, 1.5)
 CAST = 1.1  # factor of each colour channel, log-uniform
@@ -32,8 +30,8 @@ class Jitter:
     """The random numbers of `--aug strong` for N faces.
 
     warped: bool (N,), whether the face is warped.
-    matrix: float64 (N, 2, 3), where a pixel (x, y, 1) of it comes to lie; flips included.
-    colour: float32 (N, 3, 4), what a pixel (b, g, r, 1) becomes.
+    matrix: float64 (N, 2, 3), maps a pixel (x, y, 1) to its new place; flips included.
+    colour: float32 (N, 3, 4), maps a pixel (b, g, r, 1) to its new colour.
     blur: float64 (N,), standard deviation in pixels, 0 for none.
     side: int64 (N,), pixels, the resolution that the face is reduced to; its own for none.
     """
@@ -46,7 +44,7 @@ class Jitter:
 
 
 def draw_jitter(rng: np.random.Generator, flip: np.ndarray, size: int) -> Jitter:
-    """Draw for faces of `size` x `size` pixels; flip: bool (N,), which are mirrored too."""
+    """Draw for faces of `size` x `size` pixels; flip: bool (N,), whether the face is mirrored."""
     count = len(flip)
     blurred = rng.random(count) < BLUR_PROBABILITY
     low = rng.random(count) < LOW_RESOLUTION_PROBABILITY
@@ -75,7 +73,7 @@ def _draw_matrices(rng: np.random.Generator, flip: np.ndarray, size: int) -> np.
 
 
 def _draw_colours(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Saturation, then the channels' cast, then contrast, then brightness, as one affine map."""
+    """Saturation, colour cast, contrast and brightness, in this order, as one affine map."""
     grey = rng.random(count) < GREY_PROBABILITY
     saturation = np.where(grey, 0, rng.uniform(*SATURATION, count))[:, None, None]
     cast = _log_uniform(rng, CAST, (count, 3, 1))
@@ -87,17 +85,17 @@ def _draw_colours(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def _log_uniform(rng: np.random.Generator, factor: float, shape) -> np.ndarray:
-    """Factors from 1 / `factor` to `factor`, as often below 1 as above."""
+    """Factors from 1 / `factor` to `factor`, log-uniform."""
     return factor ** rng.uniform(-1, 1, shape)
 
 
 def warp(face: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
-    """Lay `face`, uint8 (S, S, 3), by `matrix` into `out`; its border is repeated."""
+    """Warp `face`, uint8 (S, S, 3), by `matrix` into `out`; its border is repeated."""
     cv2.warpAffine(face, matrix, out.shape[:2], out, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
 
 
 def recolour(face: np.ndarray, colour: np.ndarray, blur: float) -> None:
-    """Blur `face`, uint8 (S, S, 3), BGR, and change its colours, in place."""
+    """Blur `face`, uint8 (S, S, 3), BGR, and transform its colours, in place."""
     if blur:
         cv2.GaussianBlur(face, (5, 5), blur, face)
     cv2.transform(face, colour, face)

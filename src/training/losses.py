@@ -1,9 +1,9 @@
-"""What training minimises, and how much each row counts in it.
+"""Losses, and class weights.
 
-Every loss takes targets and predictions, (N, 2) or (N, 101), and gives a loss for each row,
-float32 (N,). A target is a distribution times what its row counts: it sums to 1 for a known label,
-to 0 for an unknown one, to less where mixup mixed both. The loss is that of the distribution, times
-the sum: an unknown label has neither a loss nor a gradient.
+Every loss takes targets and predictions, (N, 2) or (N, 101), and returns the loss per row, float32
+(N,). A target is a distribution times the weight of its row: it sums to 1 for a known label, to 0
+for an unknown one, to less than 1 if mixup mixed both. The loss is that of the distribution, times
+the sum: missing labels are masked out.
 """
 
 from collections.abc import Callable
@@ -15,23 +15,18 @@ from keras import ops
 from src.labels import AGES, age_targets, gender_targets
 from src.models.description import OUTPUTS
 
-LOSSES = ("ce", "focal")
-AGE_LOSSES = ("ce", "dldl", "mean_variance")
-BALANCES = ("none", "sqrt", "inverse")
-
 FOCUS = 2.0  # gamma of the focal loss, the best one of its paper
-BLUR = 2.0  # years; what Gao et al. take where a dataset says no spread of its own
+BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
 MEAN_WEIGHT, VARIANCE_WEIGHT = 0.2, 0.05  # lambda 1 and 2 of Pan et al.
-NEIGHBOURS = 2  # years on each side that count as one age where ages are balanced
+NEIGHBOURS = 2  # years on each side in the frequency of an age
 
 Loss = Callable[[object, object], object]
 
 
 def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The loss of gender: `loss` is one of `LOSSES`.
+    """The gender loss: `loss` is "ce" or "focal".
 
-    label_smoothing: share of a known label that is spread evenly over all classes (Szegedy et al.,
-        CVPR 2016, https://arxiv.org/abs/1512.00567).
+    label_smoothing: Szegedy et al., CVPR 2016, https://arxiv.org/abs/1512.00567.
     """
     classify = {"ce": cross_entropy, "focal": focal}[loss]
 
@@ -43,10 +38,10 @@ def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
 
 
 def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The loss of age: `age_loss` is one of `AGE_LOSSES`.
+    """The age loss: `age_loss` is "ce", "dldl" or "mean_variance".
 
-    loss, label_smoothing: as `gender_loss` takes them, for "ce" and for what "mean_variance" adds
-        to; the Gaussian of "dldl" is in their place.
+    loss, label_smoothing: of `gender_loss`, which "ce" is and "mean_variance" adds to; "dldl" uses
+        neither.
     """
     classify = gender_loss(loss, label_smoothing)
     mean_variance = _weighed(mean_and_variance)
@@ -60,10 +55,10 @@ def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.
 
 
 def _weighed(loss: Loss) -> Loss:
-    """`loss` of the distributions that targets are after division by their sum, times that sum.
+    """`loss` of targets divided by their sum, times that sum.
 
-    Without it TensorFlow would push what is predicted for an unknown label towards even: it takes
-    the gradient of softmax and cross-entropy at once, as if every target summed to 1.
+    Without it TensorFlow would push predictions for unknown labels towards uniform: it fuses the
+    gradients of softmax and cross-entropy as if every target summed to 1.
     """
 
     def weighed(targets, predictions):
@@ -83,26 +78,26 @@ def cross_entropy(labels, predictions):
 
 
 def focal(labels, predictions):
-    """Focal loss: cross-entropy that counts less the better a row is predicted, (N,).
+    """Focal loss: cross-entropy that weights well-predicted rows less, (N,).
 
-    (1 - p)^2 * -log p, of each row's own p: Lin et al., ICCV 2017,
-    https://arxiv.org/abs/1708.02002. Of an age range or a mixed label, log p is the mean of the
-    classes' log p, each as likely as the label says.
+    (1 - p)^2 * -log p, with the p of each row: Lin et al., ICCV 2017,
+    https://arxiv.org/abs/1708.02002. For an age range or a mixed label, log p is the mean of the
+    classes' log p under the label.
     """
     entropy = cross_entropy(labels, predictions)
     return (1 - ops.exp(-entropy)) ** FOCUS * entropy
 
 
 def label_distribution(labels, predictions):
-    """Label distribution learning: divergence from blurred ages, and error in years, (N,).
+    """Label distribution learning: divergence from blurred ages, plus error in years, (N,).
 
     Kullback-Leibler divergence of the prediction from the label blurred by a Gaussian of 2 years,
-    which is cut off at 0 and 100 and brought back to 1: neighbouring ages look alike, and a year
-    of birth and of a photo leave age uncertain by about as much. Gao et al., "Deep label
+    truncated at 0 and 100 and normalized: neighbouring ages look alike, and years of birth and of
+    photo leave an uncertainty of about that size. Gao et al., "Deep label
     distribution learning with label ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
-    Plus the distance in years from the label's expectation to the prediction's, which is what
-    ages are read from: Gao et al., "Age estimation using expectation of label distribution
-    learning", IJCAI 2018, https://www.ijcai.org/proceedings/2018/99 (with its weight, 1).
+    Plus the distance in years between the expectations of label and prediction: Gao et al., "Age
+    estimation using expectation of label distribution learning", IJCAI 2018,
+    https://www.ijcai.org/proceedings/2018/99 (with its weight, 1).
     """
     blurred = ops.matmul(labels, ops.convert_to_tensor(_gaussians(), "float32"))
     negative_entropy = ops.sum(blurred * ops.log(ops.maximum(blurred, 1e-30)), axis=-1)
@@ -111,13 +106,13 @@ def label_distribution(labels, predictions):
 
 
 def _gaussians() -> np.ndarray:
-    """The distribution (101) that each of the 101 ages is blurred to."""
+    """Blurred distribution per age, (101, 101)."""
     densities = np.exp(-((AGES[:, None] - AGES) ** 2) / (2 * BLUR**2))
     return densities / densities.sum(axis=1, keepdims=True)
 
 
 def mean_and_variance(labels, predictions):
-    """The mean and the variance loss that Pan et al. add to cross-entropy, weighed as there, (N,).
+    """The mean and variance losses that Pan et al. add to cross-entropy, with their weights, (N,).
 
     0.2 of half the squared distance between prediction's and label's expectation, 0.05 of the
     prediction's variance, in years squared: Pan et al., "Mean-variance loss for deep age estimation
@@ -137,15 +132,14 @@ def _expectation(distributions):
 def class_weights(
     balance: str, age_low: np.ndarray, age_high: np.ndarray, gender: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """How much each row (N,) counts in each output's loss, float32 (N,): rare labels more.
+    """Class weights per row in the loss of each output, float32 (N,).
 
-    balance: "inverse" weighs by one over how often the label is, "sqrt" by the root of that, "none"
-        all alike. An age is as often as the years from 2 below to 2 above are on average; a range
-        counts in each of its years by its share, and is as often as its years are on average: Yang
-        et al., "Delving into deep imbalanced regression", ICML 2021,
-        https://arxiv.org/abs/2102.09554.
-    age_low, age_high, gender: labels (N,), NaN where unknown; unknown labels weigh 1, known ones 1
-        on average.
+    balance: "inverse", one over the frequency of the label, "sqrt", its square root, or "none". The
+        frequency of an age is the mean over the years from 2 below to 2 above it; a range counts by
+        its share in each of its years, and its frequency is their mean: Yang et al., "Delving into
+        deep imbalanced regression", ICML 2021, https://arxiv.org/abs/2102.09554.
+    age_low, age_high, gender: labels (N,), NaN if unknown. Weights are 1 for unknown labels, and
+        have a mean of 1 over known ones.
     """
     power = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}[balance]
     window = np.ones(2 * NEIGHBOURS + 1)
@@ -162,6 +156,6 @@ def class_weights(
 
 
 def _moving_average(values: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Averages over a window, of those in it that there are."""
+    """Moving averages, over fewer values at the ends."""
     there = np.convolve(np.ones_like(values), window, "same")
     return np.convolve(values, window, "same") / there

@@ -1,4 +1,4 @@
-"""What is reported of every epoch, on faces whose label is known.
+"""Metrics of every epoch, on faces with a known label.
 
 Targets and predictions are distributions, (N, 2) or (N, 101); an unknown label is all zeros.
 """
@@ -24,20 +24,30 @@ class LabelledMean(keras.metrics.Mean):
 
 
 def accuracy(targets, predictions):
-    """Whether the likeliest class is the target's, (N,)."""
+    """Whether the most likely class is the target's, (N,)."""
     same = ops.equal(ops.argmax(targets, axis=-1), ops.argmax(predictions, axis=-1))
     return ops.cast(same, "float32")
 
 
 def age_error(targets, predictions):
-    """Distance in years, (N,), between the expectations of both distributions."""
+    """Distance in years, (N,), from the predicted expectation to the label's range, 0 within.
+
+    The error of `labels.age_errors`. Labels that mixup mixed are not a range of years: their
+    distance is that to their expectation.
+    """
     ages = ops.convert_to_tensor(AGES, "float32")
-    labelled = ops.maximum(ops.sum(targets, axis=-1), 1e-7)
-    return ops.abs(ops.sum(predictions * ages, -1) - ops.sum(targets * ages, -1) / labelled)
+    age = ops.sum(predictions * ages, -1)
+    known = ops.cast(targets > 0, "float32")
+    low = ops.min(ops.where(targets > 0, ages, 1e3), -1)
+    high = ops.max(ops.where(targets > 0, ages, -1e3), -1)
+    is_range = high - low + 1 <= ops.sum(known, -1)
+    mean = ops.sum(targets * ages, -1) / ops.maximum(ops.sum(targets, -1), 1e-7)
+    low, high = ops.where(is_range, low, mean), ops.where(is_range, high, mean)
+    return ops.maximum(ops.maximum(low - age, age - high), 0.0)
 
 
 def age_top5(targets, predictions):
-    """Whether the target's age, any year of it where it is a range, is among the five likeliest,
+    """Whether the target's age, or any year of its range, is among the five most likely ages,
     (N,)."""
     labelled = ops.cast(targets >= ops.max(targets, axis=-1, keepdims=True), "float32")
     five = ops.top_k(predictions, 5)[1]  # (N, 5)
@@ -45,7 +55,7 @@ def age_top5(targets, predictions):
 
 
 def metrics() -> dict[str, list[keras.metrics.Metric]]:
-    """Metrics by the output that they are of."""
+    """Metrics by output."""
     return {
         "pred_gender": [LabelledMean(accuracy, "accuracy")],
         "pred_age": [LabelledMean(age_error, "mae"), LabelledMean(age_top5, "top5")],

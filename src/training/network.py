@@ -1,47 +1,57 @@
-"""The network of a run: what it starts from, minimises and is measured by."""
+"""The network of a run: initial weights, optimizer, learning rate schedule, compilation."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
+from keras import ops
 
 from src.models import build_model
 from src.models.transfer import freeze_until, initialised
 from src.training.arguments import Arguments
-from src.training.averaged import average_statistics
-from src.training.devices import precision, use_xla
-from src.training.distribution import Whole
+from src.training.distribution import SingleDevice, precision, use_xla
 from src.training.losses import age_loss, gender_loss
 from src.training.metrics import metrics
-from src.training.optimizers import drop_regularizers, get_optimizer
-from src.training.schedules import Schedule
+
+WEIGHT_DECAY = 0.05  # of adamw, as a share of the learning rate
 
 
-def get_network(arguments: Arguments, img_size: int, faces: np.ndarray) -> tuple[keras.Model, dict]:
-    """The network to train and its architecture, with its initial weights.
+def get_network(
+    arguments: Arguments,
+    img_size: int,
+    faces: np.ndarray | None = None,
+    resumed: dict | None = None,
+) -> tuple[keras.Model, dict]:
+    """The network to train, with its initial weights, and its architecture.
 
     faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
+    resumed: the architecture of the run to resume, whose state replaces all weights; --init is then
+        not read.
     """
-    architecture = arguments.architecture
+    architecture = resumed or arguments.architecture
     with precision(arguments.mixed_precision):
-        if arguments.init:
-            model, architecture, said = initialised(architecture, img_size, arguments.init, faces)
-            print(said, flush=True)
+        if arguments.init and not resumed:
+            model, architecture, line = initialised(architecture, img_size, arguments.init, faces)
+            print(line, flush=True)
         else:
             model = build_model(architecture, img_size)
     if arguments.ema:
-        average_statistics(model, arguments.ema)
+        slow_statistics(model, arguments.ema)
     if arguments.freeze_until:
         frozen = freeze_until(model, arguments.freeze_until)
-        print(f"{frozen} layers, up to {arguments.freeze_until}, stay as they are", flush=True)
+        print(f"{frozen} layers, up to {arguments.freeze_until}, are frozen", flush=True)
     return model, architecture
 
 
 def compile_network(
-    spread: Whole, model: keras.Model, arguments: Arguments, schedule: Schedule
+    device: SingleDevice, model: keras.Model, arguments: Arguments, schedule: "Schedule"
 ) -> None:
-    """Tell the model what to minimise, how, and what to measure."""
+    """Compile the model with the losses, optimizer and metrics of a run."""
     if arguments.opt == "adamw":
         drop_regularizers(model)
-    spread.compile(
+    device.compile(
         model,
         optimizer=get_optimizer(arguments.opt, schedule, arguments.clip_norm, arguments.ema),
         loss={
@@ -55,3 +65,110 @@ def compile_network(
         metrics=metrics(),
         jit_compile=use_xla(),
     )
+
+
+def get_optimizer(
+    name: str,
+    learning_rate: keras.optimizers.schedules.LearningRateSchedule | float,
+    clip_norm: float | None = None,
+    ema: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """An optimizer: "sgd", "adam" or "adamw".
+
+    "sgd" has a Nesterov momentum of 0.9, as in the original toolkit. "adamw" decouples the weight
+    decay of kernels: Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101.
+    clip_norm: maximum global gradient norm.
+    ema: momentum of the moving average of the weights, see `averaged`.
+    """
+    shared = {"global_clipnorm": clip_norm, "use_ema": ema is not None, "ema_momentum": ema or 0}
+    if name == "sgd":
+        return keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, **shared)
+    if name == "adam":
+        return keras.optimizers.Adam(learning_rate, **shared)
+    optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=WEIGHT_DECAY, **shared)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "alpha"])
+    return optimizer
+
+
+def drop_regularizers(model: keras.Model) -> None:
+    """Remove the L2 terms from the model's loss, for an optimizer with its own weight decay."""
+    for weight in model.trainable_weights:
+        weight.regularizer = None
+
+
+def slow_statistics(model: keras.Model, momentum: float) -> None:
+    """Make batch normalizations average over as many steps as the EMA of the weights does.
+
+    Their means and variances would otherwise be those of the last weights, not of the average.
+    To be called before the model is compiled.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = max(layer.momentum, momentum)
+
+
+@contextmanager
+def averaged(model: keras.Model) -> Iterator[None]:
+    """Within the block the model has its averaged weights, if its optimizer keeps an EMA.
+
+    They predict better than the last weights while the learning rate is high: Polyak & Juditsky,
+    SIAM J. Control Optim. 1992.
+    """
+    if not model.optimizer.use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate per step, counted from 0.
+
+    "step" divides by 5 at 1/4, 1/2 and 3/4 of the epochs, as the original toolkit does, and
+    Zagoruyko & Komodakis (BMVC 2016) at other points. "cosine" decays to 0 per step: Loshchilov &
+    Hutter, ICLR 2017, https://arxiv.org/abs/1608.03983. Both start with a linear warm-up over
+    `warmup_epochs`: Goyal et al., 2017, https://arxiv.org/abs/1706.02677.
+    """
+
+    def __init__(
+        self, name: str, rate: float, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0
+    ):
+        super().__init__()
+        self._name = name
+        self._rate = rate
+        self._epochs = epochs
+        self._steps_per_epoch = steps_per_epoch
+        self._warmup_epochs = warmup_epochs
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        if self._name == "step":
+            epoch = ops.floor((step + 0.5) / self._steps_per_epoch)
+            rate = self._rate / 5 ** ops.floor((epoch + 1e-3) * 4 / self._epochs)
+        else:
+            start = self._warmup_epochs * self._steps_per_epoch
+            rest = self._epochs * self._steps_per_epoch - start
+            progress = ops.clip((step - start) / rest, 0, 1)
+            rate = self._rate * (1 + ops.cos(math.pi * progress)) / 2
+        if not self._warmup_epochs:
+            return rate
+        warm = (step + 1) / (self._warmup_epochs * self._steps_per_epoch)
+        return ops.where(warm < 1, self._rate * warm, rate)
+
+    def of_epoch(self, epoch: int, step: int = 0) -> float:
+        """The rate of a step of an epoch, both counted from 0."""
+        return float(self(epoch * self._steps_per_epoch + step))
+
+    def get_config(self) -> dict:
+        return {
+            "name": self._name,
+            "rate": self._rate,
+            "epochs": self._epochs,
+            "steps_per_epoch": self._steps_per_epoch,
+            "warmup_epochs": self._warmup_epochs,
+        }

@@ -1,73 +1,124 @@
-"""What a run needs to go on as if it had never stopped.
+"""The state of a run, from which it resumes as if it had never stopped.
 
-`state.hdf5` holds every variable of model and optimizer after an epoch: weights, moments, moving
-averages, step, and the random states of dropout. Batches need none: each draws by seed, epoch and
-number. History and arguments are in their own files.
+`state.hdf5` stores every variable of model and optimizer after an epoch: weights, moments, moving
+averages, step, and the random states of dropout. Batches need no state: each draws from seed, epoch
+and number. History and arguments have their own files.
 """
 
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 
+from src.data.database import Database
 from src.errors import UserError
 from src.files import replacing_hdf5
 from src.training.hosts import is_first_host
+from src.training.run import STATE
 
-STATE = "state.hdf5"
+
+@dataclass(frozen=True)
+class State:
+    """The state of a run after `epochs` epochs.
+
+    faces, data: number of training faces, and `data_digest`, which is "" in runs of older versions.
+    architecture: as checkpoints store it; None in runs of older versions.
+    values: the variables, in their order.
+    """
+
+    path: Path
+    epochs: int
+    faces: int
+    data: str
+    architecture: dict | None
+    values: list[np.ndarray]
+
+    def check_data(self, faces: int, data: str) -> None:
+        """Raise `UserError` unless the run began with these training faces."""
+        if faces != self.faces or self.data not in ("", data):
+            raise UserError(
+                f"--resume: expected the faces, labels, crop and split that the run of {self.path} "
+                f"began with, {self.faces:,} training faces; received {faces:,} in other data; "
+                "pass the same --input, or another --output_path"
+            )
+
+    def restore(self, model: keras.Model) -> None:
+        """Set all variables of a compiled model; `UserError` if they do not fit."""
+        model.optimizer.build(model.trainable_variables)
+        variables = _variables(model)
+        shapes = [np.shape(value) for value in self.values]
+        if shapes != [tuple(variable.shape) for variable in variables]:
+            raise UserError(f"{self.path}: expected the state of {model.name}, found another's")
+        for variable, value in zip(variables, self.values, strict=True):
+            variable.assign(value)
+
+
+def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
+    """SHA-256 of all that a run takes from its databases: pixels, labels, crop, rows per part."""
+    digest = hashlib.sha256()
+    for database in databases:
+        digest.update(repr((database.img_size, database.margin, database.align)).encode())
+        for column in (database.gender, database.age_low, database.age_high):
+            digest.update(np.ascontiguousarray(column, np.float64).tobytes())
+        digest.update(database.pixel_hashes.tobytes())
+    for part in rows.values():
+        digest.update(part.astype(np.int64).tobytes() + b"|")
+    return digest.hexdigest()
+
+
+def read_state(folder: Path) -> State | None:
+    """The state in a run's folder, None before its first epoch ends.
+
+    Raises `UserError` if the file is damaged.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        with h5py.File(path) as file:
+            architecture = file.attrs.get("architecture")
+            return State(
+                path=path,
+                epochs=int(file.attrs["epochs"]),
+                faces=int(file.attrs["faces"]),
+                data=str(file.attrs.get("data", "")),
+                architecture=None if architecture is None else json.loads(architecture),
+                values=[file[str(number)][()] for number in range(len(file))],
+            )
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected the state of a run; it is damaged: {error!s:.200}; restore it, or "
+            "begin a run in another --output_path"
+        ) from error
 
 
 class SavedState(keras.callbacks.Callback):
-    """Writes `state.hdf5` after every epoch, the last callback of all."""
+    """Writes `state.hdf5` after every epoch, as the last of all callbacks."""
 
-    def __init__(self, folder: Path, faces: int):
-        """faces: how many are trained on, by which a resumed run is checked."""
+    def __init__(self, folder: Path, faces: int, data: str, architecture: dict):
         super().__init__()
         self._path = folder / STATE
-        self._faces = faces
+        self._attributes = {
+            "faces": faces,
+            "data": data,
+            "architecture": json.dumps(architecture),
+        }
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not is_first_host():
             return
         with replacing_hdf5(self._path) as file:
-            file.attrs["epochs"], file.attrs["faces"] = epoch + 1, self._faces
+            file.attrs.update(self._attributes | {"epochs": epoch + 1})
             for number, variable in enumerate(_variables(self.model)):
                 file[str(number)] = keras.ops.convert_to_numpy(variable)
 
 
-def restore(folder: Path, model: keras.Model, faces: int) -> int:
-    """Give a compiled model the state that a run left in `folder`; returns the epochs it had done.
-
-    0 where the run had not ended one. Raises `UserError` where the state does not fit the model, or
-    is of a run on another number of faces.
-    """
-    path = folder / STATE
-    if not path.exists():
-        return 0
-    model.optimizer.build(model.trainable_variables)
-    variables = _variables(model)
-    try:
-        with h5py.File(path) as file:
-            values = [file[str(number)][()] for number in range(len(file))]
-            epochs, expected = int(file.attrs["epochs"]), int(file.attrs["faces"])
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path}: expected the state of a run: {error}") from error
-    shapes = [np.shape(value) for value in values]
-    if shapes != [tuple(variable.shape) for variable in variables]:
-        raise UserError(f"{path}: expected the state of {model.name}, found another network's")
-    if faces != expected:
-        raise UserError(
-            f"--resume: expected the {expected:,} faces that the run in {folder} was started with, "
-            f"received {faces:,}; give the same --input"
-        )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    return epochs
-
-
 def _variables(model: keras.Model) -> list:
-    """All that changes from step to step, but for metrics, which begin anew with every epoch."""
+    """All variables that change between steps, except metrics, which restart with every epoch."""
     metrics = {id(variable) for variable in model.metrics_variables}
     own = [variable for variable in model.variables if id(variable) not in metrics]
     return own + list(model.optimizer.variables)

@@ -30,7 +30,7 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_run_leaves_what_is_documented_and_nothing_else(database, tmp_path):
+def test_a_run_writes_the_documented_files(database, tmp_path):
     out = tmp_path / "out"
     command = ("--input", database, "--output_path", out, "--nb_epochs", 1, "--aug", *SMALL)
     done = run("train.py", *command)
@@ -43,7 +43,7 @@ def test_a_run_leaves_what_is_documented_and_nothing_else(database, tmp_path):
     assert json.loads((out / "arguments.json").read_text())["input"] == [str(database)]
 
 
-def test_ctrl_c_ends_it_in_one_line_and_leaves_whole_files(database, tmp_path):
+def test_ctrl_c_leaves_complete_files(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     with subprocess.Popen(
         [*command, *SMALL, "--nb_epochs", "100000"],
@@ -77,26 +77,35 @@ def test_a_loss_that_diverges_is_one_line(database, tmp_path, train):
 
 def test_no_database(tmp_path, train):
     done = train("-i", tmp_path / "wiki.mat", "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "wiki.mat: expected a database, found none")
+    assert_one_line_error(done, "train.py", "wiki.mat")
     assert names(tmp_path) == []
 
 
-def test_text_that_is_no_database(tmp_path, train):
+def test_a_database_twice_is_rejected(database, tmp_path, train):
+    copy = tmp_path / "copy.mat"
+    copy.write_bytes(database.read_bytes())
+    for twice in (database, copy):
+        done = train("-i", database, twice, "--output_path", tmp_path / "out")
+        assert_one_line_error(done, "train.py", "--input", "wiki.mat")
+    assert names(tmp_path) == ["copy.mat"]
+
+
+def test_text_is_not_a_database(tmp_path, train):
     (tmp_path / "wiki.mat").write_text("faces\n" * 100)
     done = train("-i", tmp_path / "wiki.mat", "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "expected a database, a MATLAB file")
+    assert_one_line_error(done, "train.py", "wiki.mat")
     assert names(tmp_path) == ["wiki.mat"]
 
 
 @pytest.mark.parametrize(
     "fields, words",
     [
-        ({"gender": np.zeros(31)}, "expected one 'gender' a picture, received 31 for 32 pictures"),
-        ({"age": np.zeros(33)}, "received 33 for 32 pictures"),
-        ({"image": np.zeros((32, 16, 12, 3), np.uint8)}, "expected square pictures"),
+        ({"gender": np.zeros(31)}, "31"),
+        ({"age": np.zeros(33)}, "33"),
+        ({"image": np.zeros((32, 16, 12, 3), np.uint8)}, "(32, 16, 12, 3)"),
     ],
 )
-def test_a_database_that_does_not_fit_itself(tmp_path, train, fields, words):
+def test_inconsistent_databases_are_rejected(tmp_path, train, fields, words):
     path = write_database(tmp_path / "wiki.mat", **fields)
     done = train("-i", path, "--output_path", tmp_path / "out")
     assert_one_line_error(done, "train.py", words)
@@ -106,32 +115,28 @@ def test_a_database_that_does_not_fit_itself(tmp_path, train, fields, words):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (("--depth", "12"), "28, ..., received 12; the nearest is 10"),
-        (("--validation_split", "0"), "--validation_split: expected a number between 0 and 1"),
-        (("--validation_split", "1"), "--validation_split: expected a number between 0 and 1"),
-        (("--validation_split", "0.99"), "received 0.99"),
-        (("--batch_size", "0"), "--batch_size: expected a whole number above 0, received '0'"),
-        (("--lr", "-1"), "--lr: expected a number above 0, received '-1'"),
-        (("--nb_epochs", "0"), "--nb_epochs: expected a whole number above 0"),
-        (("--opt", "sdg"), "--opt: invalid choice: 'sdg'"),
-        (("--monitor", "val_mae"), "--monitor: expected one of val_loss, val_pred_age_mae,"),
-        (("--warmup_epochs", "30"), "--warmup_epochs: expected less than --nb_epochs 30"),
-        (("--use_se",), "--use_se: expected --arch resnet18, resnet34, resnet50, resnet101"),
-        (("--arch", "resnet20"), "--arch: expected wide_resnet, resnet18"),
-        (("--seed", "-1"), "--seed: expected 0 to 4294967295, received -1"),
-        (("--seed", "4294967296"), "--seed: expected 0 to 4294967295"),
+        (("--depth", "12"), ("12", "10")),
+        (("--validation_split", "0"), ("--validation_split", "'0'")),
+        (("--validation_split", "0.99"), ("--validation_split", "0.99")),
+        (("--batch_size", "0"), ("--batch_size", "'0'")),
+        (("--opt", "sdg"), ("--opt", "'sdg'")),
+        (("--monitor", "val_wiki_loss"), ("--monitor", "val_wiki_loss")),
+        (("--width", "2", "--arch", "face_resnet"), ("--width 2", "--arch face_resnet")),
+        (("--arch", "resnet20", "--depth", "16", "--width", "8"), ("--arch", "resnet20")),
+        (("--conf", "recipe.yaml"), ("--conf",)),
+        (("--split_by", "hash"), ("--split_by hash", "wiki.mat")),
     ],
 )
-def test_wrong_flags(database, tmp_path, train, flags, words):
+def test_wrong_flags_are_one_line(database, tmp_path, train, flags, words):
     done = train("-i", database, "--output_path", tmp_path / "out", *flags)
-    assert_one_line_error(done, "train.py", words)
+    assert_one_line_error(done, "train.py", *words)
     assert names(tmp_path) == []
 
 
 def test_an_output_path_that_is_a_file(database, tmp_path, train):
     (tmp_path / "out").write_text("mine")
     done = train("-i", database, "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "--output_path", "could not be made: File exists")
+    assert_one_line_error(done, "train.py", "--output_path")
     assert (tmp_path / "out").read_text() == "mine"
 
 
@@ -139,6 +144,6 @@ def test_an_output_path_that_is_a_file(database, tmp_path, train):
 def test_a_folder_that_holds_a_run(database, tmp_path, train, there):
     (tmp_path / there).write_text("mine")
     done = train("-i", database, "--output_path", tmp_path)
-    assert_one_line_error(done, "train.py", "--output_path: expected a folder without a run")
+    assert_one_line_error(done, "train.py", "--output_path")
     assert names(tmp_path) == [there]
     assert (tmp_path / there).read_text() == "mine"

@@ -154,8 +154,7 @@ def test_a_loss_that_diverges_ends_the_run_and_keeps_what_was_saved(
             return keras.ops.where(step < 3, super().__call__(step), 1e30)
 
     monkeypatch.setattr(fit, "Schedule", Diverging)
-    last_good = r"the last good checkpoint is .*weights\.01-"
-    with pytest.raises(UserError, match=r"step 2 of epoch 2, .* rate 1e\+30; .*" + last_good):
+    with pytest.raises(UserError, match=r"step 2 of epoch 2, .* rate 1e\+30; .*weights\.01-"):
         train(original, tmp_path, nb_epochs=3, **SMALL)
     (checkpoint,) = tmp_path.glob("weights.*.hdf5")
     _, description = load_checkpoint(checkpoint)

@@ -6,9 +6,10 @@ import pytest
 from keras import ops
 from scipy import stats
 
-from src.training.losses import AGE_LOSSES, LOSSES, age_loss, class_weights, gender_loss
+from src.training.losses import age_loss, class_weights, gender_loss
 
 AGES = np.arange(101)
+LOSSES, AGE_LOSSES = ("ce", "focal"), ("ce", "dldl", "mean_variance")
 ALL = {f"{name} {loss}": age_loss(name, loss, 0.1) for name in AGE_LOSSES for loss in LOSSES}
 every_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL)
 

@@ -1,9 +1,9 @@
-"""src/training/metrics.py: figures worked out by hand."""
+"""src/training/metrics.py: metrics worked out by hand."""
 
 import numpy as np
 import pytest
 
-from src.labels import age_targets, gender_targets
+from src.labels import age_errors, age_targets, gender_targets
 from src.training.metrics import metrics
 
 WOMAN, MAN, UNKNOWN = 0.0, 1.0, np.nan
@@ -51,10 +51,17 @@ def test_age_error_is_of_the_expectation(measures):
     assert float(measures["mae"].result()) == pytest.approx((5 + 15) / 2)
 
 
-def test_age_error_of_a_range_is_from_its_middle(measures):
-    targets = age_targets(np.array([20.0]), np.array([29.0]))
-    measures["mae"].update_state(targets, ages({30: 1.0}))
-    assert float(measures["mae"].result()) == pytest.approx(5.5)
+def test_age_error_of_a_range_is_the_distance_to_it(measures):
+    low, high = np.array([20.0, 20, 20, np.nan]), np.array([29.0, 29, 29, np.nan])
+    predicted = [31, 25, 12, 50]
+    measures["mae"].update_state(age_targets(low, high), ages(*({age: 1.0} for age in predicted)))
+    expected = np.abs(age_errors(np.array(predicted), low, high))[:3]
+    assert float(measures["mae"].result()) == pytest.approx(expected.mean())
+
+
+def test_age_error_of_mixed_ages_is_to_their_mean(measures):
+    measures["mae"].update_state(0.25 * exact(20) + 0.75 * exact(60), ages({54: 1.0}))
+    assert float(measures["mae"].result()) == pytest.approx(4)
 
 
 def test_age_error_of_a_face_mixed_with_an_unknown_one(measures):

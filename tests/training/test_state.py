@@ -1,4 +1,4 @@
-"""Runs that go on: src/training/state.py, and --resume as a user gives it."""
+"""src/training/state.py: resumed runs equal uninterrupted ones, or are rejected."""
 
 import signal
 import subprocess
@@ -12,11 +12,12 @@ import pytest
 
 from src.errors import UserError
 from src.models.checkpoints import load_checkpoint
+from src.outputs import locked
 from src.training.arguments import Arguments
 from src.training.fit import train
 from tests.helpers import ROOT, heed_ctrl_c, names, write_database
 
-# Every kind of state: moments, averages, a schedule by steps, dropout, drawn batches.
+# Every kind of state: moments, averages, a schedule per step, dropout, random batches.
 FLAGS = {
     "depth": 10,
     "width": 1,
@@ -40,7 +41,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(database, tmp_path_factory):
-    """The folder of a run that was never stopped."""
+    """The folder of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole")
     train(Arguments([database], folder, **FLAGS))
     return folder
@@ -52,7 +53,7 @@ def as_flags(arguments: dict) -> list[str]:
 
 @pytest.fixture(scope="module")
 def killed(database, tmp_path_factory):
-    """The folder of a run that was killed in its third epoch, and then resumed."""
+    """The folder of a run killed in its third epoch, and then resumed."""
     folder = tmp_path_factory.mktemp("killed")
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", folder]
     with subprocess.Popen([*command, *as_flags(FLAGS)], stdout=subprocess.PIPE, text=True) as run:
@@ -65,20 +66,20 @@ def killed(database, tmp_path_factory):
     return folder
 
 
-def test_a_run_that_was_killed_ends_with_the_same_history(whole, killed):
+def test_resume_after_kill_same_history(whole, killed):
     one, other = (pd.read_csv(folder / "history.csv") for folder in (whole, killed))
     assert one["epoch"].tolist() == [1, 2, 3, 4]
     pd.testing.assert_frame_equal(one.drop(columns=COURSE), other.drop(columns=COURSE), rtol=1e-5)
 
 
-def test_a_run_that_was_killed_ends_with_the_same_weights(whole, killed):
+def test_resume_after_kill_same_weights(whole, killed):
     with h5py.File(whole / "state.hdf5") as one, h5py.File(killed / "state.hdf5") as other:
         assert list(one) == list(other)
         for name in one:
             np.testing.assert_allclose(one[name][()], other[name][()], rtol=1e-5, atol=1e-5)
 
 
-def test_a_run_that_was_killed_leaves_the_same_files(whole, killed):
+def test_resume_after_kill_same_files(whole, killed):
     assert names(whole) == names(killed)
     for path in whole.glob("weights.*"):
         one, other = (load_checkpoint(folder / path.name)[0] for folder in (whole, killed))
@@ -86,7 +87,7 @@ def test_a_run_that_was_killed_leaves_the_same_files(whole, killed):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
-def test_a_run_that_is_done_has_nothing_left_to_do(database, whole):
+def test_a_complete_run_is_not_continued(database, whole):
     before = (whole / "history.csv").read_bytes()
     trained = train(Arguments([database], whole, resume=True, **FLAGS))
     assert trained.best_file in set(whole.glob("weights.*"))
@@ -94,38 +95,90 @@ def test_a_run_that_is_done_has_nothing_left_to_do(database, whole):
 
 
 @pytest.mark.parametrize(
-    "changed, words",
+    "changed, values",
     [
-        ({"batch_size": 16}, "--resume: expected --batch_size 8, .* received 16"),
-        ({"aug": None}, "--resume: expected --aug strong, .* received None"),
-        ({"seed": 1}, "--resume: expected --seed 0, .* received 1"),
+        ({"batch_size": 16}, "--batch_size 8, .* 16"),
+        ({"aug": "plain"}, "--aug strong, .* plain"),
+        ({"seed": 1}, "--seed 0, .* 1"),
     ],
 )
-def test_a_run_goes_on_as_it_began_or_not_at_all(database, whole, changed, words):
+def test_other_arguments_are_rejected(database, whole, changed, values):
     before = (whole / "arguments.json").read_bytes()
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=f"--resume: .*{values}"):
         train(Arguments([database], whole, resume=True, **FLAGS | changed))
     assert (whole / "arguments.json").read_bytes() == before
 
 
-def test_a_run_goes_on_with_the_faces_it_began_with(database, whole, tmp_path, monkeypatch):
-    other = write_database(tmp_path / "wiki.mat", count=40)
-    other.replace(database.with_name("other.mat"))
-    database.rename(database.with_name("kept.mat"))
-    database.with_name("other.mat").rename(database)
-    try:
-        with pytest.raises(UserError, match=r"--resume: expected the 24 faces .* 30"):
-            train(Arguments([database], whole, resume=True, **FLAGS))
-    finally:
-        database.with_name("kept.mat").replace(database)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 40},
+        {"age": np.full(32, 30)},
+        {"gender": np.zeros(32, int)},
+        {"margin": 0.2},
+        {"image": np.random.default_rng(1).integers(0, 256, (32, 16, 16, 3), np.uint8)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_other_data_are_rejected(whole, tmp_path, change):
+    before = names(whole)
+    other = write_database(tmp_path / "wiki.mat", **change)
+    with pytest.raises(UserError, match="--resume: .*24 training faces"):
+        train(Arguments([other], whole, resume=True, **FLAGS))
+    assert names(whole) == before
 
 
-def test_resume_begins_where_there_is_no_run(database, tmp_path):
+def test_a_moved_database_is_accepted(database, whole, tmp_path):
+    moved = tmp_path / "moved.mat"
+    moved.write_bytes(database.read_bytes())
+    assert train(Arguments([moved], whole, resume=True, **FLAGS)).best_file.exists()
+
+
+def test_early_stopped_runs_stay_stopped(database, tmp_path):
+    flags = FLAGS | {"lr": 1e-9, "early_stopping": 1, "ema": None, "nb_epochs": 9}
+    train(Arguments([database], tmp_path / "run", **flags))
+    before = (tmp_path / "run" / "history.csv").read_bytes()
+    assert before.count(b"\n") < 9
+    train(Arguments([database], tmp_path / "run", resume=True, **flags))
+    assert (tmp_path / "run" / "history.csv").read_bytes() == before
+
+
+def test_resume_does_not_read_initial_weights(database, whole, tmp_path):
+    init = tmp_path / "init.hdf5"
+    init.write_bytes(next(whole.glob("weights.*")).read_bytes())
+    flags = FLAGS | {"init": str(init), "dropout": None, "nb_epochs": 2}
+    train(Arguments([database], tmp_path / "run", **flags | {"nb_epochs": 2}))
+    init.unlink()
+    resumed = train(
+        Arguments([database], tmp_path / "run", resume=True, **flags | {"nb_epochs": 3})
+    )
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 3
+    _, description = load_checkpoint(resumed.best_file)
+    assert description.architecture["dropout"] == 0.2  # of the initial weights' network
+
+
+@pytest.mark.parametrize("name", ["state.hdf5", "history.csv", "arguments.json"])
+def test_damaged_files_are_named(database, whole, tmp_path, name):
+    for path in whole.glob("*.*[!g]"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=name):
+        train(Arguments([database], tmp_path, resume=True, **FLAGS))
+
+
+def test_two_runs_in_one_folder(database, tmp_path):
+    with locked(tmp_path / "run"), pytest.raises(UserError, match="run: another run"):
+        train(Arguments([database], tmp_path / "run", **FLAGS))
+    assert names(tmp_path) == set()
+
+
+def test_resume_begins_a_missing_run(database, tmp_path):
     train(Arguments([database], tmp_path / "new", resume=True, **FLAGS | {"nb_epochs": 2}))
     assert len(pd.read_csv(tmp_path / "new" / "history.csv")) == 2
 
 
-def test_a_state_of_another_network_is_refused(database, whole, tmp_path):
+def test_a_state_of_another_network_is_rejected(database, whole, tmp_path):
     (tmp_path / "run").mkdir()
     for name in ("state.hdf5", "history.csv"):
         (tmp_path / "run" / name).write_bytes((whole / name).read_bytes())
@@ -136,7 +189,7 @@ def test_a_state_of_another_network_is_refused(database, whole, tmp_path):
         train(Arguments([database], tmp_path / "run", resume=True, **FLAGS | {"width": 2}))
 
 
-def test_ctrl_c_says_how_to_go_on(database, tmp_path):
+def test_ctrl_c_names_the_folder_to_resume(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     flags = as_flags(FLAGS | {"nb_epochs": 100_000})
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}

@@ -1,6 +1,7 @@
-"""src/training/history.py: which checkpoints are kept, and what a run that fails says."""
+"""src/training/callbacks.py: validation metrics, kept checkpoints, early stopping, failures."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -10,11 +11,23 @@ import pandas as pd
 import pytest
 
 from src.errors import UserError
+from src.labels import age_errors, age_targets, expected_age, gender_targets
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint
 from src.models.description import Description
-from src.training.history import BestCheckpoints, FiniteLoss, History
-from src.training.schedules import Schedule
+from src.training.arguments import Arguments
+from src.training.batches import FaceBatches
+from src.training.callbacks import (
+    BestCheckpoints,
+    FiniteLoss,
+    History,
+    Validation,
+    read_history,
+)
+from src.training.losses import age_loss, gender_loss
+from src.training.metrics import metrics
+from src.training.network import Schedule
+from tests.helpers import made_database
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 LOGS = {
@@ -59,7 +72,8 @@ DESCRIPTION = Description(ARCHITECTURE, 16)
 
 
 def best_of(history, folder, model, description=DESCRIPTION, **arguments):
-    best = BestCheckpoints(folder, description, history, **arguments)
+    arguments = Arguments([Path("a.mat")], output_path=folder, **arguments)
+    best = BestCheckpoints(arguments, description, history)
     best.set_model(model)
     return best
 
@@ -97,7 +111,7 @@ def test_another_figure_may_choose(model, history, tmp_path, monitor, values, ke
 
 
 def test_patience_ends_the_run(model, history, tmp_path):
-    best = best_of(history, tmp_path, model, patience=2)
+    best = best_of(history, tmp_path, model, early_stopping=2)
     model.stop_training = False
     stopped = []
     for epoch, loss in enumerate([4.0, 3.0, 3.1, 3.2]):
@@ -143,8 +157,7 @@ def finite(history, tmp_path, model):
 def test_a_loss_that_is_no_number_stops_the_run_and_names_its_step(finite, loss):
     finite.on_train_batch_end(6, {"loss": 3.0})
     finite.on_train_batch_end(7, {"loss": loss})
-    words = f"became {loss} at step 8 of epoch 5, .* rate 0.25; .*there is no checkpoint yet"
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=rf"{loss} at step 8 of epoch 5, .* 0\.25"):
         finite.on_train_batch_end(8, {"loss": 3.0})
 
 
@@ -180,7 +193,7 @@ def test_history_and_curves_after_every_epoch(history, tmp_path):
 def test_speed_and_waiting_are_of_the_training_alone(history, monkeypatch):
     clock = iter([10.0, 18.0])
     timer = SimpleNamespace(perf_counter=lambda: next(clock))
-    monkeypatch.setattr("src.training.history.time", timer)
+    monkeypatch.setattr("src.training.callbacks.time", timer)
     history.on_epoch_begin(0)
     history._batches.waited = 2.0
     history.on_train_batch_end(9)
@@ -198,3 +211,95 @@ def test_a_resumed_history_keeps_the_epochs_that_were_done(history, tmp_path):
         history.on_epoch_end(epoch, dict(logs))
     resumed = History(tmp_path, Schedule("step", 0.25, 40, 10), history._batches, done=2)
     assert resumed.epochs == history.epochs[:2]
+
+
+def test_a_weighted_mean_may_choose(model, history, tmp_path):
+    monitor = "val_a_pred_age_mae:3,val_b_pred_age_mae"
+    best = best_of(history, tmp_path, model, monitor=monitor)
+    for epoch, (a, b) in enumerate([(8, 4), (7, 8), (7, 6)]):  # 28, 29 and 27 quarters
+        figures = {"val_loss": 1.0, "val_a_pred_age_mae": a, "val_b_pred_age_mae": b}
+        end(history, best, epoch, **figures)
+    assert names(tmp_path) == ["weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
+
+
+@pytest.mark.parametrize("text", ["", "epoch,val_loss\n1,2\n", "epoch,val_loss\nx,y\n", "\0"])
+def test_damaged_histories_are_rejected(tmp_path, text):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(UserError, match=r"history\.csv"):
+        read_history(tmp_path / "history.csv", 1)
+
+
+@pytest.fixture(scope="module")
+def database():
+    """40 faces: of the first 10 no age is known, of the last 25 no gender."""
+    rng = np.random.default_rng(0)
+    ages = rng.integers(0, 101, 40).astype(float)
+    ages[:10] = np.nan
+    ends = np.minimum(ages + 9 * (np.arange(40) % 2), 100)  # every second age is a range
+    genders = np.where(np.arange(40) < 15, np.arange(40) % 2.0, np.nan)
+    faces = rng.integers(0, 256, (40, 16, 16, 3), np.uint8)
+    return made_database(faces, genders, ages, ends)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    model = build_model({"name": "wide_resnet", "depth": 10, "width": 1}, 16)
+    loss = {"pred_gender": gender_loss(), "pred_age": age_loss()}
+    model.compile("sgd", loss=loss, metrics=metrics())
+    return model
+
+
+@pytest.fixture(scope="module")
+def logs(database, compiled):
+    parts = {"one": np.arange(12), "two": np.arange(12, 40), "none": np.arange(0)}
+    # Batches of one size: Keras counts a last, smaller one as the others in an output's loss.
+    validation = Validation({name: FaceBatches(database, rows, 4) for name, rows in parts.items()})
+    validation.set_model(compiled)
+    logs = {}
+    validation.on_epoch_end(0, logs)
+    return logs
+
+
+def test_every_part_and_all_have_every_figure(logs):
+    figures = {"loss", "pred_gender_loss", "pred_gender_accuracy", "pred_age_loss"}
+    figures |= {"pred_age_mae", "pred_age_top5"}
+    assert set(logs) == {f"val_{part}{name}" for part in ("", "one_", "two_") for name in figures}
+
+
+def test_figures_of_all_are_numpy_s(logs, database, compiled):
+    gender, age = compiled.predict(database.image, verbose=0)
+    targets = gender_targets(database.gender), age_targets(database.age_low, database.age_high)
+    losses = [
+        -(target * np.log(said)).sum(axis=1).mean()
+        for target, said in zip(targets, (gender, age), strict=True)
+    ]
+    assert logs["val_pred_gender_loss"] == pytest.approx(losses[0], rel=1e-4)
+    assert logs["val_pred_age_loss"] == pytest.approx(losses[1], rel=1e-4)
+    decay = float(keras.ops.sum(compiled.losses))
+    assert logs["val_loss"] == pytest.approx(sum(losses) + decay, rel=1e-4)
+    known = slice(10, None)
+    errors = np.abs(age_errors(expected_age(age), database.age_low, database.age_high))[known]
+    assert logs["val_pred_age_mae"] == pytest.approx(errors.mean(), rel=1e-4)
+    right = (gender.argmax(axis=1) == database.gender)[:15]
+    assert logs["val_pred_gender_accuracy"] == pytest.approx(right.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "monitor, is_known",
+    [
+        ("val_loss", True),
+        ("val_pred_gender_accuracy", True),
+        ("val_two_pred_age_mae,val_one_pred_age_mae", True),
+        ("val_two_pred_gender_accuracy", False),  # no gender is known there
+        ("val_three_pred_age_mae", False),
+    ],
+)
+def test_monitored_metrics_must_exist(database, monitor, is_known):
+    rows = {"one": np.arange(15), "two": np.arange(15, 40), "three": np.arange(0)}
+    validation = Validation({name: FaceBatches(database, own, 4) for name, own in rows.items()})
+    arguments = Arguments([Path("a.mat")], monitor=monitor)
+    if is_known:
+        validation.check_monitor(arguments)
+    else:
+        with pytest.raises(UserError, match=f"--monitor: .*{monitor}"):
+            validation.check_monitor(arguments)

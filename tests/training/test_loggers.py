@@ -1,4 +1,4 @@
-"""src/training/watch.py: what TensorBoard and Weights & Biases are told."""
+"""src/training/loggers.py: metrics sent to TensorBoard and Weights & Biases."""
 
 import sys
 from types import ModuleType
@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from src.errors import UserError
-from src.training.watch import TensorBoard, WeightsAndBiases
+from src.training.loggers import TensorBoard, WeightsAndBiases
 
 
 def test_tensorboard_reads_every_figure_of_every_epoch(tmp_path):
@@ -21,11 +21,11 @@ def test_tensorboard_reads_every_figure_of_every_epoch(tmp_path):
     assert read == [(1, 5.0), (2, 4.0)]
 
 
-@pytest.mark.parametrize("watch", [TensorBoard, lambda path: WeightsAndBiases("p", path, {})])
+@pytest.mark.parametrize("watch", [TensorBoard, lambda path: WeightsAndBiases("p", path, "id", {})])
 def test_what_is_not_installed_is_named(tmp_path, monkeypatch, watch):
     for module in ("tensorboard", "tensorboard.summary", "wandb"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=r"needs a package; pip install (tensorboard|wandb)"):
+    with pytest.raises(UserError, match=r"pip install (tensorboard|wandb)"):
         watch(tmp_path)
 
 
@@ -57,11 +57,11 @@ def wandb(monkeypatch):
 
 
 def test_wandb_gets_arguments_and_figures(tmp_path, wandb):
-    watch = WeightsAndBiases("faces", tmp_path / "run7", {"lr": 0.1})
+    watch = WeightsAndBiases("faces", tmp_path / "run7", "a1b2", {"lr": 0.1})
     watch.on_epoch_end(2, {"loss": 4.0})
     watch.on_train_end()
     assert wandb.asked["project"] == "faces" and wandb.asked["config"] == {"lr": 0.1}
-    assert (wandb.asked["id"], wandb.asked["resume"]) == ("run7", "allow")
+    assert (wandb.asked["id"], wandb.asked["resume"]) == ("a1b2", "allow")
     assert wandb.run.logged == [(3, {"loss": 4.0})] and wandb.run.finished
 
 
@@ -70,5 +70,5 @@ def test_wandb_s_refusal_is_one_line(tmp_path, wandb):
         raise wandb.Error("api_key not configured\n(no-tty)")
 
     wandb.init = init
-    with pytest.raises(UserError, match=r"--wandb: api_key not configured \(no-tty\); try `wandb"):
-        WeightsAndBiases("faces", tmp_path, {})
+    with pytest.raises(UserError, match=r"--wandb: api_key not configured \(no-tty\)"):
+        WeightsAndBiases("faces", tmp_path, "a1b2", {})

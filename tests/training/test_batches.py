@@ -1,10 +1,10 @@
-"""src/training/generators.py: which faces an epoch holds, and their targets."""
+"""src/training/batches.py: the faces of an epoch, and their targets."""
 
 import keras
 import numpy as np
 import pytest
 
-from src.training.generators import FaceBatches
+from src.training.batches import FaceBatches
 from tests.helpers import made_database
 
 ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
@@ -83,7 +83,9 @@ def assert_same(batch, other):
 
 
 def test_a_seed_gives_the_same_batches_in_whatever_order(database):
-    forward, backward = (FaceBatches(database, ROWS, 3, shuffle=True, aug="plain") for _ in "ab")
+    forward, backward = (
+        FaceBatches(database, ROWS, 3, shuffle=True, aug="plain", mixup=0.2) for _ in "ab"
+    )
     first = [forward[i] for i in (0, 1, 2)]
     second = [backward[i] for i in (2, 1, 0)][::-1]
     for a, b in zip(first, second, strict=True):
@@ -92,17 +94,17 @@ def test_a_seed_gives_the_same_batches_in_whatever_order(database):
 
 def test_every_batch_and_epoch_and_seed_draws_anew(database):
     twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
-    batches = FaceBatches(database, twice, 3, aug="plain")
+    batches = FaceBatches(database, twice, 3, aug="plain", mixup=0.2)
     shares = [batches[0][1]["pred_age"], batches[1][1]["pred_age"]]
     batches.on_epoch_end()
     shares.append(batches[0][1]["pred_age"])
-    shares.append(FaceBatches(database, twice, 3, aug="plain", seed=1)[0][1]["pred_age"])
+    shares.append(FaceBatches(database, twice, 3, aug="plain", mixup=0.2, seed=1)[0][1]["pred_age"])
     assert len({share.tobytes() for share in shares}) == 4
 
 
 @pytest.mark.parametrize("aug", [None, "plain", "strong"])
 def test_shapes_and_types(database, aug):
-    faces, targets = FaceBatches(database, ROWS, 4, aug=aug)[0]
+    faces, targets = FaceBatches(database, ROWS, 4, aug=aug, mixup=0.2)[0]
     assert (faces.shape, faces.dtype) == ((4, 16, 16, 3), np.uint8)
     assert list(targets) == ["pred_gender", "pred_age"]
     assert [t.shape for t in targets.values()] == [(4, 2), (4, 101)]
@@ -120,7 +122,7 @@ def test_targets_of_known_unknown_and_ranges(database):
 
 def test_the_database_is_not_written_to(database):
     before = database.image.copy()
-    batches = FaceBatches(database, ROWS, 3, aug="plain")
+    batches = FaceBatches(database, ROWS, 3, aug="plain", mixup=0.2)
     for i in range(len(batches)):
         batches[i]
     np.testing.assert_array_equal(database.image, before)
@@ -131,15 +133,17 @@ def test_weights_scale_targets_before_they_are_mixed(database):
     _, targets = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
     assert targets["pred_gender"].sum(axis=1).tolist() == [2, 0, 2, 2]
     np.testing.assert_allclose(targets["pred_age"].sum(axis=1), [3, 4, 0, 7], rtol=1e-6)
-    _, mixed = FaceBatches(database, ROWS[[0, 2]], 2, weights=weights, aug="plain")[0]
+    _, mixed = FaceBatches(database, ROWS[[0, 2]], 2, weights=weights, aug="plain", mixup=0.2)[0]
     np.testing.assert_allclose(mixed["pred_gender"].sum(axis=1), [2, 2], rtol=1e-6)
 
 
 def test_a_resumed_epoch_draws_what_it_would_have_drawn(database):
-    batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong")
+    batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", erasing=0.5, mixup=0.2)
     for _ in range(2):
         batches.on_epoch_end()
-    resumed = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", epoch=2, threads=3)
+    resumed = FaceBatches(
+        database, ROWS, 3, shuffle=True, aug="strong", erasing=0.5, mixup=0.2, epoch=2, threads=3
+    )
     for i in range(len(batches)):
         assert_same(batches[i], resumed[i])
 

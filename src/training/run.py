@@ -1,0 +1,135 @@
+"""Recipes, and the folder of a run."""
+
+import argparse
+import json
+import uuid
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from src import __version__
+from src.errors import UserError
+from src.files import check_folder, read_input_file, reading, replacing
+from src.flags import add_flags, flags_of
+from src.outputs import locked
+from src.training.arguments import Arguments
+
+ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
+RUN_ID = "run_id"
+_RECORDS = ("version", "backend", "resume", RUN_ID)  # in arguments.json, not flags
+_MAX_BYTES = 2**16
+_MAX_DEPTH = 2  # lists in a dictionary
+
+
+def parse(parser: argparse.ArgumentParser, argv: list[str]) -> Arguments:
+    """The arguments of a command line, with the flags of train.py added to `parser`.
+
+    --config names a recipe, a YAML file of flags without dashes; --resume may name the folder of a
+    run, whose arguments are read alike. Flags of the command line take precedence.
+    Raises `UserError` for an unreadable file, and for values that do not fit together.
+    """
+    add_flags(parser, Arguments)
+    parser.add_argument("--config", type=Path, help="recipe (YAML) to take flags from")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="auto|FOLDER",
+        help="resume the run in output_path, if there is one, or the one in FOLDER, with its own "
+        "arguments",
+    )
+    values = vars(parser.parse_args(with_files(argv)))
+    del values["config"]
+    values["resume"] = values["resume"] is not None
+    return Arguments(**values)
+
+
+def with_files(argv: list[str]) -> list[str]:
+    """`argv` after the flags in the files that it names with --config and --resume."""
+    files = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    files.add_argument("--config", type=Path)
+    files.add_argument("--resume", type=Path, nargs="?")
+    try:
+        named, _ = files.parse_known_args(argv)
+    except argparse.ArgumentError:  # the script's own parser reports it
+        return argv
+    flags = []
+    if named.resume and str(named.resume) != "auto":
+        flags += [*_read_flags(named.resume / ARGUMENTS), "--output_path", str(named.resume)]
+    if named.config:
+        flags += _read_flags(named.config)
+    return flags + argv
+
+
+def _read_flags(path: Path) -> list[str]:
+    known = {flag.name for flag in flags_of(Arguments)}
+    flags = []
+    for name, value in _read_mapping(path).items():
+        values = value if isinstance(value, list) else [value]
+        if name in _RECORDS or value is None or value is False:
+            continue
+        if name not in known:
+            raise UserError(f"{path}: expected flags of train.py, received {name!r:.60}")
+        if not all(isinstance(one, str | int | float) for one in values):
+            raise UserError(f"{path}: {name}: expected a value or a list, received {value!r:.60}")
+        flags.append(f"--{name}")
+        if value is not True:
+            flags += map(str, values)
+    return flags
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """Names and values of a YAML or JSON file."""
+    import yaml
+
+    text = read_input_file(path, "a file of flags", _MAX_BYTES)
+    with reading(path, "flags and values in YAML or JSON"):
+        depth = 0
+        for event in yaml.parse(text, yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            # Aliases expand exponentially, and nested lists take hours.
+            if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                raise UserError(f"{path}: expected flags and values, without aliases or nesting")
+        values = yaml.safe_load(text)
+    if not isinstance(values, dict):
+        raise UserError(
+            f"{path}: expected flags and values, `aug: strong`, received {values!r:.60}"
+        )
+    return values
+
+
+def check_run(arguments: Arguments) -> None:
+    """Raise `UserError` if the folder holds a run, unless it can be resumed with `arguments`."""
+    folder = arguments.output_path
+    if arguments.resume and (folder / ARGUMENTS).exists():
+        arguments.check_same(_read_mapping(folder / ARGUMENTS))
+    elif any(folder.glob("weights.*.hdf5")) or (folder / HISTORY).exists():
+        raise UserError(
+            f"--output_path: expected a folder without a run, {folder} holds one; name another, "
+            "move that run away, or pass --resume"
+        )
+
+
+def lock(arguments: Arguments, is_first_host: bool) -> AbstractContextManager[None]:
+    """The lock of the run's folder, which the first host holds."""
+    return locked(arguments.output_path) if is_first_host else nullcontext()
+
+
+def start_run(arguments: Arguments, backend: str) -> str:
+    """Make the run's folder, record its arguments in it, and return the run's identifier.
+
+    backend: name of Keras's backend.
+    """
+    folder = arguments.output_path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output_path: {folder} could not be made: {error.strerror}") from error
+    check_folder(folder)
+    recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
+    run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex
+    records = {"version": __version__, "backend": backend, RUN_ID: run_id}
+    with replacing(folder / ARGUMENTS) as path:
+        path.write_text(json.dumps(records | arguments.as_json(), indent=2) + "\n")
+    return run_id

@@ -1,0 +1,64 @@
+"""src/training/arguments.py: values that are rejected, and the monitored metrics."""
+
+from pathlib import Path
+
+import pytest
+
+from src.errors import UserError
+from src.training.arguments import Arguments
+
+
+def arguments(**values) -> Arguments:
+    return Arguments([Path("wiki.mat")], **values)
+
+
+@pytest.mark.parametrize(
+    "values, flag, received",
+    [
+        ({"validation_split": 1.0}, "validation_split", "1.0"),
+        ({"seed": 2**32}, "seed", str(2**32)),
+        ({"lr": float("nan")}, "lr", "nan"),
+        ({"opt": "sdg"}, "opt", "sdg"),
+        ({"warmup_epochs": 30}, "warmup_epochs", "30"),
+        ({"hosts": "node1"}, "hosts", "node1"),
+        ({"hosts": "node1:1", "num_hosts": 2, "host_id": 2}, "host_id", "2"),
+        ({"monitor": "val_mae"}, "monitor", "val_mae"),
+        ({"monitor": "val_loss:0"}, "monitor", "val_loss:0"),
+        ({"monitor": "val_loss,val_pred_age_mae"}, "monitor", "val_pred_age_mae"),
+    ],
+)
+def test_values_out_of_range_are_rejected(values, flag, received):
+    with pytest.raises(UserError, match=rf"--{flag}: .*received .*{received}"):
+        arguments(**values)
+
+
+@pytest.mark.parametrize(
+    "values, flag, other",
+    [
+        ({"arch": "resnet18", "depth": 22}, "depth", "arch"),
+        ({"arch": "face_resnet", "width": 4}, "width", "arch"),
+        ({"use_se": True}, "use_se", "arch"),
+        ({"mixup": 0.5}, "mixup", "aug"),
+        ({"erasing": 0.1}, "erasing", "aug"),
+        ({"num_hosts": 2}, "num_hosts", "hosts"),
+        ({"distribute": True, "hosts": "auto"}, "distribute", "hosts"),
+    ],
+)
+def test_flags_without_effect_are_rejected(values, flag, other):
+    with pytest.raises(UserError, match=rf"--{flag}.* --{other}"):
+        arguments(**values)
+
+
+def test_monitor_weights():
+    monitor = "val_utkface_pred_age_mae:2, val_all_age_faces_pred_age_mae"
+    weighted = arguments(monitor=monitor)
+    assert weighted.monitor_weights == {
+        "val_utkface_pred_age_mae": 2.0,
+        "val_all_age_faces_pred_age_mae": 1.0,
+    }
+    assert not weighted.higher_is_better
+    assert arguments(monitor="val_wiki_pred_gender_accuracy").higher_is_better
+
+
+def test_default_learning_rate_follows_the_optimizer():
+    assert (arguments().lr, arguments(opt="adamw").lr) == (0.1, 0.001)
