@@ -13,6 +13,13 @@ from src.training.run import parse
 def main():
     parser = cli.Parser("This script trains the CNN model for age and gender estimation.")
     arguments = parse(parser, sys.argv[1:])
+    if arguments.leave_out:
+        train_leave_out(arguments)
+    else:
+        train_once(arguments)
+
+
+def train_once(arguments):
     with cli.quiet_import():
         from tabulate import tabulate
 
@@ -21,6 +28,16 @@ def main():
     trained = train(arguments)
     print(tabulate([trained.row], headers="keys", floatfmt=".3f"))
     print("best checkpoint:", trained.best_file)
+
+
+def train_leave_out(arguments):
+    with cli.quiet_import():
+        from tabulate import tabulate
+
+        from src.evaluation.leave_out import TABLE, leave_out, matrix
+
+    print(tabulate(matrix(leave_out(arguments)), headers="keys"))
+    print("age MAE (years) / gender accuracy:", arguments.output_path / TABLE)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,10 @@ class Split:
 
     Every row has a place in [0, 1): places below `validation_split` are validation, places from
     there to below `validation_split + test_split` are test, all others are training. Pictures with
-    identical pixels share the lowest of their places.
+    identical pixels, and all pictures of a person, share the lowest of their places.
 
-    method: "hash", places by the SHA-256 of the file name, or "random", by position and `seed`.
+    method: "hash", places by the SHA-256 of the person's name, if the database stores it, or of the
+        file name; or "random", by position and `seed`, of a person's first picture.
     validation_split, test_split: shares, 0..1.
     databases: per database `file`, and per part of `PARTS` `rows` and `fingerprint`: the sum modulo
         2^64 of a hash per row, of its file name or else its pixels, as hexadecimal text.
@@ -186,7 +187,7 @@ def divide(
 
 def hashed(name: str) -> float:
     """Place in [0, 1) of a file name, the last part of a path: 32 bits of its SHA-256."""
-    return _sha256(_file_name(name)) // 2**32 / 2**32
+    return _place(_file_name(name))
 
 
 def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -217,19 +218,37 @@ def _places(
 
     positions: position of each row among the `count` rows of the whole run, int64 (N,).
     """
+    names = [name for database in databases for name in database.names]
+    persons = _persons(databases)
     if split.method == "hash":
-        places = np.array([hashed(name) for database in databases for name in database.names])
+        places = np.array(
+            [_place(person) if person else hashed(names[row]) for row, person in enumerate(persons)]
+        )
     else:
         order = np.random.default_rng(split.seed).permutation(count)
         places = np.empty(count)
         places[order[::-1]] = np.arange(count) / max(count, 1)
         places = places[positions]
-    _, which = np.unique(
-        np.concatenate([database.pixel_hashes for database in databases]), return_inverse=True
-    )
-    lowest = np.ones(which.max(initial=-1) + 1)
-    np.minimum.at(lowest, which, places)
-    return lowest[which]
+    hashes = np.concatenate([database.pixel_hashes for database in databases])
+    identical = np.unique(hashes, return_inverse=True)[1]
+    known = [person or f"\0{row}" for row, person in enumerate(persons)]
+    _, first, same = np.unique(known, return_index=True, return_inverse=True)
+    places, before = places[first][same], None
+    while before is None or (places != before).any():
+        before = places
+        for group in (identical, same):
+            lowest = np.ones(group.max(initial=-1) + 1)
+            np.minimum.at(lowest, group, places)
+            places = lowest[group]
+    return places
+
+
+def _persons(databases: list[Database]) -> list[str]:
+    """The person of each row, "" if unknown."""
+    persons = []
+    for database in databases:
+        persons += [""] * len(database) if database.person is None else database.person.tolist()
+    return persons
 
 
 def _entries(split: Split, databases: list[Database], places: np.ndarray) -> list[dict]:
@@ -271,6 +290,10 @@ def _is_named(database: Database) -> bool:
 
 def _file_name(path: str) -> str:
     return PurePosixPath(path).name
+
+
+def _place(text: str) -> float:
+    return _sha256(text) // 2**32 / 2**32
 
 
 def _sha256(text: str) -> int:

@@ -30,6 +30,7 @@ class Arguments:
     """
 
     input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
+    output_path: Path = flag(Path("checkpoints"), help="checkpoint dir")
     batch_size: int = flag(32, help="batch size", limits="[1, inf)")
     nb_epochs: int = flag(30, help="number of epochs", limits="[1, inf)")
     lr: float | None = flag(
@@ -65,7 +66,6 @@ class Arguments:
         choices=AUGMENTATIONS,
         const="plain",
     )
-    output_path: Path = flag(Path("checkpoints"), help="checkpoint dir")
     seed: int = flag(
         0,
         help="seed of the split, the initial weights and the augmentation",
@@ -168,6 +168,14 @@ class Arguments:
         limits="[1, inf)",
         metavar="N",
     )
+    leave_out: str | None = flag(
+        None,
+        help="train on all databases but one and evaluate on it, for each database in turn, or for "
+        "the one with this name; writes the matrix output_path/leave_out.csv",
+        group=COURSE,
+        const="all",
+        metavar="DATABASE",
+    )
     mixed_precision: bool = flag(
         False, help="compute in bfloat16; weights stay float32", group=MACHINE
     )
@@ -212,6 +220,8 @@ class Arguments:
                 raise UserError(f"--{name} {getattr(self, name)}: no effect without --hosts")
         if self.hosts is None:
             return
+        if self.leave_out:
+            raise UserError("--leave_out: runs on one machine, received --hosts; leave one out")
         if self.distribute:
             raise UserError("--distribute: no effect with --hosts, which uses all devices")
         if self.hosts != "auto" and not self.hosts.rpartition(":")[2].isdecimal():
@@ -244,9 +254,14 @@ class Arguments:
         return weights
 
     @property
+    def monitored_figure(self) -> str:
+        """The metric of `monitor`, one of `MONITORED`."""
+        return _figure(next(iter(self.monitor_weights)))
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether higher values of `monitor` are better."""
-        return MONITORED[_figure(next(iter(self.monitor_weights)))]
+        return MONITORED[self.monitored_figure]
 
     @property
     def architecture(self) -> dict:

@@ -71,10 +71,8 @@ class Validation(keras.callbacks.Callback):
         prefixes = {"val_": list(self._batches.values())}
         if len(self._batches) > 1:
             prefixes |= {f"val_{name}_": [own] for name, own in self._batches.items()}
+        figure = arguments.monitored_figure
         for monitored in arguments.monitor_weights:
-            figure = max(
-                (f for f in ("loss", *_CURVES["accuracy.png"]) if monitored.endswith(f)), key=len
-            )
             counted = prefixes.get(monitored.removesuffix(figure), [])
             if not sum(batches.count(figure) for batches in counted):
                 known = ", ".join(f"{prefix}{figure}" for prefix in prefixes)

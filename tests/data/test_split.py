@@ -95,6 +95,24 @@ def test_identical_pictures_share_a_part(make, method):
     assert sum(map(len, seen)) == 80
 
 
+@pytest.mark.parametrize("method", ["random", "hash"])
+def test_persons_are_in_one_part(make, method):
+    persons = np.array([*(f"p{row // 4}" for row in range(200)), *[""] * 200])
+    database = replace(make("a", [*range(399), 7]), person=persons)
+    rows = parts([database], method, 0.3, 0.2)
+    expected = {"training": 200, "validation": 120, "test": 80}
+    assert {part: len(own) for part, own in rows.items()} == pytest.approx(expected, abs=50)
+    named = [set(persons[own]) - {""} for own in rows.values()]
+    assert sum(map(len, named)) == 50
+    assert rows_part(rows, 399) == rows_part(rows, 7) == rows_part(rows, 4)  # the same picture
+    stored, _ = divide([database], method, 0.3, 0.2, 0)
+    np.testing.assert_array_equal(stored.rows([database], "test"), rows["test"])
+
+
+def rows_part(rows, row):
+    return next(part for part, own in rows.items() if row in own)
+
+
 def test_hash_of_identical_pictures_is_the_lowest(make):
     database = make("a", np.arange(200) // 2)
     hashes = np.array([hashed(name) for name in database.names]).reshape(-1, 2)

@@ -123,7 +123,7 @@ def test_other_arguments_are_rejected(database, whole, changed, values):
 def test_other_data_are_rejected(whole, tmp_path, change):
     before = names(whole)
     other = write_database(tmp_path / "wiki.mat", **change)
-    with pytest.raises(UserError, match="--resume: .*24 training faces"):
+    with pytest.raises(UserError, match=r"--resume: .*24 training faces"):
         train(Arguments([other], whole, resume=True, **FLAGS))
     assert names(whole) == before
 
@@ -135,7 +135,8 @@ def test_a_moved_database_is_accepted(database, whole, tmp_path):
 
 
 def test_early_stopped_runs_stay_stopped(database, tmp_path):
-    flags = FLAGS | {"lr": 1e-9, "early_stopping": 1, "ema": None, "nb_epochs": 9}
+    monitor = {"monitor": "val_pred_gender_accuracy", "early_stopping": 1}
+    flags = FLAGS | monitor | {"lr": 1e-9, "nb_epochs": 9}
     train(Arguments([database], tmp_path / "run", **flags))
     before = (tmp_path / "run" / "history.csv").read_bytes()
     assert before.count(b"\n") < 9

@@ -1,0 +1,58 @@
+"""src/evaluation/leave_out.py: a round on two small databases, and what each run monitors."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from src.errors import UserError
+from src.evaluation.leave_out import leave_out, matrix, without
+from src.models.checkpoints import load_checkpoint
+from src.training.arguments import Arguments
+from tests.helpers import write_database
+
+PATHS = {name: Path(f"{name}.mat") for name in ("wiki", "utkface", "fairface")}
+
+
+def test_a_round_writes_the_matrix(tmp_path):
+    paths = [
+        write_database(tmp_path / f"{db}.mat", count=16, db=db, age=np.full(16, age))
+        for db, age in (("wiki", 20), ("utkface", 60))
+    ]
+    arguments = Arguments(
+        paths, tmp_path / "round", depth=10, width=1, batch_size=4, nb_epochs=1, lr=0.05,
+        validation_split=0.25, test_split=0.25, leave_out="all",
+    )  # fmt: skip
+    rows = leave_out(arguments)
+    read = pd.read_csv(tmp_path / "round" / "leave_out.csv")
+    pd.testing.assert_frame_equal(read, rows)
+    assert rows[["trained_without", "tested_on", "part", "faces"]].values.tolist() == [
+        ["wiki", "wiki", "all", 16],
+        ["wiki", "utkface", "test", 4],
+        ["utkface", "wiki", "test", 4],
+        ["utkface", "utkface", "all", 16],
+    ]
+    errors = rows["age_mae"].tolist()
+    assert errors[0] > errors[1] and errors[3] > errors[2]  # ages never seen
+    assert list(matrix(rows)) == list(matrix(rows).index) == ["wiki", "utkface"]
+    [best] = (tmp_path / "round" / "without_wiki").glob("weights.*")
+    assert [part["db"] for part in load_checkpoint(best)[1].data] == ["utkface"]
+
+
+def test_the_database_left_out_is_not_monitored():
+    monitor = "val_wiki_pred_age_mae:2,val_utkface_pred_age_mae,val_fairface_pred_age_mae"
+    arguments = Arguments(list(PATHS.values()), monitor=monitor, leave_out="all")
+    run = without(arguments, PATHS, "utkface")
+    assert run.monitor_weights == {"val_wiki_pred_age_mae": 2, "val_fairface_pred_age_mae": 1}
+    assert run.input == [PATHS["wiki"], PATHS["fairface"]]
+    two = {name: PATHS[name] for name in ("wiki", "utkface")}
+    assert without(arguments, two, "utkface").monitor == "val_pred_age_mae"
+    assert without(Arguments([*two.values()]), two, "wiki").monitor == "val_loss"
+
+
+@pytest.mark.parametrize("name, count", [("imdb", 2), ("all", 1)])
+def test_unknown_databases_are_named(tmp_path, name, count):
+    paths = [write_database(tmp_path / f"{db}.mat", db=db) for db in ("wiki", "utkface")]
+    with pytest.raises(UserError, match=f"--leave_out: .*{name}"):
+        leave_out(Arguments(paths[:count], tmp_path / "round", leave_out=name))
