@@ -1,4 +1,4 @@
-"""Several machines in one run, by JAX's distributed runtime."""
+"""Several machines in one run, through JAX's distributed runtime."""
 
 import atexit
 import os
@@ -15,17 +15,17 @@ import numpy as np
 
 from src.errors import UserError
 
-HEARTBEAT = 30  # seconds without a sign of life after which a host counts as lost
+HEARTBEAT = 30  # seconds without a heartbeat after which a host counts as lost
 _LOST = (
-    "another host was lost (or this process killed), or one did not come within 5 minutes; start "
-    "all of them again, with --resume to go on after the last whole epoch"
+    "another host was lost (or this process killed), or one did not start within 5 minutes; start "
+    "all of them again, with --resume to continue after the last completed epoch"
 )
 _LOST_IN = ("gloo", "nccl", "coordination service", "distributed service", "heartbeat")
 _DIFFERENT = (
     "--hosts: expected the same flags, databases, --init and --output_path on all hosts, "
-    "found different ones"
+    "received different ones"
 )
-# Lives until the pipe to it closes; without a word in it, the run was ended from below.
+# Lives until its pipe closes; reports a lost host if nothing was written to the pipe before.
 _WITNESS = "import sys; sys.stdin.read() or sys.exit(sys.argv[1])"
 
 
@@ -33,10 +33,10 @@ _WITNESS = "import sys; sys.stdin.read() or sys.exit(sys.argv[1])"
 def joined(hosts: str, count: int | None, number: int | None) -> Iterator[None]:
     """Within the block, JAX's devices are those of all hosts.
 
-    hosts: "HOST:PORT" of the first one, or "auto". count: how many they are. number: of this one,
-        from 0. What is not said comes from the environment: `from_environment`.
-    Raises `UserError` where the environment does not say it either, or the hosts do not agree. Ends
-    the process, in one line, where another host is lost.
+    hosts: "HOST:PORT" of the first host, or "auto". count: number of hosts. number: of this host,
+        from 0. Missing values come from the environment: `from_environment`.
+    Raises `UserError` if the environment lacks them too, or the hosts do not agree. Ends the
+    process, with one line, if another host is lost.
     """
     import jax
 
@@ -68,15 +68,15 @@ def _initialize(*hosts, **options) -> None:
         jax.distributed.initialize(*hosts, **options)
     except ValueError as error:
         raise UserError(
-            "--hosts: expected HOST:PORT, --num_hosts and --host_id, or an environment that says "
+            "--hosts: expected HOST:PORT, --num_hosts and --host_id, or an environment that sets "
             f"them: {error}"
         ) from error
 
 
 def _call_witness() -> subprocess.Popen:
-    """Start who says that a host was lost where JAX ends this process, and hide what JAX says.
+    """Start a process that reports a lost host when JAX ends this process, and mute JAX.
 
-    Python's stderr stays what it was.
+    Python's stderr is kept.
     """
     line = f"{Path(sys.argv[0]).name}: error: {_LOST}"
     command = [sys.executable, "-I", "-c", _WITNESS, line]
@@ -88,20 +88,20 @@ def _call_witness() -> subprocess.Popen:
 
 def _fail(error: BaseException, witness: subprocess.Popen) -> None:
     """Let the process end by `error` without waiting for the other hosts, as JAX would."""
-    said = str(error).lower()
+    message = str(error).lower()
     code = {KeyboardInterrupt: 130, UserError: 2}.get(type(error), 1)
-    if code == 1 and any(word in said for word in _LOST_IN):
+    if code == 1 and any(word in message for word in _LOST_IN):
         sys.stdout.flush()
-        os._exit(2)  # the witness says why
+        os._exit(2)  # the witness reports why
     atexit.register(_leave, code, witness)
-    if code == 1 and "not the same on each process" in said:
+    if code == 1 and "not the same on each process" in message:
         atexit.register(_leave, 2, witness)
         raise UserError(_DIFFERENT) from error
 
 
 def _leave(code: int, witness: subprocess.Popen) -> None:
     if is_first_host():
-        time.sleep(1)  # the others fall with it: let them say what they have to
+        time.sleep(1)  # all other hosts end with it: let them print first
     witness.communicate(b"failed")
     sys.stdout.flush()
     os._exit(code)
@@ -110,24 +110,24 @@ def _leave(code: int, witness: subprocess.Popen) -> None:
 def from_environment(
     address: str | None, count: int | None, number: int | None
 ) -> tuple[str | None, int | None, int | None]:
-    """`address`, `count` and `number`, or what JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID say; None where both are silent, for JAX to ask the scheduler (Slurm, Open MPI).
+    """`address`, `count` and `number`, by default from JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES
+    and JAX_PROCESS_ID; None if these are not set, for JAX to ask the scheduler (Slurm, Open MPI).
     """
 
-    def said(name: str) -> int | None:
+    def variable(name: str) -> int | None:
         text = os.environ.get(name)
         if text and not text.isdecimal():
             raise UserError(f"{name}: expected a whole number, received {text!r}")
         return int(text) if text else None
 
     address = address or os.environ.get("JAX_COORDINATOR_ADDRESS")
-    count = said("JAX_NUM_PROCESSES") if count is None else count
-    number = said("JAX_PROCESS_ID") if number is None else number
+    count = variable("JAX_NUM_PROCESSES") if count is None else count
+    number = variable("JAX_PROCESS_ID") if number is None else number
     return address, count, number
 
 
 def is_first_host() -> bool:
-    """Whether this process is the one that prints and writes files."""
+    """Whether this process prints and writes files."""
     if keras.backend.backend() != "jax":
         return True
     import jax
@@ -135,11 +135,11 @@ def is_first_host() -> bool:
     return jax.process_index() == 0
 
 
-def check_agreed(what: bytes) -> None:
-    """Raise `UserError` on all hosts unless `what` is the same on all of them."""
+def check_agreed(content: bytes) -> None:
+    """Raise `UserError` on all hosts unless `content` is the same on all of them."""
     from jax.experimental.multihost_utils import process_allgather
 
-    digest = np.frombuffer(sha256(what).digest(), np.uint8)
-    others = process_allgather(digest).reshape(-1, digest.size)
-    if (others != digest).any():
+    digest = np.frombuffer(sha256(content).digest(), np.uint8)
+    all_hosts = process_allgather(digest).reshape(-1, digest.size)
+    if (all_hosts != digest).any():
         raise UserError(_DIFFERENT)
