@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from src.errors import UserError
-from src.files import read_input_file, replacing, uninterrupted
+from src.files import read_input_file, reading, replacing, uninterrupted
 from src.models.checkpoints import save_checkpoint
 from src.models.description import Description
 from src.training.arguments import Arguments
@@ -22,7 +22,6 @@ from src.training.network import Schedule, averaged
 from src.training.run import HISTORY
 
 _MAX_HISTORY = 2**26  # bytes
-_RESTORE = "restore it, or begin a run in another --output_path"
 _CURVES = {  # file: columns of the history, each with its `val_` counterpart
     "loss.png": ("loss", "pred_gender_loss", "pred_age_loss"),
     "accuracy.png": ("pred_gender_accuracy", "pred_age_top5", "pred_age_mae"),
@@ -140,17 +139,15 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
     text = read_input_file(path, "the history of the run to resume", _MAX_HISTORY)
     needed = {"epoch", "val_loss", *(f"val_{name}" for name in _CURVES["accuracy.png"])}
-    try:
+    with reading(path, "the history of a run; restore it, or pass another --output_path"):
         lines = csv.DictReader(text.decode().splitlines(), strict=True)
         rows = [{name: float(value) for name, value in row.items()} for row in lines]
         rows = [row | {"epoch": int(row["epoch"])} for row in rows[:epochs]]
         damaged = any(not needed <= set(row) for row in rows)
-    except (ValueError, KeyError, TypeError, csv.Error, OverflowError) as error:
-        raise UserError(f"{path}: damaged ({error!r:.100}); {_RESTORE}") from error
     if damaged or [row["epoch"] for row in rows] != list(range(1, epochs + 1)):
         raise UserError(
-            f"{path}: damaged: expected epochs 1 to {epochs} with {', '.join(sorted(needed))}, "
-            f"found {len(rows)} rows; {_RESTORE}"
+            f"{path}: expected epochs 1 to {epochs} with {', '.join(sorted(needed))}, received "
+            f"{len(rows)} rows; restore it, or pass another --output_path"
         )
     return rows
 

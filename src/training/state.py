@@ -16,7 +16,7 @@ import numpy as np
 
 from src.data.database import Database
 from src.errors import UserError
-from src.files import replacing_hdf5
+from src.files import check_input_file, reading, replacing_hdf5
 from src.training.hosts import is_first_host
 from src.training.run import STATE
 
@@ -78,22 +78,18 @@ def read_state(folder: Path) -> State | None:
     path = folder / STATE
     if not path.exists():
         return None
-    try:
-        with h5py.File(path) as file:
-            architecture = file.attrs.get("architecture")
-            return State(
-                path=path,
-                epochs=int(file.attrs["epochs"]),
-                faces=int(file.attrs["faces"]),
-                data=str(file.attrs.get("data", "")),
-                architecture=None if architecture is None else json.loads(architecture),
-                values=[file[str(number)][()] for number in range(len(file))],
-            )
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: expected the state of a run; it is damaged: {error!s:.200}; restore it, or "
-            "begin a run in another --output_path"
-        ) from error
+    expected = "the state of a run; restore it, or pass another --output_path"
+    check_input_file(path, expected)
+    with reading(path, expected), h5py.File(path) as file:
+        architecture = file.attrs.get("architecture")
+        return State(
+            path=path,
+            epochs=int(file.attrs["epochs"]),
+            faces=int(file.attrs["faces"]),
+            data=str(file.attrs.get("data", "")),
+            architecture=None if architecture is None else json.loads(architecture),
+            values=[file[str(number)][()] for number in range(len(file))],
+        )
 
 
 class SavedState(keras.callbacks.Callback):
