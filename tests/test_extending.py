@@ -1,8 +1,10 @@
 """The examples of docs/extending.md, registered and used."""
 
+import importlib
 import re
-import sys
+from contextlib import ExitStack
 
+import h5py
 import numpy as np
 import pytest
 
@@ -15,24 +17,30 @@ PAGE = (ROOT / "docs" / "extending.md").read_text()
 
 
 @pytest.fixture
-def register(tmp_path, monkeypatch):
-    """Adds the example of a section: its first code becomes a module, its second an entry."""
+def example(tmp_path, monkeypatch):
+    """Makes a module of a section's first code, and returns its entry in the registry, evaluated in
+    the registry's module."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def add(section, module, registry, package):
+    def add(section, name, registry):
         text = re.search(rf"^## {section}$(.+?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)[1]
         code, entry = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
-        (tmp_path / f"{module}.py").write_text(code)
-        monkeypatch.delitem(sys.modules, module, raising=False)
-        entry = entry.replace(f"{package.__name__}.{module}", module)
-        for name, value in eval("{" + entry + "}", vars(package)).items():
-            monkeypatch.setitem(registry, name, value)
+        (tmp_path / f"{name}_example.py").write_text(code)
+        module = importlib.import_module(f"{name}_example")
+        entry = entry.replace(f"{registry.__name__}.{name}", module.__name__)
+        opening, closing = "{}" if entry.lstrip().startswith('"') else "()"
+        return eval(f"{opening}{entry}{closing}", vars(registry) | {name: module})
 
     return add
 
 
-def test_dataset(register, tmp_path, run_here):
-    register("A dataset", "my_faces", datasets.DATASETS, datasets)
+def register(monkeypatch, registry, entry):
+    for name, value in entry.items():
+        monkeypatch.setitem(registry, name, value)
+
+
+def test_dataset(example, monkeypatch, tmp_path, run_here):
+    register(monkeypatch, datasets.DATASETS, example("A dataset", "my_faces", datasets))
     for seed, name in enumerate(("ann_31_f.jpg", "ann_33_f.jpg", "bob_70_m.jpg")):
         make_picture(tmp_path / "faces" / name, seed)
     command = ("create_db.py", "--db", "my_faces", "--data_dir", tmp_path / "faces")
@@ -45,16 +53,55 @@ def test_dataset(register, tmp_path, run_here):
     assert run_here(*command[:2], "utkface", "--oldest", 60, "-o", tmp_path / "b").returncode == 2
 
 
-def test_network(register, tmp_path):
-    register("A network", "tiny", models.NETWORKS, models)
-    from src.models.checkpoints import load_checkpoint, save_checkpoint
+@pytest.fixture
+def tiny(example, monkeypatch, tmp_path):
+    """A checkpoint of the example's network, and the network."""
+    from src.models.checkpoints import save_checkpoint
     from src.models.description import Description
 
+    register(monkeypatch, models.NETWORKS, example("A network", "tiny", models))
     architecture = {"name": "tiny", "channels": 4}
     model = models.build_model(architecture, 32)
     save_checkpoint(tmp_path / "weights.hdf5", model, Description(architecture, 32))
-    loaded, description = load_checkpoint(tmp_path / "weights.hdf5")
-    assert description.architecture == architecture
+    return tmp_path / "weights.hdf5", model
+
+
+def test_network(tiny):
+    from src.models.checkpoints import load_checkpoint
+
+    path, model = tiny
+    loaded, description = load_checkpoint(path)
+    assert description.architecture == {"name": "tiny", "channels": 4}
     faces = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
     for found, expected in zip(loaded(faces), model(faces), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_runtime(example, tiny, monkeypatch, tmp_path):
+    from src.estimation import runtimes
+
+    register(monkeypatch, runtimes.RUNTIMES, example("A runtime", "constant", runtimes))
+    monkeypatch.setitem(runtimes.BY_SUFFIX, ".npz", "constant")
+    with h5py.File(tiny[0]) as file:
+        text = file.attrs["description"]
+    gender, age = np.float32([0.25, 0.75]), np.full(101, 1 / 101, np.float32)
+    path = tmp_path / "baseline.npz"
+    np.savez(path, gender=gender, age=age, description=text)
+    predict, description = runtimes.load(path, runtimes.runtime_of(path), 16, 8)
+    assert description.img_size == 32
+    for found, expected in zip(
+        predict(np.zeros((3, 32, 32, 3), np.uint8)), (gender, age), strict=True
+    ):
+        np.testing.assert_array_equal(found, [expected] * 3)
+
+
+def test_sink(example, monkeypatch, tmp_path):
+    from src.demo import sinks
+    from tests.demo.made import job, result, two_faces
+
+    monkeypatch.setattr(sinks, "SINKS", (example("A sink", "mean_ages", sinks)[0],))
+    with ExitStack() as stack:
+        (sink,) = sinks.open_sinks(job(mean_ages=tmp_path / "ages.txt"), stack)
+        assert sink(two_faces("a.jpg"))
+        assert sink(result("b.jpg"))
+    assert (tmp_path / "ages.txt").read_text() == "a.jpg 40.1\n"
