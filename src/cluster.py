@@ -1,6 +1,7 @@
 """Dask clusters: connection, and checks of each worker."""
 
 import hashlib
+import logging
 import os
 import platform
 import time
@@ -29,6 +30,7 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
     seconds or is lost, or if a task fails with its workers.
     """
     distributed = library("distributed", "dask[distributed]")
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are raised here
     try:
         client = distributed.Client(
             address, timeout=_CONNECT_SECONDS, set_as_default=False, direct_to_workers=True
@@ -36,25 +38,40 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
     except (OSError, ValueError) as error:
         raise UserError(f"--scheduler: expected a Dask scheduler at {address}: {error}") from error
     with client:
+        _wait_for_workers(client, address)
         try:
-            client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
             yield client.get_executor(), _WorkerCount(client)
-        except TimeoutError as error:
+        except (CancelledError, distributed.comm.CommClosedError) as error:
             raise UserError(
-                f"--scheduler: expected workers at {address}, received none in "
-                f"{_CONNECT_SECONDS} seconds; start some with python -m dask worker {address}"
-            ) from error
-        except CancelledError as error:
-            raise UserError(
-                f"--scheduler: the connection to {address} was lost; restart it and --resume"
+                f"--scheduler: lost the connection to {address}; start the scheduler again, then "
+                "rerun the command, with --resume if the script has it"
             ) from error
         except distributed.KilledWorker as error:
             raise UserError(f"--scheduler: {error}") from error
-        except ModuleNotFoundError as error:
+        except (ModuleNotFoundError, RuntimeError) as error:
+            if not _is_without_toolkit(error):
+                raise
             raise UserError(
-                f"--scheduler: a worker lacks {error.name}; start workers with python -m dask "
-                "worker in the toolkit's folder, in the same environment"
+                "--scheduler: scheduler or workers cannot import the toolkit; start both with "
+                "python -m dask in the toolkit's folder"
             ) from error
+
+
+def _wait_for_workers(client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+    except TimeoutError as error:
+        raise UserError(
+            f"--scheduler: expected workers at {address}, received none in {_CONNECT_SECONDS} "
+            f"seconds; start some with python -m dask worker {address} --nthreads 1"
+        ) from error
+
+
+def _is_without_toolkit(error: Exception) -> bool:
+    """Whether a scheduler, or a worker, could not unpickle a task for want of `src`."""
+    if isinstance(error, ModuleNotFoundError):
+        return (error.name or "").partition(".")[0] == "src"
+    return str(error).startswith("Error during deserialization")
 
 
 class _WorkerCount:
