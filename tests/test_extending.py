@@ -27,7 +27,7 @@ def example(tmp_path, monkeypatch):
         code, entry = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
         (tmp_path / f"{name}_example.py").write_text(code)
         module = importlib.import_module(f"{name}_example")
-        entry = entry.replace(f"{registry.__name__}.{name}", module.__name__)
+        entry = re.sub(rf"src[\w.]+\.{name}\b", module.__name__, entry)
         opening, closing = "{}" if entry.lstrip().startswith('"') else "()"
         return eval(f"{opening}{entry}{closing}", vars(registry) | {name: module})
 
@@ -75,6 +75,15 @@ def test_network(tiny):
     faces = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
     for found, expected in zip(loaded(faces), model(faces), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_loss(example, monkeypatch):
+    from src.training import arguments, losses
+
+    register(monkeypatch, arguments.LOSSES, example("A loss", "poly", arguments))
+    labels, predictions = np.float32([[1, 0], [0, 0]]), np.float32([[0.8, 0.2], [0.5, 0.5]])
+    found = losses.gender_loss("poly")(labels, predictions)
+    np.testing.assert_allclose(found, [-np.log(0.8) + 0.2, 0], atol=1e-6)
 
 
 def test_runtime(example, tiny, monkeypatch, tmp_path):

@@ -21,6 +21,12 @@ NETWORK, OBJECTIVE, COURSE = "network", "objective", "course of the run"
 MACHINE = "machine and records"
 
 
+LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
+    "ce": "src.training.losses:cross_entropy",
+    "focal": "src.training.losses:focal",
+}
+
+
 @dataclass(frozen=True)
 class Arguments:
     """The arguments of a run, each a flag of train.py.
@@ -101,7 +107,7 @@ class Arguments:
         metavar="LAYER",
     )
     loss: str = flag(
-        "ce", help="cross-entropy or focal loss", group=OBJECTIVE, choices=("ce", "focal")
+        "ce", help="cross-entropy or focal loss", group=OBJECTIVE, choices=tuple(LOSSES)
     )
     age_loss: str = flag(
         "ce",

@@ -6,6 +6,7 @@ for an unknown one, to less than 1 if mixup mixed both. The loss is that of the 
 the sum: missing labels are masked out.
 """
 
+import pkgutil
 from collections.abc import Callable
 
 import keras
@@ -14,6 +15,7 @@ from keras import ops
 
 from src.labels import AGES, age_targets, gender_targets
 from src.models.description import OUTPUTS
+from src.training.arguments import LOSSES
 
 FOCUS = 2.0  # gamma of the focal loss, the best one of its paper
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
@@ -24,11 +26,11 @@ Loss = Callable[[object, object], object]
 
 
 def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The gender loss: `loss` is "ce" or "focal".
+    """The gender loss: `loss` is a key of `LOSSES`.
 
     label_smoothing: Szegedy et al., CVPR 2016, https://arxiv.org/abs/1512.00567.
     """
-    classify = {"ce": cross_entropy, "focal": focal}[loss]
+    classify = pkgutil.resolve_name(LOSSES[loss])
 
     def smoothed(targets, predictions):
         even = label_smoothing / targets.shape[-1]
