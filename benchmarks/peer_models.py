@@ -5,6 +5,7 @@ that other programs do not count: on one core (`taskset -c 0`) they are the same
 """
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -30,12 +31,12 @@ NPM = "@vladmandic/{}@{} @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4
 class Guess(NamedTuple):
     """An estimate of the largest face of a picture.
 
-    age: years.  gender: 0 female, 1 male.
+    age: years.  gender: 0 female, 1 male, NaN undecided, which counts as a mistake.
     picture, face: milliseconds of processor time, with and without detection.
     """
 
     age: float
-    gender: int
+    gender: float
     picture: float
     face: float
 
@@ -149,7 +150,9 @@ class NodePeer:
         found = self._answer()
         if found is None:
             return None
-        return Guess(found["age"], GENDERS.index(found["gender"]), found["picture"], found["face"])
+        name = found.get("gender")
+        gender = GENDERS.index(name) if name in GENDERS else math.nan
+        return Guess(found["age"], gender, found["picture"], found["face"])
 
     def trained_on(self, dataset: str, names: list[str]) -> str:
         if self._trained is None:

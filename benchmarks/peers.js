@@ -41,7 +41,7 @@ async function loadHuman() {
     face: {
       enabled: true,
       detector: { enabled: true, modelPath: 'blazeface.json', maxDetected: 10 },
-      description: { enabled: true, modelPath: 'faceres.json' },
+      description: { enabled: true, modelPath: 'faceres.json', minConfidence: 0 },
       emotion: off, mesh: off, iris: off, antispoof: off, liveness: off,
     },
   });
@@ -49,7 +49,10 @@ async function loadHuman() {
   const files = ['blazeface', 'faceres'].map((name) => path.join(models, `${name}.bin`));
   const description = (enabled) => ({ face: { description: { enabled } } });
   const detect = (tensor) => human.detect(tensor, description(false));
-  const estimate = async (tensor) => (await human.detect(tensor, description(true))).face;
+  const estimate = async (tensor) => {
+    const { face } = await human.detect(tensor, description(true));
+    return face.map((found) => ({ age: 0, ...found })); // it leaves out an age of 0
+  };
   const boxOf = (face) => ({ width: face.box[2], height: face.box[3] });
   return [files, detect, estimate, boxOf];
 }
