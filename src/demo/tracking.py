@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from src.demo.flow import follow
-from src.faces.images import Box, overlap
+from src.faces.images import Box, overlap, shrink
 
 DETECT_EVERY = 10  # frames, while all faces are followed
 SEARCH_EVERY = 5  # frames, while there are none
@@ -58,10 +58,7 @@ class Tracker:
     def __call__(self, image: np.ndarray) -> list[Track]:
         """The faces of the next frame, uint8 (H, W, 3), BGR, of the same size as those before."""
         scale = min(1, FOLLOWED_SIDE / max(image.shape[:2]))
-        now = cv2.cvtColor(
-            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA),
-            cv2.COLOR_BGR2GRAY,
-        )
+        now = cv2.cvtColor(shrink(image, FOLLOWED_SIDE), cv2.COLOR_BGR2GRAY)
         begins = self._before is None or is_cut(self._before, now)
         if begins:
             self._faces = []

@@ -135,9 +135,10 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture with a longer side of `side` pixels at most, uint8 (h, w, 3)."""
+    """The picture with a longer side of at most `side` pixels, uint8 (h, w, ...), h and w >= 1."""
     scale = min(1, side / max(image.shape[:2]))
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def data_url(image: np.ndarray, kind: str = "jpeg") -> str:

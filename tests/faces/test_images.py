@@ -15,6 +15,7 @@ from src.faces.images import (
     cut_faces,
     read_image,
     resize,
+    shrink,
 )
 
 HEIGHT, WIDTH = 30, 40
@@ -254,3 +255,8 @@ def test_faces_are_cut_in_the_order_of_their_boxes(picture):
 
 def test_no_boxes_give_no_faces(picture):
     assert cut_faces(picture, [], 0.4, 16).shape == (0, 16, 16, 3)
+
+
+@pytest.mark.parametrize("size", [(6, 3000), (3000, 6), (1, 5000)])
+def test_thin_pictures_are_shrunk(size):
+    assert max(shrink(np.zeros((*size, 3), np.uint8), 224).shape) == 224
