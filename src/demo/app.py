@@ -34,10 +34,11 @@ def run(args: Namespace) -> None:
     once its outputs are complete.
     """
     if args.web:
-        from src.demo import web
+        from src.demo import page, web
 
         search, estimator = _tools(args)
-        return web.serve(*search.tools(), estimator, args.smooth, args.host, args.port)
+        analyser = page.Analyser(*search.tools(), estimator)
+        return web.serve(analyser, args.smooth, args.host, args.port)
     with ExitStack() as stack:
         job = _open_job(args, stack)
         check_outputs(all_outputs(job), _inputs(job))

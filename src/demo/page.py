@@ -2,146 +2,107 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import pandas as pd
 
-from src.demo.overlay import annotate
+from src.demo.overlay import COLOURS, annotate
+from src.demo.result import Result
+from src.demo.sinks.records import COLUMNS, as_text, records
 from src.demo.smoothing import Smoother
+from src.demo.sources import Picture
 from src.demo.tracking import Tracker
-from src.estimation.estimator import Estimates, Estimator
+from src.estimation.estimator import Estimator
 from src.extras import library
-from src.faces.images import Box, ImageError, data_url, read_image, resize, shrink
-from src.labels import GENDERS, MAX_AGE
+from src.faces.images import Box, ImageError, read_image, shrink
+from src.labels import AGES, GENDERS, INITIALS
 
 if TYPE_CHECKING:
     import gradio
 
 Detect = Callable[[np.ndarray], list[Box]]
 Cut = Callable[[np.ndarray, list[Box]], np.ndarray]
-Answer = tuple[str, str]  # HTML of the picture, and of what is said of its faces
 
-MOST_MEGABYTES = 20  # of an uploaded file
-MOST_PIXELS = 50_000_000  # of a picture, 150 MB once decoded, however small its file
-KEPT = 60  # seconds that an upload, or a stream, may wait for its page to go on
+MAX_MEGABYTES = 20  # of an uploaded file
+MAX_PIXELS = 50_000_000  # of a picture, 150 MB once decoded, however small its file
+MAX_PICTURES = 20  # of one upload
+KEPT = 120  # seconds that files are kept
 _EVERY = 0.2  # seconds between the frames that a page sends
 _PAUSE = 2  # seconds without a frame, after which a stream is a new one
-_SHOWN_SIDE = 960  # pixels of the longer side of the picture that goes back to the page
-_THUMBNAIL = 48  # pixels
+_SIDE = 1280  # pixels of the longer side of the picture that goes back to the page
+_HEADERS = ["face", "picture", "age", "80 % interval", "gender"]
 _NOTE = (
-    "Ages and genders here are statistical guesses, for research only. Pictures go to the demo's "
-    "process on the computer that serves this page and nowhere else, and nothing is stored."
+    "Estimates of age and gender by a small network that was trained on public portraits: "
+    "**statistical guesses, for research only**. Its errors differ by age, gender and group; the "
+    "model card, `pretrained_models/README.md`, lists them. Pictures go to the computer that "
+    "serves this page and nowhere else; files are deleted within minutes."
 )
-_LEGEND = "Curves show how probable each age is, and the shaded years hold 80 %."
-STYLE = f"""
-.picture img {{ max-width: 100%; max-height: 70vh; margin: auto }}
-.faces ol {{ padding: 0; list-style: none }}
-.faces li {{ display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; margin: 12px 0 }}
-.faces img {{ width: {_THUMBNAIL}px }}
-.faces li p {{ margin: 0; width: 230px }}
-.faces svg {{ flex: 1; min-width: 240px; max-width: 340px }}
-.faces polyline {{ fill: none; stroke: #2f80d8 }}
-.faces rect {{ fill: #2f80d8; opacity: 0.25 }}
-.faces text {{ fill: currentColor; font-size: 5px; text-anchor: middle }}
+_LEGEND = "Hover or click a label or a row to find its face. Curves: how probable each age is."
+# A row or a label that is clicked marks its face and its row, in the browser alone.
+_MARK = """() => {
+  const page = document.querySelector('.gradio-container');
+  const labels = () => [...page.querySelectorAll('.shown .legend-item')];
+  const rows = () => [...page.querySelectorAll('.faces [role=row]')];
+  const number = (text) => parseInt(text);
+  const mark = (i) => {
+    rows().forEach((row) => row.classList.toggle('marked', faceOf(row) === i));
+    labels().forEach((label) => {
+      const on = number(label.innerText) === i;
+      label.dispatchEvent(new MouseEvent(on ? 'mouseover' : 'mouseout', {bubbles: true}));
+      label.classList.toggle('marked', on);
+    });
+  };
+  const faceOf = (row) => number(row.querySelector('[role=gridcell]')?.innerText);
+  const found = (event) => {
+    const label = event.target.closest?.('.shown .legend-item');
+    const row = event.target.closest?.('.faces [role=row]');
+    return label ? number(label.innerText) : row ? faceOf(row) : null;
+  };
+  for (const kind of ['click', 'mouseover']) {
+    page.addEventListener(kind, (event) => {
+      if (!event.isTrusted) return;
+      const face = found(event);
+      if (face) mark(face);
+    });
+  }
+}"""
+STYLE = """
+.marked { outline: 2px solid var(--color-accent) !important; outline-offset: -2px }
+.shown img { max-height: 75vh; object-fit: contain }
 """
 
 
-def make_page(detect: Detect, cut: Cut, estimator: Estimator, smooth: int) -> gradio.Blocks:
-    """The page: a tab for pictures, one for a webcam, and below what was seen.
+class Analyser:
+    """Finds and estimates the faces of one picture at a time, for all visitors."""
 
-    smooth: frames of the webcam that what is said of a face is averaged over.
-    """
-    gradio = library("gradio")
-    turn = threading.Lock()  # a detector must not be called twice at a time
+    def __init__(self, detect: Detect, cut: Cut, estimator: Estimator):
+        self.detect, self.cut, self.estimator = detect, cut, estimator
+        self.turn = threading.Lock()  # a detector must not be called twice at a time
 
-    def answer_file(path: str) -> tuple:
-        with turn:
-            # No file: it is gone, and the field is free for the next.
-            return None, *answer_upload(Path(path), detect, cut, estimator)
-
-    def answer_frame(frame: np.ndarray, stream: Stream | None) -> tuple:
-        image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        with turn:
-            if stream is None or not stream.goes_on_with(image):
-                stream = Stream(detect, cut, estimator, smooth)
-            return stream, *stream.answer(image)
-
-    with gradio.Blocks(title="Age and gender", analytics_enabled=False) as page:
-        gradio.Markdown(f"# Age and gender\n{_NOTE}")
-        with gradio.Tab("Picture"):
-            file = gradio.File(
-                label=f"Picture, up to {MOST_MEGABYTES} MB", file_types=["image"], height=140
-            )
-        with gradio.Tab("Webcam"):
-            camera = gradio.Image(
-                sources=["webcam"],
-                streaming=True,
-                webcam_options=gradio.WebcamOptions(mirror=False),
-                label="Webcam",
-                height=280,
-            )
-        picture, faces = gradio.HTML(elem_classes="picture"), gradio.HTML(elem_classes="faces")
-        options = {"concurrency_limit": None, "api_visibility": "private"}
-        file.upload(answer_file, file, [file, picture, faces], **options)
-        stream = gradio.State(time_to_live=KEPT)
-        camera.stream(
-            answer_frame,
-            inputs=[camera, stream],
-            outputs=[stream, picture, faces],
-            stream_every=_EVERY,
-            show_progress="hidden",
-            **options,
-        )
-    return page
-
-
-def answer_upload(path: Path, detect: Detect, cut: Cut, estimator: Estimator) -> Answer:
-    """What the page shows of an uploaded file, which is deleted."""
-    try:
+    def __call__(self, path: Path) -> Result:
+        """The faces of a picture file, from left to right. Raises `ImageError`."""
         image = read_upload(path)
-    except ImageError as error:
-        said = str(error).replace(str(path), path.name)
-        return f'<p role="alert">{escape(said)}</p>', ""
-    finally:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # Gradio makes a folder for each upload, named by its content
-            path.parent.rmdir()
-    boxes = detect(image)
-    faces = cut(image, boxes)
-    return _answer(image, boxes, faces, estimator(faces))
-
-
-def read_upload(path: Path) -> np.ndarray:
-    """`read_image`, which raises `ImageError` too where there are more than `MOST_PIXELS`."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as header:  # nothing is decoded yet
-            pixels = header.width * header.height
-    except Image.DecompressionBombError:
-        pixels = math.inf
-    except OSError as error:
-        raise ImageError(f"{path}: expected a picture, found none that can be read") from error
-    if pixels > MOST_PIXELS:
-        most = f"{MOST_PIXELS // 10**6} million pixels"
-        raise ImageError(f"{path}: expected a picture of up to {most}, found more of them")
-    return read_image(path)
+        with self.turn:
+            boxes = sorted(self.detect(image))
+            faces = self.cut(image, boxes)
+            return Result(Picture(path.name, image), boxes, self.estimator(faces), faces)
 
 
 class Stream:
-    """A webcam's stream: its faces are followed, and what is said of each is averaged."""
+    """A webcam's stream: faces are tracked, and predictions smoothed along each track."""
 
-    def __init__(self, detect: Detect, cut: Cut, estimator: Estimator, smooth: int):
-        self._track, self._smooth = Tracker(detect), Smoother(smooth)
-        self._cut, self._estimator = cut, estimator
+    def __init__(self, analyser: Analyser, smooth: int):
+        self._analyser, self._smooth = analyser, Smoother(smooth)
+        self._track = Tracker(analyser.detect)
         self._shape: tuple[int, ...] | None = None
         self._time = 0.0
 
@@ -149,44 +110,210 @@ class Stream:
         """Whether the frame `image` may be the next: soon enough, and of the same size."""
         return image.shape == self._shape and time.monotonic() < self._time + _PAUSE
 
-    def answer(self, image: np.ndarray) -> Answer:
-        """What the page shows of the next frame, uint8 (H, W, 3), BGR."""
-        tracks = self._track(image)
-        numbers, boxes = [track.number for track in tracks], [track.box for track in tracks]
-        faces = self._cut(image, boxes)
-        estimates = self._smooth(numbers, self._estimator(faces))
+    def answer(self, image: np.ndarray) -> Result:
+        """The faces of the next frame, uint8 (H, W, 3), BGR."""
+        with self._analyser.turn:
+            tracks = self._track(image)
+            numbers, boxes = [track.number for track in tracks], [track.box for track in tracks]
+            faces = self._analyser.cut(image, boxes)
+            estimates = self._smooth(numbers, self._analyser.estimator(faces))
         self._shape, self._time = image.shape, time.monotonic()
-        return _answer(image, boxes, faces, estimates)
+        return Result(Picture("webcam", image), boxes, estimates, faces, numbers)
 
 
-def _answer(image: np.ndarray, boxes: list[Box], faces: np.ndarray, said: Estimates) -> Answer:
-    annotated = annotate(image, boxes, said)
-    picture = shrink(annotated, _SHOWN_SIDE)
-    if not boxes:
-        return _img(picture, "picture"), "<p>No face was found.</p>"
-    by_place = sorted(range(len(boxes)), key=lambda i: boxes[i])  # from left to right
-    items = "".join(_item(faces[i], said, i) for i in by_place)
-    return _img(picture, "picture with its faces"), f"<ol>{items}</ol><p>{_LEGEND}</p>"
+def read_upload(path: Path) -> np.ndarray:
+    """`read_image`, which raises `ImageError` also if there are more than `MAX_PIXELS`."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as header:  # nothing is decoded yet
+            pixels = header.width * header.height
+    except Image.DecompressionBombError:
+        pixels = math.inf
+    except OSError:  # Pillow does not read all that OpenCV does
+        pixels = 0
+    if pixels > MAX_PIXELS:
+        limit = f"{MAX_PIXELS // 10**6} million pixels"
+        raise ImageError(f"{path}: expected a picture of at most {limit}, found a larger one")
+    return read_image(path)
 
 
-def _item(face: np.ndarray, said: Estimates, i: int) -> str:
-    gender = f"{GENDERS[said.gender[i]]}, {100 * said.p_gender[i]:.0f} %"
-    years = f"{said.age[i]:.0f} years, 80 % from {said.age_low[i]} to {said.age_high[i]}"
-    plot = _plot(said.age_distribution[i], said.age_low[i], said.age_high[i])
-    thumbnail = _img(resize(face, _THUMBNAIL), "face")
-    return f"<li>{thumbnail}<p>{years}<br>{gender}</p>{plot}</li>"
+def annotated(result: Result, first: int = 1) -> np.ndarray:
+    """The picture with its faces numbered from `first`, uint8 (H, W, 3), BGR."""
+    return annotate(result.picture.image, result.boxes, result.estimates, number=first)
 
 
-def _plot(shares: np.ndarray, low: int, high: int) -> str:
-    """An age distribution (101,) and its interval, as SVG that is drawn anew with every frame."""
-    points = " ".join(
-        f"{age},{30 - 28 * share:.1f}" for age, share in enumerate(shares / shares.max())
+def table_of(results: list[Result]) -> pd.DataFrame:
+    """One row per face, as text, with the columns `_HEADERS`; faces are numbered from 1."""
+    rows = []
+    for result in results:
+        of = result.estimates
+        for i in range(len(result.boxes)):
+            interval = f"{of.age_low[i]} to {of.age_high[i]}"
+            gender = f"{GENDERS[of.gender[i]]}, {100 * of.p_gender[i]:.0f} %"
+            name = result.picture.name
+            rows.append([len(rows) + 1, name, f"{of.age[i]:.0f}", interval, gender])
+    return pd.DataFrame(rows, columns=_HEADERS)
+
+
+def curves_of(result: Result, first: int = 1) -> pd.DataFrame:
+    """The age distribution of each face: columns age, probability and face, from `first` on."""
+    distributions = result.estimates.age_distribution
+    return pd.DataFrame(
+        {
+            "age": np.tile(AGES, len(distributions)),
+            "probability": np.asarray(distributions, float).ravel().round(4),
+            "face": np.repeat([f"face {first + i}" for i in range(len(distributions))], len(AGES)),
+        }
     )
-    ticks = "".join(f'<text x="{age}" y="39">{age}</text>' for age in range(0, MAX_AGE + 1, 20))
-    interval = f'<rect x="{low}" width="{high - low}" height="30"/>'
-    return f'<svg viewBox="-6 0 112 41">{interval}<polyline points="{points}"/>{ticks}</svg>'
 
 
-def _img(image: np.ndarray, alt: str) -> str:
-    """The picture within HTML, so that no file is made of it."""
-    return f'<img alt="{alt}" src="{data_url(image)}">'
+def csv_of(results: list[Result]) -> bytes:
+    """The records of demo.py --csv."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(as_text(record) for result in results for record in records(result))
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def sections_of(result: Result, first: int = 1) -> tuple[tuple, dict[str, str]]:
+    """The value of gradio.AnnotatedImage, the annotated picture, RGB, and the places of its faces
+    with their labels, numbered from `first`; and the colour of each label."""
+    picture = shrink(annotated(result, first), _SIDE)
+    scale = picture.shape[1] / result.picture.image.shape[1]
+    height, width = picture.shape[:2]
+    of, places, colours = result.estimates, [], {}
+    for i, box in enumerate(result.boxes):
+        interval = f"{of.age_low[i]}-{of.age_high[i]}"
+        label = f"{first + i}: {of.age[i]:.0f} ({interval}) {INITIALS[of.gender[i]]}"
+        left, top, right, bottom = (round(edge * scale) for edge in box)
+        places.append(((max(left, 0), max(top, 0), min(right, width), min(bottom, height)), label))
+        colours[label] = "#{:02x}{:02x}{:02x}".format(*COLOURS[of.gender[i]][::-1])
+    return (cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), places), colours
+
+
+def make_page(analyser: Analyser, smooth: int, folder: Path) -> gradio.Blocks:
+    """The page: a tab for pictures and one for a webcam.
+
+    smooth: frames of the webcam that predictions are smoothed over.
+    folder: of the files that are downloaded, which Gradio deletes.
+    """
+    gradio = library("gradio")
+    processing = library("gradio.processing_utils", "gradio")
+
+    def shown(result: Result, first: int) -> object:
+        value, colours = sections_of(result, first)
+        return gradio.AnnotatedImage(value, color_map=colours)
+
+    def download(content: bytes, name: str) -> object:
+        path = processing.save_bytes_to_cache(content, name, str(folder))
+        return gradio.DownloadButton(value=path, interactive=True)
+
+    def answer(gallery: list[tuple[str, str]] | None, chosen: int = 0) -> list:
+        results, problems = [], []
+        for path, _ in (gallery or [])[:MAX_PICTURES]:
+            try:
+                results.append(analyser(Path(path)))
+            except ImageError as error:
+                problems.append(str(error).replace(path, Path(path).name))
+        if len(gallery or []) > MAX_PICTURES:
+            problems.append(f"only the first {MAX_PICTURES} pictures were used")
+        if not results:
+            none = gradio.DownloadButton(interactive=False)
+            return [None, table_of([]), None, none, none, "  \n".join(problems)]
+        chosen = min(chosen, len(results) - 1)
+        result, before = results[chosen], results[:chosen]
+        first = 1 + sum(len(other.boxes) for other in before)
+        if not any(result.boxes for result in results):
+            problems.append("No face was found.")
+        _, copy = cv2.imencode(".jpg", annotated(result, first))
+        return [
+            shown(result, first),
+            table_of(results),
+            curves_of(result, first),
+            download(csv_of(results), "faces.csv"),
+            download(copy.tobytes(), f"{Path(result.picture.name).stem}.annotated.jpg"),
+            "  \n".join([*problems, _LEGEND]),
+        ]
+
+    def portrait() -> list[str]:
+        name = "grace_hopper.jpg"  # of the US Navy, in the public domain
+        with library("matplotlib.cbook").get_sample_data(name) as file:
+            return [processing.save_bytes_to_cache(file.read(), name, str(folder))]
+
+    def answer_chosen(gallery: list, event: gradio.SelectData) -> list:
+        return answer(gallery, event.index)
+
+    def answer_frame(frame: np.ndarray, stream: Stream | None) -> tuple:
+        image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        if stream is None or not stream.goes_on_with(image):
+            stream = Stream(analyser, smooth)
+        result = stream.answer(image)
+        picture = cv2.cvtColor(shrink(annotated(result), _SIDE), cv2.COLOR_BGR2RGB)
+        return stream, picture, table_of([result])
+
+    # `event` is read from the signature, which knows no name that is only imported for types.
+    answer_chosen.__annotations__["event"] = gradio.SelectData
+    options = {"concurrency_limit": None, "api_visibility": "private"}
+    with gradio.Blocks(
+        title="Age and gender",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(KEPT // 2, KEPT),
+    ) as page:
+        gradio.Markdown(f"# Age and gender\n{_NOTE}")
+        with gradio.Tab("Pictures"), gradio.Row():
+            with gradio.Column(scale=3, min_width=320):
+                gallery = gradio.Gallery(
+                    label=f"Pictures, up to {MAX_MEGABYTES} MB each: drop, choose or paste",
+                    sources=["upload", "clipboard"],
+                    file_types=["image"],
+                    interactive=True,
+                    columns=6,
+                    height=170,
+                    allow_preview=False,
+                )
+                example = gradio.Button("Example: a portrait of Grace Hopper", size="sm")
+                picture = gradio.AnnotatedImage(label="Faces", elem_classes="shown")
+            with gradio.Column(scale=2, min_width=320):
+                note = gradio.Markdown()
+                table = gradio.Dataframe(
+                    headers=_HEADERS, interactive=False, label="Faces", elem_classes="faces"
+                )
+                curves = gradio.LinePlot(
+                    x="age", y="probability", color="face", x_lim=[0, 100], height=260
+                )
+                with gradio.Row():
+                    rows = gradio.DownloadButton("Results as CSV", interactive=False, size="sm")
+                    copy = gradio.DownloadButton("Annotated picture", interactive=False, size="sm")
+        with gradio.Tab("Webcam"), gradio.Row():
+            camera = gradio.Image(
+                sources=["webcam"],
+                streaming=True,
+                webcam_options=gradio.WebcamOptions(mirror=False),
+                label="Webcam",
+                height=320,
+            )
+            with gradio.Column(min_width=320):
+                live = gradio.Image(label="Faces", interactive=False, elem_classes="live")
+                live_table = gradio.Dataframe(
+                    headers=_HEADERS, interactive=False, elem_classes="live-faces"
+                )
+        outputs = [picture, table, curves, rows, copy, note]
+        for event in (gallery.upload, gallery.delete):
+            event(answer, gallery, outputs, **options)
+        gallery.select(answer_chosen, gallery, outputs, **options)
+        shown_example = example.click(portrait, None, gallery, **options)
+        shown_example.then(answer, gallery, outputs, **options)
+        stream = gradio.State(time_to_live=KEPT)
+        camera.stream(
+            answer_frame,
+            inputs=[camera, stream],
+            outputs=[stream, live, live_table],
+            stream_every=_EVERY,
+            show_progress="hidden",
+            **options,
+        )
+        page.load(js=_MARK)
+    return page

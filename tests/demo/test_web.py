@@ -1,6 +1,5 @@
-"""What the page answers, with a detector and an estimator whose answers are known."""
+"""The page's answers, by a detector and an estimator whose answers are known."""
 
-import re
 import socket
 import struct
 import sys
@@ -39,12 +38,15 @@ def picture(left=20, right=60):
     return image
 
 
-def upload(folder, image, name="two.png"):
-    """A picture where Gradio puts it: in a folder of its own."""
-    path = folder / "hash" / name
-    path.parent.mkdir()
-    cv2.imwrite(str(path), image)
-    return path
+@pytest.fixture
+def analyser():
+    return page.Analyser(lambda image: BOXES, cut, estimate)
+
+
+@pytest.fixture
+def upload(tmp_path):
+    cv2.imwrite(str(tmp_path / "two.png"), picture())
+    return tmp_path / "two.png"
 
 
 def png_header(path, width, height):
@@ -57,47 +59,42 @@ def png_header(path, width, height):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
-def test_faces_are_told_from_left_to_right_with_interval_and_probability(tmp_path):
-    path = upload(tmp_path, picture())
-    _, faces = page.answer_upload(path, lambda image: BOXES, cut, estimate)
-    first, second = faces.split("<li>")[1:]
-    assert "<p>20 years, 80 % from 19 to 21<br>female, 90 %</p>" in first
-    assert "<p>60 years, 80 % from 59 to 61<br>male, 80 %</p>" in second
+def test_table_has_a_row_per_face(analyser, upload):
+    """From left to right, numbered across pictures."""
+    table = page.table_of([analyser(upload), analyser(upload)])
+    rows = ["20", "19 to 21", "female, 90 %"], ["60", "59 to 61", "male, 80 %"]
+    assert table.to_numpy().tolist() == [
+        [number + 1, "two.png", *rows[number % 2]] for number in range(4)
+    ]
 
 
-def test_the_curve_of_a_face_is_its_distribution(tmp_path):
-    path = upload(tmp_path, picture())
-    _, faces = page.answer_upload(path, lambda image: BOXES, cut, estimate)
-    points = re.findall(r'points="(.*?)"', faces)[0].split()
-    heights = [30 - float(point.split(",")[1]) for point in points]
-    assert len(heights) == 101
-    assert heights[19:22] == [14, 28, 14]
-    assert sum(heights) == 56
+def test_curves_are_the_distributions(analyser, upload):
+    curves = page.curves_of(analyser(upload), first=3)
+    first = curves[curves["face"] == "face 3"]
+    assert first["age"].tolist() == list(AGES)
+    assert first["probability"][19:22].tolist() == [0.25, 0.5, 0.25]
+    assert len(curves) == 2 * len(AGES)
 
 
-def test_a_picture_without_a_face_is_said_to_have_none(tmp_path):
-    def none(faces):
-        return Estimates.of(np.empty(0), np.empty((0, len(AGES))))
-
-    path = upload(tmp_path, picture())
-    shown, faces = page.answer_upload(path, lambda image: [], lambda *args: None, none)
-    assert shown.startswith("<img ")
-    assert "No face was found" in faces
-
-
-def test_an_upload_is_deleted_with_its_folder_when_it_is_answered(tmp_path):
-    page.answer_upload(upload(tmp_path, picture()), lambda image: BOXES, cut, estimate)
-    assert list(tmp_path.iterdir()) == []
+def test_sections_mark_the_faces(analyser, upload):
+    (image, places), colours = page.sections_of(analyser(upload), first=5)
+    assert [place for place, _ in places] == [(10, 10, 50, 50), (70, 20, 110, 60)]
+    assert [label for _, label in places] == ["5: 20 (19-21) F", "6: 60 (59-61) M"]
+    for (left, top, _, bottom), label in places:
+        red, green, blue = image[(top + bottom) // 2, left]
+        assert f"#{red:02x}{green:02x}{blue:02x}" == colours[label]
 
 
-def test_an_upload_that_cannot_be_read_is_named_without_its_place_and_deleted(tmp_path):
-    path = upload(tmp_path, picture(), "x.png").rename(tmp_path / "hash" / "<b>.png")
-    path.write_text("no picture")
-    shown, faces = page.answer_upload(path, None, None, None)
-    assert "&lt;b&gt;.png: expected a picture" in shown
-    assert str(tmp_path) not in shown
-    assert faces == ""
-    assert list(tmp_path.iterdir()) == []
+def test_csv_is_that_of_the_script(analyser, upload):
+    lines = page.csv_of([analyser(upload)]).decode().splitlines()
+    assert lines[0].startswith("file,face,left,top,right,bottom,age,")
+    assert lines[1].startswith("two.png,0,10,10,50,50,20.00,19,21,0.9")
+
+
+def test_unreadable_upload_is_named(analyser, tmp_path):
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(ImageError, match=r"a\.png"):
+        analyser(tmp_path / "a.png")
 
 
 def test_pictures_are_upright_as_their_exif_tag_says(tmp_path):
@@ -115,26 +112,40 @@ def test_a_small_file_of_too_many_pixels_is_refused_undecoded(tmp_path, width, h
         page.read_upload(tmp_path / "bomb.png")
 
 
-def test_a_stream_is_averaged_over_as_many_frames_as_was_asked():
-    stream = page.Stream(lambda image: BOXES[1:], cut, estimate, 1)
-    for brightness in (20, 40):
-        _, faces = stream.answer(picture(left=brightness))
-    assert "40 years" in faces
+def ages_of(stream, *brightnesses):
+    for brightness in brightnesses:
+        result = stream.answer(picture(left=brightness))
+    return result.estimates.age.round().tolist()
 
 
-def test_a_face_of_a_stream_is_averaged_until_the_stream_breaks(monkeypatch):
+def test_stream_is_smoothed_until_it_breaks(monkeypatch):
     now = 100.0
     monkeypatch.setattr(page.time, "monotonic", lambda: now)
-    stream = page.Stream(lambda image: BOXES[1:], cut, estimate, 30)
+    one = page.Analyser(lambda image: BOXES[1:], cut, estimate)
+    assert ages_of(page.Stream(one, 1), 20, 40) == [40]
+    stream = page.Stream(one, 30)
     assert not stream.goes_on_with(picture())
-    for brightness in (20, 40):
-        _, faces = stream.answer(picture(left=brightness))
-    assert "30 years" in faces
+    assert ages_of(stream, 20, 40) == [30]
     now += 1
     assert stream.goes_on_with(picture())
     assert not stream.goes_on_with(picture()[:40])
     now += 2
     assert not stream.goes_on_with(picture())
+
+
+@pytest.mark.parametrize(
+    "path, served",
+    [
+        *(("/", True), ("/config", True), ("/assets/index.js", True), ("/theme.css", True)),
+        *(("/gradio_api/upload", True), ("/gradio_api/queue/join", True)),
+        *(("/gradio_api/file=/tmp/x/image.webp", True), ("/gradio_api/stream/ab12", True)),
+        *(("/login", False), ("/gradio_api/deep_link", False), ("/docs", False)),
+        *(("/gradio_api/process_recording", False), ("/gradio_api/runs", False)),
+        *(("/gradio_api/run/predict", False), ("/gradio_api/proxy=http://a", False)),
+    ],
+)
+def test_only_the_page_s_routes_are_served(path, served):
+    assert bool(web._ROUTES.fullmatch(path)) is served
 
 
 @pytest.fixture
@@ -149,13 +160,13 @@ def test_an_address_that_cannot_be_had_is_named(host, port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = port or taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--host {host} --port {port}: expected a free"):
-            web.serve(None, None, None, 30, host, port)
+            web.serve(None, 30, host, port)
 
 
 def test_without_gradio_it_says_what_to_install(monkeypatch, environment):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(UserError, match="pip install gradio"):
-        web.serve(None, None, None, 30, "127.0.0.1", free_port())
+        web.serve(None, 30, "127.0.0.1", free_port())
 
 
 def free_port():

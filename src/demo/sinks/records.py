@@ -79,12 +79,12 @@ def csv_file(job: Job) -> Iterator[Write]:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(_as_text, kept))
+    writer.writerows(map(as_text, kept))
     with _file(job.args.csv, job, text.getvalue()) as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
 
         def write(result: Result) -> bool:
-            writer.writerows(map(_as_text, records(result)))
+            writer.writerows(map(as_text, records(result)))
             file.flush()  # so that a killed run leaves them
             return True
 
@@ -153,7 +153,8 @@ def _file(path: Path, job: Job, beginning: str) -> Iterator[TextIO]:
             yield file
 
 
-def _as_text(record: Record) -> Record:
+def as_text(record: Record) -> Record:
+    """A record with its numbers as the CSV file has them."""
     if record["face"] is None:
         return record
     return {**record, "age": f"{record['age']:.2f}", "p_female": f"{record['p_female']:.4f}"}
