@@ -79,24 +79,28 @@ def _read_flags(path: Path) -> list[str]:
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
-    """Names and values of a YAML or JSON file."""
-    import yaml
-
+    """Names and values of a JSON file, named .json, or else of a YAML file."""
     text = read_input_file(path, "a file of flags", _MAX_BYTES)
-    with reading(path, "flags and values in YAML or JSON"):
-        depth = 0
-        for event in yaml.parse(text, yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            # Aliases expand exponentially, and nested lists take hours.
-            if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-                raise UserError(f"{path}: expected flags and values, without aliases or nesting")
-        values = yaml.safe_load(text)
+    with reading(path, "flags and values"):
+        values = json.loads(text) if path.suffix == ".json" else _load_yaml(path, text)
     if not isinstance(values, dict):
         raise UserError(
             f"{path}: expected flags and values, `aug: strong`, received {values!r:.60}"
         )
     return values
+
+
+def _load_yaml(path: Path, text: bytes) -> Any:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        # Aliases expand exponentially, and nested lists take hours.
+        if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            raise UserError(f"{path}: expected flags and values, without aliases or nesting")
+    return yaml.safe_load(text)
 
 
 def check_run(arguments: Arguments) -> None:

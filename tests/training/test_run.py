@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -80,14 +81,14 @@ def test_a_resumed_run_keeps_its_identifier(tmp_path):
 
 
 def test_flags_newer_than_the_run_have_their_default(tmp_path):
-    arguments = Arguments([Path("a.mat")], output_path=tmp_path)
+    arguments = Arguments([Path("a.mat")], output_path=tmp_path, lr=1e-9)
     start_run(arguments, "tensorflow")
     recorded = json.loads((tmp_path / "arguments.json").read_text())
     del recorded["test_split"]
     (tmp_path / "arguments.json").write_text(json.dumps(recorded))
-    check_run(Arguments([Path("a.mat")], output_path=tmp_path, resume=True))
+    check_run(replace(arguments, resume=True))
     with pytest.raises(UserError, match=r"--test_split 0\.0, .* 0\.1"):
-        check_run(Arguments([Path("a.mat")], output_path=tmp_path, test_split=0.1, resume=True))
+        check_run(replace(arguments, test_split=0.1, resume=True))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
