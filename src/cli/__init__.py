@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.errors import UserError
+from src.flags import number
 from src.quiet import quiet_import as quiet_import
 
 BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
@@ -53,43 +54,14 @@ class Parser(argparse.ArgumentParser):
 
 def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     """The argument type of whole numbers in a range."""
-
-    def number(text: str) -> int:
-        expected = f"a whole number from {minimum} to {maximum}"
-        return _number(text, int, expected, lambda value: minimum <= value <= maximum)
-
-    return number
+    return number(int, f"[{minimum}, {maximum}]")
 
 
 seed = whole_number(0, 2**32 - 1)
-
-
-def positive_int(text: str) -> int:
-    return _number(text, int, "a whole number above 0", lambda value: 0 < value < 2**31)
-
-
-def positive_float(text: str) -> float:
-    return _number(text, float, "a number above 0", lambda value: 0 < value < float("inf"))
-
-
-def fraction(text: str) -> float:
-    return _number(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
-
-
-def probability(text: str) -> float:
-    return _number(text, float, "a number from 0 to 1", lambda value: 0 <= value <= 1)
-
-
-def share(text: str) -> float:
-    return _number(text, float, "a number from 0 to below 1", lambda value: 0 <= value < 1)
-
-
-def weight(text: str) -> float:
-    return _number(text, float, "a number from 0 up", lambda value: 0 <= value < float("inf"))
-
-
-def margin(text: str) -> float:
-    return _number(text, float, "a number from 0 to 10", lambda value: 0 <= value <= 10)
+positive_int = whole_number(1, 2**31 - 1)
+positive_float = number(float, "(0, inf)")
+fraction = number(float, "(0, 1)")
+margin = number(float, "[0, 10]")
 
 
 def scheduler_address(text: str) -> str:
@@ -151,16 +123,6 @@ def add_evaluation_arguments(parser: Parser, output: Path | None) -> None:
     parser.add_argument(
         "--resamples", type=positive_int, default=1000, help="resamples of the bootstrap"
     )
-
-
-def _number(text: str, kind: type, expected: str, accepts: Callable) -> int | float:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not accepts(value):
-        raise argparse.ArgumentTypeError(f"expected {expected}, received {text!r}")
-    return value
 
 
 def run(main: Callable[[], None]) -> None:

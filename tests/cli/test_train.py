@@ -30,7 +30,7 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_run_writes_the_documented_files(database, tmp_path):
+def test_documented_files_are_written(database, tmp_path):
     out = tmp_path / "out"
     command = ("--input", database, "--output_path", out, "--nb_epochs", 1, "--aug", *SMALL)
     done = run("train.py", *command)
@@ -69,7 +69,7 @@ def test_ctrl_c_leaves_complete_files(database, tmp_path):
         h5py.File(checkpoint).close()
 
 
-def test_a_loss_that_diverges_is_one_line(database, tmp_path, train):
+def test_divergence_is_one_line(database, tmp_path, train):
     done = train("-i", database, "--output_path", tmp_path, "--lr", "1e30", *SMALL)
     assert_one_line_error(done, "train.py", "step 2 of epoch 1", "learning rate 1e+30", "--lr")
     assert names(tmp_path) == ["arguments.json"]
@@ -133,7 +133,7 @@ def test_wrong_flags_are_one_line(database, tmp_path, train, flags, words):
     assert names(tmp_path) == []
 
 
-def test_an_output_path_that_is_a_file(database, tmp_path, train):
+def test_output_path_is_a_file(database, tmp_path, train):
     (tmp_path / "out").write_text("mine")
     done = train("-i", database, "--output_path", tmp_path / "out")
     assert_one_line_error(done, "train.py", "--output_path")
@@ -141,7 +141,7 @@ def test_an_output_path_that_is_a_file(database, tmp_path, train):
 
 
 @pytest.mark.parametrize("there", ["weights.01-3.50.hdf5", "history.csv"])
-def test_a_folder_that_holds_a_run(database, tmp_path, train, there):
+def test_output_path_holds_a_run(database, tmp_path, train, there):
     (tmp_path / there).write_text("mine")
     done = train("-i", database, "--output_path", tmp_path)
     assert_one_line_error(done, "train.py", "--output_path")

@@ -100,7 +100,7 @@ def state(folder: Path) -> dict[str, np.ndarray]:
         return {name: file[name][()] for name in file}
 
 
-def test_a_run_that_lost_a_host_goes_on_to_where_one_host_comes(database, start, tmp_path):
+def test_resume_after_a_lost_host(database, start, tmp_path):
     out, second, alone = (tmp_path / name for name in ("out", "second", "alone"))
     survivor = lose(start, database, out, host=1)
     assert_one_line_error(survivor, "train.py", "another host was lost", "--resume")

@@ -49,14 +49,14 @@ def test_one_is_itself(three):
     assert join([part]) is part
 
 
-def test_margin_is_that_of_most_rows(tmp_path):
+def test_margin_of_most_rows(tmp_path):
     counts = {"a": (10, 0.4), "b": (6, 0.1), "c": (6, 0.1)}
     parts = [make(tmp_path / f"{n}.mat", count, margin=m)[0] for n, (count, m) in counts.items()]
     assert join(parts[:2]).margin == 0.4
     assert join(parts).margin == 0.1
 
 
-def test_no_names_and_blank_groups_where_one_has_none(tmp_path):
+def test_missing_names_and_groups(tmp_path):
     old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
     new, _ = make(tmp_path / "new.mat", 3)
     joined = join([new, old])
@@ -64,7 +64,7 @@ def test_no_names_and_blank_groups_where_one_has_none(tmp_path):
     assert joined.group == [*["group new"] * 3, *[""] * 4]
 
 
-def test_original_toolkits_files_count_as_not_aligned(tmp_path):
+def test_original_files_are_not_aligned(tmp_path):
     old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
     new, _ = make(tmp_path / "new.mat", 3)
     aligned, _ = make(tmp_path / "aligned.mat", 3, align="five_points")
@@ -80,7 +80,7 @@ def test_original_toolkits_files_count_as_not_aligned(tmp_path):
         ({"align": "five_points"}, r"received none in \S*a\.mat and five_points in \S*c\.mat"),
     ],
 )
-def test_other_size_or_alignment_is_refused_and_both_named(tmp_path, other, words):
+def test_different_sizes_or_alignments(tmp_path, other, words):
     parts = [make(tmp_path / f"{name}.mat", 3)[0] for name in "ab"]
     with pytest.raises(UserError, match=words):
         join([*parts, make(tmp_path / "c.mat", 3, **other)[0]])

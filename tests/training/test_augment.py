@@ -42,20 +42,20 @@ def test_patches_lie_within_the_face(patches):
     assert (left + width <= SIZE).all() and (top + height <= SIZE).all()
 
 
-def test_patches_have_2_to_40_percent_of_the_face(patches):
+def test_erased_areas(patches):
     _, _, width, height = patches
     assert (width * height <= 0.4 * SIZE * SIZE).all()
     assert ((width + 1) * (height + 1) > 0.02 * SIZE * SIZE).all()  # they were rounded down
 
 
-def test_patches_are_up_to_3_times_as_high_as_wide_or_as_wide_as_high(patches):
+def test_erased_aspects(patches):
     _, _, width, height = patches
     assert ((height + 1) / width > 0.3).all()
     assert (height / (width + 1) < 1 / 0.3).all()
     assert (height / width).min() < 0.33 and (height / width).max() > 1 / 0.33
 
 
-def test_patches_are_spread_as_the_paper_draws_them(patches):
+def test_patches_follow_the_paper(patches):
     rng = np.random.default_rng(1)
     expected = np.array([zhong(rng) for _ in range(patches.shape[1])]).T
     for ours, theirs in zip(patches, expected, strict=True):
@@ -69,7 +69,7 @@ def test_patches_are_filled_with_any_value(drawn):
     assert stats.chisquare(np.bincount(drawn.value, minlength=256)).pvalue > LEAST_P
 
 
-def test_shifts_reach_a_tenth_to_each_side(drawn):
+def test_shifts_are_uniform(drawn):
     together = np.zeros((13, 13))  # a tenth of 64 pixels is 6 whole ones
     np.add.at(together, tuple(drawn.shift.T + 6), 1)
     assert stats.chisquare(together.ravel()).pvalue > LEAST_P
@@ -137,7 +137,7 @@ def test_shift_repeats_the_border(right, down):
     np.testing.assert_array_equal(moved, shifted(right, down))
 
 
-def test_flip_is_of_those_that_are_to_be():
+def test_flip_mirrors_chosen_faces():
     flipped = apply(flip=np.array([True, False, True, False]))
     np.testing.assert_array_equal(flipped[::2], FACES[::2, :, ::-1])
     np.testing.assert_array_equal(flipped[1::2], FACES[1::2])
@@ -148,7 +148,7 @@ def test_shift_comes_before_flip():
     np.testing.assert_array_equal(both, shifted(3, -2)[:, :, ::-1])
 
 
-def test_a_patch_is_filled_and_nothing_beside_it():
+def test_erasing_fills_the_patch_only():
     patch = np.array([[2, 5, 7, 4], [0, 0, 0, 0], [31, 31, 1, 1], [0, 0, 32, 12]])
     erased = apply(patch=patch, value=np.array([9, 9, 200, 0], np.uint8))
     expected = FACES.copy()
@@ -158,7 +158,7 @@ def test_a_patch_is_filled_and_nothing_beside_it():
     np.testing.assert_array_equal(erased, expected)
 
 
-def test_a_patch_stays_where_it_is_when_the_face_moves():
+def test_patches_do_not_move_with_faces():
     patch = np.array([[2, 5, 7, 4]] * 4)
     erased = apply(patch=patch, shift=np.tile([3, 0], (4, 1)), flip=np.ones(4, bool))
     expected = shifted(3, 0)[:, :, ::-1].copy()
@@ -166,7 +166,7 @@ def test_a_patch_stays_where_it_is_when_the_face_moves():
     np.testing.assert_array_equal(erased, expected)
 
 
-def test_faces_and_targets_are_mixed_by_one_share():
+def test_mixup_of_faces_and_targets():
     partner, share = np.array([1, 0, 3, 2]), np.array([0.25, 0.9, 1.0, 0.4])
     faces, (genders, ages) = augment(FACES, (GENDERS, AGES), made(partner=partner, share=share))
     assert (faces.dtype, genders.dtype, ages.dtype) == (np.uint8, np.float32, np.float32)
@@ -178,21 +178,21 @@ def test_faces_and_targets_are_mixed_by_one_share():
         np.testing.assert_allclose(ages[i], kept * AGES[i] + (1 - kept) * AGES[j], 1e-6)
 
 
-def test_a_face_is_mixed_with_its_partner_as_augmented():
+def test_mixup_uses_augmented_partners():
     flip, patch = np.array([False, True] * 2), np.array([[0, 0, 0, 0], [4, 4, 9, 9]] * 2)
     own = apply(flip=flip, patch=patch)
     partners = apply(flip=flip, patch=patch, partner=np.array([1, 0, 3, 2]), share=np.zeros(4))
     np.testing.assert_array_equal(partners, own[[1, 0, 3, 2]])
 
 
-def test_what_is_given_stays_as_it_was():
+def test_inputs_are_not_modified():
     before = FACES.copy(), GENDERS.copy(), AGES.copy()
     augment(FACES, (GENDERS, AGES), draw(np.random.default_rng(0), 4, 32, erasing=0.5, mixup=0.2))
     for array, copy in zip((FACES, GENDERS, AGES), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
-def test_erasing_and_mixup_are_as_asked():
+def test_erasing_and_mixup_amounts():
     rng = np.random.default_rng(0)
     none = draw(rng, 1000, SIZE)
     assert not none.patch.any() and (none.share == 1).all()

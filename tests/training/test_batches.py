@@ -28,12 +28,12 @@ def test_an_epoch_holds_every_row_once(database):
     assert rows_of(FaceBatches(database, ROWS, 3)) == list(ROWS)
 
 
-def test_the_last_batch_has_what_is_left(database):
+def test_last_batch_may_be_smaller(database):
     batches = FaceBatches(database, ROWS, 3)
     assert [len(batches[i][0]) for i in range(len(batches))] == [3, 3, 1]
 
 
-def test_the_order_changes_every_epoch_when_shuffled(database):
+def test_shuffling_changes_every_epoch(database):
     batches = FaceBatches(database, ROWS, 3, shuffle=True)
     epochs = []
     for _ in range(4):
@@ -43,13 +43,13 @@ def test_the_order_changes_every_epoch_when_shuffled(database):
     assert len({tuple(order) for order in epochs}) == 4
 
 
-def test_the_order_stays_when_not_shuffled(database):
+def test_order_without_shuffling(database):
     batches = FaceBatches(database, ROWS, 3)
     batches.on_epoch_end()
     assert rows_of(batches) == list(ROWS)
 
 
-def test_keras_sees_every_row_once_an_epoch(database):
+def test_keras_sees_every_row_once(database):
     asked = []  # a list of rows an epoch
 
     class Noted(FaceBatches):
@@ -82,7 +82,7 @@ def assert_same(batch, other):
         np.testing.assert_array_equal(batch[1][name], other[1][name])
 
 
-def test_a_seed_gives_the_same_batches_in_whatever_order(database):
+def test_batches_do_not_depend_on_order(database):
     forward, backward = (
         FaceBatches(database, ROWS, 3, shuffle=True, aug="plain", mixup=0.2) for _ in "ab"
     )
@@ -92,7 +92,7 @@ def test_a_seed_gives_the_same_batches_in_whatever_order(database):
         assert_same(a, b)
 
 
-def test_every_batch_and_epoch_and_seed_draws_anew(database):
+def test_batches_epochs_seeds_draw_anew(database):
     twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
     batches = FaceBatches(database, twice, 3, aug="plain", mixup=0.2)
     shares = [batches[0][1]["pred_age"], batches[1][1]["pred_age"]]
@@ -128,7 +128,7 @@ def test_the_database_is_not_written_to(database):
     np.testing.assert_array_equal(database.image, before)
 
 
-def test_weights_scale_targets_before_they_are_mixed(database):
+def test_weights_apply_before_mixup(database):
     weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.arange(12, dtype="f4")}
     _, targets = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
     assert targets["pred_gender"].sum(axis=1).tolist() == [2, 0, 2, 2]
@@ -137,7 +137,7 @@ def test_weights_scale_targets_before_they_are_mixed(database):
     np.testing.assert_allclose(mixed["pred_gender"].sum(axis=1), [2, 2], rtol=1e-6)
 
 
-def test_a_resumed_epoch_draws_what_it_would_have_drawn(database):
+def test_resumed_epochs_draw_the_same(database):
     batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", erasing=0.5, mixup=0.2)
     for _ in range(2):
         batches.on_epoch_end()
@@ -148,7 +148,7 @@ def test_a_resumed_epoch_draws_what_it_would_have_drawn(database):
         assert_same(batches[i], resumed[i])
 
 
-def test_batches_are_made_ahead_of_being_asked_for(database):
+def test_batches_are_prefetched(database):
     batches = FaceBatches(database, ROWS, 1, threads=1)
     batches[0]
     for future in list(batches._coming.values()):
@@ -158,7 +158,7 @@ def test_batches_are_made_ahead_of_being_asked_for(database):
     assert batches.waited - before < 0.05  # it was there
 
 
-def test_rows_are_counted_by_whose_label_is_known(database):
+def test_counts_of_known_labels(database):
     batches = FaceBatches(database, ROWS, 3)
     figures = ("loss", "pred_age_loss", "pred_gender_accuracy", "pred_age_mae", "faces")
     assert [batches.count(figure) for figure in figures] == [7, 7, 6, 6, 7]

@@ -83,7 +83,7 @@ def end(history, best, epoch, **logs):
     best.on_epoch_end(epoch, logs)
 
 
-def test_a_checkpoint_is_saved_when_validation_improves(model, history, tmp_path):
+def test_improvements_are_saved(model, history, tmp_path):
     best = best_of(history, tmp_path, model)
     for epoch, loss in enumerate([4.0, 4.5, 4.0, 3.726, 3.9, 3.5]):
         end(history, best, epoch, val_loss=loss)
@@ -103,7 +103,7 @@ def test_a_checkpoint_is_saved_when_validation_improves(model, history, tmp_path
         ("val_pred_age_top5", [0.2, 0.3, 0.3], [1, 2]),
     ],
 )
-def test_another_figure_may_choose(model, history, tmp_path, monitor, values, kept):
+def test_monitored_metrics_choose(model, history, tmp_path, monitor, values, kept):
     best = best_of(history, tmp_path, model, monitor=monitor)
     for epoch, value in enumerate(values):
         end(history, best, epoch, **{"val_loss": 3.0 + epoch, monitor: value})
@@ -120,7 +120,7 @@ def test_patience_ends_the_run(model, history, tmp_path):
     assert stopped == [False, False, False, True]
 
 
-def test_a_checkpoint_says_what_it_reached(model, history, tmp_path):
+def test_checkpoints_store_their_figures(model, history, tmp_path):
     best = best_of(history, tmp_path, model, Description(ARCHITECTURE, 16, margin=0.2))
     for epoch in range(3):
         end(history, best, epoch, loss=5.0, val_loss=4.0 - epoch)
@@ -129,7 +129,7 @@ def test_a_checkpoint_says_what_it_reached(model, history, tmp_path):
     assert description == Description(ARCHITECTURE, 16, margin=0.2, figures=figures)
 
 
-def test_averaged_weights_are_what_is_saved(tmp_path, history):
+def test_averaged_weights_are_saved(tmp_path, history):
     model = build_model(ARCHITECTURE, 16)
     model.compile(keras.optimizers.SGD(0.25, use_ema=True, ema_momentum=0.5))
     model.optimizer.build(model.trainable_variables)
@@ -154,26 +154,26 @@ def finite(history, tmp_path, model):
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run_and_names_its_step(finite, loss):
+def test_nan_loss_names_its_step(finite, loss):
     finite.on_train_batch_end(6, {"loss": 3.0})
     finite.on_train_batch_end(7, {"loss": loss})
     with pytest.raises(UserError, match=rf"{loss} at step 8 of epoch 5, .* 0\.25"):
         finite.on_train_batch_end(8, {"loss": 3.0})
 
 
-def test_the_last_step_of_an_epoch_is_looked_at_too(finite):
+def test_nan_loss_of_the_last_step(finite):
     finite.on_train_batch_end(9, {"loss": math.nan})
     with pytest.raises(UserError, match="step 10 of epoch 5"):
         finite.on_epoch_end(4, {"loss": 3.0, "val_loss": 3.0})
 
 
-def test_a_validation_loss_that_is_no_number_stops_the_run(finite):
+def test_nan_validation_loss(finite):
     finite.on_epoch_end(4, {"loss": 3.0, "val_loss": 3.0})
     with pytest.raises(UserError, match=r"validation of epoch 5, .* rate 0\.25; "):
         finite.on_epoch_end(4, {"loss": 3.0, "val_loss": math.nan})
 
 
-def test_history_and_curves_after_every_epoch(history, tmp_path):
+def test_history_and_curves_per_epoch(history, tmp_path):
     logs = LOGS | {f"val_{name}": 2 * value for name, value in LOGS.items()}
     for epoch in range(2):
         history.on_epoch_begin(epoch)
@@ -190,7 +190,7 @@ def test_history_and_curves_after_every_epoch(history, tmp_path):
         assert len(set(picture[..., :3].reshape(-1, 3).sum(1).round(3))) > 10  # curves, not blank
 
 
-def test_speed_and_waiting_are_of_the_training_alone(history, monkeypatch):
+def test_speed_excludes_validation(history, monkeypatch):
     clock = iter([10.0, 18.0])
     timer = SimpleNamespace(perf_counter=lambda: next(clock))
     monkeypatch.setattr("src.training.callbacks.time", timer)
@@ -203,7 +203,7 @@ def test_speed_and_waiting_are_of_the_training_alone(history, monkeypatch):
     assert logs["data_wait"] == 0.25
 
 
-def test_a_resumed_history_keeps_the_epochs_that_were_done(history, tmp_path):
+def test_resumed_history_keeps_its_rows(history, tmp_path):
     logs = LOGS | {f"val_{name}": value / 3 for name, value in LOGS.items()}
     for epoch in range(3):
         history.on_epoch_begin(epoch)
@@ -260,13 +260,13 @@ def logs(database, compiled):
     return logs
 
 
-def test_every_part_and_all_have_every_figure(logs):
+def test_metrics_per_database_and_overall(logs):
     figures = {"loss", "pred_gender_loss", "pred_gender_accuracy", "pred_age_loss"}
     figures |= {"pred_age_mae", "pred_age_top5"}
     assert set(logs) == {f"val_{part}{name}" for part in ("", "one_", "two_") for name in figures}
 
 
-def test_figures_of_all_are_numpy_s(logs, database, compiled):
+def test_overall_metrics_match_numpy(logs, database, compiled):
     gender, age = compiled.predict(database.image, verbose=0)
     targets = gender_targets(database.gender), age_targets(database.age_low, database.age_high)
     losses = [

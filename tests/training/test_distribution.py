@@ -70,7 +70,7 @@ def runs(request, tmp_path_factory):
     return done.stdout, folder / "False", folder / "True"
 
 
-def test_the_loss_curve_is_that_of_one_device(runs):
+def test_same_losses_as_one_device(runs):
     said, alone, together = runs
     assert "\ncpu:0, cpu:1; " in said
     expected, found = (pd.read_csv(folder / "history.csv") for folder in (alone, together))
@@ -78,7 +78,7 @@ def test_the_loss_curve_is_that_of_one_device(runs):
     pd.testing.assert_frame_equal(found.drop(columns=TIMED), expected.drop(columns=TIMED))
 
 
-def test_the_weights_are_those_of_one_device(runs):
+def test_same_weights_as_one_device(runs):
     _, alone, together = runs
     with h5py.File(alone / "state.hdf5") as expected, h5py.File(together / "state.hdf5") as found:
         assert set(found) == set(expected)
@@ -87,7 +87,7 @@ def test_the_weights_are_those_of_one_device(runs):
 
 
 @pytest.mark.parametrize("aug", [None, "strong"])
-def test_the_hosts_parts_of_a_batch_are_the_rows_of_the_whole(tmp_path, aug):
+def test_hosts_share_a_batch(tmp_path, aug):
     database = open_database(write_database(tmp_path / "wiki.mat", count=13))
     options = {"rows": np.arange(13), "batch_size": 8, "shuffle": True, "aug": aug, "mixup": 0.2}
     whole = FaceBatches(database, **options)

@@ -50,7 +50,7 @@ def history(run):
     return pd.read_csv(run[0] / "history.csv")
 
 
-def test_checkpoints_are_there_of_the_epochs_that_improved(run, history):
+def test_checkpoints_of_improved_epochs(run, history):
     folder, best = run
     losses = history["val_loss"]
     improved = losses[losses < losses.cummin().shift(fill_value=np.inf)]
@@ -59,21 +59,21 @@ def test_checkpoints_are_there_of_the_epochs_that_improved(run, history):
     assert best == folder / expected[-1]
 
 
-def test_nothing_else_is_left_but_what_is_documented(run):
+def test_only_documented_files(run):
     others = {path.name for path in run[0].iterdir()} - {
         path.name for path in run[0].glob("weights.*")
     }
     assert others == {"accuracy.png", "arguments.json", "history.csv", "loss.png", "state.hdf5"}
 
 
-def test_history_has_every_figure_of_every_epoch(history):
+def test_history_is_complete(history):
     figures = FIGURES + [f"val_{name}" for name in FIGURES]
     assert set(history) == {"epoch", *COURSE, *figures}
     assert history["epoch"].tolist() == [1, 2, 3, 4]
     assert np.isfinite(history).all(axis=None)
 
 
-def test_the_learning_rate_falls_at_each_quarter(history):
+def test_learning_rate_steps_at_quarters(history):
     assert history["learning_rate"].tolist() == pytest.approx([0.1, 0.02, 0.004, 0.0008])
 
 
@@ -100,14 +100,14 @@ def test_arguments_are_noted(run, original):
     assert {name: noted[name] for name in expected} == expected
 
 
-def test_a_seed_gives_the_same_run(run, original, history, tmp_path):
+def test_equal_seeds_give_equal_runs(run, original, history, tmp_path):
     train(original, tmp_path, nb_epochs=4, aug="plain", **SMALL)
     again = pd.read_csv(tmp_path / "history.csv")
     same = [name for name in history if name not in COURSE]
     pd.testing.assert_frame_equal(again[same], history[same], rtol=1e-4)
 
 
-def test_it_learns_what_can_be_told_apart(original, tmp_path):
+def test_separable_faces_are_learned(original, tmp_path):
     train(original, tmp_path, nb_epochs=8, **SMALL | {"batch_size": 4})
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["pred_gender_accuracy"].iloc[-1] > 0.9
@@ -134,21 +134,19 @@ def adam_run(tmp_path_factory):
     return train(folder / "ours.mat", folder, opt="adam", nb_epochs=1, **SMALL)
 
 
-def test_the_checkpoint_tells_how_the_database_was_cut(adam_run):
+def test_checkpoint_stores_the_crop(adam_run):
     _, description = load_checkpoint(adam_run)
     assert (description.margin, description.align) == (0.2, "eyes")
     assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20, "margin": 0.2}]
 
 
-def test_adam_has_a_rate_of_its_own(adam_run):
+def test_adam_has_its_own_rate(adam_run):
     assert json.loads((adam_run.parent / "arguments.json").read_text())["lr"] == 0.001
     history = pd.read_csv(adam_run.parent / "history.csv")
     assert history["learning_rate"].tolist() == pytest.approx([0.001])
 
 
-def test_a_loss_that_diverges_ends_the_run_and_keeps_what_was_saved(
-    original, tmp_path, monkeypatch
-):
+def test_divergence_keeps_saved_checkpoints(original, tmp_path, monkeypatch):
     class Diverging(fit.Schedule):
         def __call__(self, step):
             return keras.ops.where(step < 3, super().__call__(step), 1e30)
@@ -171,7 +169,7 @@ def test_a_loss_that_diverges_ends_the_run_and_keeps_what_was_saved(
          "clip_norm": 1.0, "ema": 0.9, "schedule": "cosine"},
     ],
 )  # fmt: skip
-def test_networks_objectives_and_optimizers_go_together(tmp_path, arguments):
+def test_networks_losses_optimizers_combine(tmp_path, arguments):
     database = write_database(tmp_path / "wiki.mat", count=12, img_size=32)
     best = train(
         database, tmp_path / "run", batch_size=4, nb_epochs=1, validation_split=0.3, **arguments
@@ -183,7 +181,7 @@ def test_networks_objectives_and_optimizers_go_together(tmp_path, arguments):
     assert np.isfinite(history).all(axis=None)
 
 
-def test_the_description_says_what_the_rows_trained_on_are_like(tmp_path):
+def test_description_of_the_training_rows(tmp_path):
     men = np.array([1, 1, 1, 0] * 4)
     database = write_database(tmp_path / "wiki.mat", 16, gender=men, age=30 + 10 * men)
     best = train(database, tmp_path / "run", nb_epochs=1, **SMALL)
@@ -194,7 +192,7 @@ def test_the_description_says_what_the_rows_trained_on_are_like(tmp_path):
     assert description.training["age_mean"] == pytest.approx(30 + 10 * share)
 
 
-def test_bfloat16_computes_and_float32_keeps_the_weights(original, tmp_path):
+def test_mixed_precision_keeps_float32_weights(original, tmp_path):
     best = train(original, tmp_path, nb_epochs=1, mixed_precision=True, **SMALL)
     model, _ = load_checkpoint(best)
     assert {weight.dtype for weight in model.weights} == {"float32"}
@@ -204,7 +202,7 @@ def test_bfloat16_computes_and_float32_keeps_the_weights(original, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["hash", "random"])
-def test_held_out_faces_are_never_trained_on(tmp_path, monkeypatch, method):
+def test_held_out_faces_are_not_trained(tmp_path, monkeypatch, method):
     """Faces are numbered by their pixels; the checkpoint alone leads to those held out."""
     numbers = np.arange(60, dtype=np.uint8)
     faces = numbers[:, None, None, None] * np.ones((16, 16, 3), np.uint8)

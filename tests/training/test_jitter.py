@@ -41,13 +41,13 @@ def test_matrices_zoom_turn_mirror_and_shift(jitter, flip):
         assert uniform(coordinate - 31.5, -6.4, 6.4) > 1e-3
 
 
-def test_how_many_are_warped_and_blurred(jitter):
+def test_shares_of_warped_and_blurred(jitter):
     assert jitter.warped.mean() == pytest.approx(0.75, abs=0.015)
     assert (jitter.blur > 0).mean() == pytest.approx(0.25, abs=0.015)
     assert uniform(jitter.blur[jitter.blur > 0], 0.4, 1.2) > 1e-3
 
 
-def test_a_tenth_becomes_grey_and_middle_grey_stays_near(jitter):
+def test_grey_faces_and_middle_grey(jitter):
     rows_alike = np.ptp(jitter.colour[:, :, :3] / jitter.colour[:, :, :3].sum(2, keepdims=True), 1)
     assert (rows_alike < 1e-5).all(axis=1).mean() == pytest.approx(0.1, abs=0.01)
     middle = jitter.colour @ np.array([127.5, 127.5, 127.5, 1])
@@ -55,7 +55,7 @@ def test_a_tenth_becomes_grey_and_middle_grey_stays_near(jitter):
     assert np.abs(middle - 127.5).max() < 32 + 1.4 * 12.75 + 0.1  # brightness, contrast of a cast
 
 
-def test_warp_moves_pixels_where_the_matrix_says():
+def test_warp_follows_the_matrix():
     face = np.zeros((8, 8, 3), np.uint8)
     face[2, 3] = 200
     out = np.empty_like(face)
@@ -71,7 +71,7 @@ def test_warp_repeats_the_border():
     assert (out == 90).all()
 
 
-def test_recolour_is_affine_in_blue_green_red_and_clipped():
+def test_recolour_is_affine_and_clipped():
     face = np.full((4, 4, 3), (10, 100, 250), np.uint8)
     matrix = np.array([[2, 0, 0, 5], [0, 1, 0, -20], [0, 0, 1, 30]], np.float32)
     recolour(face, matrix, 0)
@@ -87,7 +87,7 @@ def test_blur_is_a_gaussian():
     np.testing.assert_allclose(face[2:7, 2:7, 0], expected, atol=1.5)
 
 
-def test_strong_augmentation_is_the_plain_one_and_its_jitter():
+def test_strong_extends_plain():
     """With the same numbers, faces that are not warped differ by their colours alone."""
     rng = np.random.default_rng(0)
     faces = rng.integers(60, 190, (6, 16, 16, 3), np.uint8)

@@ -9,7 +9,7 @@ from src.errors import UserError
 from src.training.loggers import TensorBoard, WeightsAndBiases
 
 
-def test_tensorboard_reads_every_figure_of_every_epoch(tmp_path):
+def test_tensorboard_reads_every_metric(tmp_path):
     loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     board = TensorBoard(tmp_path)
     for epoch in range(2):
@@ -22,7 +22,7 @@ def test_tensorboard_reads_every_figure_of_every_epoch(tmp_path):
 
 
 @pytest.mark.parametrize("watch", [TensorBoard, lambda path: WeightsAndBiases("p", path, "id", {})])
-def test_what_is_not_installed_is_named(tmp_path, monkeypatch, watch):
+def test_missing_packages_are_named(tmp_path, monkeypatch, watch):
     for module in ("tensorboard", "tensorboard.summary", "wandb"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match=r"pip install (tensorboard|wandb)"):
@@ -65,7 +65,7 @@ def test_wandb_gets_arguments_and_figures(tmp_path, wandb):
     assert wandb.run.logged == [(3, {"loss": 4.0})] and wandb.run.finished
 
 
-def test_wandb_s_refusal_is_one_line(tmp_path, wandb):
+def test_wandb_errors_are_one_line(tmp_path, wandb):
     def init(**arguments):
         raise wandb.Error("api_key not configured\n(no-tty)")
 

@@ -76,7 +76,7 @@ def test_mean_variance_loss_by_hand(years, distance):
 
 
 @every_loss
-def test_a_loss_falls_where_the_prediction_nears_the_label(loss):
+def test_losses_fall_near_the_label(loss):
     near, far = (0.5 * age(40) + 0.5 * stats.norm(m, 4).pdf(AGES) for m in (42, 60))
     assert 0 < value(loss, age(40), near) < value(loss, age(40), far)
 
@@ -94,7 +94,7 @@ def step(loss, target: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 @every_loss
-def test_an_unknown_label_has_no_loss_and_moves_nothing(loss):
+def test_unknown_labels_have_no_gradient(loss):
     result, gradient = step(loss, np.zeros(101, np.float32))
     assert result == 0
     np.testing.assert_array_equal(gradient, 0)
@@ -137,7 +137,7 @@ def weights(balance: str, low, high=None, gender=()) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     "balance, common, rare", [("none", 1, 1), ("sqrt", 5 / 6, 5 / 3), ("inverse", 5 / 8, 5 / 2)]
 )
-def test_weights_of_8_to_2_by_hand(balance, common, rare):
+def test_weights_by_hand(balance, common, rare):
     expected = [common] * 8 + [rare] * 2
     found = weights(balance, [20] * 8 + [60] * 2, gender=[1] * 8 + [0] * 2)
     np.testing.assert_allclose(found["pred_age"], expected, rtol=1e-6)
@@ -149,12 +149,12 @@ def test_neighbouring_years_count_as_one_age():
     np.testing.assert_allclose(weights("inverse", low)["pred_age"], [0.625] * 8 + [2.5] * 2)
 
 
-def test_years_at_the_end_have_fewer_neighbours():
+def test_neighbours_at_the_ends():
     low = [0] * 3 + [50] * 5  # 3 in the 3 years 0..2, 5 in the 5 years 48..52
     np.testing.assert_allclose(weights("inverse", low)["pred_age"], 1)
 
 
-def test_an_age_range_counts_by_its_share_of_each_year():
+def test_ranges_count_by_year():
     found = weights("inverse", [10, 10, 50], [10, 19, 50])["pred_age"]
     counts = np.zeros(101)
     counts[[10, 50]] = 1
@@ -164,7 +164,7 @@ def test_an_age_range_counts_by_its_share_of_each_year():
     np.testing.assert_allclose(found, expected / expected.mean(), rtol=1e-6)
 
 
-def test_unknown_labels_weigh_one_and_count_nowhere():
+def test_unknown_labels_weigh_one():
     found = weights("inverse", [20] * 8 + [np.nan] * 4 + [60] * 2)
     np.testing.assert_allclose(found["pred_age"], [0.625] * 8 + [1] * 4 + [2.5] * 2)
     np.testing.assert_array_equal(found["pred_gender"], 1)

@@ -51,7 +51,7 @@ def test_age_error_is_of_the_expectation(measures):
     assert float(measures["mae"].result()) == pytest.approx((5 + 15) / 2)
 
 
-def test_age_error_of_a_range_is_the_distance_to_it(measures):
+def test_age_error_of_a_range(measures):
     low, high = np.array([20.0, 20, 20, np.nan]), np.array([29.0, 29, 29, np.nan])
     predicted = [31, 25, 12, 50]
     measures["mae"].update_state(age_targets(low, high), ages(*({age: 1.0} for age in predicted)))
@@ -59,12 +59,12 @@ def test_age_error_of_a_range_is_the_distance_to_it(measures):
     assert float(measures["mae"].result()) == pytest.approx(expected.mean())
 
 
-def test_age_error_of_mixed_ages_is_to_their_mean(measures):
+def test_age_error_of_mixed_ages(measures):
     measures["mae"].update_state(0.25 * exact(20) + 0.75 * exact(60), ages({54: 1.0}))
     assert float(measures["mae"].result()) == pytest.approx(4)
 
 
-def test_age_error_of_a_face_mixed_with_an_unknown_one(measures):
+def test_age_error_mixed_with_unknown(measures):
     measures["mae"].update_state(0.25 * exact(40), ages({44: 1.0}))
     assert float(measures["mae"].result()) == pytest.approx(4)
 
@@ -81,7 +81,7 @@ def test_top5_as_numpy_sorts(measures):
     assert float(measures["top5"].result()) == pytest.approx(among.sum() / 350)
 
 
-def test_top5_takes_any_year_of_a_range(measures):
+def test_top5_of_a_range(measures):
     said = ages({29: 0.6, 50: 0.4}, {19: 0.5, 30: 0.5}, {25: 1.0})
     said[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
     targets = age_targets(np.full(3, 20.0), np.full(3, 29.0))

@@ -26,7 +26,7 @@ def test_sgd_has_nesterov_momentum():
     assert step(get_optimizer("sgd", 0.1), "kernel", 1.0, [1, 1]) == pytest.approx([0.81, 0.539])
 
 
-def test_adam_s_first_step_is_the_rate():
+def test_first_step_of_adam():
     assert step(get_optimizer("adam", 0.01), "kernel", 1.0, [5]) == pytest.approx([0.99], abs=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_regularizers_leave_the_loss():
     assert model.evaluate(faces, targets, verbose=0, return_dict=True)["loss"] == 0
 
 
-def test_averaged_weights_are_lent_for_the_block_alone():
+def test_averaged_weights_within_the_block():
     """Of 1, 0.9 and 0.8, by halves: the average is first 0.9, then 0.85."""
     inputs = keras.Input((1,))
     outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(inputs)
@@ -95,23 +95,23 @@ def test_steps_fall_at_quarters(epochs, quarters):
         assert schedule.of_epoch(last, 999) == pytest.approx(rate)
 
 
-def test_steps_fall_where_they_should_late_in_a_long_run():
+def test_steps_late_in_a_long_run():
     schedule = Schedule("step", 0.5, 200, 50_000)  # ten million steps
     assert schedule.of_epoch(149, 49_999) == pytest.approx(0.02)
     assert schedule.of_epoch(150) == pytest.approx(0.004)
 
 
-def test_a_single_epoch_has_the_first_rate():
+def test_rate_of_a_single_epoch():
     assert rates("step", 0.1, 1) == pytest.approx([0.1])
 
 
-def test_a_cosine_falls_from_step_to_step():
+def test_cosine_decays_per_step():
     schedule = Schedule("cosine", 0.2, 2, 2)
     quarters = [0.2, 0.1 * (1 + math.sqrt(0.5)), 0.1, 0.1 * (1 - math.sqrt(0.5))]
     assert [schedule.of_epoch(0, step) for step in range(4)] == pytest.approx(quarters)
 
 
-def test_a_warm_up_rises_in_a_line_to_the_full_rate():
+def test_warm_up_is_linear():
     schedule = Schedule("cosine", 0.4, 3, 2, 1.0)
     assert [schedule.of_epoch(0, step) for step in range(3)] == pytest.approx([0.2, 0.4, 0.4])
     assert schedule.of_epoch(2) == pytest.approx(0.2)  # half of what is left is gone

@@ -19,7 +19,7 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 assert RECIPES
 
 
-def test_flags_of_a_recipe_come_first(tmp_path):
+def test_recipe_flags_come_first(tmp_path):
     recipe = tmp_path / "a.yaml"
     recipe.write_text(
         "# why\ninput: [a.mat, b.mat]\naug: strong\nuse_se: true\nema: null\nlr: 1.e-3"
@@ -72,7 +72,7 @@ def test_files_without_flags_are_rejected(tmp_path, text):
         with_files(["--config", str(tmp_path / "a.yaml")])
 
 
-def test_a_resumed_run_keeps_its_identifier(tmp_path):
+def test_resumed_runs_keep_their_identifier(tmp_path):
     arguments = Arguments([Path("a.mat")], output_path=tmp_path)
     first = start_run(arguments, "tensorflow")
     resumed = Arguments([Path("a.mat")], output_path=tmp_path, resume=True)
@@ -80,7 +80,7 @@ def test_a_resumed_run_keeps_its_identifier(tmp_path):
     assert start_run(arguments, "tensorflow") != first
 
 
-def test_flags_newer_than_the_run_have_their_default(tmp_path):
+def test_newer_flags_have_their_default(tmp_path):
     arguments = Arguments([Path("a.mat")], output_path=tmp_path, lr=1e-9)
     start_run(arguments, "tensorflow")
     recorded = json.loads((tmp_path / "arguments.json").read_text())
@@ -92,7 +92,7 @@ def test_flags_newer_than_the_run_have_their_default(tmp_path):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_opens_with_its_command_hardware_time_and_figure(recipe):
+def test_recipes_state_command_and_results(recipe):
     head = [line for line in recipe.read_text().splitlines() if line.startswith("#")]
     assert f"python train.py --config recipes/{recipe.name}" in head[0]
     for line, word in zip(head[1:4], ("hardware:", "time:", "reaches:"), strict=True):
@@ -100,7 +100,7 @@ def test_a_recipe_opens_with_its_command_hardware_time_and_figure(recipe):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_runs_for_two_steps(recipe, tmp_path, monkeypatch):
+def test_recipes_run(recipe, tmp_path, monkeypatch):
     inputs = yaml.safe_load(recipe.read_text())["input"]
     databases = [
         write_database(tmp_path / f"{number}.mat", count=6, img_size=32)

@@ -144,7 +144,7 @@ def test_early_stopped_runs_stay_stopped(database, tmp_path):
     assert (tmp_path / "run" / "history.csv").read_bytes() == before
 
 
-def test_resume_does_not_read_initial_weights(database, whole, tmp_path):
+def test_resume_ignores_initial_weights(database, whole, tmp_path):
     init = tmp_path / "init.hdf5"
     init.write_bytes(next(whole.glob("weights.*")).read_bytes())
     flags = FLAGS | {"init": str(init), "dropout": None, "nb_epochs": 2}
@@ -179,7 +179,7 @@ def test_resume_begins_a_missing_run(database, tmp_path):
     assert len(pd.read_csv(tmp_path / "new" / "history.csv")) == 2
 
 
-def test_a_state_of_another_network_is_rejected(database, whole, tmp_path):
+def test_states_of_other_networks(database, whole, tmp_path):
     (tmp_path / "run").mkdir()
     for name in ("state.hdf5", "history.csv"):
         (tmp_path / "run" / name).write_bytes((whole / name).read_bytes())
@@ -190,7 +190,7 @@ def test_a_state_of_another_network_is_rejected(database, whole, tmp_path):
         train(Arguments([database], tmp_path / "run", resume=True, **FLAGS | {"width": 2}))
 
 
-def test_ctrl_c_names_the_folder_to_resume(database, tmp_path):
+def test_ctrl_c_names_the_folder(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     flags = as_flags(FLAGS | {"nb_epochs": 100_000})
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
