@@ -91,7 +91,7 @@ def _train(
     if arguments.hosts:
         _check_hosts(arguments, data)
     if state:
-        state.check_data(len(rows), data.digest)
+        state.check(len(rows), data.digest, arguments.architecture)
     elif arguments.init:
         _check_start(arguments.init, data.split)
     keras.utils.set_random_seed(arguments.seed)

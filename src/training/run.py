@@ -117,7 +117,10 @@ def check_run(arguments: Arguments) -> None:
 
 def lock(arguments: Arguments, is_first_host: bool) -> AbstractContextManager[None]:
     """The lock of the run's folder, which the first host holds."""
-    return locked(arguments.output_path) if is_first_host else nullcontext()
+    if not is_first_host:
+        return nullcontext()
+    _make_folder(arguments.output_path.parent)
+    return locked(arguments.output_path)
 
 
 def start_run(arguments: Arguments, backend: str) -> str:
@@ -126,14 +129,18 @@ def start_run(arguments: Arguments, backend: str) -> str:
     backend: name of Keras's backend.
     """
     folder = arguments.output_path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output_path: {folder} could not be made: {error.strerror}") from error
-    check_folder(folder)
+    _make_folder(folder)
     recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
     run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex
     records = {"version": __version__, "backend": backend, RUN_ID: run_id}
     with replacing(folder / ARGUMENTS) as path:
         path.write_text(json.dumps(records | arguments.as_json(), indent=2) + "\n")
     return run_id
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output_path: {folder} could not be made: {error.strerror}") from error
+    check_folder(folder)

@@ -37,13 +37,21 @@ class State:
     architecture: dict | None
     values: list[np.ndarray]
 
-    def check_data(self, faces: int, data: str) -> None:
-        """Raise `UserError` unless the run began with these training faces."""
+    def check(self, faces: int, data: str, architecture: dict) -> None:
+        """Raise `UserError` unless the run began with these training faces and this network.
+
+        architecture: as the arguments set it; --init may have set more.
+        """
         if faces != self.faces or self.data not in ("", data):
             raise UserError(
                 f"--resume: expected the faces, labels, crop and split that the run of {self.path} "
                 f"began with, {self.faces:,} training faces; received {faces:,} in other data; "
                 "pass the same --input, or another --output_path"
+            )
+        if self.architecture and {**self.architecture, **architecture} != self.architecture:
+            raise UserError(
+                f"{self.path}: expected the state of {architecture}, found that of "
+                f"{self.architecture}"
             )
 
     def restore(self, model: keras.Model) -> None:
