@@ -25,7 +25,7 @@ def three(tmp_path):
     return [make(tmp_path / f"{name}.mat", count) for name, count in (("a", 5), ("b", 9), ("c", 4))]
 
 
-def test_rows_of_all_follow_one_another(three):
+def test_joined_rows_keep_their_order(three):
     parts, faces = zip(*three, strict=True)
     joined = join(list(parts))
     rows = np.random.default_rng(0).permutation(np.repeat(np.arange(18), 2))
@@ -42,9 +42,20 @@ def test_rows_of_all_follow_one_another(three):
         f"group {n}" for n, c in (("a", 5), ("b", 9), ("c", 4)) for _ in range(c)
     ]
     assert joined.db == "a+b+c"
+    assert joined.person is None
 
 
-def test_one_is_itself(three):
+def test_persons_of_joined_databases(tmp_path):
+    columns = {"path": ["0.jpg", "1.jpg"], "group": "", "gender": [0.0, 1.0]}
+    columns |= {"age_low": [20.0, 30.0], "age_high": [20.0, 30.0]}
+    faces = np.zeros((2, 8, 8, 3), np.uint8)
+    write_our_database(tmp_path / "named.mat", faces, columns | {"person": ["Ann", ""]})
+    write_our_database(tmp_path / "unnamed.mat", faces, columns)
+    parts = [open_database(tmp_path / f"{name}.mat") for name in ("unnamed", "named")]
+    assert join(parts).person.tolist() == ["", "", "Ann", ""]
+
+
+def test_one_database_is_returned(three):
     part, _ = three[0]
     assert join([part]) is part
 
