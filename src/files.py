@@ -182,6 +182,7 @@ def check_input_file(path: Path, expected: str, max_bytes: int | None = None) ->
     """
     found = file_kind(path)
     if found != "a file":
+        found = found.replace("nothing", "none")
         raise UserError(f"{path}: expected {expected}, found {found}; check the path")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")

@@ -39,12 +39,13 @@ def load(
     depth, width, img_size: as `load_checkpoint` takes them; files of other runtimes store them.
     Raises `UserError` if the file does not fit the runtime, or its library is not installed.
     """
-    if runtime == "keras":
-        return _keras(path, depth, width, img_size)
     if runtime == "saved_model":
         check_folder(path)
-    else:
-        check_input_file(path, "an exported model", _MAX_BYTES)
+    else:  # before its library is imported, which takes seconds
+        expected = "a weight file" if runtime == "keras" else "an exported model"
+        check_input_file(path, expected, _MAX_BYTES)
+    if runtime == "keras":
+        return _keras(path, depth, width, img_size)
     return RUNTIMES[runtime](path)
 
 

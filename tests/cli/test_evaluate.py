@@ -170,7 +170,7 @@ def test_a_card_without_marks_is_refused_before_any_work(evaluated, run_here, tm
         (["--image_csv", "a.csv", "--part", "training"], ["--part training", "--input"]),
         (["--image_csv", "a.csv", "--fit_margin"], ["--fit_margin", "--input"]),
         (["--input", "gone.mat"], ["gone.mat", "expected a database, found none"]),
-        (["--image_csv", "gone.csv"], ["gone.csv", "expected a label file, found nothing"]),
+        (["--image_csv", "gone.csv"], ["gone.csv", "expected a label file"]),
         (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5", "found none"]),
         (["--input", "DATABASE", "--part", "validation"], ["--part validation", "--part all"]),
         (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["different models"]),

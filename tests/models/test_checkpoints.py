@@ -197,7 +197,7 @@ def refused(path: Path, *words: str) -> None:
 
 
 def test_a_missing_file(tmp_path):
-    refused(tmp_path / "w.hdf5", "expected a weight file, found nothing")
+    refused(tmp_path / "w.hdf5", "expected a weight file, found none")
 
 
 @pytest.mark.parametrize("content", [b"", b"weights"])
