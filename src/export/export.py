@@ -17,7 +17,7 @@ from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.kinds import is_export
 from src.export.original import to_original
-from src.files import replacing
+from src.files import check_output_place, replacing
 from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
@@ -208,6 +208,7 @@ def _check_output(
             f"--output: expected a name {expected} for --format {format}, received {output.name}; "
             "demo.py goes by it"
         )
+    check_output_place(output)
     folder = format == "saved_model"
     kinds = [
         Output("--output", output, f"a file of --format {format}", is_export(format), folder),
