@@ -1,6 +1,10 @@
-"""The one encoding of age and gender, and how both are read from what a model says."""
+"""Encodings of age and gender, and estimates from distributions."""
+
+from typing import TypeVar
 
 import numpy as np
+
+Ages = TypeVar("Ages")  # an array, a pandas column, or a number
 
 GENDERS = ("female", "male")  # IMDB-WIKI's convention: 0 female, 1 male
 INITIALS = ("F", "M")
@@ -36,22 +40,36 @@ def expected_age(age_distribution: np.ndarray) -> np.ndarray:
 
 
 def age_errors(age: np.ndarray, age_low: np.ndarray, age_high: np.ndarray) -> np.ndarray:
-    """Estimated ages (N,) less the nearest end of their labels' ranges, 0 within, NaN where
-    unknown: float64 (N,), years."""
+    """Signed distance in years, float64 (N,), of estimated ages (N,) to their labels' ranges.
+
+    0 within the range, negative below it, NaN for unknown ages.
+    """
     age = np.asarray(age, np.float64)
     return age - np.clip(age, age_low, age_high)
 
 
+def age_middle(age_low: Ages, age_high: Ages) -> Ages:
+    """Middle of inclusive age ranges in years, NaN for unknown ages."""
+    return (age_low + age_high) / 2
+
+
+def age_text(age_low: float, age_high: float) -> str:
+    """An age range as "25-32", an exact age as "25", an unknown age as "?"."""
+    if np.isnan(age_low):
+        return "?"
+    return f"{age_low:g}" if age_low == age_high else f"{age_low:g}-{age_high:g}"
+
+
 def whole_years(ages: np.ndarray) -> np.ndarray:
-    """Ages (N,) rounded to whole years, halves upwards; NaN stays."""
+    """Ages (N,) rounded to whole years, halves up; NaN stays NaN."""
     return np.floor(ages + 0.5)
 
 
 def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
     """The shortest range of whole years that holds at least `mass` of each distribution.
 
-    Takes (N, 101), returns the lowest and the highest year of the range, int64 (N,) each. Of
-    ranges equally short, the one that holds most is taken.
+    Takes (N, 101), returns the first and the last year of the range, int64 (N,) each. The more
+    probable of two ranges of equal length is returned.
     """
     count, classes = age_distribution.shape
     cumulative = np.zeros((count, classes + 1))

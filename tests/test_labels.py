@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from src.labels import age_interval, age_targets, expected_age, gender_targets
+from src.labels import (
+    age_errors,
+    age_interval,
+    age_middle,
+    age_targets,
+    age_text,
+    expected_age,
+    gender_targets,
+)
 
 
 def distributions(count):
@@ -22,7 +30,7 @@ def shortest_range(distribution, mass):
     return best[1]
 
 
-def test_known_gender_is_one_hot_and_unknown_all_zeros():
+def test_gender_targets():
     targets = gender_targets(np.array([0, 1, np.nan]))
     assert targets.dtype == np.float32
     assert targets.tolist() == [[1, 0], [0, 1], [0, 0]]
@@ -35,7 +43,7 @@ def test_exact_age_is_one_hot():
     assert targets.argmax(axis=1).tolist() == [0, 37, 100]
 
 
-def test_age_range_is_uniform_over_its_years():
+def test_age_range_is_uniform():
     (target,) = age_targets(np.array([20.0]), np.array([29.0]))
     np.testing.assert_allclose(target[20:30], 0.1)
     assert not target[:20].any() and not target[30:].any()
@@ -45,7 +53,7 @@ def test_unknown_age_is_all_zeros():
     assert not age_targets(np.array([np.nan]), np.array([np.nan])).any()
 
 
-def test_age_is_read_as_the_expectation():
+def test_expected_age():
     half = np.zeros((1, 101), np.float32)
     half[0, [20, 50]] = 0.25, 0.75
     assert expected_age(half).tolist() == [42.5]
@@ -53,20 +61,32 @@ def test_age_is_read_as_the_expectation():
 
 
 @pytest.mark.parametrize("mass", [0.1, 0.5, 0.8, 0.99])
-def test_interval_is_the_shortest_of_all_ranges(mass):
+def test_interval_is_shortest_range(mass):
     faces = distributions(30)
     low, high = age_interval(faces, mass)
     expected = [shortest_range(face, mass) for face in faces]
     assert list(zip(low, high, strict=True)) == expected
 
 
-def test_interval_of_one_certain_year_is_that_year():
+def test_interval_of_certain_age():
     low, high = age_interval(np.eye(101, dtype=np.float32))
     assert low.tolist() == high.tolist() == list(range(101))
 
 
-def test_interval_that_holds_the_mass_exactly_is_not_widened_by_rounding():
+def test_rounding_does_not_widen_interval():
     tenths = np.zeros((1, 101), np.float32)
     tenths[0, 30:40] = 0.1
     low, high = age_interval(tenths)
     assert high - low + 1 == 8
+
+
+def test_range_middle_and_text():
+    low, high = np.array([20.0, 25, np.nan]), np.array([29.0, 25, np.nan])
+    np.testing.assert_array_equal(age_middle(low, high), [24.5, 25, np.nan])
+    assert [age_text(*ends) for ends in zip(low, high, strict=True)] == ["20-29", "25", "?"]
+
+
+def test_age_error_is_distance_to_range():
+    low, high = np.array([20.0] * 4 + [np.nan]), np.array([29.0] * 4 + [np.nan])
+    error = age_errors(np.array([25.0, 29.5, 17, 35, 40]), low, high)
+    np.testing.assert_array_equal(error, [0, 0.5, -3, 6, np.nan])

@@ -66,15 +66,15 @@ class Split:
                 )
         return places
 
-    def rows(self, databases: list[Database], part: str) -> np.ndarray:
+    def rows(self, databases: list[Database], part: str, flag: str = "--part") -> np.ndarray:
         """Rows, int64, of a part of joined databases; see `places`.
 
         Raises `UserError` if the part is empty.
         """
-        rows = np.flatnonzero(self.part_of(self.places(databases)) == PARTS.index(part))
+        rows = np.flatnonzero(self.part_of(self.places(databases, flag)) == PARTS.index(part))
         if not len(rows):
             raise UserError(
-                f"--part {part}: expected faces, found none: the model was trained with "
+                f"{flag}: expected {part} faces, received none: the model was trained with "
                 f"--validation_split {self.validation_split:g} --test_split {self.test_split:g}"
             )
         return rows

@@ -8,7 +8,7 @@ import pandas as pd
 
 from src.data.database import Database
 from src.faces.images import resize
-from src.labels import GENDERS, MAX_AGE
+from src.labels import GENDERS, MAX_AGE, age_middle, age_text
 from src.outputs import marked
 
 _FACES_PER_DECADE = 10
@@ -23,7 +23,7 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     """Save a histogram of age by gender, of records with the columns of `Records.table`, as PNG."""
     from matplotlib.figure import Figure
 
-    middle = (table["age_low"] + table["age_high"]) / 2
+    middle = age_middle(table["age_low"], table["age_high"])
     codes = [*range(len(GENDERS)), np.nan]
     parts = [middle[table["gender"].isna() if np.isnan(c) else table["gender"] == c] for c in codes]
     parts = {
@@ -47,7 +47,7 @@ def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
     from matplotlib.image import imsave
 
     rng = np.random.default_rng(seed)
-    decade = np.minimum((database.age_low + database.age_high) // 20, MAX_AGE // 10 - 1)
+    decade = np.minimum(age_middle(database.age_low, database.age_high) // 10, MAX_AGE // 10 - 1)
     rows = []
     for number in np.unique(decade[~np.isnan(decade)]):
         there = np.flatnonzero(decade == number)
@@ -65,7 +65,7 @@ def _cell(database: Database, row: int) -> np.ndarray:
     cell = np.full((_CELL + _STRIP, _CELL, 3), 255, np.uint8)
     cell[:_CELL] = resize(database.image[np.array([row])][0], _CELL)
     low, high, gender = (a[row] for a in (database.age_low, database.age_high, database.gender))
-    age = f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
+    age = age_text(low, high)
     label = age if np.isnan(gender) else f"{age} {GENDERS[int(gender)][0].upper()}"
     cv2.putText(cell, label, (4, _CELL + 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
     return cell

@@ -29,6 +29,7 @@ from src.data.database import (
 )
 from src.data.matlab import text_matrix, text_width
 from src.files import LastingFile, atomic, uninterrupted
+from src.labels import age_middle
 from src.outputs import begins_with
 
 TO_DO = 0  # state of a record whose face, or the reason for its lack, is not written yet
@@ -59,7 +60,7 @@ def lay_out(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) ->
     """
     for older in (path, journal_of(path)):
         older.unlink(missing_ok=True)
-    count, middle = len(table), (table["age_low"] + table["age_high"]) / 2
+    count, middle = len(table), age_middle(table["age_low"], table["age_high"])
     with atomic(path) as partial:
         with partial.open("wb") as file:
             file.truncate(bytes_needed(table, img_size))  # a limit of file sizes fails here

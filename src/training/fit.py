@@ -10,6 +10,7 @@ import numpy as np
 from src.data.database import Database, open_database
 from src.data.joined import join
 from src.data.split import PARTS, Split, divide, read_split
+from src.labels import age_middle
 from src.models.checkpoints import stored_description
 from src.models.description import ORIGINAL_MARGIN, Description
 from src.training.arguments import Arguments
@@ -197,7 +198,7 @@ def _describe(architecture: dict, data: Data) -> Description:
     margins = {"unknown" if np.isnan(d.margin) else f"{d.margin:g}" for d in data.databases}
     if len(margins) > 1:
         print(f"margins differ ({', '.join(sorted(margins))}): checkpoints store {margin:g}")
-    ages = (joined.age_low[rows] + joined.age_high[rows]) / 2
+    ages = age_middle(joined.age_low[rows], joined.age_high[rows])
     return Description(
         architecture,
         joined.img_size,

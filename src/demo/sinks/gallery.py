@@ -20,7 +20,7 @@ from src.demo.sinks.copies import is_picture, make_folder
 from src.faces.crop import TEMPLATE_SIZE, FivePoints, align
 from src.faces.images import data_url, read_image, shrink
 from src.files import replacing
-from src.labels import GENDERS
+from src.labels import GENDERS, age_text
 from src.outputs import Output, begins_with
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def labelled_table(job: Job) -> Iterator[Callable[[Result], bool]]:
 
 def _row(result: Result, image: np.ndarray, record: pd.Series, find_points: FivePoints) -> _Row:
     estimates = result.estimates
-    low, high = record["age_low"], record["age_high"]
-    years = "?" if np.isnan(low) else f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
+    years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
     true = f"{years}, {gender}"
     raw = shrink(image, _RAW_SIDE)
