@@ -28,26 +28,26 @@ def get_args():
     parser.add_argument(
         "--detect",
         action="store_true",
-        help="pictures of --image_csv are no face crops yet: cut the largest face out of each, "
-        "with the margin or the alignment that the model wants",
+        help="detect and crop the largest face of each picture of --image_csv (default: pictures "
+        "are face crops)",
     )
     parser.add_argument(
         "--part",
         choices=("all", "validation", "test", "training"),
         default="all",
-        help="faces of --input to evaluate on: all, or a part of the split that the first weight "
-        "file stores",
+        help="faces of --input: all, or a part of the split that the first weight file stores; of "
+        "collections that it was never trained on, all faces are taken",
     )
     parser.add_argument(
         "--fit_margin",
         action="store_true",
-        help="cut or pad faces of --input whose margin a model was not trained with to its own",
+        help="cut or pad faces of --input to the model's margin, if it was not trained with theirs",
     )
     cli.add_evaluation_arguments(parser, Path("evaluation"))
     parser.add_argument(
         "--card",
         type=Path,
-        help="model card (Markdown) to write the figures to, between its lines "
+        help="model card (Markdown) that receives the metrics, between its lines "
         "<!-- figures: begin --> and <!-- figures: end -->",
     )
     parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
@@ -60,7 +60,7 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.evaluation.card import check_card, write_card
-        from src.evaluation.evaluate import evaluate, load_models, part_split
+        from src.evaluation.evaluate import evaluate, load_models, split_owner
         from src.evaluation.labelled import from_csv, from_databases
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
@@ -76,8 +76,8 @@ def main():
         if args.image_csv:
             faces = from_csv(args.image_csv, args.detect)
         else:
-            split, notes = part_split(models, args.part)
-            faces = from_databases(args.input, args.part, split, args.fit_margin)
+            owner, notes = split_owner(models, args.part)
+            faces = from_databases(args.input, args.part, owner, args.fit_margin)
             faces.notes.extend(notes)
         results = evaluate(faces, models, args.seed, args.resamples, vars(args))
         print(tables(results))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Export a checkpoint for another runtime, and check that it still says the same of faces.
+"""Export a checkpoint to another format, and check its predictions.
 
 python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format onnx --output faces.onnx
 """
@@ -12,56 +12,63 @@ from src import cli
 
 def get_args():
     parser = cli.Parser(
-        "This script exports a weight file to another format, and checks that it says the same."
+        "This script exports a weight file to another format, and checks its predictions."
     )
     cli.add_weight_arguments(parser)
     parser.add_argument(
         "--format",
         choices=("onnx", "litert", "saved_model", "hdf5", "legacy"),
         required=True,
-        help="hdf5: a checkpoint that describes itself, of an old weight file; "
-        "legacy: weights for the original toolkit's load_weights",
+        help="format of the output; hdf5: a checkpoint with its description; legacy: weights for "
+        "the original toolkit's load_weights",
     )
-    parser.add_argument("--output", "-o", type=Path, required=True, help="path to exported file")
+    parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument(
-        "--fp16", action="store_true", help="half the size; faces and what is said stay float32"
+        "--fp16", action="store_true", help="store weights as float16 (half the size)"
     )
     precision.add_argument(
-        "--int8", action="store_true", help="a quarter of the size; calibrated on --input"
+        "--int8",
+        action="store_true",
+        help="quantize to int8, on faces of --input (a quarter of the size)",
     )
     parser.add_argument(
-        "--input", "-i", type=Path, help="database to check on (default: one portrait's face)"
+        "--input", "-i", type=Path, help="database for the check (default: faces of a portrait)"
     )
     parser.add_argument(
         "--average",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="weight files of the same network: export the mean of their weights and those of "
-        "--weight_file",
+        help="further weight files of the same network; the mean of all weights is exported",
     )
     parser.add_argument(
         "--calibrate",
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="databases of the training run: apply temperature scaling, fitted on one half of "
-        "their validation faces and measured on the other",
+        help="databases for temperature scaling, which is fitted on one half of the faces and "
+        "measured on the other: validation faces of databases of the training run, and all faces "
+        "of collections never trained on; if there are any of these, it is fitted on them alone",
     )
     parser.add_argument(
         "--margin",
         type=cli.margin,
-        help="margin that the file is to want around a face (default: the weight file's)",
+        help="crop margin to store, as a fraction of the face box (default: the weight file's)",
     )
     parser.add_argument(
         "--mirror",
         action="store_true",
-        help="say of a face the mean of what is said of it and of its mirror image, in twice the "
-        "time",
+        help="horizontal-flip test-time augmentation (2x slower)",
     )
-    parser.add_argument("--force", action="store_true", help="replace what is there")
-    return parser.parse_args()
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    args = parser.parse_args()
+    if args.mirror and args.calibrate:
+        parser.error(
+            "--mirror: expected without --calibrate, received both; export with --mirror first, "
+            "then calibrate that file"
+        )
+    return args
 
 
 def main():
@@ -88,8 +95,8 @@ def main():
 
 def run(args, precision):
     with cli.quiet_import():
+        from src.calibration.calibrate import calibrate
         from src.estimation.estimator import Estimator
-        from src.evaluation.calibration import calibrate
         from src.export.export import export
 
     calibration = None
@@ -107,14 +114,14 @@ def run(args, precision):
         img_size=args.img_size,
         input=args.input,
         force=args.force,
-        calibration=calibration and calibration.described(),
+        calibration=calibration and calibration.description(),
         margin=args.margin,
         mirror=args.mirror,
     )
     print(f"{args.output}: {exported.size / 1e6:.1f} MB")
     print(
-        f"on {exported.faces} it differs from the weight file by at most "
-        f"{exported.difference:.1e} (a probability) and {exported.years:.1e} years (an age)"
+        f"maximum difference to the weight file on {exported.faces}: "
+        f"{exported.difference:.1e} (probability), {exported.years:.1e} years (age)"
     )
     if exported.mae:
         print("MAE {:.2f} years, the weight file's {:.2f}".format(*exported.mae[::-1]))

@@ -40,7 +40,9 @@ STAGES = [
     {"src.models"},
     {"src.training"},
     {"src.estimation"},
-    {"src.demo", "src.evaluation", "src.export"},
+    {"src.evaluation"},
+    {"src.calibration"},
+    {"src.demo", "src.export"},
     {"src.cli"},
 ]
 RANK = {stage: rank for rank, stages in enumerate(STAGES) for stage in stages}

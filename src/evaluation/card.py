@@ -1,4 +1,4 @@
-"""A model card's tables: an evaluation's figures, between two marks in a Markdown file."""
+"""Metric tables of a model card, between two marks in a Markdown file."""
 
 from pathlib import Path
 
@@ -7,34 +7,34 @@ from tabulate import tabulate
 from src.errors import UserError
 from src.evaluation.results import Results
 from src.evaluation.slices import ALL, CROSS, FEW, by_kind
-from src.evaluation.tables import IN_SLICES, figures_of, text
+from src.evaluation.tables import BY_SLICE, figures_of, text, uses
 from src.files import check_output_file, replacing
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-_HEADINGS = {"source": "Sets", "children": "Children"}  # of the others, "By age" and so on
-_CROSSED = CROSS.join(["age", "gender"])  # of crossings, the one that is told
-_FIGURES = {**IN_SLICES, "ece": "gender calibration error"}
+_CROSSED = CROSS.join(["age", "gender"])  # the only crossing in a card
+Row = tuple[str, str]  # slice and model
 
 
 def check_card(path: Path) -> None:
-    """Raise `UserError` where `write_card` could not write to `path`, before any work is done."""
+    """Raise `UserError` if `write_card` cannot write to `path`, before any work is done."""
     _around(path)
     check_output_file(path)
 
 
 def write_card(path: Path, results: Results, command: str) -> None:
-    """Put tables of all models in the place of what is between the marks in `path`.
+    """Replace the text between the marks in `path` by tables of all models.
 
-    command: what made the results, which is said below the tables.
+    command: the command of the evaluation, for reference.
     """
     before, after = _around(path)
-    tables = "\n\n".join([BEGIN, *_sections(results), _legend(results), _code(command), END])
+    code = f"Written by\n\n```bash\n{command}\n```"
+    tables = "\n\n".join([BEGIN, *_sections(results), _legend(results), code, END])
     with replacing(path) as partial:
         partial.write_text(before + tables + after, encoding="utf-8")
 
 
 def _around(path: Path) -> tuple[str, str]:
-    """What is before and after the marks."""
+    """The text before and after the marks."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
@@ -45,55 +45,60 @@ def _around(path: Path) -> tuple[str, str]:
     _, end, after = rest.partition(END)
     if not end or content.count(BEGIN) + content.count(END) > 2:
         raise UserError(
-            f"--card: expected {BEGIN} and below it {END} in {path}, once each; add them where the "
-            "figures are to be"
+            f"--card: expected {BEGIN} and below it {END} in {path}, once each; add both lines"
         )
     return before, after
 
 
 def _sections(results: Results) -> list[str]:
-    """Headings and tables, a pair a kind of slice; the sets first."""
-    kinds = by_kind([name for e in results.evaluations for name in e.figures["slice"].unique()])
-    kinds = {"source": [ALL, *kinds.pop("source", [])], **kinds}
-    sections = []
-    for kind, names in kinds.items():
+    """Headings and tables: all faces, uses of collections, then each kind of slice."""
+    models = {evaluation.model: evaluation for evaluation in results.evaluations}
+    found = {model: set(evaluation.figures["slice"]) for model, evaluation in models.items()}
+    blocks: dict[str, list[Row]] = {"All faces": [(ALL, model) for model in models]}
+    for model, evaluation in models.items():
+        for title, names in uses(evaluation):
+            blocks.setdefault(title, []).extend((name, model) for name in names)
+    for rows in blocks.values():
+        rows.sort(key=lambda row: row[0])  # all collections first, models in their order
+    used = {name for rows in blocks.values() for name, _ in rows}
+    names = dict.fromkeys(name for e in models.values() for name in e.figures["slice"])
+    for kind, own in by_kind(name for name in names if name not in used).items():
         if CROSS not in kind or kind == _CROSSED:
-            # Of the faces of one gender, none is right as often as the probability says.
-            figures = [f for f in _FIGURES if f != "ece" or "gender" not in kind]
-            heading = f"### {_HEADINGS.get(kind, f'By {kind}')}"
-            sections += [heading, _table(results, names, figures)]
-    return sections
+            title = "Children" if kind == "children" else f"By {kind}"
+            blocks[title] = [(n, model) for n in own for model in models if n in found[model]]
+    return [
+        part for title, rows in blocks.items() for part in (f"### {title}", _table(results, rows))
+    ]
 
 
-def _table(results: Results, names: list[str], figures: list[str]) -> str:
-    """A row a slice and model; of the figures, those that some row has."""
+def _table(results: Results, rows: list[Row]) -> str:
+    """A table of slices and models, with the metrics that any of its rows has."""
     found = {e.model: figures_of(e.figures) for e in results.evaluations}
-    keys = [(name, model) for name in names for model in found if name in found[model]]
-    shown = [f for f in figures if any(f in found[model][name] for name, model in keys)]
-    rows = []
-    for name, model in keys:
-        values = found[model][name]
+    figures = [found[model][name] for name, model in rows]
+    shown = [metric for metric in BY_SLICE if any(metric.name in each for each in figures)]
+    table = []
+    for (name, model), values in zip(rows, figures, strict=True):
         faces = max(row.n for row in values.values())
-        rows.append([name, model, f"{faces:,}"])
-        for row in map(values.get, shown):
+        cells = [name, model, f"{faces:,}"]
+        for row in (values.get(metric.name) for metric in shown):
             of = f" of {row.n:,}" if row and row.n != faces else ""
-            rows[-1].append(text(row) + of)
-    headers = ["", "model", "faces", *(_FIGURES[figure] for figure in shown)]
+            cells.append(text(row) + of)
+        table.append([cell.replace("|", r"\|") for cell in cells])
+    headers = ["", "model", "faces", *(metric.column for metric in shown)]
     if len(found) == 1:
-        del headers[1]
-        rows = [[name, *cells] for name, _, *cells in rows]
-    rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
-    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+        headers, table = (
+            [headers[0], *headers[2:]],
+            [[cells[0], *cells[2:]] for cells in table],
+        )
+    return tabulate(table, headers, tablefmt="github", disable_numparse=True)
 
 
 def _legend(results: Results) -> str:
     resamples = results.arguments.get("resamples", 1000)
-    return (
-        "MAE: mean absolute error in years; where an age is a range, the distance to it. "
-        "In interval: the share of ages in the interval that is to hold 80 % of them. "
+    calibrated = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
+    legend = (
+        "MAE: mean absolute error in years, for age ranges the distance to the range. In interval: "
+        "the share of ages within the 80 % interval. "
         f"\\[...\\]: 95 % bootstrap interval, {resamples:,} resamples. \\*: fewer than {FEW} faces."
     )
-
-
-def _code(command: str) -> str:
-    return f"Written by\n\n```bash\n{command}\n```"
+    return "\n\n".join([legend, *calibrated])

@@ -1,26 +1,26 @@
-"""Labelled faces and models in, what the models said and how good it was out."""
+"""Evaluation of models on labelled faces."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from src import __version__
-from src.data.split import Split, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.shipped import shipped_weights
 from src.evaluation.compare import COLUMNS, compare
 from src.evaluation.figures import baseline, figures, measure
-from src.evaluation.labelled import Labelled, select
+from src.evaluation.labelled import EvaluationSet, select
 from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.slices import ALL, CROSS, slices
+from src.evaluation.seen import model_split
+from src.evaluation.slices import ALL, is_age_band, slices
 from src.models.description import Description
 from src.progress import Progress
 
 WORST = 24  # faces
-_FACES_AT_ONCE = 256
+_BATCH = 256  # faces read at a time
 
 
 def load_models(
@@ -30,7 +30,7 @@ def load_models(
     runtime: str | None = None,
     img_size: int | None = None,
 ) -> dict[str, Estimator]:
-    """The models of weight files, see `Estimator`, by as much of the path as they differ in."""
+    """Models by the shortest ends of their paths that differ; see `Estimator`."""
     paths = [path or shipped_weights() for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
@@ -46,59 +46,44 @@ def load_models(
     }
 
 
-def part_split(models: dict[str, Estimator], part: str) -> tuple[Split | None, list[str]]:
-    """The split that defines `part`, of the first model's run, and notes on the other models.
+def split_owner(models: dict[str, Estimator], part: str) -> tuple[Description, list[str]]:
+    """Description of the first model, whose split defines `part`, and notes on further models.
 
-    None for the part "all". Raises `UserError` if the first model has no split, or another one was
-    trained with a different split.
+    Raises `UserError` if the first model has no split, or another one has a different split.
     """
-    if part == "all":
-        return None, []
     (first, estimator), *rest = models.items()
-    split = model_split(estimator.description, f"--part {part}")
-    notes = []
+    owner, notes = estimator.description, []
+    if part == "all":
+        return owner, notes
+    split = model_split(owner, "--part")
     for name, other in rest:
-        own = read_split(other.description.split)
-        if own is None:
+        if other.description.split is None:
             notes.append(f"{name} has no split: faces of the {part} part may be among those it saw")
-        elif own != split:
+        elif model_split(other.description, "--part") != split:
             raise UserError(
                 f"--part {part}: expected models of one split, {first} and {name} have different "
                 "ones; evaluate them one by one"
             )
-    return split, notes
-
-
-def model_split(description: Description, flag: str) -> Split:
-    """The split of a model's run; `UserError` naming `flag` if the model has none."""
-    split = read_split(description.split)
-    if split is None:
-        raise UserError(
-            f"{flag}: expected a weight file with its split, as train.py writes; this one has "
-            "none, so that the faces it was trained on are unknown; use --part all"
-        )
-    return split
+    return owner, notes
 
 
 def evaluate(
-    faces: Labelled,
+    faces: EvaluationSet,
     models: dict[str, Estimator],
     seed: int = 0,
     resamples: int = 1000,
     arguments: dict | None = None,
 ) -> Results:
-    """What `models` say of labelled faces, with all figures; the first is compared with the others.
+    """Estimates and metrics of `models` on labelled faces; each model is compared with the first.
 
-    arguments: what the run was told, to be kept with the results.
-    Raises `UserError` where no face can be shown to a model.
+    arguments: of the run, stored with the results.
+    Raises `UserError` if no face can be read.
     """
-    if seed < 0:
-        raise UserError(f"--seed: expected 0 or more, received {seed}")
     notes = list(faces.notes)
     for name, estimator in models.items():
         notes += [f"{name}: {note}" for note in faces.check(estimator)]
-    said = [_evaluate(faces, *model, seed, resamples) for model in models.items()]
-    evaluations, measures = zip(*said, strict=True)
+    evaluated = [_evaluate(faces, *model, seed, resamples) for model in models.items()]
+    evaluations, measures = zip(*evaluated, strict=True)
     return Results(
         labels=faces.labels,
         evaluations=list(evaluations),
@@ -109,7 +94,7 @@ def evaluate(
 
 
 def _about(models: dict[str, Estimator]) -> dict[str, dict]:
-    """The faces that each model takes."""
+    """Crop and size of the faces per model."""
     return {
         name: {"margin": model.margin, "align": model.align, "img_size": model.img_size}
         for name, model in models.items()
@@ -117,13 +102,15 @@ def _about(models: dict[str, Estimator]) -> dict[str, dict]:
 
 
 def _evaluate(
-    faces: Labelled, name: str, estimator: Estimator, seed: int, resamples: int
+    faces: EvaluationSet, name: str, estimator: Estimator, seed: int, resamples: int
 ) -> tuple[Evaluation, dict[str, np.ndarray]]:
-    """What one model says, and the measures that its figures are computed from."""
+    """The evaluation of one model, and the per-face measures of its metrics."""
     rows, estimates, left_out = estimate(faces, estimator)
     labels = select(faces.labels, rows)
-    always = baseline(estimator.description.training, labels)
-    measures = measure(labels, estimates, always)
+    constant = baseline(estimator.description.training, labels)
+    measures = measure(labels, estimates, constant)
+    uses = faces.uses(estimator.description)
+    labels = with_uses(labels, uses)
     worst = _worst(measures["error"])
     evaluation = Evaluation(
         model=name,
@@ -134,20 +121,37 @@ def _evaluate(
         worst=worst,
         worst_faces=faces.read(rows[worst], estimator)[0],
         left_out=left_out,
-        baseline=str(always),
+        baseline=str(constant),
+        collections=uses,
+        calibration=_calibration(estimator.description),
     )
     return evaluation, measures
 
 
+def _calibration(description: Description) -> str:
+    done = description.calibration
+    if not done:
+        return ""
+    of = f" of {', '.join(done['collections'])}" if "collections" in done else ""
+    return f"temperatures fitted on {done['faces']:,} faces{of}"
+
+
+def with_uses(labels: Labels, uses: dict[str, str]) -> Labels:
+    """Labels with the column "collections": the use of each face's source in training."""
+    if not uses:
+        return labels
+    column = np.array([uses[source] for source in labels.columns["source"]], str)
+    return replace(labels, columns={"collections": column, **labels.columns})
+
+
 def estimate(
-    faces: Labelled, estimator: Estimator
+    faces: EvaluationSet, estimator: Estimator
 ) -> tuple[np.ndarray, Estimates, list[tuple[str, str]]]:
-    """Rows that have a face, int64 (M,), what the model says of them, and the others' names and
-    reasons. The faces are read in bounded pieces."""
+    """Rows with a face, int64 (M,), their estimates, and name and reason of each other row."""
     count, found, left_out, pieces = len(faces.labels), [], [], []
     with Progress(count, faces.unit) as progress:
-        for start in range(0, count, _FACES_AT_ONCE):
-            rows = np.arange(start, min(start + _FACES_AT_ONCE, count))
+        for start in range(0, count, _BATCH):
+            rows = np.arange(start, min(start + _BATCH, count))
             read, reasons = faces.read(rows, estimator)
             for row, reason in zip(rows, reasons, strict=True):
                 if reason:
@@ -182,7 +186,7 @@ def _compare(
     seed: int,
     resamples: int,
 ) -> pd.DataFrame:
-    """Every model but the first compared with it, on all faces and on the age bands."""
+    """Comparisons of each further model with the first, on all faces and per age band."""
     tables = []
     first = evaluations[0]
     for evaluation, measured in zip(evaluations[1:], measures[1:], strict=True):
@@ -194,7 +198,7 @@ def _compare(
         parts = {
             name: rows
             for name, rows in slices(select(labels, both)).items()
-            if name == ALL or (name.startswith("age ") and CROSS not in name)
+            if name == ALL or is_age_band(name)
         }
         names = (evaluation.model, first.model)
         tables.append(compare(names, pair, parts, seed, resamples))

@@ -1,4 +1,4 @@
-"""Which figures there are, and their values with intervals on every slice."""
+"""Values of all metrics, with bootstrap intervals, per subgroup."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,56 +8,21 @@ import numpy as np
 import pandas as pd
 
 from src.estimation.estimator import Estimates
-from src.evaluation import metrics
-from src.evaluation.bootstrap import Figure, with_intervals
+from src.evaluation.bootstrap import Function, with_intervals
+from src.evaluation.metrics import BASELINE, BY_NAME, ECE, covered_shares, label_ranks
 from src.evaluation.results import Labels
-from src.labels import GENDERS, MAX_AGE, age_errors, whole_years
+from src.evaluation.slices import is_one_gender
+from src.labels import GENDERS, MAX_AGE, age_errors, age_middle, whole_years
 
-CS_YEARS = (1, 3, 5, 10)
-BASELINE = "baseline_"
-
-_ERRORS = {
-    "mae": metrics.mean_absolute,
-    "median_error": metrics.median_absolute,
-    "bias": metrics.mean,
-    "rmse": metrics.root_mean_square,
-    **{f"cs{years}": partial(metrics.cumulative_score, years=years) for years in CS_YEARS},
-}
-# By name: the function, and the measures of each face that it takes before the weights. A figure is
-# of the faces that have them all.
-FIGURES = {
-    **{name: (function, ["error"]) for name, function in _ERRORS.items()},
-    "top1": (partial(metrics.top_accuracy, k=1), ["rank"]),
-    "top5": (partial(metrics.top_accuracy, k=5), ["rank"]),
-    "coverage": (metrics.mean, ["covered"]),
-    "interval_width": (metrics.mean, ["width"]),
-    "epsilon_error": (metrics.epsilon_error, ["error", "deviation"]),
-    **{BASELINE + name: (function, ["baseline_error"]) for name, function in _ERRORS.items()},
-    "gender_accuracy": (metrics.mean, ["correct"]),
-    "balanced_accuracy": (metrics.balanced_accuracy, ["male", "correct"]),
-    "ece": (metrics.calibration_error, ["confidence", "correct"]),
-    **{
-        f"{name}_told_{told_name}": (
-            partial(metrics.told_as, gender=gender, told=told),
-            ["male", "correct"],
-        )
-        for gender, name in enumerate(GENDERS)
-        for told, told_name in enumerate(GENDERS)
-    },
-    BASELINE + "gender_accuracy": (metrics.mean, ["baseline_correct"]),
-}
-MAIN = (  # those that models are compared by
-    *("mae", "median_error", "bias", "rmse", "cs5", "top5", "coverage"),
-    *("gender_accuracy", "balanced_accuracy", "ece"),
-)
+COLUMNS = ["slice", "figure", "value", "low", "high", "n"]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """One who says the same of every face.
+    """A constant prediction.
 
-    age: years.  gender: 0 or 1.  Either is NaN where it is not known what to say.
-    source: whose mean and majority they are.
+    age: years.  gender: 0 or 1.  Either is NaN if unknown.
+    source: the faces whose mean age and majority gender they are.
     """
 
     age: float
@@ -65,20 +30,20 @@ class Baseline:
     source: str
 
     def __str__(self) -> str:
-        said = [] if np.isnan(self.age) else [f"{self.age:.1f} years"]
-        said += [] if np.isnan(self.gender) else [GENDERS[int(self.gender)]]
-        return f"{', '.join(said)} ({self.source})"
+        parts = [] if np.isnan(self.age) else [f"{self.age:.1f} years"]
+        parts += [] if np.isnan(self.gender) else [GENDERS[int(self.gender)]]
+        return f"{', '.join(parts)} ({self.source})"
 
 
 def baseline(training: dict[str, float] | None, labels: Labels) -> Baseline:
-    """The mean age and the majority gender of a model's training, or else of the labels.
+    """The mean age and the majority gender of a model's training faces, or else of the labels.
 
     training: `Description.training`.
     """
     if training:
-        age, male, source = training["age_mean"], training["male_share"], "of the training"
+        age, male, source = training["age_mean"], training["male_share"], "of the training faces"
     else:
-        middle = (labels.age_low + labels.age_high) / 2
+        middle = age_middle(labels.age_low, labels.age_high)
         age, male = (_known_mean(values) for values in (middle, labels.gender))
         source = "of the evaluated faces"
     return Baseline(age, male if np.isnan(male) else float(male >= 0.5), source)
@@ -90,49 +55,55 @@ def _known_mean(values: np.ndarray) -> float:
 
 
 def measure(labels: Labels, estimates: Estimates, baseline: Baseline) -> dict[str, np.ndarray]:
-    """What the figures are computed from: float64 (N,) by name, NaN where unknown."""
+    """Per-face measures that metrics need: float64 (N,) by name, NaN where unknown."""
     low, high = labels.age_low, labels.age_high
     first, last = (np.minimum(whole_years(end), MAX_AGE) for end in (low, high))
     interval = estimates.age_low, estimates.age_high
     deviation = np.full(len(labels), np.nan) if labels.age_std is None else labels.age_std
     return {
         "error": age_errors(estimates.age, low, high),
-        "rank": metrics.label_ranks(estimates.age_distribution, first, last),
-        "covered": metrics.covered_shares(interval, first, last),
+        "rank": label_ranks(estimates.age_distribution, first, last),
+        "covered": covered_shares(interval, first, last),
         "width": np.where(np.isnan(low), np.nan, interval[1] - interval[0] + 1),
         "deviation": deviation,
-        "baseline_error": age_errors(np.full(len(labels), baseline.age), low, high),
         "male": labels.gender,
-        "correct": _same(estimates.gender, labels.gender),
+        "correct": _equal(estimates.gender, labels.gender),
         "confidence": estimates.p_gender.astype(np.float64),
-        "baseline_correct": _same(baseline.gender, labels.gender),
+        BASELINE + "error": age_errors(np.full(len(labels), baseline.age), low, high),
+        BASELINE + "correct": _equal(baseline.gender, labels.gender),
     }
 
 
-def _same(told: np.ndarray | float, gender: np.ndarray) -> np.ndarray:
-    """1 where they are the same, 0 where not, NaN where one is unknown."""
-    return np.where(np.isnan(told) | np.isnan(gender), np.nan, told == gender)
+def _equal(predicted: np.ndarray | float, gender: np.ndarray) -> np.ndarray:
+    """1 if equal, 0 if not, NaN if one is unknown."""
+    unknown = np.isnan(predicted) | np.isnan(gender)
+    return np.where(unknown, np.nan, predicted == gender)
 
 
 def figures(
     measures: dict[str, np.ndarray], slices: dict[str, np.ndarray], seed: int, resamples: int
 ) -> pd.DataFrame:
-    """Every figure of every slice, with the columns of `Evaluation.figures`; a figure of no face is
-    left out."""
+    """All metrics of all slices, with the columns `COLUMNS`; metrics of no face are left out.
+
+    The calibration error is left out for slices of one gender: given the true gender, even right
+    probabilities differ from the accuracy.
+    """
     table = []
     for name, rows in slices.items():
         for count, bound in bind({key: values[rows] for key, values in measures.items()}).items():
+            if is_one_gender(name):
+                bound.pop(ECE, None)
             found = with_intervals(bound, count, seed, resamples)
             table += [(name, figure, *found[figure], count) for figure in found]
-    return pd.DataFrame(table, columns=["slice", "figure", "value", "low", "high", "n"])
+    return pd.DataFrame(table, columns=COLUMNS)
 
 
-def bind(measures: dict[str, np.ndarray]) -> dict[int, dict[str, Figure]]:
-    """The figures as functions of weights alone, by the number of faces that they are of."""
+def bind(measures: dict[str, np.ndarray]) -> dict[int, dict[str, Function]]:
+    """Metrics as functions of weights alone, by number of faces and name."""
     bound = defaultdict(dict)
-    for name, (function, wanted) in FIGURES.items():
-        arrays = np.array([measures[measure] for measure in wanted])
+    for metric in BY_NAME.values():
+        arrays = np.array([measures[need] for need in metric.needs])
         arrays = arrays[:, ~np.isnan(arrays).any(axis=0)]
         if arrays.size:
-            bound[arrays.shape[1]][name] = partial(function, *arrays)
+            bound[arrays.shape[1]][metric.name] = partial(metric.function, *arrays)
     return bound

@@ -1,4 +1,4 @@
-"""Labelled faces: what is known of them, and their pixels, cut as each model wants them."""
+"""Labelled faces of databases and pictures, cropped as each model expects them."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,18 +12,20 @@ from src.data.create import MISSING, UNDECODABLE
 from src.data.database import Database, open_database
 from src.data.datasets import read_dataset
 from src.data.joined import join
-from src.data.split import Split, rows_by_database
+from src.data.split import rows_by_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
+from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of
 from src.faces.crop import NO_ALIGNMENT, Cut, FaceError, get_cutter
 from src.faces.images import ImageError, change_margin, read_image, resize
+from src.models.description import Description
 
 
-class Labelled(Protocol):
-    """Labelled faces, wherever their pixels are.
+class EvaluationSet(Protocol):
+    """Labelled faces.
 
-    unit: what its rows are, in words.  notes: what is to be known of them, a line each.
+    unit: plural noun for its rows.  notes: warnings, one line each.
     """
 
     labels: Labels
@@ -31,22 +33,28 @@ class Labelled(Protocol):
     notes: list[str]
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
-        """Faces of `rows`, int64 (n,), as the model wants them, and why others have none.
+        """Faces of `rows`, int64 (n,), as the model expects them, and reasons of missing ones.
 
-        Returns uint8 (m, S, S, 3), m <= n, BGR, and for every row "" or the reason, m of them "".
+        Returns uint8 (m, S, S, 3), m <= n, BGR, and per row "" or the reason; m of them are "".
         """
 
     def check(self, estimator: Estimator) -> list[str]:
-        """How the faces differ from what the model wants, a line each; `UserError` where figures
-        would mean nothing."""
+        """Differences between these faces and the model's, one line each.
+
+        Raises `UserError` if metrics would be meaningless.
+        """
+
+    def uses(self, description: Description) -> dict[str, str]:
+        """Use of each source in the model's training, one of `seen.USES`; empty if unknown."""
 
 
 @dataclass(frozen=True)
 class DatabaseFaces:
-    """The faces of `rows`, int64 (N,), of databases that were joined.
+    """The faces of `rows`, int64 (N,), of joined databases.
 
-    margins: what they were cut with, float64 (N,), NaN where unknown.
-    fit_margin: whether a model is shown those of margins that it was not trained with in its own.
+    margins: of their crops, float64 (N,), NaN where unknown.
+    part: of the split of `owner`, the description of a model; or "all".
+    fit_margin: whether faces with margins that a model was not trained with are cut or padded.
     """
 
     labels: Labels
@@ -56,6 +64,8 @@ class DatabaseFaces:
     margins: np.ndarray
     notes: list[str]
     fit_margin: bool = False
+    part: str = "all"
+    owner: Description | None = None
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
@@ -89,6 +99,15 @@ class DatabaseFaces:
             notes.append(f"faces are {size} pixels wide, and resized to {estimator.img_size}")
         return notes
 
+    def uses(self, description: Description) -> dict[str, str]:
+        same_split = self.owner is not None and description.split == self.owner.split
+        part = self.part if same_split else "all"
+        names = rows_by_database(self.parts, np.arange(0))
+        return {
+            name: use_of(database, description, part)
+            for name, database in zip(names, self.parts, strict=True)
+        }
+
 
 @dataclass(frozen=True)
 class PictureFaces:
@@ -113,6 +132,9 @@ class PictureFaces:
 
     def check(self, estimator: Estimator) -> list[str]:
         return []
+
+    def uses(self, description: Description) -> dict[str, str]:
+        return {}
 
 
 def _is_other(margin: float, estimator: Estimator) -> bool:
@@ -147,14 +169,18 @@ def _cut(path: Path, cutter: Callable) -> tuple[np.ndarray | None, str]:
 
 
 def from_databases(
-    paths: list[Path], part: str = "all", split: Split | None = None, fit_margin: bool = False
+    paths: list[Path],
+    part: str = "all",
+    owner: Description | None = None,
+    fit_margin: bool = False,
+    flag: str = "--part",
 ) -> DatabaseFaces:
-    """The faces of databases that have a label.
+    """The labelled faces of databases.
 
-    part: "all", or a part of `split`, the split of a model's run: "validation", "test" or
-        "training".
-    fit_margin: as `DatabaseFaces` takes it.
-    Raises `UserError` if the part cannot be found in the databases, see `Split.places`.
+    part: "all", or a part of the split of `owner`, the description of a model: "validation",
+        "test" or "training". Of collections that it was never trained on, all faces are taken.
+    fit_margin: see `DatabaseFaces`.
+    Raises `UserError` naming `flag` if the part cannot be found in the databases.
     """
     parts = [open_database(path) for path in paths]
     database = join(parts)
@@ -172,10 +198,15 @@ def from_databases(
         age_high=database.age_high,
         columns=columns,
     )
-    chosen = np.arange(count) if part == "all" else split.rows(parts, part)
+    chosen = np.arange(count) if part == "all" else rows_of_part(parts, owner, part, flag)
     rows, notes = _with_label(labels, chosen)
     margins = np.repeat([part.margin for part in parts], [*map(len, parts)])[rows]
-    return DatabaseFaces(select(labels, rows), database, parts, rows, margins, notes, fit_margin)
+    labels = select(labels, rows)
+    faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part, owner)
+    if owner:
+        new = [name for name, use in faces.uses(owner).items() if use == NEVER_SEEN]
+        notes += [f"{name} was never trained on: all of its faces are used" for name in new]
+    return faces
 
 
 def from_csv(path: Path, detect: bool) -> PictureFaces:
@@ -194,7 +225,7 @@ def from_csv(path: Path, detect: bool) -> PictureFaces:
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Those of `rows` that have a label, and a note of those that have none."""
+    """The rows that have a label, and a note on the number of rows that have none."""
     known = rows[~(np.isnan(labels.gender) & np.isnan(labels.age_low))[rows]]
     without = len(rows) - len(known)
     if not len(known):

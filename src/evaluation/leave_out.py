@@ -9,13 +9,13 @@ import pandas as pd
 
 from src.data.database import open_database
 from src.data.joined import join
-from src.data.split import Split, read_split, rows_by_database
+from src.data.split import rows_by_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.evaluate import estimate
-from src.evaluation.labelled import from_databases
+from src.evaluation.figures import baseline, measure
+from src.evaluation.labelled import from_databases, select
 from src.files import replacing
-from src.labels import age_errors
 from src.training.arguments import Arguments
 from src.training.fit import train
 
@@ -41,16 +41,16 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
             "--leave_out: expected two databases or more, and all or the name of one, received "
             f"{arguments.leave_out} with {', '.join(names)}"
         )
+    arguments.output_path.mkdir(exist_ok=True)
     rows = []
     for left_out in chosen:
         trained = train(without(arguments, paths, left_out))
         estimator = Estimator(trained.best_file)
-        split = read_split(estimator.description.split)
         held_out = "test" if arguments.test_split else "validation"
         for name, path in paths.items():
             part = "all" if name == left_out else held_out
             where = {"trained_without": left_out, "tested_on": name, "part": part}
-            rows.append(where | _errors(estimator, path, part, split))
+            rows.append(where | _errors(estimator, path, part))
         keras.utils.clear_session()
         with replacing(arguments.output_path / TABLE) as partial:
             pd.DataFrame(rows).to_csv(partial, index=False)
@@ -89,21 +89,19 @@ def matrix(rows: pd.DataFrame) -> pd.DataFrame:
     return table.loc[[name for name in order if name in table.index], order]
 
 
-def _errors(estimator: Estimator, path: Path, part: str, split: Split) -> dict[str, float]:
-    faces = from_databases([path], part, split)
+def _errors(estimator: Estimator, path: Path, part: str) -> dict[str, float]:
+    faces = from_databases([path], part, estimator.description)
     faces.check(estimator)
     found, estimates, _ = estimate(faces, estimator)
-    labels = faces.labels
-    errors = age_errors(estimates.age, labels.age_low[found], labels.age_high[found])
-    gender = labels.gender[found]
-    known = ~np.isnan(gender)
-    right = (estimates.p_female < 0.5)[known] == gender[known]
+    labels = select(faces.labels, found)
+    measures = measure(labels, estimates, baseline(None, labels))
     return {
         "faces": len(found),
-        "age_mae": _mean(np.abs(errors[~np.isnan(errors)])),
-        "gender_accuracy": _mean(right),
+        "age_mae": _mean(np.abs(measures["error"])),
+        "gender_accuracy": _mean(measures["correct"]),
     }
 
 
 def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else np.nan
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan

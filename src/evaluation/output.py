@@ -1,4 +1,4 @@
-"""The folder of an evaluation: results.json, results.csv, report.html."""
+"""Output folder of an evaluation: results.json, results.csv, report.html."""
 
 import json
 from collections.abc import Iterable
@@ -25,13 +25,13 @@ def check_output_folder(
 ) -> None:
     """Raise `UserError` if an evaluation cannot be written to `folder`, before any work is done.
 
-    force: replace an evaluation that is there; any other folder is left alone.
+    force: replace an existing evaluation; other folders are never replaced.
     card, inputs: the model card to update, and flags and paths of all files that are read.
     """
     if file_kind(folder) == "a folder" and not force:
         raise UserError(
-            f"--output: expected a new folder, {folder} exists; name another, or replace its "
-            "evaluation with --force"
+            f"--output: expected a new folder, {folder} exists; name another, or pass --force to "
+            "replace its evaluation"
         )
     outputs = [Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)]
     if card:
@@ -48,7 +48,7 @@ def _is_evaluation(folder: Path) -> bool:
 
 
 def write_results(folder: Path, results: Results) -> None:
-    """Write the evaluation to `folder`, atomically; an evaluation that is there is replaced."""
+    """Write the evaluation to `folder` atomically; an existing one is replaced."""
     from src.evaluation.report import write_report
 
     with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
@@ -76,12 +76,14 @@ def _model_as_json(evaluation: Evaluation) -> dict:
         "faces": len(evaluation.rows),
         "left_out": dict(evaluation.left_out),
         "baseline": evaluation.baseline,
+        "collections": evaluation.collections,
+        "calibration": evaluation.calibration,
         "figures": evaluation.figures.to_dict("records"),
     }
 
 
 def _as_table(results: Results) -> pd.DataFrame:
-    """All figures of all models, a row each; differences between models are below."""
+    """All metrics of all models, one row each, and the differences between models below."""
     tables = [e.figures.assign(model=e.model) for e in results.evaluations]
     differences = results.comparisons.rename(columns={"models": "model", "difference": "value"})
     table = pd.concat([*tables, differences]) if len(differences) else pd.concat(tables)

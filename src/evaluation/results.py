@@ -1,4 +1,4 @@
-"""What an evaluation found: the labels, what each model said, and the figures that follow."""
+"""Labels, estimates and metrics of an evaluation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of N faces.
+    """Labels of N faces.
 
-    names: their pictures' names.
+    names: of their pictures.
     gender: float64 (N,), 0 female, 1 male, NaN where unknown.
     age_low, age_high: float64 (N,), years, inclusive, NaN where unknown.
-    age_std: float64 (N,), standard deviation of the ratings that the age is the mean of, in years;
-        None where the age is no mean of ratings.
-    columns: further labels by what they are ("group", "source", "expression", ...), str (N,), ""
-        where unknown. Audits go by them, predictions never.
+    age_std: float64 (N,), standard deviation in years of the ratings that the age is the mean of;
+        None if it is not a mean of ratings.
+    columns: further labels by kind ("group", "source", "expression", ...), str (N,), "" where
+        unknown. For audits only, never predicted.
     """
 
     names: list[str]
@@ -39,20 +39,20 @@ class Labels:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one model said of the labelled faces.
+    """Results of one model.
 
     model: its name in tables.
-    rows: int64 (M,), the rows of the labels that it was shown (all, but where no face was found).
+    rows: int64 (M,), the evaluated rows of the labels: all rows that have a face.
     estimates: of these rows.
-    error: float64 (M,), years, signed: the estimated age less the nearest end of the label's
-        range, 0 within it, NaN where the age is unknown.
-    figures: one row a slice and figure, columns `slice`, `figure`, `value`, `low`, `high` (the 95 %
-        bootstrap interval) and `n` (the faces that the figure is of).
+    error: float64 (M,), years, signed, see `labels.age_errors`.
+    figures: one row per slice and metric, columns `slice`, `figure`, `value`, `low`, `high` (the
+        95 % bootstrap interval) and `n` (number of faces).
     worst, worst_faces: int64 (W,), positions in `rows` of the largest errors, largest first, and
         their faces, uint8 (W, S, S, 3), BGR.
-    left_out: name and reason of the faces that it could not be shown.
-    baseline: what the figures named `baseline_...` are of, in words: the age and the gender that
-        are said of every face, and where they come from.
+    left_out: name and reason of each row without a face.
+    baseline: the constant prediction of the metrics named `baseline_...`, and its source.
+    collections: use of each source in the model's training, one of `seen.USES`.
+    calibration: phrase on the faces that the model's temperatures were fitted on; "" if none.
     """
 
     model: str
@@ -64,6 +64,8 @@ class Evaluation:
     worst_faces: np.ndarray
     left_out: list[tuple[str, str]] = field(default_factory=list)
     baseline: str = ""
+    collections: dict[str, str] = field(default_factory=dict)
+    calibration: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Results:
     """An evaluation of one or several models on the same labelled faces.
 
     comparisons: differences between models by paired bootstrap, columns `models` ("a - b"),
-        `slice`, `figure`, `difference`, `low`, `high`, `n`; empty where there is one model.
-    arguments: what the run was told, and the toolkit's version.  notes: warnings, one line each.
+        `slice`, `figure`, `difference`, `low`, `high`, `n`; empty for one model.
+    arguments: of the run, and the toolkit's version.  notes: warnings, one line each.
     """
 
     labels: Labels

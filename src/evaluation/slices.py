@@ -1,4 +1,4 @@
-"""The parts of the faces that figures are given of."""
+"""Subgroups of the evaluated faces."""
 
 from collections.abc import Iterable
 from itertools import combinations
@@ -6,20 +6,20 @@ from itertools import combinations
 import numpy as np
 
 from src.evaluation.results import Labels
-from src.labels import GENDERS, MAX_AGE
+from src.labels import GENDERS, MAX_AGE, age_middle
 
-FEW = 30  # faces: a figure of fewer is marked
+FEW = 30  # faces: figures of fewer are marked
 ALL = "all"
-CROSS = " x "  # between the names of two slices in that of their crossing
+CROSS = " x "  # between the names of two crossed slices
 OLDEST_CHILD = 12  # years
-_DECADES = 8  # the last goes on to the end
+_DECADES = 8  # the last one extends to MAX_AGE
 
 
 def slices(labels: Labels) -> dict[str, np.ndarray]:
-    """Rows of each slice that has any, int64, by name, those of the whole first.
+    """Rows of each slice that has any, int64, by name, "all" first.
 
-    "all"; "age 0-9" and so on; "children 0-12"; "gender female"; "group Asian", "source wiki" and
-    other columns' values; and crossings of age, gender and group, "age 0-9 x gender female".
+    "age 0-9" and so on; "children 0-12"; "gender female"; "group Asian", "source wiki" and values
+    of further columns; and crossings of age, gender and group, "age 0-9 x gender female".
     """
     columns = {
         "age": age_bands(labels),
@@ -43,8 +43,16 @@ def slices(labels: Labels) -> dict[str, np.ndarray]:
     return found
 
 
+def is_age_band(name: str) -> bool:
+    return name.startswith("age ") and CROSS not in name
+
+
+def is_one_gender(name: str) -> bool:
+    return "gender" in (part.partition(" ")[0] for part in name.split(CROSS))
+
+
 def by_kind(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of slices by what they are of, "age", "gender", "age x gender" and so on, once each."""
+    """Names of slices by kind, "age", "gender", "age x gender" and so on, without "all"."""
     kinds: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         if name != ALL:
@@ -54,7 +62,7 @@ def by_kind(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def age_bands(labels: Labels) -> np.ndarray:
-    """The decade that the middle of each label's range lies in, str (N,), "" where unknown."""
+    """Decade of the middle of each label's range, str (N,), "" if unknown."""
     middle = _middle(labels)
     decade = np.minimum(np.nan_to_num(middle) // 10, _DECADES - 1).astype(int)
     names = np.array([_band(number) for number in range(_DECADES)])
@@ -62,7 +70,7 @@ def age_bands(labels: Labels) -> np.ndarray:
 
 
 def _middle(labels: Labels) -> np.ndarray:
-    return (labels.age_low + labels.age_high) / 2
+    return age_middle(labels.age_low, labels.age_high)
 
 
 def _band(number: int) -> str:
@@ -76,5 +84,5 @@ def _gender_names(labels: Labels) -> np.ndarray:
 
 
 def _by_value(column: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Which faces have each value of a column, bool (N,), by "column value"; "" is none."""
+    """Masks, bool (N,), by "column value"; "" is no value."""
     return {f"{column} {value}": values == value for value in np.unique(values) if value != ""}

@@ -1,4 +1,4 @@
-"""An evaluation as tables of text, for a terminal."""
+"""Text tables of an evaluation."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -6,44 +6,18 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from src.evaluation.figures import BASELINE
+from src.evaluation.metrics import BASELINE, BY_NAME, CONFUSION, METRICS
 from src.evaluation.results import Evaluation, Results
+from src.evaluation.seen import USES
 from src.evaluation.slices import ALL, CROSS, FEW
 from src.labels import GENDERS
 
-# Name in a table, and format.
-TITLES = {
-    "mae": ("mean absolute error, years", ".2f"),
-    "median_error": ("median absolute error, years", ".2f"),
-    "bias": ("bias, years", "+.2f"),
-    "rmse": ("root mean square error, years", ".2f"),
-    "cs1": ("within 1 year", ".1%"),
-    "cs3": ("within 3 years", ".1%"),
-    "cs5": ("within 5 years", ".1%"),
-    "cs10": ("within 10 years", ".1%"),
-    "top1": ("age is the likeliest", ".1%"),
-    "top5": ("age among the 5 likeliest", ".1%"),
-    "coverage": ("age in the 80 % interval", ".1%"),
-    "interval_width": ("width of that interval, years", ".1f"),
-    "epsilon_error": ("epsilon error", ".4f"),
-    "gender_accuracy": ("gender accuracy", ".1%"),
-    "balanced_accuracy": ("balanced gender accuracy", ".1%"),
-    "ece": ("gender calibration error", ".3f"),
-}
-# Columns of the tables by slice. There is room for the intervals of a few, and only those tell
-# whether two models differ.
-IN_SLICES = {
-    "mae": "MAE",
-    "bias": "bias",
-    "cs5": "within 5",
-    "coverage": "in interval",
-    "gender_accuracy": "gender accuracy",
-}
-_WITH_INTERVAL = ("mae", "gender_accuracy")
-_LEFT_OUT_SHOWN = 20
+BY_SLICE = [metric for metric in METRICS if metric.column]
+_WITH_INTERVAL = ("mae", "gender_accuracy")  # in tables by slice, which have little room
+_MAX_LEFT_OUT = 20
 
 
-class _Figure(NamedTuple):
+class Figure(NamedTuple):
     """A row of `Evaluation.figures`."""
 
     figure: str
@@ -54,105 +28,124 @@ class _Figure(NamedTuple):
 
 
 def tables(results: Results) -> str:
-    """Main figures of all models; slices and confusion of each; and how the models differ."""
+    """Metrics of all models; slices and confusion matrix of each; and their comparisons."""
     parts = [_main(results)]
     for evaluation in results.evaluations:
         parts += [_slices(evaluation), _confusion(evaluation)]
-    parts += dict.fromkeys(map(left_out, results.evaluations))  # most often the same for all
+    parts += dict.fromkeys(map(left_out, results.evaluations))  # usually the same for all models
     parts += [_comparisons(results), "\n".join(f"note: {note}" for note in results.notes)]
     legend = f"[...]: 95 % bootstrap interval    *: fewer than {FEW} faces"
     return "\n\n".join(part for part in [*parts, legend] if part)
 
 
 def left_out(evaluation: Evaluation) -> str:
-    """How many pictures had no face to show, which and why; "" where all had."""
+    """Number, names and reasons of pictures without a face; "" if there are none."""
     count = len(evaluation.left_out)
     if not count:
         return ""
-    lines = [f"{name}: {reason}" for name, reason in evaluation.left_out[:_LEFT_OUT_SHOWN]]
+    lines = [f"{name}: {reason}" for name, reason in evaluation.left_out[:_MAX_LEFT_OUT]]
     if count > len(lines):
         lines.append(f"and {count - len(lines):,} more")
     total = count + len(evaluation.rows)
     return "\n".join([f"{count:,} of {total:,} pictures left out:", *lines])
 
 
+def uses(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
+    """Title and slices of each use of collections: all its faces, and each source's."""
+    found = set(evaluation.figures["slice"])
+    blocks = []
+    for use, title in USES.items():
+        sources = [f"source {name}" for name, its in evaluation.collections.items() if its == use]
+        names = [name for name in (f"collections {use}", *sources) if name in found]
+        if names:
+            blocks.append((title, names))
+    return blocks
+
+
 def _main(results: Results) -> str:
-    """Figures of all faces, a row each, beside the models' baselines."""
+    """All metrics of all faces, one row each, next to the models' baselines."""
     columns, counts = {}, []
     for evaluation in results.evaluations:
         columns[evaluation.model] = figures_of(evaluation.figures)[ALL]
         counts.append({name: row.n for name, row in columns[evaluation.model].items()})
     for evaluation in results.evaluations:
-        said = f"baseline: {evaluation.baseline}".replace(" (", "\n(")
-        columns[said] = {
+        header = f"baseline: {evaluation.baseline}".replace(" (", "\n(")
+        columns[header] = {
             name.removeprefix(BASELINE): row
             for name, row in columns[evaluation.model].items()
             if name.startswith(BASELINE)
         }
     rows = []
-    for name, (title, _) in TITLES.items():
-        if any(name in figures for figures in columns.values()):
-            faces = " / ".join(dict.fromkeys(f"{n[name]:,}" for n in counts))
-            rows.append([title, *(text(figures.get(name)) for figures in columns.values()), faces])
+    for metric in METRICS:
+        if any(metric.name in figures for figures in columns.values()):
+            faces = " / ".join(dict.fromkeys(f"{n[metric.name]:,}" for n in counts))
+            cells = (text(figures.get(metric.name)) for figures in columns.values())
+            rows.append([metric.title, *cells, faces])
     return _tabulate(rows, ["all faces", *columns, "faces"])
 
 
 def _slices(evaluation: Evaluation) -> str:
-    """Main figures by age band, gender, group and the like, a slice a row; without crossings."""
+    """Tables by use of collections, then by age band, gender, group and the like."""
     table = evaluation.figures
-    table = table[~table["slice"].str.contains(CROSS, regex=False)]
-    return _by_slice(table, evaluation.model)
+    blocks = uses(evaluation)
+    used = {name for _, names in blocks for name in names}
+    parts = [_by_slice(table[table["slice"].isin(names)], title) for title, names in blocks]
+    is_other = ~table["slice"].isin(used) & ~table["slice"].str.contains(CROSS, regex=False)
+    return "\n\n".join([*parts, _by_slice(table[is_other], evaluation.model)])
 
 
 def _confusion(evaluation: Evaluation) -> str:
     figures = figures_of(evaluation.figures)[ALL]
-    if f"{GENDERS[0]}_told_{GENDERS[0]}" not in figures:
+    if CONFUSION[GENDERS[0], GENDERS[0]].name not in figures:
         return ""
     rows = [
-        [g, *(f"{figures[f'{g}_told_{told}'].value:,.0f}" for told in GENDERS)] for g in GENDERS
+        [true, *(text(figures[CONFUSION[true, each].name], interval=False) for each in GENDERS)]
+        for true in GENDERS
     ]
-    return _tabulate(rows, [evaluation.model, *(f"told {told}" for told in GENDERS)])
+    return _tabulate(rows, [evaluation.model, *(f"predicted {name}" for name in GENDERS)])
 
 
 def _comparisons(results: Results) -> str:
-    """Where the models differ, on all faces and by age band, a table a pair."""
+    """Differences between models, for all faces and by age band, one table per pair."""
     table = results.comparisons.rename(columns={"difference": "value"})
     pairs = table.groupby("models", sort=False)
     return "\n\n".join(_by_slice(of_pair, models, "+") for models, of_pair in pairs)
 
 
 def _by_slice(table: pd.DataFrame, title: str, sign: str = "") -> str:
-    """A row a slice, in the order of `table`; figures with their intervals as there is room."""
-    shown = _WITH_INTERVAL if sign else IN_SLICES
-    names = [name for name in shown if (table["figure"] == name).any()]
+    """One row per slice, in the order of `table`."""
+    shown = [m for m in BY_SLICE if (table["figure"] == m.name).any()]
+    if sign:
+        shown = [metric for metric in shown if metric.name in _WITH_INTERVAL]
     rows = [
         [
-            slice_name,
+            name,
             f"{max(row.n for row in figures.values()):,}",
-            *(text(figures.get(name), sign, name in _WITH_INTERVAL) for name in names),
+            *(text(figures.get(m.name), sign, m.name in _WITH_INTERVAL) for m in shown),
         ]
-        for slice_name, figures in figures_of(table).items()
+        for name, figures in figures_of(table).items()
     ]
-    return _tabulate(rows, [title, "faces", *(IN_SLICES[name] for name in names)])
+    return _tabulate(rows, [title, "faces", *(metric.column for metric in shown)])
 
 
-def figures_of(table: pd.DataFrame) -> dict[str, dict[str, _Figure]]:
-    """The rows of `Evaluation.figures` by slice and figure."""
+def figures_of(table: pd.DataFrame) -> dict[str, dict[str, Figure]]:
+    """Rows of `Evaluation.figures` by slice and metric."""
     found = defaultdict(dict)
-    for slice_name, *row in table[["slice", *_Figure._fields]].itertuples(index=False):
-        figure = _Figure(*row)
+    for slice_name, *row in table[["slice", *Figure._fields]].itertuples(index=False):
+        figure = Figure(*row)
         found[slice_name][figure.figure] = figure
     return found
 
 
-def text(row: _Figure | None, sign: str = "", interval: bool = True) -> str:
-    """A figure as "4.31 [4.20, 4.43]"; "" where there is none.  `sign` "+" marks differences."""
+def text(row: Figure | None, sign: str = "", interval: bool = True) -> str:
+    """A value as "4.31 [4.20, 4.43]"; "" if absent.  `sign` "+" marks differences."""
     if row is None:
         return ""
-    form = TITLES[row.figure.removeprefix(BASELINE)][1]
-    form = form if form.startswith("+") else sign + form
-    value = f"{row.value:{form}}{'*' if row.n < FEW else ''}"
-    return f"{value} [{row.low:{form}}, {row.high:{form}}]" if interval else value
+    value, low, high = (
+        BY_NAME[row.figure].text(each, sign) for each in (row.value, row.low, row.high)
+    )
+    value += "*" if row.n < FEW else ""
+    return f"{value} [{low}, {high}]" if interval else value
 
 
 def _tabulate(rows: list[list[str]], headers: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The mean of the weights of several checkpoints of one network.
+"""Mean of the weights of several checkpoints of one network.
 
 For runs with a common start the mean is often better than each of them. Wortsman et al., "Model
 soups", ICML 2022, https://arxiv.org/abs/2203.05482.
@@ -22,19 +22,25 @@ def average(
 ) -> None:
     """Write the checkpoint `output`, with the description of the first of `weight_files`.
 
-    Its figures and calibration are left out: they are not those of the mean. Raises `UserError` if
-    a file is of another network than the first, or takes other faces.
+    Its figures are left out: they are not those of the mean. Raises `UserError` if the network, its
+    faces or its split differ from the first file's, or a file is calibrated.
     """
     loaded = [load_checkpoint(path, depth, width, img_size) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
-        for what in ("architecture", "img_size", "align", "split"):
-            here, there = getattr(description, what), getattr(other, what)
+        if other.calibration:
+            raise UserError(
+                f"--average: expected weight files that are not calibrated, received {path}, "
+                f"calibrated on {other.calibration['faces']:,} faces; pass the file that it was "
+                "made from, and calibrate the mean with --calibrate"
+            )
+        for name in ("architecture", "img_size", "align", "split"):
+            here, there = getattr(description, name), getattr(other, name)
             if here != there:
                 raise UserError(
-                    f"--average: expected the {what} of {weight_files[0]}, {here}, received {path} "
+                    f"--average: expected the {name} of {weight_files[0]}, {here}, received {path} "
                     f"with {there}"
                 )
     weights = zip(*(network.get_weights() for network, _ in loaded), strict=True)
-    model.set_weights([np.mean(same, axis=0) for same in weights])
-    save_checkpoint(output, model, replace(description, figures={}, calibration=None))
+    model.set_weights([np.mean(layer, axis=0) for layer in weights])
+    save_checkpoint(output, model, replace(description, figures={}))

@@ -1,4 +1,4 @@
-"""A checkpoint as another file, which gets its name only when it says the same of real faces."""
+"""Export of checkpoints, checked on real faces before the file gets its name."""
 
 import json
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from src.calibration.temperatures import Temperatures, from_scores, scores
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.runtimes import BY_SUFFIX, INPUT
 from src.estimation.shipped import shipped_weights
-from src.estimation.tempering import averaged, by_class, tempered
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.kinds import is_export
@@ -22,25 +22,24 @@ from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import OUTPUTS, Description, describe
-from src.models.heads import temper
 from src.outputs import Output, begins_with, check_outputs
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 FORMATS = (*GRAPHS, "hdf5", "legacy")
 REDUCIBLE = {"fp16": ("onnx", "litert", "hdf5"), "int8": ("onnx", "litert")}  # which formats
-LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # of the difference of a probability
-YEARS_LIMIT = 0.05  # that ages may differ by where weights are stored as float16
-MAE_LIMIT = 0.3  # years that int8 may change the mean absolute error by
+LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # maximum difference of a probability
+YEARS_LIMIT = 0.05  # maximum difference of an age if weights are stored as float16
+MAE_LIMIT = 0.3  # years, maximum change of the mean absolute error by int8
 
 
 @dataclass(frozen=True)
 class Exported:
-    """How an export compares with its checkpoint on the same faces.
+    """An export, compared with its checkpoint on the same faces.
 
-    faces: which they were.  size: of what was written, in bytes.
-    difference: the largest one of a gender's or an age's probability.
-    years: the largest one of an estimated age.
-    mae: mean absolute errors in years, before and after; None where no age is known.
+    faces: their description.  size: of the export in bytes.
+    difference: maximum difference of a probability of a gender or an age.
+    years: maximum difference of an estimated age.
+    mae: mean absolute errors in years, before and after; None if no age is known.
     """
 
     faces: str
@@ -66,12 +65,12 @@ def export(
 ) -> Exported:
     """Write a checkpoint to `output` in one of `FORMATS`, and its description to `output`.json.
 
-    weight_file: the weights that ship where None.  precision: "float32", "fp16", "int8".
-    input: a database to check on, and to calibrate int8 on; a portrait's face where None.
-    calibration: temperatures to divide the heads' scores by, as in `Description.calibration`.
-    margin: what the file is to say of its faces' margin; what the checkpoint says where None.
-    mirror: average what is said of a face and of its mirror image, in the graph.
-    Raises `UserError`, with nothing written, where the file says other than the checkpoint.
+    weight_file: the shipped weights if None.  precision: "float32", "fp16", "int8".
+    input: a database for the check and int8's calibration; faces of a portrait if None.
+    calibration: `Description.calibration`, whose temperatures the heads' scores are divided by.
+    margin: stored in the file; the checkpoint's if None.
+    mirror: add horizontal-flip test-time augmentation to the graph.
+    Raises `UserError`, with nothing written, if the export differs from the checkpoint.
     """
     check_export(format, output, precision, input, force, [("--weight_file", weight_file)])
     weight_file = weight_file or shipped_weights()
@@ -79,24 +78,28 @@ def export(
     description = _described(estimator.description, calibration, margin)
     faces = database_faces(input, description.img_size) if input else portrait_faces(description)
     if precision == "int8" and not faces.known.any():
-        raise UserError(f"--input: expected faces of known age to check int8 by, {input} has none")
+        raise UserError(
+            f"--input: expected faces of known age for the check of int8, {input} has none"
+        )
     before = estimator(faces.image)
     if mirror:
-        before = averaged(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
+        before = _mean(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
     with replacing(_beside(output)) as partial_beside, replacing(output) as partial:
         model, _ = load_checkpoint(weight_file, depth, width, img_size)
         if mirror:
             model, description = _mirrored(model, description)
         if calibration:
-            temperatures = _temperatures(calibration)
-            temper(model, temperatures)
-            before = tempered(before, temperatures)
+            temperatures = Temperatures(
+                calibration["gender_temperature"], calibration["age_temperature"]
+            )
+            temperatures.scale_network(model)
+            before = temperatures.scale(before)
         if format == "legacy":
             model, description = to_original(weight_file, model, description)
-        said = describe(description) | _interface(format, precision, description.img_size)
-        partial_beside.write_text(json.dumps(said, indent=2) + "\n")
+        config = describe(description) | _interface(format, precision, description.img_size)
+        partial_beside.write_text(json.dumps(config, indent=2) + "\n")
         if format in GRAPHS:
-            GRAPHS[format](partial, model, said, faces.image)
+            GRAPHS[format](partial, model, config, faces.image)
         else:
             save_checkpoint(partial, model, description, half=precision == "fp16")
         after = Estimator(partial, runtime=format if format in GRAPHS else "keras")
@@ -113,9 +116,9 @@ def check_export(
     force: bool,
     read: Iterable[tuple[str, Path | None]] = (),
 ) -> None:
-    """Raise `UserError` if `export` cannot do its work, before any of it is done.
+    """Raise `UserError` if `export` cannot write its output, before any work is done.
 
-    read: flags and paths of all files that are read, none of which may be written.
+    read: flags and paths of all files that are read, none of which may be replaced.
     """
     _check_output(format, output, force, [*read, ("--input", input)])
     _check_precision(format, precision, input)
@@ -128,7 +131,7 @@ def _beside(output: Path) -> Path:
 def _described(
     description: Description, calibration: dict | None, margin: float | None
 ) -> Description:
-    """What the exported file says of itself, where that is not what the checkpoint says."""
+    """The description of the exported file."""
     return replace(
         description,
         calibration=calibration or description.calibration,
@@ -143,12 +146,14 @@ def _mirrored(model: keras.Model, description: Description) -> tuple[keras.Model
     return mirrored, replace(description, architecture=architecture)
 
 
-def _temperatures(calibration: dict) -> list[np.ndarray]:
-    return by_class(calibration["gender_temperature"], calibration["age_temperatures"])
+def _mean(one: Estimates, other: Estimates) -> Estimates:
+    """Estimates of the mean scores of both."""
+    pairs = zip(scores(one), scores(other), strict=True)
+    return from_scores(*((a + b) / 2 for a, b in pairs))
 
 
 def _interface(format: str, precision: str, img_size: int) -> dict:
-    """What a program needs to know that runs the file without this toolkit."""
+    """Inputs and outputs of the file, for programs without this toolkit."""
     shapes = zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
     return {
         "format": format,
@@ -174,12 +179,12 @@ def _compare(before: Estimates, after: Estimates, faces: Faces, size: int) -> Ex
 
 
 def _check_same(output: Path, format: str, precision: str, exported: Exported) -> None:
-    """Raise `UserError` where the export is too far from its checkpoint, or says NaN."""
+    """Raise `UserError` if the export differs too much from its checkpoint, or predicts NaN."""
     if precision == "int8":
         before, after = exported.mae
         if not abs(after - before) <= MAE_LIMIT:
             raise UserError(
-                f"{output}: expected int8 to change the MAE by {MAE_LIMIT} years at most, on "
+                f"{output}: expected int8 to change the MAE by at most {MAE_LIMIT} years, on "
                 f"{exported.faces} it went from {before:.2f} to {after:.2f}; the file was removed, "
                 "try --fp16"
             )
@@ -199,7 +204,7 @@ def _check_same(output: Path, format: str, precision: str, exported: Exported) -
 def _check_output(
     format: str, output: Path, force: bool, inputs: Iterable[tuple[str, Path | None]]
 ) -> None:
-    """Raise `UserError` if `output` cannot or should not become a file of that format."""
+    """Raise `UserError` unless `output` may become a file of that format."""
     by_name = BY_SUFFIX.get(output.suffix.lower())
     if by_name != (format if format in BY_SUFFIX.values() else None):
         own = [f"ending in {suffix}" for suffix, name in BY_SUFFIX.items() if name == format]

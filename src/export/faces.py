@@ -1,4 +1,4 @@
-"""Real faces to check an exported model on."""
+"""Real faces for checks of exports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from src.faces.images import Box, read_image
 from src.labels import age_errors
 from src.models.description import Description
 
-PORTRAIT = "grace_hopper.jpg"  # in the public domain; matplotlib carries it
-_MOST = 256  # of a database
+PORTRAIT = "grace_hopper.jpg"  # public domain, part of matplotlib
+_MAX_FACES = 256  # of a database
 _SHIFTS = (-0.1, 0, 0.1)  # of the portrait's face box
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of the model's size, uint8 (N, S, S, 3), BGR, and where they are from.
+    """Faces of the model's size, uint8 (N, S, S, 3), BGR, and a phrase for their source.
 
     age_low, age_high: float64 (N,), years, NaN where unknown.
     """
@@ -33,7 +33,7 @@ class Faces:
 
     @property
     def known(self) -> np.ndarray:
-        """Whose age is known, bool (N,)."""
+        """Faces of known age, bool (N,)."""
         return ~np.isnan(self.age_low)
 
     def mae(self, age: np.ndarray) -> float:
@@ -42,24 +42,24 @@ class Faces:
 
 
 def database_faces(path: Path, img_size: int, seed: int = 0) -> Faces:
-    """Some faces of a database, drawn at random, first those whose age is known."""
+    """Random faces of a database, preferably of known age."""
     database = open_database(path)
     if database.img_size != img_size:
         raise UserError(
-            f"--input: expected faces of {img_size} pixels, as the model takes, {path} has "
+            f"--input: expected faces of {img_size} pixels, the model's size, {path} has "
             f"{database.img_size}; make it again with create_db.py --img_size {img_size}"
         )
     if not len(database):
         raise UserError(f"--input: expected faces, {path} has none")
     order = np.random.default_rng(seed).permutation(len(database))
     unknown = np.isnan(database.age_low[order])
-    rows = order[np.argsort(unknown, kind="stable")][:_MOST]
+    rows = order[np.argsort(unknown, kind="stable")][:_MAX_FACES]
     low, high = database.age_low[rows], database.age_high[rows]
     return Faces(database.image[rows], low, high, f"{len(rows)} faces of {path.name}")
 
 
 def portrait_faces(description: Description) -> Faces:
-    """One portrait's face, cut in as many places and mirrored: 18 faces without a known age."""
+    """18 crops of a portrait, shifted and mirrored, of unknown age."""
     image = read_image(cbook.get_sample_data(PORTRAIT, asfileobj=False))
     (box,) = DlibDetector()(image)
     cut = get_box_cutter(description.align, description.margin, description.img_size)
@@ -67,7 +67,7 @@ def portrait_faces(description: Description) -> Faces:
     faces = cut(image, places)
     faces = np.concatenate([faces, faces[:, :, ::-1]])
     unknown = np.full(len(faces), np.nan)
-    return Faces(faces, unknown, unknown, f"{len(faces)} cuts of {PORTRAIT}")
+    return Faces(faces, unknown, unknown, f"{len(faces)} crops of {PORTRAIT}")
 
 
 def _shifted(box: Box, dx: float, dy: float) -> Box:

@@ -1,10 +1,10 @@
-"""Networks as files that other runtimes read: SavedModel, ONNX and LiteRT.
+"""Writers of SavedModel, ONNX and LiteRT files.
 
-A network carries its own scaling, so that a file takes faces as they are: float32 (N, S, S, 3),
-BGR, 0..255, any N. It gives `pred_gender` (N, 2) and `pred_age` (N, 101), float32 always.
+Networks contain their scaling: files take faces, float32 (N, S, S, 3), BGR, 0..255, any N, and
+return `pred_gender` (N, 2) and `pred_age` (N, 101), always float32.
 
-In int8 the softmax at the end stays float32: in steps of 1/256 the 101 ages no longer add up to 1,
-and their expectation is years off.
+In int8 the final softmax stays float32: in steps of 1/256 the 101 ages would not add up to 1, and
+their expectation would be off by years.
 """
 
 import errno
@@ -25,12 +25,12 @@ from src.extras import library
 from src.models.description import OUTPUTS
 from src.quiet import quiet_stderr
 
-_OPSET = 17  # ONNX 1.12, 2022: all that the networks need
-_CALIBRATED_AT_ONCE = 32  # faces
+_OPSET = 17  # ONNX 1.12, 2022
+_CALIBRATION_BATCH = 32  # faces
 
 
-def save_saved_model(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
-    """Write a folder that `tf.saved_model.load` reads; `faces` are not needed."""
+def save_saved_model(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
+    """Write a folder for `tf.saved_model.load`; `faces` is unused."""
     tensorflow = library("tensorflow")
     with _quietly():
         serve = _serving(model)
@@ -42,16 +42,16 @@ def save_saved_model(path: Path, model: keras.Model, said: dict, faces: np.ndarr
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     text = path / EXTRA_ASSET
     text.parent.mkdir()
-    text.write_text(json.dumps(said, indent=2) + "\n")
+    text.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def save_onnx(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
+def save_onnx(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
     """Write an ONNX file; int8 is calibrated on `faces`, uint8 (N, S, S, 3)."""
     onnx, tf2onnx = library("onnx"), library("tf2onnx")
     freezing = library("tensorflow.python.framework.convert_to_constants", "tensorflow")
     with _quietly():
         serve = _serving(model).get_concrete_function()
-        # Not by from_function, which takes a network's constants for inputs too.
+        # from_function would make inputs of a network's constants.
         renamed = {serve.structured_outputs[name].name: name for name in OUTPUTS}
         graph, _ = tf2onnx.convert.from_graph_def(
             freezing.convert_variables_to_constants_v2(serve).graph.as_graph_def(),
@@ -62,12 +62,12 @@ def save_onnx(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> 
         )
         for value in (*graph.graph.input, *graph.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
-        if said["precision"] == "fp16":
+        if config["precision"] == "fp16":
             halved = library("onnxruntime.transformers.float16", "onnxruntime")
             graph = halved.convert_float_to_float16(graph, keep_io_types=True)
-        if said["precision"] == "int8":
+        if config["precision"] == "int8":
             graph = _quantize_onnx(graph, faces)
-    onnx.helper.set_model_props(graph, {DESCRIPTION: json.dumps(said)})
+    onnx.helper.set_model_props(graph, {DESCRIPTION: json.dumps(config)})
     path.write_bytes(graph.SerializeToString())
 
 
@@ -84,7 +84,7 @@ def _quantize_onnx(graph, faces: np.ndarray):
 
     with tempfile.TemporaryDirectory() as folder:
         plain, path = Path(folder, "plain.onnx"), Path(folder, "quantized.onnx")
-        onnx.save(graph, plain)  # of a graph in memory, onnxruntime 1.20 loses the weights
+        onnx.save(graph, plain)  # onnxruntime 1.20 loses the weights of a graph in memory
         quantization.quantize_static(
             plain,
             path,
@@ -95,23 +95,23 @@ def _quantize_onnx(graph, faces: np.ndarray):
         return onnx.load(path)
 
 
-def save_litert(path: Path, model: keras.Model, said: dict, faces: np.ndarray) -> None:
+def save_litert(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
     """Write a LiteRT (.tflite) file; int8 is calibrated on `faces`, uint8 (N, S, S, 3)."""
     tensorflow = library("tensorflow")
     with _quietly(), tempfile.TemporaryDirectory() as folder:
-        save_saved_model(Path(folder, "model"), model, said, faces)
+        save_saved_model(Path(folder, "model"), model, config, faces)
         converter = tensorflow.lite.TFLiteConverter.from_saved_model(
             str(Path(folder, "model")), signature_keys=[SIGNATURE]
         )
-        if said["precision"] != "float32":
+        if config["precision"] != "float32":
             converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        if said["precision"] == "fp16":
+        if config["precision"] == "fp16":
             converter.target_spec.supported_types = [tensorflow.float16]
-        if said["precision"] == "int8":
+        if config["precision"] == "int8":
             content = _quantize_litert(converter, faces)
         else:
             content = converter.convert()
-        path.write_bytes(_with_metadata(content, json.dumps(said)))
+        path.write_bytes(_with_metadata(content, json.dumps(config)))
 
 
 def _quantize_litert(converter, faces: np.ndarray) -> bytes:
@@ -119,7 +119,7 @@ def _quantize_litert(converter, faces: np.ndarray) -> bytes:
     converter.representative_dataset = lambda: ({INPUT: batch} for batch in _batches(faces, 1))
     sets = lite.OpsSet
     converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8, sets.TFLITE_BUILTINS]
-    # Made to debug quantization, this is TensorFlow's way to leave some operations as they are.
+    # TensorFlow's only way to exclude operations from quantization.
     debugger = lite.experimental.QuantizationDebugger(
         converter=converter,
         debug_dataset=converter.representative_dataset,
@@ -129,7 +129,7 @@ def _quantize_litert(converter, faces: np.ndarray) -> bytes:
 
 
 def _with_metadata(content: bytes, text: str) -> bytes:
-    """The same LiteRT model with `text` in its metadata."""
+    """A copy of a LiteRT model with `text` in its metadata."""
     schema = library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
     flatbuffers = library("flatbuffers")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -144,11 +144,11 @@ def _with_metadata(content: bytes, text: str) -> bytes:
 
 
 def _serving(model: keras.Model) -> Callable:
-    """The network as a TensorFlow function from float32 faces to its outputs by name."""
+    """TensorFlow function of the network, from float32 faces to outputs by name."""
     tensorflow = library("tensorflow")
     if keras.backend.backend() != "tensorflow":
         raise UserError(
-            "expected Keras on TensorFlow, from which networks are exported, it runs on "
+            "export: expected Keras on TensorFlow, it runs on "
             f"{keras.backend.backend()}; set KERAS_BACKEND=tensorflow"
         )
     shape = (None, *model.input_shape[1:])
@@ -160,14 +160,14 @@ def _serving(model: keras.Model) -> Callable:
     return tensorflow.function(serve, input_signature=signature)
 
 
-def _batches(faces: np.ndarray, size: int = _CALIBRATED_AT_ONCE) -> Iterator[np.ndarray]:
+def _batches(faces: np.ndarray, size: int = _CALIBRATION_BATCH) -> Iterator[np.ndarray]:
     for start in range(0, len(faces), size):
         yield faces[start : start + size].astype(np.float32)
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the converters' notes and warnings; what they make is checked afterwards."""
+    """Hide the converters' notes and warnings; their output is checked afterwards."""
     with quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

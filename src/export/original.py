@@ -1,9 +1,9 @@
-"""A network as the original toolkit's, for its `load_weights`.
+"""Conversion to networks of the original toolkit, for its `load_weights`.
 
-The original's WideResNet takes 0..255 as it is, and ends in the means of 8x8 windows one step apart
-(AveragePooling2D(8, strides=1, padding="same")) and Flatten. The mean of the whole map, where our
-heads begin, is the mean of those windows that tile it, so that a head of ours is one of the
-original's with weights at their places and zeros at all others.
+The original WideResNet takes 0..255 without scaling, and ends in the means of 8x8 windows
+(AveragePooling2D(8, strides=1, padding="same")) and Flatten. Our heads use the mean of the whole
+map, which is the mean of the windows that tile it. So a head of ours equals one of the original
+with its weights at the places of these windows and zeros elsewhere.
 """
 
 from dataclasses import replace
@@ -16,32 +16,32 @@ from src.errors import UserError
 from src.models import build_model
 from src.models.description import Description
 
-_STRIDE = 4  # pixels of a face to one of the last map
+_STRIDE = 4  # pixels of a face per pixel of the last map
 _WINDOW = 8
-_BEFORE = 3  # what a window holds before its own place; "same" padding puts 3 before, 4 behind
+_BEFORE = 3  # pixels of a window before its place; "same" padding adds 3 before and 4 after
 
 
 def to_original(
     path: Path, model: keras.Model, description: Description
 ) -> tuple[keras.Model, Description]:
-    """The original's network that predicts what `model`, which was read from `path`, predicts.
+    """The original's network with the same predictions as `model`, read from `path`.
 
-    Raises `UserError` where the original has no such network.
+    Raises `UserError` if the original has no such network.
     """
     ours, size = description.architecture, description.img_size
     if ours["name"] != "wide_resnet":
         raise UserError(
-            f"{path}: expected a wide_resnet, which is all that the original toolkit has, found "
+            f"{path}: expected a wide_resnet, the only network of the original toolkit, found "
             f"{ours['name']}; use --format hdf5"
         )
     if ours.get("mirror"):
         raise UserError(
-            f"{path}: expected a network that sees a face once, as the original's does, found one "
-            "made with --mirror; name the file that it was made of"
+            f"{path}: expected a network without --mirror, which the original toolkit lacks; pass "
+            "the file that it was made from"
         )
     first, *middle, gender, age = model.get_weights()
     (scaling,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Rescaling))
-    first *= np.float32(scaling.scale)  # without biases, scaled pixels are a scaled first kernel
+    first *= np.float32(scaling.scale)  # scales the pixels, as there are no biases
     if ours.get("pool", "global") == "global":
         if size % (_STRIDE * _WINDOW):
             raise UserError(
@@ -56,8 +56,10 @@ def to_original(
 
 
 def _spread(head: np.ndarray, side: int) -> np.ndarray:
-    """A head on the mean of a map, (F, classes), as one on its windows' means, (side * side * F,
-    classes)."""
+    """A head of the mean of a map, (F, classes), as a head of its windows' means.
+
+    Returns (side * side * F, classes).
+    """
     spread = np.zeros((side, side, *head.shape), head.dtype)
     tiles = slice(_BEFORE, None, _WINDOW)
     spread[tiles, tiles] = head / (side // _WINDOW) ** 2

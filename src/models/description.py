@@ -14,8 +14,6 @@ from src.labels import GENDERS, MAX_AGE
 OUTPUTS = ("pred_gender", "pred_age")
 ORIGINAL_MARGIN = 0.4
 MAX_IMG_SIZE = 1024
-# Years; the logarithm of the temperature is linear between them, and constant above the last.
-TEMPERED_AGES = (0, 15, 30)
 # The same in every file; a file with other values is rejected.
 _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
 
@@ -34,8 +32,8 @@ class Description:
         and `male_share`; None in older files.
     split: `src.data.split.Split` as JSON; None in files without one.
     calibration: the temperatures that the heads' scores were divided by, as `gender_temperature`
-        and `age_temperatures`, one per age of `TEMPERED_AGES`, and the number of `faces` that they
-        were fitted on; None without temperature scaling.
+        and `age_temperature` (in files of version 0.1.0 a list, `age_temperatures`), and the number
+        of `faces` and the `collections` that they were fitted on; None without temperature scaling.
     """
 
     architecture: dict
@@ -45,7 +43,7 @@ class Description:
     data: list[dict] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
-    calibration: dict[str, float | list[float]] | None = None
+    calibration: dict[str, float | list] | None = None
     split: dict | None = None
 
     @property
@@ -116,13 +114,10 @@ def _is_figures(value: object) -> bool:
 
 
 def _is_calibration(value: object) -> bool:
-    temperatures = value.get("age_temperatures") if isinstance(value, dict) else None
-    return (
-        _is_numbers(value, {"gender_temperature": _TEMPERATURE, "faces": (0, math.inf)})
-        and isinstance(temperatures, list)
-        and len(temperatures) == len(TEMPERED_AGES)
-        and all(_is_number(t, *_TEMPERATURE) for t in temperatures)
-    )
+    if not _is_numbers(value, {"gender_temperature": _TEMPERATURE, "faces": (0, math.inf)}):
+        return False
+    ages = value.get("age_temperatures", [value.get("age_temperature")])
+    return isinstance(ages, list) and all(_is_number(age, *_TEMPERATURE) for age in ages)
 
 
 _TEMPERATURE = (1e-3, 1e3)

@@ -1,7 +1,6 @@
 """What every network begins and ends with: faces, and the twin heads."""
 
 import keras
-import numpy as np
 
 from src.labels import GENDERS, MAX_AGE
 from src.models.description import OUTPUTS
@@ -48,20 +47,6 @@ def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
 def in_head(layer: keras.Layer) -> bool:
     """Whether a layer of a network is of its heads."""
     return layer.name.removeprefix(_HIDDEN) in OUTPUTS
-
-
-def temper(model: keras.Model, temperatures: list[np.ndarray]) -> None:
-    """Divide the scores of a network's heads, less their mean, by temperatures above 0.
-
-    temperatures: of each class, (2,) and (101,), in the order of `OUTPUTS`. Above 1 the heads are
-        less sure. Temperature scaling, and where the classes' differ vector scaling without a bias:
-        Guo et al., "On calibration of modern neural networks", ICML 2017,
-        https://arxiv.org/abs/1706.04599.
-    """
-    for name, temperature in zip(OUTPUTS, temperatures, strict=True):
-        head = model.get_layer(name)
-        weights = [weight - weight.mean(axis=-1, keepdims=True) for weight in head.get_weights()]
-        head.set_weights([weight / temperature.astype(np.float32) for weight in weights])
 
 
 def _dense(units: int, activation: str, use_bias: bool, **arguments) -> keras.layers.Dense:

@@ -21,8 +21,8 @@ ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 TRAINING = {"age_mean": 35.0, "male_share": 0.7}
 
 
-def write_model(path, img_size=16, **said):
-    description = Description(ARCHITECTURE, img_size, **said)
+def write_model(path, img_size=16, **values):
+    description = Description(ARCHITECTURE, img_size, **values)
     save_checkpoint(path, build_model(ARCHITECTURE, img_size), description)
     return path
 
@@ -39,7 +39,7 @@ def evaluated(tmp_path_factory):
     return SimpleNamespace(folder=folder, database=database, models=models, done=done)
 
 
-def test_figures_are_those_of_the_networks_themselves(evaluated):
+def test_metrics_of_networks(evaluated):
     database = open_database(evaluated.database)
     table = pd.read_csv(evaluated.folder / "out" / "results.csv")
     table = table.set_index(["model", "slice", "figure"])
@@ -63,23 +63,23 @@ def test_figures_are_those_of_the_networks_themselves(evaluated):
     assert difference == pytest.approx(values[0] - values[1])
 
 
-def test_it_leaves_what_is_documented_and_nothing_else(evaluated):
+def test_output_files(evaluated):
     assert names(evaluated.folder) == {"wiki.mat", "a.hdf5", "b.hdf5", "out"}
     assert names(evaluated.folder / "out") == {"results.json", "results.csv", "report.html"}
-    said = json.loads((evaluated.folder / "out" / "results.json").read_text())
-    assert said["arguments"]["weight_file"] == [str(path) for path in evaluated.models]
-    assert [model["faces"] for model in said["models"]] == [50, 50]
+    stored = json.loads((evaluated.folder / "out" / "results.json").read_text())
+    assert stored["arguments"]["weight_file"] == [str(path) for path in evaluated.models]
+    assert [model["faces"] for model in stored["models"]] == [50, 50]
 
 
-def test_tables_tell_the_figures_the_baselines_and_the_slices(evaluated):
+def test_printed_tables(evaluated):
     lines = evaluated.done.stdout.splitlines()
     assert "baseline: 35.0 years, male" in lines[0]
     assert "baseline: 40.0 years, male" in lines[0]
-    assert "(of the training)" in lines[1]
+    assert "(of the training faces)" in lines[1]
     assert "(of the evaluated faces)" in lines[1]
-    said = "\n".join(lines)
-    for words in ("mean absolute error, years", "age 20-29", "gender female", "told male"):
-        assert words in said
+    text = "\n".join(lines)
+    for words in ("mean absolute error, years", "age 20-29", "gender female", "predicted male"):
+        assert words in text
     assert lines[-1] == f"report: {evaluated.folder / 'out' / 'report.html'}"
     assert evaluated.done.stderr == "50 of 50 faces\n" * 2
 
@@ -102,8 +102,8 @@ def run_here(monkeypatch, capfd):
     return within
 
 
-def test_pictures_of_a_csv_are_read_beside_it(evaluated, run_here, tmp_path):
-    """Those that show nothing are counted and named."""
+def test_pictures_of_csv(evaluated, run_here, tmp_path):
+    """Unreadable ones are counted and named."""
     faces = open_database(evaluated.database).image[np.arange(6)]
     for i, face in enumerate(faces):
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(face, (40, 40)))
@@ -123,7 +123,7 @@ def test_pictures_of_a_csv_are_read_beside_it(evaluated, run_here, tmp_path):
     assert table.loc[("group y", "mae"), "n"] == 3
 
 
-def test_an_output_that_exists_is_refused_before_any_work(evaluated, run_here, tmp_path):
+def test_existing_output_is_rejected_first(evaluated, run_here, tmp_path):
     done = run_here("--input", tmp_path / "gone.mat", "--output", evaluated.folder / "out")
     assert_one_line_error(done, "evaluate.py", "out exists", "--force")
     (tmp_path / "file").touch()
@@ -131,59 +131,59 @@ def test_an_output_that_exists_is_refused_before_any_work(evaluated, run_here, t
     assert_one_line_error(done, "evaluate.py", "is a file")
 
 
-def test_force_writes_over_an_evaluation(evaluated, run_here, tmp_path):
+def test_force_replaces_evaluation(evaluated, run_here, tmp_path):
     shutil.copytree(evaluated.folder / "out", tmp_path / "out")
     command = ("--input", evaluated.database, "--weight_file", evaluated.models[0], "--force")
     done = run_here(*command, "--output", tmp_path / "out", "--resamples", 20)
     assert done.returncode == 0, done.stderr
-    said = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [model["model"] for model in said["models"]] == ["a.hdf5"]
+    stored = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [model["model"] for model in stored["models"]] == ["a.hdf5"]
 
 
-def test_a_card_receives_the_figures_and_the_command(evaluated, run_here, tmp_path):
+def test_card_and_its_command(evaluated, run_here, tmp_path):
     card, out = tmp_path / "card of mine.md", tmp_path / "out"
     card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
     command = ("--input", evaluated.database, "--weight_file", *evaluated.models, "--card", card)
     done = run_here(*command, "--output", out, "--resamples", 20)
     assert done.returncode == 0, done.stderr
     lines = card.read_text().splitlines()
-    assert next(line for line in lines if line.startswith("### ")) == "### Sets"
+    assert next(line for line in lines if line.startswith("### ")) == "### All faces"
     assert any(line.startswith("| all") and " b.hdf5 " in line for line in lines)
-    [said] = [line for line in lines if line.startswith("python evaluate.py ")]
-    assert f"--card '{card}'" in said
+    [stored] = [line for line in lines if line.startswith("python evaluate.py ")]
+    assert f"--card '{card}'" in stored
 
 
-def test_a_card_without_marks_is_refused_before_any_work(evaluated, run_here, tmp_path):
+def test_card_without_marks(evaluated, run_here, tmp_path):
     (tmp_path / "card.md").write_text("# Card\n")
     command = ("--input", tmp_path / "gone.mat", "--card", tmp_path / "card.md")
     done = run_here(*command, "--output", tmp_path / "out")
-    assert_one_line_error(done, "evaluate.py", "--card: expected <!-- figures: begin -->")
+    assert_one_line_error(done, "evaluate.py", "--card", "card.md")
     assert names(tmp_path) == {"card.md"}
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], ["--input", "--image_csv", "is required"]),
-        (["--input", "a.mat", "--image_csv", "a.csv"], ["not allowed with"]),
+        ([], ["--input", "--image_csv"]),
+        (["--input", "a.mat", "--image_csv", "a.csv"], ["--input", "--image_csv"]),
         (["--input", "a.mat", "--detect"], ["--detect", "--image_csv"]),
-        (["--image_csv", "a.csv", "--part", "training"], ["--part training", "--input"]),
+        (["--image_csv", "a.csv", "--part", "training"], ["--part", "--input"]),
         (["--image_csv", "a.csv", "--fit_margin"], ["--fit_margin", "--input"]),
-        (["--input", "gone.mat"], ["gone.mat", "expected a database, found none"]),
-        (["--image_csv", "gone.csv"], ["gone.csv", "expected a label file"]),
-        (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5", "found none"]),
-        (["--input", "DATABASE", "--part", "validation"], ["--part validation", "--part all"]),
-        (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["different models"]),
+        (["--input", "gone.mat"], ["gone.mat"]),
+        (["--image_csv", "gone.csv"], ["gone.csv"]),
+        (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5"]),
+        (["--input", "DATABASE", "--part", "validation"], ["--part", "all"]),
+        (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["--weight_file"]),
         (["--input", "DATABASE", "--weight_file", "MODEL", "--seed", "-1"], ["--seed"]),
-        (["--input", "DATABASE", "--weight_file", "DATABASE"], ["expected a weight file"]),
+        (["--input", "DATABASE", "--weight_file", "DATABASE"], ["wiki.mat"]),
         (
             ["--input", "DATABASE", "--weight_file", "ALIGNED"],
-            ["five_points", "have none"],
+            ["--input", "five_points", "none"],
         ),
-        (["--input", "DATABASE", "--weight_file", "WRONG"], ["ages [0, 100]", "[0, 116]"]),
+        (["--input", "DATABASE", "--weight_file", "WRONG"], ["wrong.hdf5", "[0, 100]", "[0, 116]"]),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(evaluated, run_here, tmp_path, args, words):
+def test_bad_input_leaves_nothing(evaluated, run_here, tmp_path, args, words):
     made = {"DATABASE": evaluated.database, "MODEL": evaluated.models[0]}
     if "ALIGNED" in args:
         made["ALIGNED"] = write_model(tmp_path / "aligned.hdf5", align="five_points")
@@ -197,7 +197,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(evaluated, run_here, tmp_path,
 
 
 def other_classes(model, path):
-    """A copy that says it tells ages up to 116."""
+    """A copy whose description has ages up to 116."""
     content = model.read_bytes()
     assert content.count(b'"ages": [0, 100]') == 1
     path.write_bytes(content.replace(b'"ages": [0, 100]', b'"ages": [0, 116]'))

@@ -1,4 +1,4 @@
-"""A model whose estimates are known: it reads them off a face's colour."""
+"""A model with known estimates, which depend on the colour of a face."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,9 @@ class ColourModel:
 
     def __init__(self, img_size=8, margin=0.4, align="none", training=None):
         self.img_size, self.margin, self.align = img_size, margin, align
-        self.description = SimpleNamespace(training=training, margins=[margin])
+        self.description = SimpleNamespace(
+            training=training, margins=[margin], data=[], split=None, calibration=None
+        )
         self.batches = []
 
     def __call__(self, faces):
@@ -30,5 +32,5 @@ class ColourModel:
 
 
 def face(age, percent_female=0, size=8):
-    """A face that the model takes for that age and gender, uint8 (size, size, 3)."""
+    """A face that the model estimates at this age and gender, uint8 (size, size, 3)."""
     return np.full((size, size, 3), (percent_female, age, 0), np.uint8)

@@ -1,4 +1,4 @@
-"""The report is one page that needs nothing else, and tells the results as they are."""
+"""HTML report of an evaluation."""
 
 import base64
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ VOID = {"img", "meta", "br"}
 
 
 class Page(HTMLParser):
-    """A page as its text, the cells of its tables' rows, and the elements that it is made of."""
+    """Text, table cells and elements of a page."""
 
     def __init__(self, page):
         super().__init__()
@@ -52,7 +52,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += " " + data
 
     def row(self, first):
-        """Cells of the first row whose first one begins so."""
+        """The first row whose first cell begins with `first`."""
         return next(row for row in self.rows if row[0].startswith(first))
 
     def all(self, tag):
@@ -60,28 +60,31 @@ class Page(HTMLParser):
 
 
 class Shown:
-    """Labelled faces that `ColourModel` reads: `said` years old and `percent` female."""
+    """Faces that `ColourModel` estimates at `years` and `percent` female."""
 
     unit = "faces"
 
-    def __init__(self, said, percent, notes=(), **labels):
-        nothing = np.full(len(said), np.nan)
-        known = {"names": [f"{row}.jpg" for row in range(len(said))]}
+    def __init__(self, years, percent, notes=(), **labels):
+        nothing = np.full(len(years), np.nan)
+        known = {"names": [f"{row}.jpg" for row in range(len(years))]}
         known |= dict.fromkeys(("gender", "age_low", "age_high"), nothing)
         self.labels, self.notes = Labels(**known | labels), list(notes)
-        self._said = list(zip(said, percent, strict=True))
+        self._faces = list(zip(years, percent, strict=True))
 
     def read(self, rows, estimator):
         size = estimator.img_size
-        faces = [face(*self._said[row], size) for row in rows]
+        faces = [face(*self._faces[row], size) for row in rows]
         return np.array(faces, np.uint8).reshape(-1, size, size, 3), [""] * len(rows)
 
     def check(self, estimator):
         return []
 
+    def uses(self, description):
+        return {}
+
 
 class Older(ColourModel):
-    """Says that people are 4 years older than `ColourModel` does."""
+    """Estimates 4 years more than `ColourModel`."""
 
     def __call__(self, faces):
         return super().__call__(faces + np.array([0, 4, 0], np.uint8))
@@ -89,14 +92,16 @@ class Older(ColourModel):
 
 @pytest.fixture(scope="module")
 def people():
-    """400 faces of nearly all that can be known; the first, of 5 years, is taken for 95."""
+    """400 faces with all kinds of labels; the first, of 5 years, is estimated at 95."""
     rng = np.random.default_rng(0)
     age = np.concatenate([[5], rng.integers(10, 80, 399)]).astype(float)
-    said = np.concatenate([[95], np.clip(age[1:] + rng.integers(-9, 10, 399), 0, 90)]).astype(int)
+    estimated = np.concatenate([[95], np.clip(age[1:] + rng.integers(-9, 10, 399), 0, 90)]).astype(
+        int
+    )
     gender = rng.choice([0, 1, np.nan], 400)
     percent = np.where(gender == 0, rng.integers(20, 101, 400), rng.integers(0, 80, 400))
     return Shown(
-        said,
+        estimated,
         percent,
         notes=["a <note> & more"],
         names=[NAME, *(f"{row}.jpg" for row in range(399))],
@@ -128,18 +133,18 @@ def two(people, tmp_path_factory):
 
 
 def titles(page):
-    """Titles of the plots, each of which must have a picture, or a table, and words for it."""
+    """Titles of the plots; each must have a picture or table, and a text alternative."""
     found = page.source.split("<figcaption><b>")[1:]
     assert all("<svg" in part or "<table" in part for part in found)
-    assert len(page.all("svg")) == len(said_of_plots(page))
+    assert len(page.all("svg")) == len(alternatives(page))
     return [part.partition("</b>")[0] for part in found]
 
 
-def said_of_plots(page):
+def alternatives(page):
     return [each["aria-label"] for each in page.all("div") if each.get("role") == "img"]
 
 
-def test_it_needs_nothing_else(two):
+def test_page_is_self_contained(two):
     _, page = two
     assert not page.all("script") and not page.all("link") and not page.all("iframe")
     for _, attributes in page.elements:
@@ -151,7 +156,7 @@ def test_it_needs_nothing_else(two):
     assert len(page.source) < 3_000_000
 
 
-def test_what_others_have_named_is_text(one):
+def test_names_are_escaped(one):
     _, page = one
     assert NAME in page.text
     assert any(image["alt"] == NAME for image in page.all("img"))
@@ -159,22 +164,24 @@ def test_what_others_have_named_is_text(one):
     assert page.row("<b>x</b>")
 
 
-def test_names_that_are_no_unicode_are_written(tmp_path):
+def test_names_that_are_not_unicode(tmp_path):
     age = np.array([9.0, 30])
     faces = Shown([20, 30], [0, 0], names=["caf\udce9.jpg", "b"], age_low=age, age_high=age)
     _, page = report(tmp_path, faces)
     assert "caf\\udce9.jpg" in page.text
 
 
-def test_figures_are_those_of_the_results(one, people):
+def test_values_are_the_results(one, people):
     results, page = one
-    labels, said = people.labels, results.evaluations[0].estimates
-    error = np.maximum(labels.age_low - said.age, 0) + np.maximum(said.age - labels.age_high, 0)
+    labels, estimated = people.labels, results.evaluations[0].estimates
+    error = np.maximum(labels.age_low - estimated.age, 0) + np.maximum(
+        estimated.age - labels.age_high, 0
+    )
     mae = page.row("mean absolute error")
     assert mae[1].startswith(f"{error.mean():.2f} ")
     assert mae[-1] == "400"
     known = np.isfinite(labels.gender)
-    male = said.p_female[known] <= 0.5
+    male = estimated.p_female[known] <= 0.5
     accuracy = (male == labels.gender[known]).mean()
     assert page.row("gender accuracy")[1].startswith(f"{accuracy:.1%}".replace("%", " %"))
     women = labels.gender[known] == 0
@@ -183,20 +190,20 @@ def test_figures_are_those_of_the_results(one, people):
     assert page.row("30-39")[1].startswith(f"{error[within].mean():.2f} ")
 
 
-def test_every_figure_is_told_with_its_meaning_and_interval(one):
+def test_every_metric_has_its_interval(one):
     results, page = one
     table = results.evaluations[0].figures.query("slice == 'all'").set_index("figure")
     assert "epsilon_error" in table.index
-    told = [row for row in page.rows if len(row) == 3 and " to " in row[1]]
-    shown = [name for name in table.index if "_told_" not in name and "baseline_" not in name]
-    assert len(told) == len(shown)
+    shown = [row for row in page.rows if len(row) == 3 and " to " in row[1]]
+    names = [name for name in table.index if "_as_" not in name and "baseline_" not in name]
+    assert len(shown) == len(names)
     mae = table.loc["mae"]
     assert f"{mae['low']:.2f} to {mae['high']:.2f}" in page.row("mean absolute error")[1]
     baseline = table.loc["baseline_mae", "value"]
     assert page.row("mean absolute error")[1].endswith(f"baseline {baseline:.2f}")
 
 
-def test_figures_of_few_faces_are_marked(one):
+def test_few_faces_are_marked(one):
     _, page = one
     assert page.row("0-9")[1].split()[0] == "90.00†"
     assert page.row("0-9")[-1] == "1"
@@ -206,20 +213,20 @@ def test_figures_of_few_faces_are_marked(one):
 def test_every_plot_is_there(one, two):
     ages = [*AGE_PLOTS, "Cumulative score"]
     scatter, calibration = "Estimated against true age", "Gender calibration"
-    confusion = "Gender said against true"
+    confusion = "Gender confusion matrix"
     assert titles(one[1]) == [*ages, scatter, calibration, confusion]
     both = ("_plain$1", "older")
     expected = [*ages, *(f"{scatter}: {name}" for name in both), calibration]
     assert titles(two[1]) == [*expected, *(f"{confusion}: {name}" for name in both)]
 
 
-def test_plots_take_the_ink_of_the_page(one):
+def test_plots_use_page_colour(one):
     svgs = one[1].source.split("<svg")[1:]
     assert all("currentColor" in svg.partition("</svg>")[0] for svg in svgs)
     assert "#000000" not in one[1].source
 
 
-def test_models_are_compared_and_the_better_is_named(two):
+def test_better_model_is_named(two):
     _, page = two
     assert "older - _plain$1" in page.text
     _, difference = (row for row in page.rows if row[0].startswith("mean absolute"))
@@ -229,25 +236,25 @@ def test_models_are_compared_and_the_better_is_named(two):
     assert difference[2] == "_plain$1"
 
 
-def test_calibration_and_cumulative_score_by_hand(tmp_path):
-    """40 faces are said to be female by 20 %, of which 10 are; 20 by 90 %, of which 18 are."""
+def test_text_alternatives_by_hand(tmp_path):
+    """40 faces are predicted female at 20 %, of which 10 are; 20 at 90 %, of which 18 are."""
     gender = np.ones(60)
     gender[[*range(10), *range(40, 58)]] = 0
     age = np.full(60, 30.0)
-    said = np.repeat([32, 36, 44, 52], 15)
+    estimated = np.repeat([32, 36, 44, 52], 15)
     percent = np.repeat([20, 90], [40, 20])
-    faces = Shown(said, percent, gender=gender, age_low=age, age_high=age)
+    faces = Shown(estimated, percent, gender=gender, age_low=age, age_high=age)
     _, page = report(tmp_path, faces)
-    words = said_of_plots(page)
-    assert "said 20%, 25% were, said 90%, 90% were." in words
+    words = alternatives(page)
+    assert "predicted 20%, true 25%, predicted 90%, true 90%." in words
     assert "25% of faces within 5 years, 50% within 10." in words
     assert "30-39 11.0 years." in words
 
 
 def test_without_ages(tmp_path):
     _, page = report(tmp_path, Shown([20] * 40, [10] * 40, gender=np.arange(40) % 2.0))
-    assert titles(page) == ["Gender calibration", "Gender said against true"]
-    assert "age known of none" in page.text
+    assert titles(page) == ["Gender calibration", "Gender confusion matrix"]
+    assert "age known for none" in page.text
     assert not page.all("img")
 
 
@@ -255,19 +262,19 @@ def test_without_genders(tmp_path):
     age = np.array([20.0, 30, 40])
     _, page = report(tmp_path, Shown([22, 30, 47], [10] * 3, age_low=age, age_high=age))
     assert titles(page) == [*AGE_PLOTS, "Cumulative score", "Estimated against true age"]
-    assert "gender known of none" in page.text
+    assert "gender known for none" in page.text
     assert len(page.all("img")) == 2
 
 
-def test_crowds_are_drawn_as_a_picture(tmp_path):
+def test_crowded_scatter_is_a_picture(tmp_path):
     age = np.arange(2000) % 101.0
-    said = (age * 0.5 + 20).astype(int)
-    _, page = report(tmp_path, Shown(said, [10] * 2000, age_low=age, age_high=age))
+    estimated = (age * 0.5 + 20).astype(int)
+    _, page = report(tmp_path, Shown(estimated, [10] * 2000, age_low=age, age_high=age))
     assert len(page.all("image")) == 1
-    assert "2,000 faces; correlation of true and estimated age 1.00." in said_of_plots(page)
+    assert "2,000 faces; correlation of true and estimated age 1.00." in alternatives(page)
 
 
-def test_worst_faces_are_shown_largest_error_first(people, tmp_path):
+def test_worst_faces(people, tmp_path):
     _, page = report(tmp_path, people, model=ColourModel(img_size=200))
     images = page.all("img")
     assert len(images) == 24
@@ -276,9 +283,9 @@ def test_worst_faces_are_shown_largest_error_first(people, tmp_path):
     assert picture.shape == (128, 128, 3)
     assert picture.mean(axis=(0, 1))[1:] == pytest.approx([95, 0], abs=3)  # BGR stays BGR
     assert "90.0 years too old labelled 5" in page.text
-    assert "said 95 (93-97), " in page.text
+    assert "estimated 95 (93-97), " in page.text
 
 
-def test_the_same_results_give_the_same_page(two, tmp_path):
+def test_page_is_reproducible(two, tmp_path):
     write_report(tmp_path / "again.html", two[0])
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == two[1].source

@@ -1,4 +1,4 @@
-"""src/export/average.py: one network of several."""
+"""Averages of weights."""
 
 from dataclasses import replace
 
@@ -17,20 +17,20 @@ NETWORK = {"name": "wide_resnet", "depth": 10, "width": 1}
 
 @pytest.fixture
 def written(tmp_path):
-    """Checkpoints whose weights are `factor` times as large, and their names."""
+    """Writer of checkpoints with weights multiplied by `factor`."""
 
-    def write(factor, architecture=NETWORK, **said):
+    def write(factor, architecture=NETWORK, **values):
         model = build_model(architecture, 32)
         fill(model)
         model.set_weights([weight * factor for weight in model.get_weights()])
         path = tmp_path / f"{factor}.hdf5"
-        save_checkpoint(path, model, replace(Description(architecture, 32), **said))
+        save_checkpoint(path, model, replace(Description(architecture, 32), **values))
         return path
 
     return write
 
 
-def test_weights_are_the_mean_and_the_first_is_described(written, tmp_path):
+def test_mean_of_weights(written, tmp_path):
     paths = [written(1, margin=0.3), written(2), written(6)]
     average(paths, tmp_path / "mean.hdf5")
     model, description = load_checkpoint(tmp_path / "mean.hdf5")
@@ -40,8 +40,15 @@ def test_weights_are_the_mean_and_the_first_is_described(written, tmp_path):
     assert description.margin == 0.3
 
 
-def test_another_network_is_refused(written, tmp_path):
+def test_other_network(written, tmp_path):
     paths = [written(1), written(2, NETWORK | {"width": 2})]
-    with pytest.raises(UserError, match=r"--average: expected the architecture of .*1\.hdf5.*2"):
+    with pytest.raises(UserError, match=r"--average.*architecture.*1\.hdf5.*2"):
         average(paths, tmp_path / "mean.hdf5")
     assert not (tmp_path / "mean.hdf5").exists()
+
+
+def test_calibrated_file(written, tmp_path):
+    calibration = {"gender_temperature": 1.1, "age_temperature": 0.9, "faces": 4621}
+    paths = [written(1), written(2, calibration=calibration)]
+    with pytest.raises(UserError, match=r"--average.*2\.hdf5.*4,621"):
+        average(paths, tmp_path / "mean.hdf5")

@@ -31,41 +31,39 @@ def database(tmp_path_factory) -> Path:
     return write_database(tmp_path_factory.mktemp("database") / "wiki.mat", img_size=32)
 
 
-def test_it_leaves_a_file_and_its_description_and_nothing_else(exports):
+def test_output_and_description_only(exports):
     files = {path.name for path in exports.values()}
     beside = {f"{exports[format].name}.json" for format in EXPORTED}
     assert names(exports["onnx"].parent) == files | beside
 
 
 @pytest.mark.parametrize("format", EXPORTED)
-def test_the_description_beside_it_is_enough_to_run_it(exports, format):
+def test_description_is_enough_to_run(exports, format):
     path = exports[format]
-    said = json.loads(path.with_name(f"{path.name}.json").read_text())
-    assert (said["colour"], said["range"], said["margin"]) == ("BGR", [0, 255], 0.15)
-    assert said["input"] == {"name": "faces", "dtype": "float32", "shape": ["batch", 32, 32, 3]}
-    assert [output["name"] for output in said["outputs"]] == ["pred_gender", "pred_age"]
-    assert (said["genders"], said["ages"]) == (["female", "male"], [0, 100])
-    assert (said["version"], said["precision"]) == (__version__, "float32")
+    config = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert (config["colour"], config["range"], config["margin"]) == ("BGR", [0, 255], 0.15)
+    assert config["input"] == {"name": "faces", "dtype": "float32", "shape": ["batch", 32, 32, 3]}
+    assert [output["name"] for output in config["outputs"]] == ["pred_gender", "pred_age"]
+    assert (config["genders"], config["ages"]) == (["female", "male"], [0, 100])
+    assert (config["version"], config["precision"]) == (__version__, "float32")
 
 
-def test_an_onnx_file_is_as_it_says(exports):
+def test_onnx_interface(exports):
     path = exports["onnx"]
     model = onnx.load(path)
     onnx.checker.check_model(model)
     beside = json.loads(path.with_name(f"{path.name}.json").read_text())
     assert {p.key: json.loads(p.value) for p in model.metadata_props} == {"description": beside}
     values = [*model.graph.input, *model.graph.output]
-    for value, said in zip(values, [beside["input"], *beside["outputs"]], strict=True):
+    for value, config in zip(values, [beside["input"], *beside["outputs"]], strict=True):
         tensor = value.type.tensor_type
         shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
-        assert (value.name, shape) == (said["name"], said["shape"])
+        assert (value.name, shape) == (config["name"], config["shape"])
         assert tensor.elem_type == onnx.TensorProto.FLOAT
 
 
 @pytest.mark.parametrize("format, name", [("onnx", "m.onnx"), ("litert", "m.tflite")])
-def test_smaller_ones_are_smaller_and_say_much_the_same(
-    checkpoint, database, tmp_path, format, name
-):
+def test_reduced_precision(checkpoint, database, tmp_path, format, name):
     output = tmp_path / name
     whole = export(checkpoint, format, output, input=database)
     half = export(checkpoint, format, output, "fp16", input=database, force=True)
@@ -79,7 +77,7 @@ def test_smaller_ones_are_smaller_and_say_much_the_same(
     assert ages.sum() == pytest.approx(1, abs=1e-4)  # as of a softmax in float32 only
 
 
-def test_a_checkpoint_of_half_the_size_tells_the_same_ages(checkpoint, database, tmp_path):
+def test_half_precision_checkpoint(checkpoint, database, tmp_path):
     output = tmp_path / "half.hdf5"
     half = export(checkpoint, "hdf5", output, "fp16", input=database)
     assert half.size == output.stat().st_size < 0.6 * checkpoint.stat().st_size
@@ -87,18 +85,16 @@ def test_a_checkpoint_of_half_the_size_tells_the_same_ages(checkpoint, database,
     assert Estimator(output).description == Estimator(checkpoint).description
 
 
-def test_a_checkpoint_whose_ages_float16_changes_is_removed(
-    checkpoint, database, tmp_path, monkeypatch
-):
+def test_changed_ages_are_rejected(checkpoint, database, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "YEARS_LIMIT", 0)
-    with pytest.raises(UserError, match=r"ages within 0 years of .*; the file was removed"):
+    with pytest.raises(UserError, match=r"half\.hdf5.*0 years"):
         export(checkpoint, "hdf5", tmp_path / "half.hdf5", "fp16", input=database)
     assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize("format, name", [("hdf5", "m.hdf5"), ("onnx", "m.onnx")])
 def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, name):
-    calibration = {"gender_temperature": 2.0, "age_temperatures": [0.5] * 3, "faces": 7}
+    calibration = {"gender_temperature": 2.0, "age_temperature": 0.5, "faces": 7}
     output = tmp_path / name
     exported = export(checkpoint, format, output, input=database, calibration=calibration)
     assert exported.difference < 1e-5  # from what numpy makes of the checkpoint's probabilities
@@ -115,9 +111,7 @@ def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, 
 
 
 @pytest.mark.parametrize("format, name", [("hdf5", "m.hdf5"), ("onnx", "m.onnx")])
-def test_a_face_and_its_mirror_image_are_told_the_same_by_their_mean_scores(
-    checkpoint, tmp_path, format, name
-):
+def test_mirror_averages_scores(checkpoint, tmp_path, format, name):
     export(checkpoint, format, tmp_path / name, mirror=True)
     faces = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     turned = np.ascontiguousarray(faces[:, :, ::-1])
@@ -132,35 +126,20 @@ def test_a_face_and_its_mirror_image_are_told_the_same_by_their_mean_scores(
     np.testing.assert_allclose(one(faces).p_female, mean / (1 + mean), atol=1e-6)
 
 
-def test_a_mirrored_file_cannot_be_the_original_toolkit_s(checkpoint, tmp_path):
-    with pytest.raises(UserError, match="made with --mirror"):
+def test_mirror_has_no_legacy_format(checkpoint, tmp_path):
+    with pytest.raises(UserError, match="--mirror"):
         export(checkpoint, "legacy", tmp_path / "m.hdf5", mirror=True)
     assert names(tmp_path) == set()
 
 
-def test_temperatures_that_rise_with_age_divide_the_scores_less_their_mean(
-    checkpoint, database, tmp_path
-):
-    calibration = {"gender_temperature": 1.0, "age_temperatures": [0.5, 0.7, 2], "faces": 7}
-    export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database, calibration=calibration)
-    faces = module.database_faces(database, 32).image
-    before, after = (Estimator(path)(faces) for path in (checkpoint, tmp_path / "m.hdf5"))
-    scores = np.log(before.age_distribution)
-    scores -= scores.mean(axis=1, keepdims=True)
-    found = np.log(after.age_distribution[:, [0, 15, 30, 80]])
-    expected = scores[:, [0, 15, 30, 80]] / [0.5, 0.7, 2, 2]
-    np.testing.assert_allclose(found - found[:, :1], expected - expected[:, :1], atol=1e-3)
-    assert np.abs(after.age - before.age).max() > 0.1
-
-
-def test_the_margin_is_what_was_asked_for(checkpoint, tmp_path):
+def test_margin_is_stored(checkpoint, tmp_path):
     export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
     assert Estimator(checkpoint).margin == 0.15
     assert Estimator(tmp_path / "m.hdf5").margin == 0.3
     assert json.loads((tmp_path / "m.hdf5.json").read_text())["margin"] == 0.3
 
 
-def test_the_mae_is_the_distance_to_the_labels(checkpoint, tmp_path):
+def test_mae_is_distance_to_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
     faces = module.database_faces(database, 32)
@@ -172,10 +151,10 @@ def test_the_mae_is_the_distance_to_the_labels(checkpoint, tmp_path):
 def spoiled(save, factor: float):
     """A writer that multiplies the last kernel of the network first."""
 
-    def write(path, model, said, faces):
+    def write(path, model, config, faces):
         *weights, last = model.get_weights()
         model.set_weights([*weights, last * np.float32(factor)])
-        save(path, model, said, faces)
+        save(path, model, config, faces)
 
     return write
 
@@ -189,7 +168,7 @@ def spoiled(save, factor: float):
         ("onnx", "m.onnx", 3, "int8", "change the MAE by 0.3 years"),
     ],
 )
-def test_a_file_that_says_otherwise_is_removed(
+def test_different_predictions_are_rejected(
     checkpoint, database, tmp_path, monkeypatch, format, name, factor, precision, words
 ):
     monkeypatch.setitem(module.GRAPHS, format, spoiled(module.GRAPHS[format], factor))
@@ -198,12 +177,10 @@ def test_a_file_that_says_otherwise_is_removed(
     assert names(tmp_path) == set()
 
 
-def test_what_is_there_is_replaced_only_by_force(
-    exports, checkpoint, database, tmp_path, monkeypatch
-):
+def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypatch):
     path = tmp_path / "m"
     shutil.copytree(exports["saved_model"], path)
-    with pytest.raises(UserError, match=r"m exists; .*--force"):
+    with pytest.raises(UserError, match=r"--output.*m exists"):
         export(checkpoint, "saved_model", path)
     old = path / "variables" / "variables.old"
     old.touch()
@@ -224,7 +201,7 @@ def test_full_disk_leaves_nothing(checkpoint, database, tmp_path):
 
 
 def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
-    def interrupted(path, model, said, faces):
+    def interrupted(path, model, config, faces):
         path.mkdir()
         (path / "part").touch()
         raise KeyboardInterrupt
@@ -235,7 +212,7 @@ def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
     assert names(tmp_path) == set()
 
 
-def test_a_folder_that_is_no_saved_model_is_not_replaced(checkpoint, tmp_path):
+def test_other_folders_are_spared(checkpoint, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "me.jpg").touch()
@@ -278,7 +255,7 @@ def test_force_spares_other_files(checkpoint, tmp_path, format, name):
         ("onnx", "m.onnx", {"precision": "int8"}, "--int8: expected --input"),
     ],
 )
-def test_what_cannot_be_is_refused(checkpoint, tmp_path, format, name, options, words):
+def test_impossible_combinations(checkpoint, tmp_path, format, name, options, words):
     with pytest.raises(UserError, match=words):
         export(checkpoint, format, tmp_path / name, **options)
     assert names(tmp_path) == set()
@@ -291,21 +268,21 @@ def test_what_cannot_be_is_refused(checkpoint, tmp_path, format, name, options, 
         ({"img_size": 32, "age": np.full(32, np.nan)}, "known age"),
     ],
 )
-def test_a_database_that_does_not_fit_is_refused(checkpoint, tmp_path, made, words):
+def test_unfit_databases(checkpoint, tmp_path, made, words):
     database = write_database(tmp_path / "wiki.mat", **made)
     with pytest.raises(UserError, match=words):
         export(checkpoint, "onnx", tmp_path / "m.onnx", "int8", input=database)
     assert names(tmp_path) == {"wiki.mat"}
 
 
-def test_a_missing_converter_is_one_line(checkpoint, database, tmp_path, monkeypatch):
+def test_missing_converter(checkpoint, database, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(UserError, match="pip install tf2onnx"):
         export(checkpoint, "onnx", tmp_path / "m.onnx", input=database)
     assert names(tmp_path) == set()
 
 
-def test_an_original_file_becomes_a_checkpoint_bit_for_bit(original_weights, tmp_path):
+def test_original_file_becomes_checkpoint(original_weights, tmp_path):
     exported = export(original_weights, "hdf5", tmp_path / "m.hdf5")
     assert exported.difference == 0
     model, description = load_checkpoint(tmp_path / "m.hdf5", depth=10, width=1)
@@ -315,7 +292,7 @@ def test_an_original_file_becomes_a_checkpoint_bit_for_bit(original_weights, tmp
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_faces_of_the_portrait_differ():
+def test_portrait_faces_differ():
     faces = module.portrait_faces(Description({}, 64))
     assert faces.image.shape == (18, 64, 64, 3)
     assert len(np.unique(faces.image.reshape(18, -1), axis=0)) == 18

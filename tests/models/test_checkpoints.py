@@ -28,7 +28,7 @@ DESCRIPTION = Description(
     data=[{"db": "wiki", "rows": 7}],
     figures={"val_loss": 3.5},
     training={"age_mean": 38.25, "male_share": 0.58},
-    calibration={"gender_temperature": 1.2, "age_temperatures": [0.9, 1.5, 1.1], "faces": 50},
+    calibration={"gender_temperature": 1.2, "age_temperature": 0.9, "faces": 50},
 )
 
 

@@ -15,7 +15,7 @@ DESCRIPTION = Description(
     data=[{"db": "wiki", "margin": None}, {"db": "utk", "margin": 0.4}],
     figures={"val_loss": 3.5},
     training={"age_mean": 38.25, "male_share": 0.58},
-    calibration={"gender_temperature": 1.2, "age_temperatures": [0.9, 1.5, 1.1], "faces": 50},
+    calibration={"gender_temperature": 1.2, "age_temperature": 0.9, "faces": 50},
 )
 
 
@@ -55,8 +55,8 @@ def test_values_of_other_types_are_rejected(field, value):
         ("align", 3),
         ("figures", {"val_loss": "low"}),
         ("training", {"age_mean": 300, "male_share": 0.5}),
-        ("calibration", {"gender_temperature": 0, "age_temperatures": [1, 1, 1], "faces": 5}),
-        ("calibration", {"gender_temperature": 1, "age_temperatures": [1], "faces": 5}),
+        ("calibration", {"gender_temperature": 0, "age_temperature": 1, "faces": 5}),
+        ("calibration", {"gender_temperature": 1, "age_temperatures": 1, "faces": 5}),
         ("split", "hash"),
     ],
 )

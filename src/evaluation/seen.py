@@ -1,0 +1,68 @@
+"""Use of collections in a model's training."""
+
+import numpy as np
+
+from src.data.database import Database
+from src.data.split import Split, read_split
+from src.errors import UserError
+from src.models.description import Description
+
+NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN = "never seen", "held out", "trained on", "unknown"
+USES = {  # and titles of their faces
+    NEVER_SEEN: "Collections never seen",
+    HELD_OUT: "Held-out faces of collections trained on",
+    TRAINED_ON: "Collections trained on, training faces included",
+    UNKNOWN: "Collections of unknown use in training",
+}
+_UNNAMED = ("", "csv")  # `db` of databases that are not a named collection
+
+
+def use_of(database: Database, description: Description, part: str) -> str:
+    """One of `USES` for the faces of a database, of which `part` of the model's split was taken."""
+    use = _use(database, description)
+    return HELD_OUT if use == TRAINED_ON and part in ("validation", "test") else use
+
+
+def _use(database: Database, description: Description) -> str:
+    """`TRAINED_ON`, `NEVER_SEEN` or `UNKNOWN`, from the databases that the model names."""
+    trained = description.data
+    split = read_split(description.split)
+    names, files = ({part.get(key) for part in trained} for key in ("db", "file"))
+    is_named = database.db not in _UNNAMED
+    if (split and split.has(database)) or database.path.name in files:
+        return TRAINED_ON
+    if is_named and database.db in names:
+        return TRAINED_ON
+    if not trained or (not is_named and names.intersection(_UNNAMED)):
+        return UNKNOWN
+    return NEVER_SEEN
+
+
+def rows_of_part(
+    databases: list[Database], description: Description, part: str, flag: str = "--part"
+) -> np.ndarray:
+    """Rows, int64, of joined databases: all of collections never seen, `part` of the rest.
+
+    Raises `UserError` naming `flag` if the model has no split, or a database that it may have been
+    trained on is not one of the split's run.
+    """
+    split = model_split(description, flag)
+    own = [_use(database, description) != NEVER_SEEN for database in databases]
+    trained = [database for database, is_own in zip(databases, own, strict=True) if is_own]
+    of_trained = np.repeat(own, [*map(len, databases)])
+    chosen = ~of_trained
+    if trained:
+        chosen[np.flatnonzero(of_trained)[split.rows(trained, part, flag)]] = True
+    return np.flatnonzero(chosen)
+
+
+def model_split(description: Description, flag: str) -> Split:
+    """The split of a model's run; `UserError` naming `flag` if the model has none."""
+    split = read_split(description.split)
+    if split is None:
+        raise UserError(
+            f"{flag}: expected a weight file with its split, as train.py writes; this one has "
+            "none, so that the faces it was trained on are unknown"
+            + ("; use --part all" if flag == "--part" else "")
+        )
+    return split
