@@ -41,7 +41,6 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
             "--leave_out: expected two databases or more, and all or the name of one, received "
             f"{arguments.leave_out} with {', '.join(names)}"
         )
-    arguments.output_path.mkdir(exist_ok=True)
     rows = []
     for left_out in chosen:
         trained = train(without(arguments, paths, left_out))

@@ -162,10 +162,10 @@ def spoiled(save, factor: float):
 @pytest.mark.parametrize(
     "format, name, factor, precision, words",
     [
-        ("onnx", "m.onnx", 1.5, "float32", "within 0.001 .* they differ by up to 0"),
-        ("saved_model", "m", np.nan, "float32", "within 0.001 .* they differ by up to nan"),
-        ("onnx", "m.onnx", 1.5, "fp16", "within 0.01 "),
-        ("onnx", "m.onnx", 3, "int8", "change the MAE by 0.3 years"),
+        ("onnx", "m.onnx", 1.5, "float32", r"m\.onnx.*0\.001.*0\."),
+        ("saved_model", "m", np.nan, "float32", r"m:.*0\.001.*nan"),
+        ("onnx", "m.onnx", 1.5, "fp16", r"m\.onnx.*0\.01 "),
+        ("onnx", "m.onnx", 3, "int8", r"m\.onnx.*0\.3 years"),
     ],
 )
 def test_different_predictions_are_rejected(
@@ -242,17 +242,17 @@ def test_force_spares_other_files(checkpoint, tmp_path, format, name):
 @pytest.mark.parametrize(
     "format, name, options, words",
     [
-        ("onnx", "m.hdf5", {}, "a name ending in .onnx"),
-        ("hdf5", "m.onnx", {}, "a name not ending in .onnx"),
-        ("onnx", "none/m.onnx", {}, "none: expected a folder"),
+        ("onnx", "m.hdf5", {}, r"--output.*m\.hdf5"),
+        ("hdf5", "m.onnx", {}, r"--output.*m\.onnx"),
+        ("onnx", "none/m.onnx", {}, "none"),
         (
             "saved_model",
             "m",
             {"precision": "fp16"},
-            "--fp16: expected --format onnx or litert or hdf5",
+            "--fp16.*saved_model",
         ),
-        ("legacy", "m.hdf5", {"precision": "int8"}, "--int8: expected --format onnx or litert"),
-        ("onnx", "m.onnx", {"precision": "int8"}, "--int8: expected --input"),
+        ("legacy", "m.hdf5", {"precision": "int8"}, "--int8.*legacy"),
+        ("onnx", "m.onnx", {"precision": "int8"}, "--int8.*--input"),
     ],
 )
 def test_impossible_combinations(checkpoint, tmp_path, format, name, options, words):
@@ -264,8 +264,8 @@ def test_impossible_combinations(checkpoint, tmp_path, format, name, options, wo
 @pytest.mark.parametrize(
     "made, words",
     [
-        ({"img_size": 16}, "faces of 32 pixels, .* has 16"),
-        ({"img_size": 32, "age": np.full(32, np.nan)}, "known age"),
+        ({"img_size": 16}, "--input.*32.*16"),
+        ({"img_size": 32, "age": np.full(32, np.nan)}, "--input.*age"),
     ],
 )
 def test_unfit_databases(checkpoint, tmp_path, made, words):
