@@ -17,6 +17,7 @@ def get_args():
     )
     cli.add_weight_arguments(parser)
     cli.add_runtime_argument(parser)
+    flags.add_cache_argument(parser)
     flags.add_source_arguments(parser)
     flags.add_face_arguments(parser)
     flags.add_sink_arguments(parser)
@@ -31,6 +32,11 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.demo import app
+    if args.cache:
+        from src.export.cached import cached_onnx
+
+        model = (args.depth, args.width, args.img_size)
+        args.weight_file = cached_onnx(args.weight_file, args.cache, *model)
     app.run(args)
 
 

@@ -58,6 +58,16 @@ def add_source_arguments(parser: cli.Parser) -> None:
     )
 
 
+def add_cache_argument(parser: cli.Parser) -> None:
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder for the weight file as ONNX, which is made at first use: starts faster and is "
+        "faster on few faces; needs tf2onnx and onnxruntime (default: Keras)",
+    )
+
+
 def add_face_arguments(parser: cli.Parser) -> None:
     group = parser.add_argument_group("faces")
     group.add_argument(
@@ -147,6 +157,7 @@ def add_needs(parser: cli.Parser) -> None:
     )
     parser.needs("--anonymize", lambda args: not args.crops, "no --crops, which shows the faces")
     parser.needs("--anonymize", lambda args: not args.labels, "no --labels, whose table shows them")
+    parser.needs("--cache", lambda args: not args.runtime, "no --runtime")
     for flag in ("--depth", "--width", "--img_size", "--runtime"):
         parser.needs(flag, lambda args: args.weight_file, "--weight_file")
 

@@ -1,0 +1,38 @@
+"""Weight files as ONNX, exported at first use and kept in a folder."""
+
+import hashlib
+from pathlib import Path
+
+from src.errors import UserError
+from src.estimation.runtimes import runtime_of
+from src.estimation.shipped import shipped_weights
+from src.files import check_input_file
+from src.outputs import locked
+
+
+def cached_onnx(
+    weight_file: Path | None, cache: Path, depth: int, width: int, img_size: int | None
+) -> Path:
+    """The path in the folder `cache` of `weight_file` as ONNX; None is the weights that ship.
+
+    depth, width, img_size: as in `load_checkpoint`.
+    Its name holds the SHA-256 of the weight file's content and of these, so that other weights
+    have another copy. Neither Keras nor TensorFlow is loaded where the copy exists.
+    Raises `UserError` if `weight_file` is an export, or a package that exports need is missing.
+    """
+    weight_file = weight_file or shipped_weights()
+    if runtime_of(weight_file) != "keras":
+        raise UserError(
+            f"--cache: expected a weight file of Keras, received {weight_file}; leave --cache out"
+        )
+    check_input_file(weight_file, "a weight file")
+    digest = hashlib.sha256(f"{depth} {width} {img_size} ".encode())
+    digest.update(weight_file.read_bytes())
+    path = cache / f"{weight_file.stem}-{digest.hexdigest()[:16]}.onnx"
+    if not path.is_file():
+        from src.export.export import export
+
+        cache.mkdir(parents=True, exist_ok=True)
+        with locked(path):
+            export(weight_file, "onnx", path, "float32", depth, width, img_size, force=True)
+    return path
