@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from src import cli
 from src.data.datasets import DATASETS
 from src.errors import UserError
+from src.flags import number
 
 
 def get_args():
@@ -23,7 +24,7 @@ def get_args():
     )
     parser.add_argument(
         "--hashes",
-        type=cli.probability,
+        type=number(float, "[0, 1]"),
         nargs=2,
         metavar=("LOW", "HIGH"),
         default=(0.1, 0.2),
