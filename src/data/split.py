@@ -116,11 +116,7 @@ class Split:
         return numbers
 
     def _files(self) -> str:
-        rows = (_total(entry)[0] for entry in self.databases)
-        return ", ".join(
-            f"{entry['file']} of {count:,} rows"
-            for entry, count in zip(self.databases, rows, strict=True)
-        )
+        return ", ".join(f"{e['file']} of {_total(e)[0]:,} rows" for e in self.databases)
 
     def _flags(self) -> str:
         return (
