@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mean absolute errors of a checkpoint on APPA-REAL, for comparison with papers.
+"""Evaluate a checkpoint on APPA-REAL, for comparison with papers.
 
 python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5
 """
@@ -20,7 +20,7 @@ def get_args():
         "--data_dir",
         type=Path,
         default=Path("appa-real/appa-real-release"),
-        help="folder of APPA-REAL, with gt_avg_valid.csv in it",
+        help="folder of APPA-REAL, which contains gt_avg_valid.csv",
     )
     parser.add_argument(
         "--split", choices=("valid", "test", "train"), default="valid", help="part to evaluate on"
@@ -29,7 +29,7 @@ def get_args():
         "--target",
         choices=("apparent", "real"),
         default="apparent",
-        help="which age all but the first table is against",
+        help="kind of age that all metrics but the first table are computed against",
     )
     cli.add_evaluation_arguments(parser, None)
     return parser.parse_args()

@@ -11,7 +11,7 @@ import pytest
 from src import models
 from src.data import datasets
 from src.data.database import open_database
-from tests.helpers import ROOT, make_picture, printed_table
+from tests.helpers import ROOT, make_picture, printed_table, write_database
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 
@@ -102,6 +102,25 @@ def test_runtime(example, tiny, monkeypatch, tmp_path):
         predict(np.zeros((3, 32, 32, 3), np.uint8)), (gender, age), strict=True
     ):
         np.testing.assert_array_equal(found, [expected] * 3)
+
+
+def test_metric(example, monkeypatch, tmp_path):
+    from src.evaluation import figures, metrics, report, tables
+    from src.evaluation.evaluate import evaluate
+    from src.evaluation.labelled import from_databases
+    from tests.evaluation.colour_model import ColourModel
+
+    (metric,) = example("A metric", "overestimated", metrics)
+    for module in (metrics, report, tables):
+        monkeypatch.setattr(module, "METRICS", (*metrics.METRICS, metric))
+    monkeypatch.setitem(figures.BY_NAME, metric.name, metric)
+    faces = from_databases([write_database(tmp_path / "wiki.mat")])
+    results = evaluate(faces, {"model": ColourModel(16)}, resamples=5)
+    row = results.evaluations[0].figures.set_index(["slice", "figure"]).loc["all", metric.name]
+    assert row["value"] == (results.evaluations[0].error > 0).mean()
+    assert any(line.startswith(metric.title) for line in tables.tables(results).splitlines())
+    report.write_report(tmp_path / "report.html", results)
+    assert metric.meaning in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_sink(example, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""APPA-REAL, whose faces have a real age and an apparent one, the mean of some 38 guesses."""
+"""APPA-REAL: faces with a real age and an apparent one, the mean of about 38 ratings."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ _SAME_AS_GROUP = ("ethnicity", "race")
 
 
 def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFaces, pd.DataFrame]:
-    """The face crops of a split, by their apparent or real age, and all that its labels say.
+    """The face crops of a split with their apparent or real age, and its table of labels.
 
-    Reads `gt_avg_{split}.csv`, `{split}/{file_name}_face.jpg` and, where it is there,
-    `allcategories_{split}.csv`. Ages above 100 count as they are. Raises `UserError` where the
-    labels are missing or not of their form, or there is no folder of pictures.
+    Reads `gt_avg_{split}.csv`, `{split}/{file_name}_face.jpg` and `allcategories_{split}.csv`, if
+    present. Ages above 100 are kept. Raises `UserError` if the labels are missing or malformed, or
+    the folder of pictures is missing.
     """
     check_folder(data_dir)
     labels = read_labels(data_dir, split)
@@ -47,22 +47,22 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFace
 
 
 def _deviations(labels: pd.DataFrame) -> np.ndarray | None:
-    """Standard deviations of the guesses, float64 (N,), where the labels have them."""
+    """Standard deviations of the ratings, float64 (N,); None if the labels lack them."""
     if "apparent_age_std" not in labels:
         return None
     return pd.to_numeric(labels["apparent_age_std"], errors="coerce").to_numpy(np.float64)
 
 
 def _categories(labels: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The group, and the further columns of `allcategories_{split}.csv`: those after it."""
+    """The group, and the columns after it of `allcategories_{split}.csv`."""
     named = labels.columns[labels.columns.get_loc("group") :].difference(_SAME_AS_GROUP, sort=False)
     return {name: labels[name].to_numpy(str) for name in named if labels[name].any()}
 
 
 def mean_errors(evaluation: Evaluation, labels: pd.DataFrame) -> dict[str, float]:
-    """Mean absolute error in years against each kind of age.
+    """Mean absolute error in years for each kind of age.
 
-    labels: as `from_appa_real` gives them.
+    labels: as returned by `from_appa_real`.
     """
     shown = labels.iloc[evaluation.rows]
     return {

@@ -193,6 +193,15 @@ def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypa
     assert names(tmp_path) == {"m", "m.json"}
 
 
+def test_stale_partial_folder_is_replaced(checkpoint, database, tmp_path):
+    stale = tmp_path / ".m.partial"
+    stale.mkdir()
+    (stale / "half.pb").write_text("half")
+    export(checkpoint, "saved_model", tmp_path / "m", input=database)
+    assert names(tmp_path) == {"m", "m.json"}
+    assert not (tmp_path / "m" / "half.pb").exists()
+
+
 def test_full_disk_leaves_nothing(checkpoint, database, tmp_path):
     with mounted(tmp_path / "disk", "size=100k") as disk:
         with pytest.raises(UserError, match="No space"):
