@@ -9,6 +9,7 @@ from pathlib import Path
 
 from src import cli
 from src.cli.datasets import add_dataset_arguments, folder_of, options_of
+from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
 
 
 def get_args():
@@ -48,21 +49,34 @@ def get_args():
         "--contact_sheet", type=Path, help="PNG file for random faces of each decade of age"
     )
     faces = parser.add_argument_group("faces (for pictures that are not face crops yet)")
+    faces.add_argument("--detect", action="store_true", help="crop the largest face, with --margin")
     faces.add_argument(
-        "--detect", action="store_true", help="cut the largest face out, with --margin"
-    )
-    faces.add_argument(
-        "--margin", type=cli.margin, default=0.4, help="margin around it, as a share of its box"
+        "--margin",
+        type=cli.margin,
+        help="crop margin, as a fraction of the face box or of the alignment's template "
+        "(default: 0.4; with --align five_points 0, face_chip 0.25)",
     )
     faces.add_argument(
         "--one_face",
         action="store_true",
-        help="refuse pictures without exactly one face, of a tenth of the side or more",
+        help="reject pictures without exactly one face, of at least a tenth of the side",
     )
     faces.add_argument(
-        "--align", action="store_true", help="warp the largest face by five landmarks"
+        "--align",
+        nargs="?",
+        choices=[name for name in DEFAULT_MARGINS if name != NO_ALIGNMENT],
+        const="five_points",
+        help="warp the largest face by five points, as ArcFace's crops (five_points) or dlib's "
+        "(face_chip)",
     )
-    parser.needs("--margin", lambda args: args.detect, "--detect")
+    cli.add_detector_arguments(faces)
+    parser.needs("--margin", lambda args: args.detect or args.align, "--detect or --align")
+    for flag in ("--detector", "--min_face"):
+        parser.needs(
+            flag,
+            lambda args: args.detect or args.align or args.one_face,
+            "--detect, --align or --one_face",
+        )
     parser.needs(
         "--seed",
         lambda args: args.max_per_age or args.contact_sheet,
@@ -76,16 +90,25 @@ def main():
     with cli.quiet_import():
         from tabulate import tabulate
 
-        from src.data.create import create_database
-        from src.faces.crop import Cut
+        from src.data.create import FaceRule, create_database
+        from src.faces.crop import FaceCrop
+        from src.faces.finder import FaceFinder
+
+    alignment = args.align or NO_ALIGNMENT
+    margin = DEFAULT_MARGINS[alignment] if args.margin is None else args.margin
+    is_searched = args.detect or args.align or args.one_face
+    finder = FaceFinder(
+        args.detector if is_searched else "none",
+        args.min_face,
+        FaceCrop(args.img_size, margin, alignment),
+    )
 
     created = create_database(
         args.output,
         folder_of(args),
         args.db,
         options_of(args),
-        args.img_size,
-        Cut(args.detect, args.one_face, args.align, args.margin),
+        FaceRule(finder, args.one_face, whole=not (args.detect or args.align)),
         workers=args.workers,
         scheduler=args.scheduler,
         mat_version=args.mat_version,

@@ -31,6 +31,7 @@ def get_args():
         help="detect and crop the largest face of each picture of --image_csv (default: pictures "
         "are face crops)",
     )
+    cli.add_detector_arguments(parser)
     parser.add_argument(
         "--part",
         choices=("all", "validation", "test", "training"),
@@ -51,6 +52,8 @@ def get_args():
         "<!-- figures: begin --> and <!-- figures: end -->",
     )
     parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
+    parser.needs("--detector", lambda args: args.detect, "--detect")
+    parser.needs("--min_face", lambda args: args.detect, "--detect")
     parser.needs("--fit_margin", lambda args: args.input, "--input")
     parser.needs("--part", lambda args: args.input, "--input")
     return parser.parse_args()
@@ -74,7 +77,9 @@ def main():
             args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
         )
         if args.image_csv:
-            faces = from_csv(args.image_csv, args.detect)
+            faces = from_csv(
+                args.image_csv, args.detector if args.detect else "none", args.min_face
+            )
         else:
             owner, notes = split_owner(models, args.part)
             faces = from_databases(args.input, args.part, owner, args.fit_margin)

@@ -118,7 +118,7 @@ def main():
         next(batches)  # what is loaded once does not count
     sides = {name: partial(rate, batches.__next__, args.seconds) for name, batches in sides.items()}
     rates = in_turns(sides, args.turns)
-    size = database.img_size
+    size = database.crop.size
     for name, measured in rates.items():
         print(f"{name}: {statistics.median(measured):,.0f} faces a second at {size}x{size}")
     per_picture_rates, plain, strong = rates.values()

@@ -24,9 +24,10 @@ import cv2
 
 from benchmarks.turns import in_turns, ratio
 from src import cli
-from src.data.create import create_database
+from src.data.create import FaceRule, create_database
 from src.data.datasets import DATASETS, read_dataset
-from src.faces.crop import Cut
+from src.faces.crop import FaceCrop
+from src.faces.finder import FaceFinder
 
 
 def get_args():
@@ -57,7 +58,8 @@ def whole_script(args) -> float:
         start = time.perf_counter()
         with redirect_stderr(StringIO()):
             output = Path(folder) / "faces.mat"
-            create_database(output, args.data_dir, args.db, {}, args.img_size, Cut())
+            rule = FaceRule(FaceFinder("none", None, FaceCrop(args.img_size)))
+            create_database(output, args.data_dir, args.db, {}, rule)
         return time.perf_counter() - start
 
 

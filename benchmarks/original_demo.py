@@ -32,7 +32,8 @@ def main():
 
         from src.demo.overlay import annotate
         from src.estimation.estimator import Estimates
-        from src.faces.images import Box, cut_faces
+        from src.faces.detectors import Face
+        from src.faces.images import Box
         from src.models.checkpoints import load_checkpoint
 
     detector = dlib.get_frontal_face_detector()
@@ -56,7 +57,7 @@ def main():
             found = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1)
             boxes = [Box(d.left(), d.top(), d.right() + 1, d.bottom() + 1) for d in found]
             if boxes:
-                faces = cut_faces(image, boxes, description.margin, description.img_size)
+                faces = description.crop.stack(image, [Face(box) for box in boxes])
                 genders, ages = model.predict(faces, verbose=0)
                 image = annotate(image, boxes, Estimates.of(np.array(genders)[:, 0], ages))
             rows.writerows([name, *box] for box in boxes)

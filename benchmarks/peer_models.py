@@ -20,8 +20,8 @@ import numpy as np
 from src.data.split import hashed, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.faces.crop import get_box_cutter
-from src.faces.detectors import get_detector
+from src.faces import DEFAULT_DETECTOR
+from src.faces.finder import FaceFinder, largest
 from src.labels import GENDERS
 
 NEVER, OTHER_FACES, TRAINED, UNKNOWN = "never", "its other faces", "yes", "unknown"
@@ -66,19 +66,19 @@ class Checkpoint:
 
         self.name, self.files = name, [path or SHIPPED]
         self._estimator = Estimator(path)
-        estimator = self._estimator
-        self._detect = get_detector()
-        self._cut = get_box_cutter(estimator.align, estimator.margin, estimator.img_size)
+        # The original was made for dlib's detector.
+        detector = DEFAULT_DETECTOR if trained is None else "dlib"
+        self._finder = FaceFinder(detector, None, self._estimator.crop)
         data = self._estimator.description.data
         self._trained = {part["db"] for part in data} if trained is None else set(trained)
         self._split = read_split(self._estimator.description.split)
 
     def __call__(self, image: np.ndarray) -> Guess | None:
-        boxes, detection = _timed(lambda: self._detect(image))
-        if not boxes:
+        faces, detection = _timed(lambda: self._finder.detect(image))
+        if not faces:
             return None
-        box = max(boxes, key=lambda box: box.right - box.left)
-        found, face = _timed(lambda: self._estimator(self._cut(image, [box])))
+        crop = self._finder.crop
+        found, face = _timed(lambda: self._estimator(crop.stack(image, [largest(faces)])))
         return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
 
     def trained_on(self, dataset: str, names: list[str]) -> str:

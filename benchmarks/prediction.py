@@ -45,7 +45,9 @@ def main():
     rng = np.random.default_rng(0)
     for count in BATCHES:
         faces = {
-            path: rng.integers(0, 256, (count, estimator.img_size, estimator.img_size, 3), np.uint8)
+            path: rng.integers(
+                0, 256, (count, estimator.crop.size, estimator.crop.size, 3), np.uint8
+            )
             for path, estimator in sides.items()
         }
         for path, estimator in sides.items():

@@ -67,7 +67,7 @@ def ours(args, database) -> tuple:
         batch_size=args.batch_size,
         mixed_precision=args.mixed_precision,
     )
-    model, _ = get_network(arguments, database.img_size)
+    model, _ = get_network(arguments, database.crop.size)
     compile_network(SingleDevice(), model, arguments, Schedule("step", 0.01, 1, 1000))
     rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
     how = {"aug": args.aug, "erasing": arguments.erasing, "mixup": arguments.mixup}
@@ -84,7 +84,7 @@ def original(args, database) -> tuple:
     from src.training.arguments import Arguments
 
     arguments = Arguments([args.input], arch=args.arch, depth=args.depth, width=args.width)
-    model = build_model(arguments.architecture, database.img_size)
+    model = build_model(arguments.architecture, database.crop.size)
     model.compile(
         keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True),
         loss=["categorical_crossentropy"] * 2,

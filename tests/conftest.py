@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from src.faces.crop import FaceCrop
 from tests.helpers import ROOT, wiki_struct, write_wiki
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -89,7 +90,7 @@ def exports(tmp_path_factory) -> dict[str, Path]:
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     model = build_model(architecture, 32)
     fill(model)
-    save_checkpoint(paths["hdf5"], model, Description(architecture, 32, margin=0.15))
+    save_checkpoint(paths["hdf5"], model, Description(architecture, FaceCrop(32, 0.15)))
     for format in ("onnx", "litert", "saved_model"):
         export(paths["hdf5"], format, paths[format])
     return paths

@@ -18,6 +18,7 @@ import scipy.io
 from src.data import writing
 from src.data.database import Database, open_database
 from src.data.split import divide
+from src.faces.crop import FaceCrop
 
 ROOT = Path(__file__).parents[1]
 
@@ -114,7 +115,7 @@ def write_our_database(
     with closing(writing.Places(path)) as places:
         for row in np.random.default_rng(0).permutation(len(faces)):
             places.write(row, faces[row : row + 1], state, digest)
-    said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "align": "none"}
+    said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
     writing.finish(path, np.arange(len(faces)), said | values, version)
     writing.journal_of(path).unlink()
 
@@ -134,9 +135,7 @@ def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:
         age_high=np.asarray(age_high, float),
         names=[],
         db="made",
-        img_size=image.shape[1],
-        margin=0.4,
-        align="none",
+        crop=FaceCrop(image.shape[1]),
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from src import models
 from src.data import datasets
 from src.data.database import open_database
+from src.faces.crop import FaceCrop
 from tests.helpers import ROOT, make_picture, printed_table, write_database
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
@@ -62,7 +63,7 @@ def tiny(example, monkeypatch, tmp_path):
     register(monkeypatch, models.NETWORKS, example("A network", "tiny", models))
     architecture = {"name": "tiny", "channels": 4}
     model = models.build_model(architecture, 32)
-    save_checkpoint(tmp_path / "weights.hdf5", model, Description(architecture, 32))
+    save_checkpoint(tmp_path / "weights.hdf5", model, Description(architecture, FaceCrop(32)))
     return tmp_path / "weights.hdf5", model
 
 
@@ -97,7 +98,7 @@ def test_runtime(example, tiny, monkeypatch, tmp_path):
     path = tmp_path / "baseline.npz"
     np.savez(path, gender=gender, age=age, description=text)
     predict, description = runtimes.load(path, runtimes.runtime_of(path), 16, 8)
-    assert description.img_size == 32
+    assert description.crop.size == 32
     for found, expected in zip(
         predict(np.zeros((3, 32, 32, 3), np.uint8)), (gender, age), strict=True
     ):

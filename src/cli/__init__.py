@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.errors import UserError
+from src.faces import DEFAULT_DETECTOR, DETECTORS
 from src.flags import number
 from src.quiet import quiet_import as quiet_import
 
@@ -107,6 +108,23 @@ def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
         help="runtime of the weight file, which may be an export of export.py "
         "(default: by its name: onnx for .onnx, litert for .tflite, saved_model for a folder, else "
         "keras)",
+    )
+
+
+def add_detector_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--detector",
+        choices=tuple(DETECTORS),
+        default=DEFAULT_DETECTOR,
+        help="face detector; dlib-cnn and mtcnn are extras (docs/detectors.md); none: every "
+        "picture is a face crop",
+    )
+    parser.add_argument(
+        "--min_face",
+        type=positive_int,
+        metavar="PIXELS",
+        help="side of the smallest face to detect; larger is faster "
+        "(default: a 16th of the picture's longer side)",
     )
 
 

@@ -76,20 +76,7 @@ def add_face_arguments(parser: cli.Parser) -> None:
         help="margin around detected face for age-gender estimation "
         "(default: the weight file's, 0.4 for old ones)",
     )
-    group.add_argument(
-        "--detector",
-        choices=("dlib", "dlib-cnn", "mtcnn", "none"),
-        default="dlib",
-        help="face detector; dlib-cnn and mtcnn are extras (docs/detectors.md); none: every "
-        "picture is one face",
-    )
-    group.add_argument(
-        "--min_face",
-        type=cli.positive_int,
-        metavar="PIXELS",
-        help="side of the smallest face to detect; larger is faster "
-        "(default: a 16th of the longer side, in video at most 80)",
-    )
+    cli.add_detector_arguments(group)
     group.add_argument(
         "--smooth",
         type=cli.positive_int,

@@ -16,15 +16,14 @@ from src.data import curate, database, writing
 from src.data.datasets import Records, read_dataset, resolve_options
 from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
-from src.faces.crop import FACE_RULES, Cut, FaceError, find_landmark_model, get_cutter
-from src.faces.images import ImageError, read_image
+from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, largest, only_face
+from src.faces.images import resize
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
 from src.workers import map_in_order
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
-MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 # What is noted of a record, by code; the first is `writing.TO_DO`.
 _STATES = ("", "usable", MISSING, UNDECODABLE, *FACE_RULES)
 _USABLE = _STATES.index("usable")
@@ -45,13 +44,46 @@ class Created:
 
 
 @dataclass(frozen=True)
+class FaceRule:
+    """Which face of a picture goes into a database: the largest that `finder` finds.
+
+    one_face: reject pictures without exactly one face, of at least a tenth of the picture's side.
+    whole: keep the whole picture, resized, instead of the face's crop.
+    """
+
+    finder: FaceFinder
+    one_face: bool = False
+    whole: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.finder.crop.size
+
+    @property
+    def is_cropped(self) -> bool:
+        """Whether faces are cropped out of pictures, which otherwise are face crops already."""
+        return not self.whole and (self.finder.detector != "none" or self.finder.crop.is_aligned)
+
+    def apply(self, picture: str) -> tuple[str, np.ndarray | None, np.ndarray | None]:
+        """Why a picture is left out, or "", its image, and its face, uint8 (S, S, 3), BGR."""
+        found = self.finder.find_in_file(picture)
+        reason = found.reason
+        if self.one_face and not reason:
+            reason = only_face(found.faces, found.image.shape)
+        if reason:
+            return reason, found.image, None
+        if self.whole:
+            return "", found.image, resize(found.image, self.size)
+        return "", found.image, found.crops[found.faces.index(largest(found.faces))]
+
+
+@dataclass(frozen=True)
 class _Task:
     """A run of records, from row `start` on, whose faces are to be read."""
 
     start: int
     pictures: list[str]  # absolute paths
-    img_size: int
-    cut: Cut
+    faces: FaceRule
     digests: bool  # whether to compute digests of the pictures
 
 
@@ -60,8 +92,7 @@ def create_database(
     data_dir: Path,
     db: str,
     options: dict[str, object],
-    img_size: int,
-    cut: Cut,
+    faces: FaceRule,
     *,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -88,26 +119,26 @@ def create_database(
     inputs = [(f"--{name}", value) for name, value in options.items() if isinstance(value, Path)]
     check_outputs(outputs, inputs)
     files = [written.path for written in outputs]
-    if cut.align:
-        find_landmark_model()
+    faces.finder.load()
+    img_size = faces.size
     records = read_dataset(db, data_dir, **options)
     if records.table.empty:
         raise UserError(f"{data_dir}: no row is left, {_reasons(records.removed)}")
     database.check_fits(mat_version, len(records.table), img_size)
-    about = (str(data_dir), db, options, asdict(cut), img_size, drop_duplicates)
+    about = (str(data_dir), db, options, asdict(faces), drop_duplicates)
     fingerprint = _fingerprint((*about, max_per_age, seed, mat_version), records.table)
     with locked(output), ExitStack() as finishing, _replacing_all(files, resume) as partials:
         partial, *beside = partials
         if not (resume and _can_go_on(partial, fingerprint)):
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
-            tasks = _tasks(places, data_dir, records.table, img_size, cut, drop_duplicates)
-            # Threads if OpenCV does all the work, outside of Python's lock; dlib holds the lock.
+            tasks = _tasks(places, data_dir, records.table, faces, drop_duplicates)
+            # Threads if OpenCV does all the work, outside of Python's lock.
             found = map_in_order(
                 _read_faces,
                 tasks,
                 workers=workers,
-                threads=not cut.finds_faces,
+                threads=not (faces.is_cropped or faces.one_face),
                 scheduler=scheduler,
                 folder=data_dir,
             )
@@ -121,8 +152,8 @@ def create_database(
             "db": db,
             "img_size": img_size,
             "min_score": options.get("min_score", NO_SCORE),
-            "margin": cut.margin if cut.detect else records.margin,
-            "align": cut.name,
+            "margin": faces.finder.crop.margin if faces.is_cropped else records.margin,
+            "alignment": faces.finder.crop.alignment,
         }
         finishing.enter_context(uninterrupted())  # until every file has its name
         writing.finish(partial, kept, values, mat_version)
@@ -233,17 +264,16 @@ def _tasks(
     places: writing.Places,
     data_dir: Path,
     table: pd.DataFrame,
-    img_size: int,
-    cut: Cut,
+    faces: FaceRule,
     digests: bool,
 ) -> Iterator[_Task]:
     """The rows that are still to be read, in runs."""
-    length = max(1, _BYTES_A_TASK // database.image_bytes(1, img_size))
+    length = max(1, _BYTES_A_TASK // database.image_bytes(1, faces.size))
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
         if (places.state[rows] == writing.TO_DO).any():
             pictures = [os.path.abspath(data_dir / path) for path in table["path"].iloc[rows]]
-            yield _Task(start, pictures, img_size, cut, digests)
+            yield _Task(start, pictures, faces, digests)
 
 
 def _fill(
@@ -261,24 +291,17 @@ def _read_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """The first row of a task, its faces, uint8 (n, S, S, 3), their states, uint8 (n,), and
     digests, uint8 (n, 16)."""
     cv2.setNumThreads(1)  # one picture per worker
-    cutter = get_cutter(task.cut, task.img_size)
+    size = task.faces.size
     state = np.zeros(len(task.pictures), np.uint8)
     digest = np.zeros((len(state), writing.DIGEST_BYTES), np.uint8)
-    faces = np.zeros((len(state), task.img_size, task.img_size, 3), np.uint8)
+    faces = np.zeros((len(state), size, size, 3), np.uint8)
     for i, picture in enumerate(task.pictures):
-        try:
-            image = read_image(picture)
-            faces[i] = cutter(image)
+        reason, image, face = task.faces.apply(picture)
+        if not reason:
+            faces[i] = face
             if task.digests:
                 digest[i] = _digest(image)
-            reason = "usable"
-        except FileNotFoundError:
-            reason = MISSING
-        except ImageError:
-            reason = UNDECODABLE
-        except FaceError as error:
-            reason = str(error)
-        state[i] = _STATES.index(reason)
+        state[i] = _STATES.index(reason or "usable")
     return task.start, faces, state, digest
 
 

@@ -1,8 +1,9 @@
 """The training database: one .mat file of faces and their labels.
 
 Fields as in the original toolkit: `image` uint8 (N, S, S, 3) BGR, `gender`, `age`, `db`,
-`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `margin`, `align`,
-`version`. The format is MATLAB 7.3, HDF5 behind a MATLAB header, so that the file can exceed 4 GiB.
+`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `margin`,
+`alignment`, `version`. The format is MATLAB 7.3, HDF5 behind a MATLAB header, so that the file can
+exceed 4 GiB.
 As always between HDF5 and MATLAB, the order of dimensions is reversed: MATLAB sees `image` as
 3 x S x S x N. Version "5" is the classic format, which `scipy.io.loadmat` and the original toolkit
 read.
@@ -22,7 +23,8 @@ import numpy as np
 
 from src.data import matlab
 from src.errors import UserError
-from src.faces.crop import NO_ALIGNMENT
+from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
+from src.faces.crop import FaceCrop
 from src.files import check_input_file
 from src.labels import MAX_AGE
 
@@ -79,7 +81,7 @@ class Database:
         file it is a memory map, read page by page as rows are accessed.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
     names: the pictures' paths in their dataset; empty if the file has none.
-    margin, align: how the faces were cropped; NaN and "none" if the file does not record it.
+    crop: how the faces were cropped; without a margin if the file does not record it.
     group: the dataset's group labels, for audits only, "" where unknown; empty if the file has
         none.
     person: str (N,), the same for all pictures of one person, "" where unknown; None if the file
@@ -93,9 +95,7 @@ class Database:
     age_high: np.ndarray
     names: list[str]
     db: str
-    img_size: int
-    margin: float
-    align: str
+    crop: FaceCrop
     group: list[str] = field(default_factory=list)
     person: np.ndarray | None = None
 
@@ -181,12 +181,24 @@ def open_database(path: Path) -> Database:
         **labels,
         names=_texts_of(path, fields, "path"),
         db=db,
-        img_size=image.shape[1],
-        margin=margin,
-        align=_single(fields.get("align", "")) or NO_ALIGNMENT,
+        crop=_crop(path, fields, margin),
         group=_texts_of(path, fields, "group"),
         person=np.array(person) if any(person) else None,
     )
+
+
+def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
+    size, known = fields["image"].shape[1], None if np.isnan(margin) else margin
+    if "align" in fields:  # version 0.1, whose aligned faces had no margin
+        alignment = _single(fields["align"]) or NO_ALIGNMENT
+        known = known if alignment == NO_ALIGNMENT else 0.0
+    else:
+        alignment = _single(fields.get("alignment", "")) or NO_ALIGNMENT
+    if alignment not in DEFAULT_MARGINS:
+        raise UserError(
+            f"{path}: expected an alignment of {', '.join(DEFAULT_MARGINS)}, received {alignment!r}"
+        )
+    return FaceCrop(size, known, alignment)
 
 
 def _check_labels(path: Path, labels: dict[str, np.ndarray]) -> None:

@@ -1,9 +1,12 @@
 """Several databases as one."""
 
+from collections import Counter
+
 import numpy as np
 
 from src.data.database import Database
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.outputs import is_same
 
 
@@ -42,8 +45,8 @@ def join(parts: list[Database]) -> Database:
             if is_same(part.path, other.path):
                 raise UserError(f"--input: expected each database once, received {part.path} twice")
     for what, values in (
-        ("img_size", [part.img_size for part in parts]),
-        ("align", [part.align for part in parts]),
+        ("size", [part.crop.size for part in parts]),
+        ("alignment", [part.crop.alignment for part in parts]),
     ):
         for part, value in zip(parts, values, strict=True):
             if value != values[0]:
@@ -51,9 +54,6 @@ def join(parts: list[Database]) -> Database:
                     f"--input: expected databases of one {what}, received {values[0]} in "
                     f"{parts[0].path} and {value} in {part.path}; make one of them again"
                 )
-    margins, rows = np.unique(
-        np.repeat([part.margin for part in parts], [*map(len, parts)]), return_counts=True
-    )
     all_named = all(part.names for part in parts)
     return Database(
         path=parts[0].path,
@@ -63,12 +63,17 @@ def join(parts: list[Database]) -> Database:
         age_high=np.concatenate([part.age_high for part in parts]),
         names=[name for part in parts for name in part.names] if all_named else [],
         db="+".join(part.db for part in parts),
-        img_size=parts[0].img_size,
-        margin=float(margins[rows.argmax()]),
-        align=parts[0].align,
+        crop=_commonest([part.crop for part in parts], [*map(len, parts)]),
         group=[group for part in parts for group in part.group or [""] * len(part)],
         person=_persons(parts),
     )
+
+
+def _commonest(crops: list[FaceCrop], rows: list[int]) -> FaceCrop:
+    total = Counter()
+    for crop, count in zip(crops, rows, strict=True):
+        total[crop] += count
+    return total.most_common(1)[0][0]
 
 
 def _persons(parts: list[Database]) -> np.ndarray | None:

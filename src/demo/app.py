@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from src.demo import loop
 from src.demo.job import Job
 from src.demo.result import Result
-from src.demo.search import Search, find_all
 from src.demo.sinks import Sink, all_outputs, open_sinks
 from src.demo.sinks.copies import copy_path, crop_path
 from src.demo.sinks.gallery import labelled_pictures
@@ -22,6 +22,7 @@ from src.demo.sources.pictures import folder_pictures, named_pictures
 from src.demo.sources.video import open_camera, open_video
 from src.errors import UserError
 from src.estimation.estimator import Estimator
+from src.faces.finder import FaceFinder
 from src.outputs import check_outputs
 
 _SAME_AGE, _SAME_SHARE = 0.1, 0.01  # differences that batches of another size may make
@@ -36,19 +37,18 @@ def run(args: Namespace) -> None:
     if args.web:
         from src.demo import page, web
 
-        search, estimator = _tools(args)
-        analyser = page.Analyser(*search.tools(), estimator)
-        return web.serve(analyser, args.smooth, args.host, args.port)
+        finder, estimator = _tools(args)
+        return web.serve(page.Analyser(finder, estimator), args.smooth, args.host, args.port)
     with ExitStack() as stack:
         job = _open_job(args, stack)
         check_outputs(all_outputs(job), _inputs(job))
-        search, estimator = _tools(args)
-        _check_resumed(job, search, estimator)
+        finder, estimator = _tools(args)
+        _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         if job.video:
-            _run_video(job, search, estimator, sinks)
+            _run_video(job, finder, estimator, sinks)
         else:
-            _run_pictures(job, search, estimator, sinks)
+            _run_pictures(job, finder, estimator, sinks)
     if job.video and job.video.problem:
         raise UserError(job.video.problem)
 
@@ -100,24 +100,24 @@ def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
     yield from (("a picture", path) for path in job.pictures.values())
 
 
-def _tools(args: Namespace) -> tuple[Search, Estimator]:
-    """The model, and the search for faces that it takes."""
+def _tools(args: Namespace) -> tuple[FaceFinder, Estimator]:
+    """The face finder and the model, whose crops it makes."""
     estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime, args.img_size)
-    margin = estimator.margin if args.margin is None else args.margin
-    if args.margin is not None and estimator.align != "none":
-        raise UserError("--margin: no effect with a model of aligned faces; leave it out")
-    search = Search(args.detector, args.min_face, estimator.align, margin, estimator.img_size)
-    return search, estimator
+    crop = estimator.crop
+    if args.margin is not None:
+        crop = replace(crop, margin=args.margin)
+    finder = FaceFinder(args.detector, args.min_face, crop)
+    finder.load()
+    return finder, estimator
 
 
-def _check_resumed(job: Job, search: Search, estimator: Estimator) -> None:
+def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     """Raise `UserError` if the first face of the earlier run has another box or age by now."""
     name = next((name for name, result in job.done.items() if result.boxes), None)
     if name is None:
         return
-    before, now = job.done[name], None
-    with closing(find_all(search, {name: job.pictures[name]})) as found:
-        now = next(loop.picture_results(found, estimator, 1), None)
+    before = job.done[name]
+    now = next(loop.picture_results(finder, {name: job.pictures[name]}, estimator, 1), None)
     if now is None:  # it is gone or cannot be read, which was reported
         return
     height, width = now.picture.image.shape[:2]
@@ -136,11 +136,11 @@ def _check_resumed(job: Job, search: Search, estimator: Estimator) -> None:
     )
 
 
-def _run_pictures(job: Job, search: Search, estimator: Estimator, sinks: list[Sink]) -> None:
+def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     left = {name: path for name, path in job.pictures.items() if name not in job.done}
     at_once = 1 if job.opens_window else loop.AT_ONCE
-    with closing(find_all(search, left)) as found:
-        results = loop.picture_results(found, estimator, at_once, job.args.anonymize)
+    results = loop.picture_results(finder, left, estimator, at_once, job.args.anonymize)
+    with closing(results):
         try:
             _give(loop.with_restored(results, job.pictures, job.done), sinks)
         except KeyboardInterrupt:
@@ -149,7 +149,7 @@ def _run_pictures(job: Job, search: Search, estimator: Estimator, sinks: list[Si
             raise
 
 
-def _run_video(job: Job, search: Search, estimator: Estimator, sinks: list[Sink]) -> None:
+def _run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
     idle = window.idle if window and job.video.live else None
     smoother = Smoother(job.args.smooth)
@@ -157,7 +157,7 @@ def _run_video(job: Job, search: Search, estimator: Estimator, sinks: list[Sink]
     with (
         suppress(KeyboardInterrupt),
         closing(
-            loop.video_results(job.video, search, estimator, smoother, idle, job.args.anonymize)
+            loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
         ) as results,
     ):
         _give(results, sinks)

@@ -1,44 +1,61 @@
 """Results of pictures and of videos: faces found, followed and estimated."""
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from pathlib import Path
 from threading import Event
 
 import numpy as np
 
 from src.demo.result import Result
-from src.demo.search import Found, Search
 from src.demo.smoothing import Smoother
+from src.demo.sources import Picture
 from src.demo.sources.video import Video
 from src.demo.threads import ahead, latest
-from src.demo.tracking import Tracker
+from src.demo.tracking import Track, Tracker
 from src.estimation.estimator import Estimator
+from src.faces.finder import FaceFinder, Found
 
 AT_ONCE = 32  # faces or pictures; larger batches are no faster on a CPU
 _MAX_HELD = 2**27  # bytes of pictures that wait for their batch
 
 
 def picture_results(
-    found: Iterable[Found], estimator: Estimator, at_once: int, anonymize: bool = False
-) -> Iterator[Result]:
-    """Results of pictures, whose faces are estimated in batches.
+    finder: FaceFinder,
+    pictures: dict[str, Path],
+    estimator: Estimator,
+    at_once: int,
+    anonymize: bool = False,
+) -> Generator[Result]:
+    """Results of pictures by name, whose faces are estimated in batches.
 
-    at_once: pictures or faces of a batch.
+    at_once: pictures or faces of a batch. Unreadable pictures are reported on stderr.
     """
-    for batch in _batches(found, at_once):
-        estimates = estimator(np.concatenate([item.faces for item in batch]))
-        done = 0
-        for picture, boxes, faces in batch:
-            own = slice(done, done := done + len(boxes))
-            yield Result(picture, boxes, estimates.of_faces(own), faces, anonymize=anonymize)
+    with closing(finder.find_all(list(pictures.values()))) as found:
+        for batch in _batches(zip(pictures, found, strict=True), at_once):
+            estimates = estimator(np.concatenate([item.crops for _, item in batch]))
+            done = 0
+            for name, item in batch:
+                own = slice(done, done := done + len(item.faces))
+                yield Result(
+                    Picture(name, item.image),
+                    [face.box for face in item.faces],
+                    estimates.of_faces(own),
+                    item.crops,
+                    anonymize=anonymize,
+                )
 
 
-def _batches(found: Iterable[Found], at_once: int) -> Iterator[list[Found]]:
+def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[tuple[str, Found]]]:
     batch, faces, held = [], 0, 0
-    for item in found:
-        batch.append(item)
-        faces += len(item.boxes)
-        held += item.picture.image.nbytes
+    for name, item in found:
+        if item.image is None:
+            print(f"left out: {item.error}", file=sys.stderr, flush=True)
+            continue
+        batch.append((name, item))
+        faces += len(item.faces)
+        held += item.image.nbytes
         if max(faces, len(batch)) >= at_once or held >= _MAX_HELD:
             yield batch
             batch, faces, held = [], 0, 0
@@ -63,7 +80,7 @@ def with_restored(
 
 def video_results(
     video: Video,
-    search: Search,
+    finder: FaceFinder,
     estimator: Estimator,
     smoother: Smoother,
     idle: Callable[[], bool] | None = None,
@@ -85,21 +102,22 @@ def video_results(
     frames = latest(video.frames, stop) if video.live else ahead(video.frames)
     with (
         closing(frames),
-        closing(ahead(_follow(frames, search, video), idle=go_on if idle else None)) as followed,
+        closing(ahead(_follow(frames, finder, video), idle=go_on if idle else None)) as followed,
     ):
         try:
-            for (picture, boxes, faces), tracks in followed:
-                estimates = smoother(tracks, estimator(faces))
-                yield Result(picture, boxes, estimates, faces, tracks, anonymize)
+            for picture, tracks, crops in followed:
+                numbers, boxes = [track.number for track in tracks], [t.face.box for t in tracks]
+                estimates = smoother(numbers, estimator(crops))
+                yield Result(picture, boxes, estimates, crops, numbers, anonymize)
         finally:
             stop.set()  # a camera that hangs does not keep the threads
 
 
-def _follow(frames: Iterator, search: Search, video: Video) -> Generator[tuple[Found, list[int]]]:
-    """The faces of each frame, and the numbers of their tracks."""
-    detect, cut = search.tools()
-    track = Tracker(detect, every_frame=video.every is not None)
+def _follow(
+    frames: Iterator[Picture], finder: FaceFinder, video: Video
+) -> Generator[tuple[Picture, list[Track], np.ndarray]]:
+    """Each frame, the tracks of its faces, and their crops, uint8 (N, S, S, 3)."""
+    tracker = Tracker(finder.detect, every_frame=video.every is not None)
     for picture in frames:
-        tracks = track(picture.image)
-        boxes = [face.box for face in tracks]
-        yield Found(picture, boxes, cut(picture.image, boxes)), [face.number for face in tracks]
+        tracks = tracker(picture.image)
+        yield picture, tracks, finder.crop.stack(picture.image, [track.face for track in tracks])

@@ -7,7 +7,6 @@ import io
 import math
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,13 @@ from src.demo.sources import Picture
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimator
 from src.extras import library
-from src.faces.images import Box, ImageError, read_image, shrink
+from src.faces.finder import FaceFinder
+from src.faces.images import ImageError, read_image, shrink
 from src.labels import AGES, GENDERS, INITIALS
 
 if TYPE_CHECKING:
     import gradio
 
-Detect = Callable[[np.ndarray], list[Box]]
-Cut = Callable[[np.ndarray, list[Box]], np.ndarray]
 
 MAX_MEGABYTES = 20  # of an uploaded file
 MAX_PIXELS = 50_000_000  # of a picture, 150 MB once decoded, however small its file
@@ -84,17 +82,18 @@ STYLE = """
 class Analyser:
     """Finds and estimates the faces of one picture at a time, for all visitors."""
 
-    def __init__(self, detect: Detect, cut: Cut, estimator: Estimator):
-        self.detect, self.cut, self.estimator = detect, cut, estimator
+    def __init__(self, finder: FaceFinder, estimator: Estimator):
+        self.finder, self.estimator = finder, estimator
         self.turn = threading.Lock()  # a detector must not be called twice at a time
 
     def __call__(self, path: Path) -> Result:
         """The faces of a picture file, from left to right. Raises `ImageError`."""
         image = read_upload(path)
         with self.turn:
-            boxes = sorted(self.detect(image))
-            faces = self.cut(image, boxes)
-            return Result(Picture(path.name, image), boxes, self.estimator(faces), faces)
+            faces = sorted(self.finder.detect(image), key=lambda face: face.box)
+            crops = self.finder.crop.stack(image, faces)
+            boxes = [face.box for face in faces]
+            return Result(Picture(path.name, image), boxes, self.estimator(crops), crops)
 
 
 class Stream:
@@ -102,7 +101,7 @@ class Stream:
 
     def __init__(self, analyser: Analyser, smooth: int):
         self._analyser, self._smooth = analyser, Smoother(smooth)
-        self._track = Tracker(analyser.detect)
+        self._track = Tracker(analyser.finder.detect)
         self._shape: tuple[int, ...] | None = None
         self._time = 0.0
 
@@ -114,8 +113,8 @@ class Stream:
         """The faces of the next frame, uint8 (H, W, 3), BGR."""
         with self._analyser.turn:
             tracks = self._track(image)
-            numbers, boxes = [track.number for track in tracks], [track.box for track in tracks]
-            faces = self._analyser.cut(image, boxes)
+            numbers, boxes = [track.number for track in tracks], [t.face.box for t in tracks]
+            faces = self._analyser.finder.crop.stack(image, [track.face for track in tracks])
             estimates = self._smooth(numbers, self._analyser.estimator(faces))
         self._shape, self._time = image.shape, time.monotonic()
         return Result(Picture("webcam", image), boxes, estimates, faces, numbers)

@@ -1,6 +1,6 @@
 """Faces of a video, followed from frame to frame."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from src.demo.flow import follow
+from src.faces.detectors import Detect, Face
 from src.faces.images import Box, overlap, shrink
 
 DETECT_EVERY = 10  # frames, while all faces are followed
@@ -20,24 +21,37 @@ _THUMBNAIL = (32, 18)
 
 
 class Track(NamedTuple):
-    """A face in a frame: the number of its track, which is never used again, and where it is."""
+    """A face in a frame, and the number of its track, which is never used again."""
 
     number: int
-    box: Box
+    face: Face
 
 
 @dataclass
-class _Face:
+class _Followed:
     """A face that is followed.
 
     edges: float64 (4,): left, top, right, bottom in pixels of the frame.
+    points: see `Face`; they move with the box between detections.
     missed: detections in a row that did not find it.  lost: whether it could not be followed.
     """
 
     number: int
     edges: np.ndarray
+    points: np.ndarray | None
     missed: int = 0
     lost: bool = False
+
+    def move(self, edges: np.ndarray) -> None:
+        """Move the box, and the points with it."""
+        if self.points is not None:
+            scale = (edges[2] - edges[0]) / (self.edges[2] - self.edges[0])
+            self.points = (self.points - _centre(self.edges)) * scale + _centre(edges)
+        self.edges = edges
+
+    @property
+    def face(self) -> Face:
+        return Face(Box(*np.rint(self.edges).astype(int).tolist()), self.points)
 
 
 class Tracker:
@@ -47,10 +61,10 @@ class Tracker:
     are none), and at once where one was lost or a cut begins a new scene; a cut ends all tracks.
     """
 
-    def __init__(self, detect: Callable[[np.ndarray], list[Box]], every_frame: bool = False):
+    def __init__(self, detect: Detect, every_frame: bool = False):
         """every_frame: detect in every frame, as frames are too far from each other to follow."""
         self._detect, self._every_frame = detect, every_frame
-        self._faces: list[_Face] = []
+        self._faces: list[_Followed] = []
         self._numbers = 0
         self._since = 0  # frames since the last detection
         self._before: np.ndarray | None = None
@@ -74,10 +88,7 @@ class Tracker:
             self._since = 0
         height, width = image.shape[:2]
         self._faces = [face for face in self._faces if _is_inside(face.edges, width, height)]
-        return [
-            Track(face.number, Box(*np.rint(face.edges).astype(int).tolist()))
-            for face in self._faces
-        ]
+        return [Track(followed.number, followed.face) for followed in self._faces]
 
     def _follow(self, now: np.ndarray, scale: float) -> None:
         edges = np.array([face.edges for face in self._faces]).reshape(-1, 4)
@@ -85,24 +96,26 @@ class Tracker:
         for face, new in zip(self._faces, moved, strict=True):
             face.lost = bool(np.isnan(new).any())
             if not face.lost:
-                face.edges = new
+                face.move(new)
 
-    def _match(self, boxes: list[Box]) -> None:
-        """Give detected boxes to the faces they overlap most; the others begin new tracks."""
-        new, seen = dict(enumerate(boxes)), set()
-        for face, i in _pairs(self._faces, boxes):
-            face.edges, face.missed, face.lost = np.array(new.pop(i), float), 0, False
+    def _match(self, detected: list[Face]) -> None:
+        """Assign detected faces to the tracks that they overlap most, and begin new ones."""
+        new, seen = dict(enumerate(detected)), set()
+        for face, i in _pairs(self._faces, [other.box for other in detected]):
+            found = new.pop(i)
+            face.edges, face.points = np.array(found.box, float), found.points
+            face.missed, face.lost = 0, False
             seen.add(face.number)
         for face in self._faces:
             face.missed += face.number not in seen
         self._faces = [face for face in self._faces if not face.lost and face.missed < PATIENCE]
-        for box in new.values():
-            self._faces.append(_Face(self._numbers, np.array(box, float)))
+        for found in new.values():
+            self._faces.append(_Followed(self._numbers, np.array(found.box, float), found.points))
             self._numbers += 1
 
 
-def _pairs(faces: list[_Face], boxes: list[Box]) -> Iterator[tuple[_Face, int]]:
-    """Faces and boxes that belong together, each in one pair at most, the largest overlap first."""
+def _pairs(faces: list[_Followed], boxes: list[Box]) -> Iterator[tuple[_Followed, int]]:
+    """Faces and the numbers of their boxes, one to one, the largest overlap first."""
     overlaps = [
         (overlap(face.edges, box), f, i)
         for f, face in enumerate(faces)
@@ -127,5 +140,9 @@ def is_cut(before: np.ndarray, now: np.ndarray) -> bool:
 
 def _is_inside(edges: np.ndarray, width: int, height: int) -> bool:
     """Whether the middle of a box is in the frame."""
-    x, y = (edges[:2] + edges[2:]) / 2
+    x, y = _centre(edges)
     return 0 <= x < width and 0 <= y < height
+
+
+def _centre(edges: np.ndarray) -> np.ndarray:
+    return (edges[:2] + edges[2:]) / 2

@@ -1,20 +1,26 @@
-"""Faces in, ages and genders out: the only way anything in the toolkit predicts."""
+"""Prediction of age and gender from pictures and face crops."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
+from src.errors import UserError
 from src.estimation.runtimes import load, runtime_of
 from src.estimation.shipped import shipped_weights
-from src.labels import age_interval, expected_age
+from src.faces import DEFAULT_DETECTOR
+from src.faces.finder import FaceFinder
+from src.faces.images import Box, read_image
+from src.labels import GENDERS, age_interval, expected_age
+
+Picture = Path | str | np.ndarray
 
 _BATCH = 32  # faces; larger batches are no faster on a CPU
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What a model says of N faces.
+    """Estimates of N faces.
 
     p_female: float32 (N,), 0..1.  age: float32 (N,), years, the distribution's expectation.
     age_low, age_high: int64 (N,), years, the shortest range that holds 80 %.
@@ -35,46 +41,64 @@ class Estimates:
 
     @property
     def gender(self) -> np.ndarray:
-        """The likelier one, int64 (N,), a place in `labels.GENDERS`; male at a half."""
+        """The more probable one, int64 (N,), an index of `labels.GENDERS`; male at 0.5."""
         return (self.p_female <= 0.5).astype(np.int64)
 
     @property
     def p_gender(self) -> np.ndarray:
-        """The probability of the likelier gender, float32 (N,), 0.5..1."""
+        """Probability of the more probable gender, float32 (N,), 0.5..1."""
         return np.maximum(self.p_female, 1 - self.p_female)
 
     def of_faces(self, faces: slice) -> "Estimates":
-        """What is said of some of the faces."""
+        """Estimates of some of the faces."""
         return Estimates(*(getattr(self, field.name)[faces] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class FaceEstimate:
+    """One face of a picture and its estimates.
+
+    box: in pixels of the picture.  age: years, the distribution's expectation.
+    age_low, age_high: years, the shortest range that holds 80 %.  gender: one of `labels.GENDERS`.
+    p_female: 0..1.  age_distribution: float32 (101,).
+    """
+
+    box: Box
+    age: float
+    age_low: int
+    age_high: int
+    gender: str
+    p_female: float
+    age_distribution: np.ndarray
 
 
 class Estimator:
     """A checkpoint or an exported model that estimates age and gender.
 
-    `margin`, `align` and `img_size` say how it wants faces cut, as `faces.crop` takes them.
+    crop: the face crops that it takes.
     """
 
     def __init__(
         self,
-        weight_file: Path | None = None,
+        weight_file: Path | str | None = None,
         depth: int = 16,
         width: int = 8,
         runtime: str | None = None,
         img_size: int | None = None,
     ):
-        """Load `weight_file`, or the weights that ship.
+        """Load `weight_file`, by default the shipped weights.
 
-        depth, width, img_size: as `load_checkpoint` takes them.
-        runtime: one of `runtimes.RUNTIMES`; None for the one of the file's name.
+        depth, width, img_size: see `load_checkpoint`.
+        runtime: one of `runtimes.RUNTIMES`, by default from the file's name.
+        Raises `UserError` if the file cannot be loaded.
         """
-        weight_file = weight_file or shipped_weights()
+        weight_file = Path(weight_file) if weight_file else shipped_weights()
         runtime = runtime or runtime_of(weight_file)
         self._predict, self.description = load(weight_file, runtime, depth, width, img_size)
-        self.margin, self.align = self.description.margin, self.description.align
-        self.img_size = self.description.img_size
+        self.crop = self.description.crop
 
     def __call__(self, faces: np.ndarray) -> Estimates:
-        """Estimate faces, uint8 (N, img_size, img_size, 3), BGR, 0..255; N may be 0."""
+        """Estimate crops, uint8 (N, size, size, 3), BGR, 0..255; N may be 0."""
         genders = [np.empty((0, 2), np.float32)]
         ages = [np.empty((0, 101), np.float32)]
         for start in range(0, len(faces), _BATCH):
@@ -82,3 +106,41 @@ class Estimator:
             genders.append(gender)
             ages.append(age)
         return Estimates.of(np.concatenate(genders)[:, 0], np.concatenate(ages))
+
+    def predict(
+        self,
+        picture: Picture | list[Picture],
+        detector: str = DEFAULT_DETECTOR,
+        min_face: int | None = None,
+    ) -> list[FaceEstimate] | list[list[FaceEstimate]]:
+        """Detect the faces of a picture and estimate their age and gender.
+
+        picture: path of a file, or uint8 (H, W, 3), BGR; or a list of them.
+        detector, min_face: see `faces.detectors.get_detector`.
+        Returns one `FaceEstimate` per face, in the detector's order; for a list of pictures, a list
+        per picture. Raises `UserError` if a file is not a picture.
+        """
+        if isinstance(picture, list):
+            return [self.predict(one, detector, min_face) for one in picture]
+        try:
+            image = picture if isinstance(picture, np.ndarray) else read_image(picture)
+        except FileNotFoundError as error:
+            raise UserError(f"{picture}: expected a picture, found nothing there") from error
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise UserError(
+                f"expected a picture as uint8 (H, W, 3), received {image.dtype} {image.shape}"
+            )
+        found = FaceFinder(detector, min_face, self.crop).find(image)
+        estimates = self(found.crops)
+        return [
+            FaceEstimate(
+                face.box,
+                float(estimates.age[i]),
+                int(estimates.age_low[i]),
+                int(estimates.age_high[i]),
+                GENDERS[estimates.gender[i]],
+                float(estimates.p_female[i]),
+                estimates.age_distribution[i],
+            )
+            for i, face in enumerate(found.faces)
+        ]

@@ -1,6 +1,6 @@
 """Evaluation of models on labelled faces."""
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from src.models.description import Description
 from src.progress import Progress
 
 WORST = 24  # faces
-_BATCH = 256  # faces read at a time
+_BATCH = 4096  # faces read at a time
 
 
 def load_models(
@@ -94,11 +94,8 @@ def evaluate(
 
 
 def _about(models: dict[str, Estimator]) -> dict[str, dict]:
-    """Crop and size of the faces per model."""
-    return {
-        name: {"margin": model.margin, "align": model.align, "img_size": model.img_size}
-        for name, model in models.items()
-    }
+    """The crops that each model takes."""
+    return {name: asdict(model.crop) for name, model in models.items()}
 
 
 def _evaluate(

@@ -1,14 +1,11 @@
 """Labelled faces of databases and pictures, cropped as each model expects them."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from src.data.create import MISSING, UNDECODABLE
 from src.data.database import Database, open_database
 from src.data.datasets import read_dataset
 from src.data.joined import join
@@ -17,8 +14,8 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
 from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of
-from src.faces.crop import NO_ALIGNMENT, Cut, FaceError, get_cutter
-from src.faces.images import ImageError, change_margin, read_image, resize
+from src.faces.finder import FaceFinder, largest
+from src.faces.images import change_margin, resize
 from src.models.description import Description
 
 
@@ -69,19 +66,20 @@ class DatabaseFaces:
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
-        faces, size = self.database.image[self.rows[rows]], estimator.img_size
+        faces, size = self.database.image[self.rows[rows]], estimator.crop.size
         if self.fit_margin:
             _fit_margin(faces, self.margins[rows], estimator)
-        if self.database.img_size != size:
+        if self.database.crop.size != size:
             faces = _stack([resize(face, size) for face in faces], size)
         return faces, [""] * len(rows)
 
     def check(self, estimator: Estimator) -> list[str]:
-        if self.database.align != estimator.align:
-            how = "without" if estimator.align == NO_ALIGNMENT else "with"
+        crop, expected = self.database.crop, estimator.crop
+        if crop.alignment != expected.alignment:
+            how = f"with --align {expected.alignment}" if expected.is_aligned else "without --align"
             raise UserError(
-                f"--input: expected faces with the model's alignment, {estimator.align}; those of "
-                f"{self.parts[0].path} have {self.database.align}: make it again {how} --align"
+                f"--input: expected faces with the model's alignment, {expected.alignment}; those "
+                f"of {self.parts[0].path} have {crop.alignment}: make it again {how}"
             )
         then = (
             "they are cut or padded to it"
@@ -89,14 +87,13 @@ class DatabaseFaces:
             else "it sees other crops than it was trained on (--fit_margin cuts or pads them)"
         )
         notes = [
-            f"{part.path.name} was cut with a margin of {part.margin:g}, the model is used to "
+            f"{part.path.name} was cropped with a margin of {part.crop.margin:g}, the model with "
             f"{' or '.join(f'{margin:g}' for margin in estimator.description.margins)}: {then}"
             for part in self.parts
-            if _is_other(part.margin, estimator)
+            if _is_other(part.crop.margin, estimator)
         ]
-        size = self.database.img_size
-        if size != estimator.img_size:
-            notes.append(f"faces are {size} pixels wide, and resized to {estimator.img_size}")
+        if crop.size != expected.size:
+            notes.append(f"faces are {crop.size} pixels wide, and resized to {expected.size}")
         return notes
 
     def uses(self, description: Description) -> dict[str, str]:
@@ -111,24 +108,24 @@ class DatabaseFaces:
 
 @dataclass(frozen=True)
 class PictureFaces:
-    """One face of each of `paths`: pictures that are face crops, or of which `detect` cuts the
-    largest face out. Models whose faces are aligned have theirs aligned."""
+    """One face of each of `paths`, the largest that `detector` finds; with "none" pictures are
+    face crops. detector, min_face: see `detectors.get_detector`."""
 
     labels: Labels
     paths: list[Path]
     notes: list[str]
-    detect: bool = False
+    detector: str = "none"
+    min_face: int | None = None
     unit: str = "pictures"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
-        is_aligned = estimator.align != NO_ALIGNMENT
-        cut = Cut(self.detect, align=is_aligned, margin=estimator.margin)
-        cutter = get_cutter(cut, estimator.img_size)
-        paths = [self.paths[row] for row in rows]
-        with ThreadPoolExecutor(1 if cut.finds_faces else None) as pool:  # dlib wants one thread
-            read = list(pool.map(lambda path: _cut(path, cutter), paths))
-        faces = [face for face, _ in read if face is not None]
-        return _stack(faces, estimator.img_size), [reason for _, reason in read]
+        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
+        faces, reasons = [], []
+        for found in finder.find_all([self.paths[row] for row in rows]):
+            reasons.append(found.reason)
+            if found.faces:
+                faces.append(found.crops[found.faces.index(largest(found.faces))])
+        return _stack(faces, estimator.crop.size), reasons
 
     def check(self, estimator: Estimator) -> list[str]:
         return []
@@ -137,35 +134,21 @@ class PictureFaces:
         return {}
 
 
-def _is_other(margin: float, estimator: Estimator) -> bool:
+def _is_other(margin: float | None, estimator: Estimator) -> bool:
     """Whether a margin is known to be none that the model was trained with."""
-    if estimator.align != NO_ALIGNMENT or np.isnan(margin):
-        return False
-    return not np.isclose(margin, estimator.description.margins).any()
+    return margin is not None and not np.isclose(margin, estimator.description.margins).any()
 
 
 def _fit_margin(faces: np.ndarray, margins: np.ndarray, estimator: Estimator) -> None:
     """Give faces (N, S, S, 3), cut with `margins`, the model's margin where theirs are others."""
-    for margin in np.unique(margins):
+    for margin in np.unique(margins[~np.isnan(margins)]):
         if _is_other(margin, estimator):
             for place in np.flatnonzero(margins == margin):
-                faces[place] = change_margin(faces[place], margin, estimator.margin)
+                faces[place] = change_margin(faces[place], margin, estimator.crop.margin)
 
 
 def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
     return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
-
-
-def _cut(path: Path, cutter: Callable) -> tuple[np.ndarray | None, str]:
-    """The face of a picture, or None and the reason."""
-    try:
-        return cutter(read_image(path)), ""
-    except FileNotFoundError:
-        return None, MISSING
-    except ImageError:
-        return None, UNDECODABLE
-    except FaceError as error:
-        return None, str(error)
 
 
 def from_databases(
@@ -200,7 +183,8 @@ def from_databases(
     )
     chosen = np.arange(count) if part == "all" else rows_of_part(parts, owner, part, flag)
     rows, notes = _with_label(labels, chosen)
-    margins = np.repeat([part.margin for part in parts], [*map(len, parts)])[rows]
+    margins = np.array([part.crop.margin for part in parts], float)
+    margins = np.repeat(margins, [*map(len, parts)])[rows]
     labels = select(labels, rows)
     faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part, owner)
     if owner:
@@ -209,8 +193,11 @@ def from_databases(
     return faces
 
 
-def from_csv(path: Path, detect: bool) -> PictureFaces:
-    """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder."""
+def from_csv(path: Path, detector: str, min_face: int | None) -> PictureFaces:
+    """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
+
+    detector, min_face: as `PictureFaces` takes them.
+    """
     table = read_dataset("csv", path.parent, labels=path).table
     labels = Labels(
         names=table["path"].tolist(),
@@ -221,7 +208,8 @@ def from_csv(path: Path, detect: bool) -> PictureFaces:
     )
     rows, notes = _with_label(labels, np.arange(len(labels)))
     labels = select(labels, rows)
-    return PictureFaces(labels, [path.parent / name for name in labels.names], notes, detect)
+    paths = [path.parent / name for name in labels.names]
+    return PictureFaces(labels, paths, notes, detector, min_face)
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -34,7 +34,7 @@ def average(
                 f"calibrated on {other.calibration['faces']:,} faces; pass the file that it was "
                 "made from, and calibrate the mean with --calibrate"
             )
-        for name in ("architecture", "img_size", "align", "split"):
+        for name in ("architecture", "crop", "split"):
             here, there = getattr(description, name), getattr(other, name)
             if here != there:
                 raise UserError(

@@ -76,7 +76,7 @@ def export(
     weight_file = weight_file or shipped_weights()
     estimator = Estimator(weight_file, depth, width, "keras", img_size)
     description = _described(estimator.description, calibration, margin)
-    faces = database_faces(input, description.img_size) if input else portrait_faces(description)
+    faces = database_faces(input, description.crop) if input else portrait_faces(description)
     if precision == "int8" and not faces.known.any():
         raise UserError(
             f"--input: expected faces of known age for the check of int8, {input} has none"
@@ -96,7 +96,7 @@ def export(
             before = temperatures.scale(before)
         if format == "legacy":
             model, description = to_original(weight_file, model, description)
-        config = describe(description) | _interface(format, precision, description.img_size)
+        config = describe(description) | _interface(format, precision, description.crop.size)
         partial_beside.write_text(json.dumps(config, indent=2) + "\n")
         if format in GRAPHS:
             GRAPHS[format](partial, model, config, faces.image)
@@ -135,13 +135,13 @@ def _described(
     return replace(
         description,
         calibration=calibration or description.calibration,
-        margin=description.margin if margin is None else margin,
+        crop=description.crop if margin is None else replace(description.crop, margin=margin),
     )
 
 
 def _mirrored(model: keras.Model, description: Description) -> tuple[keras.Model, Description]:
     architecture = {**description.architecture, "mirror": True}
-    mirrored = build_model(architecture, description.img_size)
+    mirrored = build_model(architecture, description.crop.size)
     mirrored.set_weights(model.get_weights())
     return mirrored, replace(description, architecture=architecture)
 

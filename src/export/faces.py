@@ -8,8 +8,10 @@ from matplotlib import cbook
 
 from src.data.database import open_database
 from src.errors import UserError
-from src.faces.crop import get_box_cutter
-from src.faces.detectors import DlibDetector
+from src.faces import DEFAULT_DETECTOR
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.labels import age_errors
 from src.models.description import Description
@@ -41,13 +43,13 @@ class Faces:
         return float(np.abs(age_errors(age, self.age_low, self.age_high))[self.known].mean())
 
 
-def database_faces(path: Path, img_size: int, seed: int = 0) -> Faces:
+def database_faces(path: Path, crop: FaceCrop, seed: int = 0) -> Faces:
     """Random faces of a database, preferably of known age."""
     database = open_database(path)
-    if database.img_size != img_size:
+    if database.crop.size != crop.size:
         raise UserError(
-            f"--input: expected faces of {img_size} pixels, the model's size, {path} has "
-            f"{database.img_size}; make it again with create_db.py --img_size {img_size}"
+            f"--input: expected faces of {crop.size} pixels, the model's size, {path} has "
+            f"{database.crop.size}; make it again with create_db.py --img_size {crop.size}"
         )
     if not len(database):
         raise UserError(f"--input: expected faces, {path} has none")
@@ -61,15 +63,16 @@ def database_faces(path: Path, img_size: int, seed: int = 0) -> Faces:
 def portrait_faces(description: Description) -> Faces:
     """18 crops of a portrait, shifted and mirrored, of unknown age."""
     image = read_image(cbook.get_sample_data(PORTRAIT, asfileobj=False))
-    (box,) = DlibDetector()(image)
-    cut = get_box_cutter(description.align, description.margin, description.img_size)
-    places = [_shifted(box, dx, dy) for dx in _SHIFTS for dy in _SHIFTS]
-    faces = cut(image, places)
+    crop = description.crop
+    (face,) = FaceFinder(DEFAULT_DETECTOR, None, crop).detect(image)
+    faces = crop.stack(image, [_shifted(face, dx, dy) for dx in _SHIFTS for dy in _SHIFTS])
     faces = np.concatenate([faces, faces[:, :, ::-1]])
     unknown = np.full(len(faces), np.nan)
     return Faces(faces, unknown, unknown, f"{len(faces)} crops of {PORTRAIT}")
 
 
-def _shifted(box: Box, dx: float, dy: float) -> Box:
-    x, y = round(dx * (box.right - box.left)), round(dy * (box.bottom - box.top))
-    return Box(box.left + x, box.top + y, box.right + x, box.bottom + y)
+def _shifted(face: Face, dx: float, dy: float) -> Face:
+    left, top, right, bottom = face.box
+    shift = np.array([round(dx * (right - left)), round(dy * (bottom - top))])
+    points = None if face.points is None else face.points + shift
+    return Face(Box(*(np.array(face.box) + np.tile(shift, 2)).tolist()), points)

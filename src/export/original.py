@@ -28,7 +28,7 @@ def to_original(
 
     Raises `UserError` if the original has no such network.
     """
-    ours, size = description.architecture, description.img_size
+    ours, size = description.architecture, description.crop.size
     if ours["name"] != "wide_resnet":
         raise UserError(
             f"{path}: expected a wide_resnet, the only network of the original toolkit, found "

@@ -15,6 +15,7 @@ import numpy as np
 
 from src import __version__
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.files import check_input_file, reading, replacing_hdf5
 from src.models import build_model
 from src.models.description import MAX_IMG_SIZE, Description, describe, read_description
@@ -88,7 +89,7 @@ def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
         raise UserError(f"{path}: expected weights of {depth} layers, found {len(shapes)}")
     try:
         with keras.StatelessScope(initialize_variables=False):  # no memory is allocated yet
-            model = build_model(description.architecture, description.img_size)
+            model = build_model(description.architecture, description.crop.size)
         _check_shapes(path, model, shapes)
     except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
         keras.utils.clear_session()  # of variables that are not to be allocated
@@ -96,7 +97,7 @@ def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
             raise
         raise UserError(
             f"{path}: expected a network that version {__version__} of the toolkit knows, found "
-            f"{description.architecture} for pictures of {description.img_size!r} pixels"
+            f"{description.architecture} for pictures of {description.crop.size!r} pixels"
         ) from error
     with keras.StatelessScope():  # allocates the variables when it ends
         pass
@@ -193,7 +194,7 @@ def _describe_original(
         "pool": "global" if is_global else "8x8",
         "scale": 1,
     }
-    return Description(architecture, img_size=img_size if is_global else 4 * side)
+    return Description(architecture, FaceCrop(img_size if is_global else 4 * side))
 
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:

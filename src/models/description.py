@@ -8,11 +8,12 @@ from pathlib import Path
 
 from src import __version__
 from src.errors import UserError
+from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
+from src.faces.crop import FaceCrop
 from src.files import reading
 from src.labels import GENDERS, MAX_AGE
 
 OUTPUTS = ("pred_gender", "pred_age")
-ORIGINAL_MARGIN = 0.4
 MAX_IMG_SIZE = 1024
 # The same in every file; a file with other values is rejected.
 _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages": [0, MAX_AGE]}
@@ -23,9 +24,7 @@ class Description:
     """The description of a model in its file.
 
     architecture: `name` and the arguments of the network's `build`.
-    img_size: side of the faces it takes, in pixels, 1..`MAX_IMG_SIZE`; they are BGR, 0..255.
-    margin: crop margin of its faces, as a fraction of the face box.
-    align: alignment of its faces, or "none".
+    crop: the crops that it takes, BGR, 0..255.
     data: the databases it was trained on, each with its margin if known.
     figures: validation figures of the best epoch, by name.
     training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
@@ -37,9 +36,7 @@ class Description:
     """
 
     architecture: dict
-    img_size: int
-    margin: float = ORIGINAL_MARGIN
-    align: str = "none"
+    crop: FaceCrop
     data: list[dict] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     training: dict[str, float] | None = None
@@ -50,7 +47,7 @@ class Description:
     def margins(self) -> list[float]:
         """Its margin, and all further margins of its training data."""
         trained = {part["margin"] for part in self.data if part.get("margin") is not None}
-        return [self.margin, *sorted(trained - {self.margin})]
+        return [self.crop.margin, *sorted(trained - {self.crop.margin})]
 
 
 def describe(description: Description) -> dict:
@@ -68,8 +65,10 @@ def read_description(path: Path, text: str) -> Description:
         # Older files lack these.
         stored = {"training": None, "calibration": None, "split": None, **json.loads(text)}
         wrong = [key for key, value in _CONTRACT.items() if stored[key] != value]
+        stored["crop"] = _crop(stored)
         known = {key: stored[key] for key in Description.__dataclass_fields__}
     if wrong:
+        key = wrong[0]
         raise UserError(
             f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {stored[wrong[0]]}; it "
             f"was made by version {stored.get('version')} of the toolkit, this is {__version__}"
@@ -81,6 +80,15 @@ def read_description(path: Path, text: str) -> Description:
                 f"{known[key]!r:.100}"
             )
     return Description(**known)
+
+
+def _crop(stored: dict) -> FaceCrop:
+    if "crop" in stored:
+        return FaceCrop(**stored["crop"])
+    # Version 0.1, whose aligned faces had no margin.
+    alignment = stored["align"]
+    margin = stored["margin"] if alignment == NO_ALIGNMENT else 0.0
+    return FaceCrop(stored["img_size"], margin, alignment)
 
 
 def _is_number(value: object, low: float = -math.inf, high: float = math.inf) -> bool:
@@ -125,12 +133,15 @@ _TRAINING = {"age_mean": (0, MAX_AGE), "male_share": (0, 1)}
 # By field: the expected value in words, and its check.
 _VALID: dict[str, tuple[str, Callable[[object], bool]]] = {
     "architecture": ("a name and arguments of a network", _is_architecture),
-    "img_size": (
-        f"a whole number from 1 to {MAX_IMG_SIZE}",
-        lambda value: isinstance(value, int) and _is_number(value, 1, MAX_IMG_SIZE),
+    "crop": (
+        f"a size from 1 to {MAX_IMG_SIZE}, a margin from 0 to 10, a known alignment",
+        lambda crop: (
+            isinstance(crop.size, int)
+            and _is_number(crop.size, 1, MAX_IMG_SIZE)
+            and _is_number(crop.margin, 0, 10)
+            and crop.alignment in DEFAULT_MARGINS
+        ),
     ),
-    "margin": ("a number from 0 to 10", lambda value: _is_number(value, 0, 10)),
-    "align": ("a text", lambda value: isinstance(value, str)),
     "data": ("a list of databases with margins from 0 to 10", _is_data),
     "figures": ("numbers by name", _is_figures),
     "training": (

@@ -103,7 +103,7 @@ class FaceBatches(keras.utils.PyDataset):
         given, data = self._shares[len(rows)], self._database
         if self._aug:
             rng = np.random.default_rng((self._seed, epoch, 1 + index))
-            kind = data.img_size, self._aug, self._erasing, self._mixup
+            kind = data.crop.size, self._aug, self._erasing, self._mixup
             given, drawn = part(draw(rng, len(rows), *kind), given)
         rows = rows[given]
         faces = data.image[rows]

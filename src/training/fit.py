@@ -1,7 +1,7 @@
 """One training run, from databases to checkpoints."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -10,9 +10,10 @@ import numpy as np
 from src.data.database import Database, open_database
 from src.data.joined import join
 from src.data.split import PARTS, Split, divide, read_split
+from src.faces import DEFAULT_MARGINS
 from src.labels import age_middle
 from src.models.checkpoints import stored_description
-from src.models.description import ORIGINAL_MARGIN, Description
+from src.models.description import Description
 from src.training.arguments import Arguments
 from src.training.batches import FaceBatches, training_batches, validation_batches
 from src.training.callbacks import (
@@ -98,7 +99,7 @@ def _train(
     keras.utils.set_random_seed(arguments.seed)
     faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
     model, architecture = get_network(
-        arguments, data.joined.img_size, faces, state and state.architecture
+        arguments, data.joined.crop.size, faces, state and state.architecture
     )
     steps = -(-len(rows) // arguments.batch_size)
     schedule = Schedule(
@@ -132,7 +133,7 @@ def _train(
         )
     else:
         _fit(model, batches, arguments, done, callbacks)
-    return Trained(best.best_file, _row(arguments, data.joined.img_size, best.best))
+    return Trained(best.best_file, _row(arguments, data.joined.crop.size, best.best))
 
 
 def _fit(
@@ -194,16 +195,16 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
 def _describe(architecture: dict, data: Data) -> Description:
     """The description of the run's checkpoints."""
     joined, rows = data.joined, data.rows["training"]
-    margin = ORIGINAL_MARGIN if np.isnan(joined.margin) else joined.margin
-    margins = {"unknown" if np.isnan(d.margin) else f"{d.margin:g}" for d in data.databases}
-    if len(margins) > 1:
-        print(f"margins differ ({', '.join(sorted(margins))}): checkpoints store {margin:g}")
+    crop = joined.crop
+    if crop.margin is None:
+        crop = replace(crop, margin=DEFAULT_MARGINS[crop.alignment])
+    crops = {str(database.crop) for database in data.databases}
+    if len(crops) > 1:
+        print(f"crops differ ({'; '.join(sorted(crops))}): checkpoints store {crop}")
     ages = age_middle(joined.age_low[rows], joined.age_high[rows])
     return Description(
         architecture,
-        joined.img_size,
-        margin=margin,
-        align=joined.align,
+        crop,
         data=[_about(database) for database in data.databases],
         training=_means(ages, joined.gender[rows]),
         split=data.split.as_json(),
@@ -211,12 +212,11 @@ def _describe(architecture: dict, data: Data) -> Description:
 
 
 def _about(database: Database) -> dict:
-    margin = None if np.isnan(database.margin) else database.margin
     return {
         "db": database.db,
         "file": database.path.name,
         "rows": len(database),
-        "margin": margin,
+        "margin": database.crop.margin,
     }
 
 

@@ -69,7 +69,7 @@ def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
     """SHA-256 of all that a run takes from its databases: pixels, labels, crop, rows per part."""
     digest = hashlib.sha256()
     for database in databases:
-        digest.update(repr((database.img_size, database.margin, database.align)).encode())
+        digest.update(repr(database.crop).encode())
         for column in (database.gender, database.age_low, database.age_high):
             digest.update(np.ascontiguousarray(column, np.float64).tobytes())
         digest.update(database.pixel_hashes.tobytes())

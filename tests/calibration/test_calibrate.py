@@ -14,6 +14,7 @@ from src.data.split import hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.evaluation.results import Labels
+from src.faces.crop import FaceCrop
 from src.labels import AGES
 from src.models.description import Description
 from tests.helpers import split_of, write_our_database
@@ -85,12 +86,12 @@ def test_unknown_labels_are_rejected(label):
 class Overconfident:
     """Reads an age off the green of a face, with half the spread of its errors."""
 
-    img_size, margin, align = 8, 0.4, "none"
+    crop = FaceCrop(8)
 
     def __init__(self, database: Path, calibration: dict | None = None):
         self.description = Description(
             {},
-            8,
+            self.crop,
             data=[{"db": "wiki", "file": database.name}],
             calibration=calibration,
             split=split_of(database, validation=0.9),

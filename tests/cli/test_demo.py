@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from src.estimation import shipped
+from src.faces.crop import FaceCrop
 from src.faces.images import Box, overlap
 from src.files import partial_of
 from src.models import wide_resnet
@@ -250,7 +251,7 @@ def small_weights(tmp_path_factory):
     paths = SimpleNamespace(narrow=folder / "narrow.hdf5", wide=folder / "wide.hdf5")
     for path, margin in ((paths.narrow, 0.1), (paths.wide, 0.9)):
         architecture = {"name": "wide_resnet", **arguments}
-        save_checkpoint(path, model, Description(architecture, img_size=32, margin=margin))
+        save_checkpoint(path, model, Description(architecture, FaceCrop(32, margin)))
     return paths
 
 

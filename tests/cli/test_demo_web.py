@@ -21,8 +21,8 @@ import pytest
 
 from src.demo.overlay import COLOURS
 from src.estimation.estimator import Estimator
-from src.faces.crop import get_box_cutter
-from src.faces.detectors import get_detector
+from src.faces import DEFAULT_DETECTOR
+from src.faces.finder import FaceFinder
 from src.faces.images import read_image
 from src.labels import GENDERS
 from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, names, run
@@ -54,9 +54,10 @@ def said(photo, exports):
     """The boxes of the photo's faces, from left to right, and what the estimator says of them."""
     estimator = Estimator(exports["onnx"])
     image = read_image(photo)
-    boxes = sorted(get_detector()(image))
-    cut = get_box_cutter(estimator.align, estimator.margin, estimator.img_size)
-    return boxes, estimator(cut(image, boxes))
+    found = sorted(
+        FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).detect(image), key=lambda face: face.box
+    )
+    return [face.box for face in found], estimator(estimator.crop.stack(image, found))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 import evaluate
 from src import cli
 from src.data.database import open_database
+from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
 from tests.helpers import assert_one_line_error, names, run, write_database
@@ -21,8 +22,8 @@ ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 TRAINING = {"age_mean": 35.0, "male_share": 0.7}
 
 
-def write_model(path, img_size=16, **values):
-    description = Description(ARCHITECTURE, img_size, **values)
+def write_model(path, img_size=16, alignment="none", **values):
+    description = Description(ARCHITECTURE, FaceCrop(img_size, alignment=alignment), **values)
     save_checkpoint(path, build_model(ARCHITECTURE, img_size), description)
     return path
 
@@ -186,7 +187,7 @@ def test_card_without_marks(evaluated, run_here, tmp_path):
 def test_bad_input_leaves_nothing(evaluated, run_here, tmp_path, args, words):
     made = {"DATABASE": evaluated.database, "MODEL": evaluated.models[0]}
     if "ALIGNED" in args:
-        made["ALIGNED"] = write_model(tmp_path / "aligned.hdf5", align="five_points")
+        made["ALIGNED"] = write_model(tmp_path / "aligned.hdf5", alignment="five_points")
     if "WRONG" in args:
         made["WRONG"] = other_classes(evaluated.models[0], tmp_path / "wrong.hdf5")
     before = names(tmp_path)

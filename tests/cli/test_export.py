@@ -91,7 +91,7 @@ def test_calibrated_half_precision_export(exports, database, tmp_path, export):
     lines = done.stdout.splitlines()
     assert f"{output}: {output.stat().st_size / 1e6:.1f} MB" in lines
     exported = Estimator(output)
-    assert exported.margin == 0.3
+    assert exported.crop.margin == 0.3
     validation = sum(hashed(f"{i}.jpg") < 0.1 for i in range(400))
     assert 0 < exported.description.calibration["faces"] < validation
     assert names(tmp_path) == {"age_gender.hdf5", "age_gender.hdf5.json", "trained.hdf5"}

@@ -5,11 +5,14 @@ import pytest
 
 from src import files
 from src.data import create, writing
+from src.data.create import FaceRule
 from src.errors import UserError
-from src.faces.crop import Cut
+from src.faces.crop import FaceCrop
+from src.faces.finder import FaceFinder
 from src.outputs import locked
 from tests.helpers import names
 
+WHOLE = FaceRule(FaceFinder("none", None, FaceCrop(8)))
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 
 
@@ -29,7 +32,14 @@ def ctrl_c():
 
 
 def run(data_dir, out, **options):
-    create.create_database(out / "db.mat", data_dir, "wiki", {}, 8, Cut(), **options)
+    create.create_database(
+        out / "db.mat",
+        data_dir,
+        "wiki",
+        {},
+        WHOLE,
+        **options,
+    )
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -87,7 +97,13 @@ def test_outputs_have_names_of_their_own(small_wiki, out):
 def test_label_files_are_never_replaced(small_wiki, out):
     labels = (small_wiki / "wiki.mat").read_bytes()
     with pytest.raises(UserError, match=r"--output: .*wiki\.mat"):
-        create.create_database(small_wiki / "wiki.mat", small_wiki, "wiki", {}, 8, Cut())
+        create.create_database(
+            small_wiki / "wiki.mat",
+            small_wiki,
+            "wiki",
+            {},
+            WHOLE,
+        )
     assert (small_wiki / "wiki.mat").read_bytes() == labels
 
 

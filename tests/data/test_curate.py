@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from src.data import curate
-from src.data.create import create_database
+from src.data.create import FaceRule, create_database
 from src.data.curate import find_duplicates, over_cap
 from src.data.database import open_database
-from src.faces.crop import Cut
+from src.faces.crop import FaceCrop
+from src.faces.finder import FaceFinder
 
 NAN = np.nan
 UNPARSED = {  # names in UTKFace that do not parse
@@ -101,8 +102,7 @@ def test_real_utkface_duplicates(utkface, tmp_path):
         utkface,
         "utkface",
         {},
-        img_size=1,
-        cut=Cut(),
+        FaceRule(FaceFinder("none", None, FaceCrop(1))),
         drop_duplicates=True,
         max_per_age=700,
     )

@@ -10,6 +10,7 @@ import scipy.io
 from src.data import database, matlab
 from src.data.database import check_fits, image_bytes, open_database
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from tests.helpers import write_database, write_our_database
 
 PATHS = ["00/a.jpg", "été/顔.jpg", "𝄞 b.jpg"]  # the last begins with two UTF-16 units
@@ -73,7 +74,7 @@ def test_what_is_written_is_read(path, version):
         np.testing.assert_array_equal(getattr(opened, name), columns[name])
     assert (opened.names, opened.group) == (columns["path"], columns["group"])
     assert opened.person.tolist() == columns["person"]
-    assert (opened.db, opened.img_size, opened.margin, opened.align) == ("wiki", 8, 0.4, "none")
+    assert (opened.db, opened.crop) == ("wiki", FaceCrop(8))
 
 
 @pytest.mark.parametrize("version", database.VERSIONS)
@@ -126,7 +127,7 @@ def test_version_7_3_stores_matlabs_classes(path):
     assert classes.pop("image") == b"uint8"
     assert {name for name, kind in classes.items() if kind == b"char"} == {
         *database.TEXTS,
-        *("db", "align", "version"),
+        *("db", "alignment", "version"),
     }
     assert set(classes.values()) == {b"char", b"double"}
 
@@ -151,7 +152,7 @@ def test_file_of_the_original_toolkit_opens(path, unknown):
     assert opened.age_low.tolist() == opened.age_high.tolist() == [20, 30, 40, 50]
     assert opened.db == "imdb"
     assert (opened.names, opened.group, opened.person) == ([], [], None)
-    assert np.isnan(opened.margin)
+    assert opened.crop.margin is None
 
 
 def test_original_utkface_genders_are_converted(path, capsys):

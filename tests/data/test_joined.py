@@ -63,8 +63,8 @@ def test_one_database_is_returned(three):
 def test_margin_of_most_rows(tmp_path):
     counts = {"a": (10, 0.4), "b": (6, 0.1), "c": (6, 0.1)}
     parts = [make(tmp_path / f"{n}.mat", count, margin=m)[0] for n, (count, m) in counts.items()]
-    assert join(parts[:2]).margin == 0.4
-    assert join(parts).margin == 0.1
+    assert join(parts[:2]).crop.margin == 0.4
+    assert join(parts).crop.margin == 0.1
 
 
 def test_missing_names_and_groups(tmp_path):
@@ -78,17 +78,17 @@ def test_missing_names_and_groups(tmp_path):
 def test_original_files_are_not_aligned(tmp_path):
     old = open_database(write_database(tmp_path / "old.mat", count=4, img_size=8))
     new, _ = make(tmp_path / "new.mat", 3)
-    aligned, _ = make(tmp_path / "aligned.mat", 3, align="five_points")
+    aligned, _ = make(tmp_path / "aligned.mat", 3, alignment="five_points")
     assert len(join([old, new])) == 7
-    with pytest.raises(UserError, match=r"one align, received none in .*five_points in "):
+    with pytest.raises(UserError, match=r"one alignment, received none in .*five_points in "):
         join([old, aligned])
 
 
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"size": 16}, r"one img_size, received 8 in \S*a\.mat and 16 in \S*c\.mat"),
-        ({"align": "five_points"}, r"received none in \S*a\.mat and five_points in \S*c\.mat"),
+        ({"size": 16}, r"one size, received 8 in \S*a\.mat and 16 in \S*c\.mat"),
+        ({"alignment": "five_points"}, r"received none in \S*a\.mat and five_points in \S*c\.mat"),
     ],
 )
 def test_different_sizes_or_alignments(tmp_path, other, words):

@@ -6,6 +6,7 @@ from PIL import Image
 
 from src.data.database import Database
 from src.data.summary import draw_contact_sheet, plot_ages
+from src.faces.crop import FaceCrop
 
 CELL = (116, 96)  # a face of 96 pixels, its label below
 NAN = np.nan
@@ -24,9 +25,7 @@ def database(tmp_path, low, high=None, gender=None):
         age_high=low if high is None else np.array(high, float),
         names=[],
         db="csv",
-        img_size=8,
-        margin=0.4,
-        align="none",
+        crop=FaceCrop(8),
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from src.data import writing
 from src.data.database import open_database
+from src.faces.crop import FaceCrop
 
 SIZE = 32
-VALUES = {"db": "csv", "img_size": SIZE, "min_score": 1.0, "margin": 0.2, "align": "none"}
+VALUES = {"db": "csv", "img_size": SIZE, "min_score": 1.0, "margin": 0.2, "alignment": "none"}
 
 
 def make(count):
@@ -54,7 +55,7 @@ def test_faces_written_in_any_order_are_read_back(path, count):
     writing.finish(path, np.arange(count), VALUES, "7.3")
     assert_holds(path, faces, table, np.arange(count))
     opened = open_database(path)
-    assert (opened.db, opened.img_size, opened.margin, opened.align) == ("csv", SIZE, 0.2, "none")
+    assert (opened.db, opened.crop) == ("csv", FaceCrop(SIZE, 0.2))
 
 
 @pytest.mark.parametrize("version", ["7.3", "5"])

@@ -11,7 +11,8 @@ from src.demo.result import Result
 from src.demo.sinks.gallery import MAX_PICTURES, labelled_pictures, labelled_table
 from src.demo.sources import Picture
 from src.errors import UserError
-from src.faces.crop import TEMPLATE, FivePoints
+from src.faces.alignment import TEMPLATES
+from src.faces.detectors import get_detector
 from src.faces.images import Box
 from tests.demo.made import estimates, job, result
 
@@ -96,8 +97,8 @@ def test_the_largest_face_of_each_picture_has_its_row(shared, labels, tmp_path):
     small = cv2.resize(image, (224, 132), interpolation=cv2.INTER_AREA)
     assert np.abs(raw.astype(int) - small).mean() < 3
     assert dogs.shape == (60, 80, 3)
-    points = FivePoints()(aligned, Box(15, 20, 97, 102))
-    assert np.abs(points - TEMPLATE).max() < 5  # the face stands as models of aligned faces want
+    [face] = get_detector("centerface")(aligned)
+    assert np.abs(face.points - TEMPLATES["five_points"] * 112).max() < 5
     drawn = cv2.imread(str(tmp_path / "table.png"))
     assert drawn.shape[1] > drawn.shape[0] > 200
     raw_in_png = cv2.resize(raw, None, fx=0.6, fy=0.6)  # somewhere, at some size

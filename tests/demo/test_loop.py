@@ -4,17 +4,19 @@ import threading
 import time
 import weakref
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from src.demo import threads
 from src.demo.loop import picture_results, video_results, with_restored
-from src.demo.search import Found
 from src.demo.smoothing import Smoother
 from src.demo.sources import Picture
 from src.demo.sources.video import Video
-from src.faces.crop import get_box_cutter
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.finder import UNDECODABLE, Found
 from src.faces.images import Box
 from tests.demo.made import estimates
 from tests.demo.made import result as made_result
@@ -34,11 +36,26 @@ class Recorder:
         return estimates(faces[:, 0, 0, 0], np.full(len(faces), 0.5))
 
 
-def found(number, faces):
+class Finding:
+    """In place of a `FaceFinder`: finds the given `Found` of each picture."""
+
+    def __init__(self, found):
+        self._found = found
+
+    def find_all(self, paths):
+        yield from self._found
+
+
+def found(number, faces, image=None):
     """A picture with as many faces, aged 10 times its number and up."""
-    pixels = np.zeros((faces, SIZE, SIZE, 3), np.uint8)
-    pixels[:] = (10 * number + np.arange(faces))[:, None, None, None]
-    return Found(Picture(f"{number}.jpg", np.zeros((120, 160, 3), np.uint8)), BOXES[:faces], pixels)
+    crops = np.zeros((faces, SIZE, SIZE, 3), np.uint8)
+    crops[:] = (10 * number + np.arange(faces))[:, None, None, None]
+    image = np.zeros((120, 160, 3), np.uint8) if image is None else image
+    return Found(image, [Face(box) for box in BOXES[:faces]], crops)
+
+
+def named(count):
+    return {f"{i}.jpg": Path(f"{i}.jpg") for i in range(count)}
 
 
 @pytest.mark.parametrize(
@@ -46,14 +63,23 @@ def found(number, faces):
 )
 def test_faces_are_estimated_across_pictures(at_once, calls):
     estimator, counts = Recorder(), [2, 0, 3, 1, 3]
-    pictures = [found(i, count) for i, count in enumerate(counts)]
-    results = list(picture_results(pictures, estimator, at_once))
+    finder = Finding([found(i, count) for i, count in enumerate(counts)])
+    results = list(picture_results(finder, named(5), estimator, at_once))
     assert estimator.calls == calls
     assert [result.picture.name for result in results] == [f"{i}.jpg" for i in range(5)]
     for number, (result, count) in enumerate(zip(results, counts, strict=True)):
         assert result.boxes == BOXES[:count]
         assert result.estimates.age.tolist() == [10 * number + i for i in range(count)]
         assert result.faces[:, 0, 0, 0].tolist() == result.estimates.age.tolist()
+
+
+def test_unreadable_pictures_are_reported(capsys):
+    unread = Found(
+        None, [], np.empty((0, SIZE, SIZE, 3), np.uint8), UNDECODABLE, "0.jpg: cut short"
+    )
+    results = picture_results(Finding([unread, found(1, 1)]), named(2), Recorder(), 8)
+    assert [result.picture.name for result in results] == ["1.jpg"]
+    assert capsys.readouterr().err == "left out: 0.jpg: cut short\n"
 
 
 def test_restored_results_come_in_order():
@@ -81,10 +107,10 @@ def test_few_pictures_are_held():
             weakref.finalize(image, die)
             alive += 1
             most = max(most, alive)
-            yield found(i % 2, i % 2)._replace(picture=Picture(f"{i}.jpg", image))
+            yield found(i % 2, i % 2, image)
             del image
 
-    for _ in picture_results(many(), Recorder(), 8):
+    for _ in picture_results(Finding(many()), named(200), Recorder(), 8):
         pass
     assert most <= 2 * 8 + 1
 
@@ -108,18 +134,20 @@ class Clip:
         self.video = Video(frames(), "clip", 30.0, (160, 120), live)
 
 
-class Search:
-    """In place of `src.demo.search.Search`: one face, whose first pixel is the frame's number."""
+class Finder:
+    """In place of a `FaceFinder`: one face, whose first pixel is the frame's number."""
 
-    def tools(self):
-        return lambda image: [Box(0, 0, 60, 60)], get_box_cutter("none", 0.0, SIZE)
+    crop = FaceCrop(SIZE, 0.0)
+
+    def detect(self, image):
+        return [Face(Box(0, 0, 60, 60))]
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_every_frame_of_a_file_is_shown(live):
     """Of a camera, the last one is."""
     clip = Clip(40, live)
-    results = list(video_results(clip.video, Search(), Recorder(), Smoother(1)))
+    results = list(video_results(clip.video, Finder(), Recorder(), Smoother(1)))
     names = [result.picture.name for result in results]
     assert names == sorted(set(names))
     assert names[-1] == "frame000039.jpg"
@@ -133,7 +161,7 @@ def test_every_frame_of_a_file_is_shown(live):
 @pytest.mark.parametrize("live", [False, True])
 def test_video_left_early_is_closed(live):
     clip, before = Clip(10**9, live), threading.active_count()
-    with closing(video_results(clip.video, Search(), Recorder(), Smoother(1))) as results:
+    with closing(video_results(clip.video, Finder(), Recorder(), Smoother(1))) as results:
         assert len([result for result, _ in zip(results, range(5), strict=False)]) == 5
     assert clip.closed
     assert threading.active_count() == before
@@ -153,7 +181,7 @@ def test_hanging_camera_does_not_hang_the_demo(monkeypatch):
 
     camera = Video(frames(), "camera", 30.0, (160, 120), True)
     start = time.monotonic()
-    results = list(video_results(camera, Search(), Recorder(), Smoother(1), idle))
+    results = list(video_results(camera, Finder(), Recorder(), Smoother(1), idle))
     assert (len(results), len(calls)) == (1, 3)
     assert time.monotonic() - start < 5
     unplugged.set()
@@ -163,8 +191,8 @@ def test_detector_s_error_ends_the_video():
     def fail(image):
         raise ZeroDivisionError
 
-    clip, search = Clip(10), Search()
-    search.tools = lambda: (fail, get_box_cutter("none", 0.0, SIZE))
+    clip, finder = Clip(10), Finder()
+    finder.detect = fail
     with pytest.raises(ZeroDivisionError):
-        list(video_results(clip.video, search, Recorder(), Smoother(1)))
+        list(video_results(clip.video, finder, Recorder(), Smoother(1)))
     assert clip.closed

@@ -109,9 +109,10 @@ def test_labels_cover_no_face():
 def test_anonymous_faces_are_not_found(shared):
     image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
     image = cv2.resize(image, (960, 564), interpolation=cv2.INTER_AREA)
-    boxes = get_detector()(image)
+    detect = get_detector("dlib")
+    boxes = [face.box for face in detect(image)]
     hidden = annotate(image, boxes, estimates([30, 40], [0.1, 0.1]), anonymize=True)
-    assert (len(boxes), len(get_detector()(hidden))) == (2, 0)
+    assert (len(boxes), len(detect(hidden))) == (2, 0)
     assert (hidden[-200:] == image[-200:]).mean() > 0.99
 
 

@@ -7,7 +7,6 @@ from src.demo.smoothing import Smoother
 from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
 from src.faces.detectors import get_detector
-from src.faces.images import cut_faces
 from src.labels import age_interval
 from tests.demo.made import frames
 
@@ -92,7 +91,7 @@ def test_shown_ages_move_by_less_than_a_third_in_real_clips(
     images = frames(shared / "demo" / clip)[shown]
     tracks = [*map(Tracker(get_detector("dlib", min_face)), images)]
     faces = [
-        cut_faces(image, [face.box for face in found], estimator.margin, estimator.img_size)
+        estimator.crop.stack(image, [track.face for track in found])
         for image, found in zip(images, tracks, strict=True)
     ]
     said = estimator(np.concatenate(faces))

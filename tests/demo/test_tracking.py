@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut
-from src.faces.detectors import get_detector
+from src.faces.detectors import Face, get_detector
 from src.faces.images import Box, overlap
 from tests.demo.made import frames
 
@@ -44,7 +44,7 @@ def share_found(images, tracks):
     for image, faces in list(zip(images, tracks, strict=True))[::3]:
         for face in detect(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1):
             edges = face.left(), face.top(), face.right() + 1, face.bottom() + 1
-            found.append(any(overlap(track.box, edges) > 0.4 for track in faces))
+            found.append(any(overlap(track.face.box, edges) > 0.4 for track in faces))
     assert len(found) >= 8
     return np.mean(found)
 
@@ -67,7 +67,7 @@ def test_a_cut_ends_tracks(hamilton):
 
 def test_no_track_lives_on_where_clips_are_spliced(carphone, hamilton):
     enlarged = [cv2.resize(image, (640, 360)) for image in carphone[:6]]
-    everywhere = [Box(200, 100, 400, 300)]
+    everywhere = [Face(Box(200, 100, 400, 300))]
     tracks, _ = follow_all(enlarged + hamilton[195:201], lambda image: everywhere)
     assert numbers(tracks) == {0: list(range(6)), 1: list(range(6, 12))}
 
@@ -99,7 +99,7 @@ def still(shared):
     return cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
 
 
-LEFT, RIGHT = Box(136, 27, 227, 118), Box(439, 33, 547, 141)  # its faces
+LEFT, RIGHT = Face(Box(136, 27, 227, 118)), Face(Box(439, 33, 547, 141))  # its faces
 
 
 def moved(image, x, y):
@@ -110,9 +110,9 @@ def moved(image, x, y):
 @pytest.mark.parametrize("found, every", [([LEFT], DETECT_EVERY), ([], SEARCH_EVERY)])
 def test_faces_are_looked_for_now_and_then(still, found, every):
     searched = []
-    track = Tracker(lambda image: searched.append(frame) or found)
+    tracker = Tracker(lambda image: searched.append(frame) or found)
     for frame in range(2 * every + 2):  # noqa: B007  the detector sees it
-        assert [face.box for face in track(still)] == found
+        assert [track.face for track in tracker(still)] == found
     assert searched == [0, every, 2 * every]
 
 
@@ -125,7 +125,8 @@ def test_a_face_that_one_detection_misses_is_kept_and_two_end_it(still):
 
 def test_a_face_that_is_lost_is_looked_for_at_once(still):
     covered = still.copy()
-    covered[LEFT.top : LEFT.bottom, LEFT.left : LEFT.right] = np.random.default_rng(0).integers(
+    box = LEFT.box
+    covered[box.top : box.bottom, box.left : box.right] = np.random.default_rng(0).integers(
         0, 256, (91, 91, 3)
     )
     answers = iter([[LEFT, RIGHT], [RIGHT]])
@@ -135,14 +136,23 @@ def test_a_face_that_is_lost_is_looked_for_at_once(still):
 
 
 def test_boxes_go_to_the_tracks_they_overlap_most(still):
-    found = [Box(*(edge + 8 for edge in box)) for box in (RIGHT, LEFT)]  # the other way round
+    found = [
+        Face(Box(*(edge + 8 for edge in face.box))) for face in (RIGHT, LEFT)
+    ]  # the other way round
     answers = iter([[LEFT, RIGHT], found])
     tracks, _ = follow_all([still] * (DETECT_EVERY + 1), lambda image: next(answers))
-    assert {face.number: face.box for face in tracks[-1]} == {0: found[1], 1: found[0]}
+    assert {track.number: track.face for track in tracks[-1]} == {0: found[1], 1: found[0]}
 
 
 def test_a_large_frame_s_boxes_are_in_its_own_pixels(still):
     large = cv2.resize(still, None, fx=3, fy=3)
-    box = Box(*(3 * edge for edge in LEFT))
-    tracks, _ = follow_all([large, moved(large, 24, 12)], lambda image: [box])
-    assert np.subtract(tracks[1][0].box, box) == pytest.approx([24, 12, 24, 12], abs=3)
+    box = Box(*(3 * edge for edge in LEFT.box))
+    tracks, _ = follow_all([large, moved(large, 24, 12)], lambda image: [Face(box)])
+    assert np.subtract(tracks[1][0].face.box, box) == pytest.approx([24, 12, 24, 12], abs=3)
+
+
+def test_points_move_with_the_box(still):
+    points = np.array([(150, 60), (210, 60), (180, 85), (160, 100), (200, 100)], float)
+    face = Face(LEFT.box, points)
+    tracks, _ = follow_all([still, moved(still, 9, 5)], lambda image: [face])
+    np.testing.assert_allclose(tracks[1][0].face.points, points + np.array([9, 5]), atol=2)

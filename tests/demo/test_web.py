@@ -13,14 +13,26 @@ from PIL import Image
 from src.demo import page, web
 from src.errors import UserError
 from src.estimation.estimator import Estimates
+from src.faces import finder
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.finder import FaceFinder
 from src.faces.images import Box, ImageError
 from src.labels import AGES
 
 BOXES = [Box(70, 20, 110, 60), Box(10, 10, 50, 50)]
 
 
-def cut(image, boxes):
-    return np.stack([image[box.top : box.bottom, box.left : box.right] for box in boxes])
+@pytest.fixture
+def finding(monkeypatch):
+    """Finders whose detector finds `boxes`."""
+
+    def make(boxes):
+        faces = [Face(box) for box in boxes]
+        monkeypatch.setattr(finder, "_detector", lambda name, min_face: lambda image: faces)
+        return FaceFinder("dlib", None, FaceCrop(40, 0.0))
+
+    return make
 
 
 def estimate(faces):
@@ -39,8 +51,8 @@ def picture(left=20, right=60):
 
 
 @pytest.fixture
-def analyser():
-    return page.Analyser(lambda image: BOXES, cut, estimate)
+def analyser(finding):
+    return page.Analyser(finding(BOXES), estimate)
 
 
 @pytest.fixture
@@ -118,10 +130,10 @@ def ages_of(stream, *brightnesses):
     return result.estimates.age.round().tolist()
 
 
-def test_stream_is_smoothed_until_it_breaks(monkeypatch):
+def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding):
     now = 100.0
     monkeypatch.setattr(page.time, "monotonic", lambda: now)
-    one = page.Analyser(lambda image: BOXES[1:], cut, estimate)
+    one = page.Analyser(finding(BOXES[1:]), estimate)
     assert ages_of(page.Stream(one, 1), 20, 40) == [40]
     stream = page.Stream(one, 30)
     assert not stream.goes_on_with(picture())

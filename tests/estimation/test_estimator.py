@@ -9,7 +9,9 @@ import pytest
 from matplotlib import cbook
 
 from src.estimation.estimator import Estimator
-from src.faces.images import Box, cut_faces, read_image
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.images import Box, read_image
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
@@ -24,7 +26,7 @@ def checkpoint(tmp_path_factory) -> Path:
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     model = build_model(architecture, 32)
     fill(model)
-    save_checkpoint(path, model, Description(architecture, 32, margin=0.15))
+    save_checkpoint(path, model, Description(architecture, FaceCrop(32, 0.15)))
     return path
 
 
@@ -44,7 +46,7 @@ def said(estimator, faces):
 
 
 def test_a_checkpoint_says_how_faces_are_cut(estimator):
-    assert (estimator.img_size, estimator.margin) == (32, 0.15)
+    assert estimator.crop == FaceCrop(32, 0.15)
 
 
 def test_one_row_a_face(said):
@@ -114,7 +116,7 @@ def test_the_original_weights_on_a_real_face(original_weights):
 
     estimator = Estimator(original_weights)
     box = Box(left=158, top=134, right=367, bottom=344)
-    said = estimator(cut_faces(read_image(Path(path)), [box], estimator.margin, estimator.img_size))
+    said = estimator(estimator.crop.stack(read_image(Path(path)), [Face(box)]))
     assert said.p_female[0] == pytest.approx(female, abs=1e-3)
     assert said.age[0] == pytest.approx(sum(year * ages[year] for year in range(101)), abs=0.01)
     np.testing.assert_allclose(said.age_distribution[0], ages, atol=1e-3)

@@ -14,6 +14,7 @@ from src import cli
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.runtimes import RUNTIMES
+from src.faces.crop import FaceCrop
 from tests.helpers import ROOT
 from tests.models.reference import made_faces
 
@@ -43,7 +44,7 @@ def said(exports, faces) -> Estimates:
 def test_every_runtime_says_what_the_checkpoint_says(exports, faces, said, runtime):
     estimator, checkpoint = Estimator(exports[runtime]), Estimator(exports["hdf5"])
     assert estimator.description == checkpoint.description
-    assert (estimator.img_size, estimator.margin, estimator.align) == (32, 0.15, "none")
+    assert estimator.crop == FaceCrop(32, 0.15)
     other = estimator(faces)
     np.testing.assert_allclose(other.age, said.age, atol=1e-3)
     np.testing.assert_allclose(other.p_female, said.p_female, atol=1e-5)

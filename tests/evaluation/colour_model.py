@@ -5,20 +5,21 @@ from types import SimpleNamespace
 import numpy as np
 
 from src.estimation.estimator import Estimates
+from src.faces.crop import FaceCrop
 
 
 class ColourModel:
     """Green is the age in years, blue the probability of female in percent."""
 
     def __init__(self, img_size=8, margin=0.4, align="none", training=None):
-        self.img_size, self.margin, self.align = img_size, margin, align
+        self.crop = FaceCrop(img_size, margin, align)
         self.description = SimpleNamespace(
             training=training, margins=[margin], data=[], split=None, calibration=None
         )
         self.batches = []
 
     def __call__(self, faces):
-        assert faces.dtype == np.uint8 and faces.shape[1:] == (self.img_size, self.img_size, 3)
+        assert faces.dtype == np.uint8 and faces.shape[1:] == (self.crop.size, self.crop.size, 3)
         self.batches.append(len(faces))
         age = faces[..., 1].mean(axis=(1, 2))
         years = np.rint(age).astype(np.int64)

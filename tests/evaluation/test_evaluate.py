@@ -11,8 +11,9 @@ from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
 from src.evaluation.evaluate import estimate, evaluate, load_models, split_owner
 from src.evaluation.labelled import from_csv, from_databases
-from src.faces.detectors import DlibDetector
-from src.faces.images import cut_faces
+from src.faces.crop import FaceCrop
+from src.faces.detectors import get_detector
+from src.faces.finder import largest
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import split_of, write_our_database
@@ -112,14 +113,14 @@ def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
 def test_batches_and_order_change_nothing(utkface, original_weights, monkeypatch):
     folder, rows = utkface
     estimator = Estimator(original_weights)
-    faces = from_csv(write_csv(folder, rows), detect=False)
+    faces = from_csv(write_csv(folder, rows), "none", None)
     found, whole, _ = estimate(faces, estimator)
     assert found.tolist() == list(range(12))
     monkeypatch.setattr(evaluating, "_BATCH", 5)
     _, pieces, _ = estimate(faces, estimator)
     order = np.random.default_rng(1).permutation(12)
     shuffled = write_csv(folder, [rows[i] for i in order], name="shuffled.csv")
-    _, turned, _ = estimate(from_csv(shuffled, detect=False), estimator)
+    _, turned, _ = estimate(from_csv(shuffled, "none", None), estimator)
     for name in ("age", "p_female", "age_distribution"):
         expected = getattr(whole, name)
         np.testing.assert_allclose(getattr(pieces, name), expected, atol=1e-4)
@@ -129,7 +130,7 @@ def test_batches_and_order_change_nothing(utkface, original_weights, monkeypatch
 
 def test_parts_are_those_of_the_split(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
-    owner = Description({}, 8, data=DATA, split=split_of(path, validation=0.3, test=0.2))
+    owner = Description({}, FaceCrop(8), data=DATA, split=split_of(path, validation=0.3, test=0.2))
     names = {part: from_databases([path], part, owner).labels.names for part in (*PARTS, "all")}
     places = {name: hashed(name) for name in names["all"]}
     assert names["validation"] == [name for name, place in places.items() if place < 0.3]
@@ -181,7 +182,7 @@ def test_fit_margin_per_model(tmp_path):
     ],
 )
 def test_other_alignment_is_refused(tmp_path, database, model, words):
-    path = write(tmp_path / "db.mat", [20, 30], align=database)
+    path = write(tmp_path / "db.mat", [20, 30], alignment=database)
     with pytest.raises(UserError, match=words):
         run(all_of(path), model=ColourModel(align=model))
 
@@ -240,7 +241,7 @@ def test_changed_database_of_the_run(tmp_path, name):
     columns |= {"path": [f"{name}/{i}.jpg" for i in range(59)], "group": [""] * 59}
     write_our_database(changed, open_database(own).image[np.arange(59)], columns, db=name)
     data = [{"db": name, "file": own.name}]
-    owner = Description({}, 8, data=data, split=split_of(own, validation=0.3))
+    owner = Description({}, FaceCrop(8), data=data, split=split_of(own, validation=0.3))
     with pytest.raises(UserError, match=r"--part.*renamed\.mat"):
         from_databases([changed], "validation", owner)
     expected = "trained on" if name == "utkface" else "unknown"
@@ -251,7 +252,7 @@ class Model:
     """A model with a split."""
 
     def __init__(self, split: dict | None):
-        self.description = Description({}, 8, split=split)
+        self.description = Description({}, FaceCrop(8), split=split)
 
 
 def test_unreadable_pictures_are_left_out(tmp_path):
@@ -259,7 +260,7 @@ def test_unreadable_pictures_are_left_out(tmp_path):
     (tmp_path / "b.png").write_text("no picture")
     cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
     rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
-    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"), detect=False)).evaluations
+    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"), "none", None)).evaluations
     assert evaluation.rows.tolist() == [0, 3]
     assert evaluation.left_out == [
         ("b.png", "picture undecodable"),
@@ -271,7 +272,7 @@ def test_unreadable_pictures_are_left_out(tmp_path):
 def test_no_readable_picture(tmp_path):
     csv = write_csv(tmp_path, ["a.png,30,male", "b.png,40,male"])
     with pytest.raises(UserError, match=r"none of 2.*a\.png"):
-        run(from_csv(csv, detect=False))
+        run(from_csv(csv, "none", None))
 
 
 def test_detection_uses_model_margin(shared, tmp_path):
@@ -280,12 +281,12 @@ def test_detection_uses_model_margin(shared, tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
     csv = write_csv(tmp_path, ["photo.png,77,female", "empty.png,20,male"])
-    box = max(DlibDetector()(photo), key=lambda box: box.right - box.left)
+    face = largest(get_detector("dlib")(photo))
     margins = (0.0, 1.0)
     models = {f"{margin}": ColourModel(margin=margin) for margin in margins}
-    results = run(from_csv(csv, detect=True), **models)
+    results = run(from_csv(csv, "dlib", None), **models)
     for margin, evaluation in zip(margins, results.evaluations, strict=True):
-        expected = ColourModel()(cut_faces(photo, [box], margin, 8))
+        expected = ColourModel()(FaceCrop(8, margin).stack(photo, [face]))
         assert evaluation.estimates.age == pytest.approx(expected.age)
         assert evaluation.rows.tolist() == [0]
         assert evaluation.left_out == [("empty.png", "no face found")]

@@ -72,7 +72,7 @@ class Shown:
         self._faces = list(zip(years, percent, strict=True))
 
     def read(self, rows, estimator):
-        size = estimator.img_size
+        size = estimator.crop.size
         faces = [face(*self._faces[row], size) for row in rows]
         return np.array(faces, np.uint8).reshape(-1, size, size, 3), [""] * len(rows)
 

@@ -7,6 +7,7 @@ import pytest
 
 from src.errors import UserError
 from src.export.average import average
+from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
@@ -24,20 +25,22 @@ def written(tmp_path):
         fill(model)
         model.set_weights([weight * factor for weight in model.get_weights()])
         path = tmp_path / f"{factor}.hdf5"
-        save_checkpoint(path, model, replace(Description(architecture, 32), **values))
+        save_checkpoint(
+            path, model, replace(Description(architecture, FaceCrop(32, 0.3)), **values)
+        )
         return path
 
     return write
 
 
 def test_mean_of_weights(written, tmp_path):
-    paths = [written(1, margin=0.3), written(2), written(6)]
+    paths = [written(1), written(2), written(6)]
     average(paths, tmp_path / "mean.hdf5")
     model, description = load_checkpoint(tmp_path / "mean.hdf5")
     once, _ = load_checkpoint(paths[0])
     for mean, weight in zip(model.get_weights(), once.get_weights(), strict=True):
         np.testing.assert_allclose(mean, 3 * weight, rtol=1e-6)
-    assert description.margin == 0.3
+    assert description.crop.margin == 0.3
 
 
 def test_other_network(written, tmp_path):

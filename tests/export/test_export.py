@@ -14,6 +14,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.export import export as module
 from src.export.export import export
+from src.faces.crop import FaceCrop
 from src.models.checkpoints import load_checkpoint
 from src.models.description import Description
 from tests.helpers import mounted, names, write_database
@@ -134,8 +135,8 @@ def test_mirror_has_no_legacy_format(checkpoint, tmp_path):
 
 def test_margin_is_stored(checkpoint, tmp_path):
     export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
-    assert Estimator(checkpoint).margin == 0.15
-    assert Estimator(tmp_path / "m.hdf5").margin == 0.3
+    assert Estimator(checkpoint).crop.margin == 0.15
+    assert Estimator(tmp_path / "m.hdf5").crop.margin == 0.3
     assert json.loads((tmp_path / "m.hdf5.json").read_text())["margin"] == 0.3
 
 
@@ -302,7 +303,7 @@ def test_original_file_becomes_checkpoint(original_weights, tmp_path):
 
 
 def test_portrait_faces_differ():
-    faces = module.portrait_faces(Description({}, 64))
+    faces = module.portrait_faces(Description({}, FaceCrop(64)))
     assert faces.image.shape == (18, 64, 64, 3)
     assert len(np.unique(faces.image.reshape(18, -1), axis=0)) == 18
     np.testing.assert_array_equal(faces.image[9:], faces.image[:9, :, ::-1])

@@ -10,6 +10,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.export.export import export
 from src.export.faces import portrait_faces
+from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import save_checkpoint
 from src.models.description import Description
@@ -23,7 +24,7 @@ ORIGINAL = {**FLAT, "scale": 1}
 def write_checkpoint(path: Path, architecture: dict, size: int) -> Path:
     model = build_model(architecture, size)
     fill(model)
-    save_checkpoint(path, model, Description(architecture, size))
+    save_checkpoint(path, model, Description(architecture, FaceCrop(size)))
     return path
 
 
@@ -50,7 +51,7 @@ def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
 
 def test_the_originals_network_says_the_same(exported):
     checkpoint, path, size = exported
-    faces = portrait_faces(Description(ARCHITECTURE, size)).image[:4]
+    faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image[:4]
     weights = read_weights(path)
     gender, age = wide_resnet(faces, weights, pool="8x8", scale=1)
     said = Estimator(checkpoint)(faces)
@@ -61,7 +62,7 @@ def test_the_originals_network_says_the_same(exported):
 
 def test_keras_loads_it_by_topology(exported):
     checkpoint, path, size = exported
-    faces = portrait_faces(Description(ARCHITECTURE, size)).image
+    faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image
     model = build_model(ORIGINAL, size)
     model.load_weights(path)
     _, age = model.predict_on_batch(faces)

@@ -1,46 +1,15 @@
-"""Alignment by five points, and which face is cut out of a picture."""
+"""Alignment by five points, against ordinary least squares and dlib's face chips."""
 
 import cv2
+import dlib
 import numpy as np
 import pytest
 
-from src.errors import UserError
-from src.faces import crop as faces
-from src.faces.crop import (
-    MORE_FACES,
-    NO_FACE,
-    SMALL_FACE,
-    TEMPLATE,
-    Cut,
-    FaceError,
-    FivePoints,
-    align,
-    find_landmark_model,
-    get_cutter,
-)
-from src.faces.detectors import DlibDetector
-from src.faces.images import Box, crop_with_margin, read_image, resize
-from tests.conftest import at_hand
+from src.faces.alignment import TEMPLATES, align
+from src.faces.detectors import get_detector
+from src.faces.images import read_image
 
-
-@pytest.fixture(scope="module")
-def find_points():
-    try:
-        path = find_landmark_model()
-    except UserError:
-        path = at_hand(faces.Path("face_recognition_models"))  # skips, but for in CI
-    at_hand(path)
-    return FivePoints()
-
-
-@pytest.fixture(scope="module")
-def detect():
-    return DlibDetector()
-
-
-@pytest.fixture(scope="module")
-def demo(shared):
-    return shared / "demo"
+TEMPLATE = TEMPLATES["five_points"] * 112
 
 
 def ramp(height, width):
@@ -64,7 +33,7 @@ def test_known_similarity_is_undone(size, turn, scale):
     angle = np.deg2rad(turn)
     turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = np.array([128, 128]) - turned @ (56, 56)
-    face = align(ramp(256, 256), TEMPLATE @ turned.T + shift, size)
+    face = align(ramp(256, 256), TEMPLATE @ turned.T + shift, "five_points", 0, size)
     assert face.shape == (size, size, 3)
     for x, y in ((0.3, 0.4), (0.5, 0.5), (0.6, 0.7)):
         column, row = round(x * size), round(y * size)
@@ -77,115 +46,72 @@ def test_points_no_similarity_fits_are_fitted_by_least_squares(size):
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.integers(0, 256, (20, 20, 3), np.uint8), (200, 200))
     for _ in range(5):
-        points = TEMPLATE * rng.uniform(0.7, 1.3) + 40 + rng.normal(0, 6, (5, 2))
+        points = TEMPLATE * rng.uniform(0.7, 1.0) + 40 + rng.normal(0, 6, (5, 2))
         matrix = least_squares(points, TEMPLATE * size / 112)
-        expected = cv2.warpAffine(image, matrix, (size, size))
-        difference = np.abs(align(image, points, size).astype(int) - expected)
+        expected = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        difference = np.abs(align(image, points, "five_points", 0, size).astype(int) - expected)
         assert difference.max() <= 2
 
 
 def test_mirrored_face_is_not_mirrored_back():
     """A similarity turns and scales; that of mirrored points would be a reflection."""
     points = TEMPLATE * (-1, 1) + (200, 50)
-    face = align(ramp(256, 256), points, 112)
+    face = align(ramp(256, 256), points, "five_points", 0, 112)
     matrix = least_squares(points, TEMPLATE)
     assert np.linalg.det(matrix[:, :2]) > 0
-    expected = cv2.warpAffine(ramp(256, 256), matrix, (112, 112))
+    expected = cv2.warpAffine(ramp(256, 256), matrix, (112, 112), borderMode=cv2.BORDER_REPLICATE)
     assert np.abs(face.astype(int) - expected).max() <= 2
 
 
-@pytest.mark.parametrize("name", ["biden.jpg", "obama.jpg", "lin-manuel-miranda.png"])
-@pytest.mark.parametrize("turn", [0, 15])
-def test_points_of_a_real_face_lie_near_the_template_once_aligned(
-    demo, detect, find_points, name, turn
-):
-    image = read_image(demo / name)
-    height, width = image.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1)
-    image = cv2.warpAffine(image, matrix, (width, height))
-    (box,) = detect(image)
-    face = align(image, find_points(image, box), 112)
-    (found,) = detect(face)
-    distance = np.abs(find_points(face, found) - TEMPLATE).max(axis=1)
-    assert distance.max() < 7 and distance.mean() < 4.5
+@pytest.mark.parametrize("margin", [0.25, 0.5])
+def test_margin_widens_the_template(margin):
+    """At margin m the template's square is 1 / (1 + 2 m) of the side, in the middle."""
+    points = TEMPLATE + np.array([70, 60])
+    face = align(ramp(256, 256), points, "five_points", margin, 112)
+    middle = face[56, 56, :2].astype(int)
+    assert np.abs(middle - (70 + 56, 60 + 56)).max() <= 1
+    step = face[56, 80, 0].astype(int) - middle[0]
+    assert step == pytest.approx(24 * (1 + 2 * margin), abs=1)
 
 
-def test_points_are_from_left_to_right_as_seen(demo, detect, find_points):
-    image = read_image(demo / "biden.jpg")
-    (box,) = detect(image)
-    left, right, nose, left_mouth, right_mouth = find_points(image, box)
-    assert left[0] < nose[0] < right[0] and left_mouth[0] < nose[0] < right_mouth[0]
-    assert max(left[1], right[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+@pytest.mark.parametrize("alignment", TEMPLATES)
+def test_real_faces_lie_on_the_template(shared, alignment):
+    detect = get_detector("centerface")
+    for name in ("biden.jpg", "obama.jpg", "lin-manuel-miranda.png"):
+        image = read_image(shared / "demo" / name)
+        height, width = image.shape[:2]
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), 15, 1)
+        for picture in (image, cv2.warpAffine(image, turn, (width, height))):
+            [face] = detect(picture)
+            [aligned] = detect(align(picture, face.points, alignment, 0.3, 224))
+            expected = (TEMPLATES[alignment] + 0.3) / 1.6 * 224
+            assert np.abs(aligned.points - expected).mean() < 8
 
 
-# Which face is cut out
+def test_face_chips_are_dlibs(shared):
+    """dlib's own landmarks lie in our chip where they lie in dlib's."""
+    package = pytest.importorskip("face_recognition_models", reason="landmarks are an extra")
+    model = f"{package.__path__[0]}/models/shape_predictor_5_face_landmarks.dat"
+    find, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
+
+    def landmarks(rgb):
+        [box] = find(rgb, 1)
+        return np.array([(point.x, point.y) for point in predict(rgb, box).parts()])
+
+    for name in ("biden.jpg", "obama.jpg", "lin-manuel-miranda.png"):
+        image = read_image(shared / "demo" / name)
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        [box] = find(rgb)
+        chip = dlib.get_face_chip(rgb, predict(rgb, box), size=150, padding=0.25)
+        [face] = get_detector("centerface")(image)
+        ours = align(image, face.points, "face_chip", 0.25, 150)
+        ours = cv2.cvtColor(ours, cv2.COLOR_BGR2RGB)
+        assert np.abs(landmarks(ours) - landmarks(chip)).mean() < 0.07 * 150
 
 
-@pytest.fixture
-def cutter(monkeypatch):
-    """Cutters that find `boxes`."""
-
-    def make(boxes, **rules):
-        monkeypatch.setattr(faces, "DlibDetector", lambda: lambda image: boxes)
-        get_cutter.cache_clear()
-        return get_cutter(Cut(**rules), 16)
-
-    yield make
-    get_cutter.cache_clear()
-
-
-SMALL, LARGE = Box(10, 10, 30, 30), Box(100, 40, 180, 120)
-
-
-def test_without_a_rule_the_picture_is_the_face(cutter):
-    image = ramp(200, 220)
-    np.testing.assert_array_equal(cutter([LARGE])(image), resize(image, 16))
-
-
-@pytest.mark.parametrize("rule", ["detect", "one_face", "align"])
-def test_no_face_is_refused(cutter, rule, request):
-    if rule == "align":
-        request.getfixturevalue("find_points")
-    with pytest.raises(FaceError, match=NO_FACE):
-        cutter([], **{rule: True})(ramp(200, 220))
-
-
-def test_largest_face_is_cut_out_with_the_margin(cutter):
-    image = ramp(200, 220)
-    face = cutter([SMALL, LARGE], detect=True, margin=0.25)(image)
-    np.testing.assert_array_equal(face, resize(crop_with_margin(image, LARGE, 0.25), 16))
-    assert face[0, 0, :2].tolist() == pytest.approx([80, 20], abs=4)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "reason"),
-    [
-        ([SMALL, LARGE], MORE_FACES),
-        ([Box(10, 10, 31, 31)], SMALL_FACE),  # 21 of 220 pixels across
-        ([Box(10, 10, 40, 29)], SMALL_FACE),  # 19 of 200 down
-        ([Box(10, 10, 32, 32)], None),
-        ([LARGE], None),
-    ],
-)
-@pytest.mark.parametrize("detect_too", [False, True])
-def test_one_face_of_a_tenth_of_the_side(cutter, boxes, reason, detect_too):
-    cut = cutter(boxes, one_face=True, detect=detect_too)
-    image = ramp(200, 220)
-    if reason:
-        with pytest.raises(FaceError, match=reason):
-            cut(image)
-    else:
-        whole = image if not detect_too else crop_with_margin(image, boxes[0], 0.4)
-        np.testing.assert_array_equal(cut(image), resize(whole, 16))
-
-
-@pytest.mark.parametrize("name", ["two_people.jpg", "biden.jpg"])
-def test_real_pictures_of_one_and_of_two(demo, name):
-    get_cutter.cache_clear()
-    cut = get_cutter(Cut(one_face=True), 32)
-    image = read_image(demo / name)
-    if name == "two_people.jpg":
-        with pytest.raises(FaceError, match=MORE_FACES):
-            cut(image)
-    else:
-        np.testing.assert_array_equal(cut(image), resize(image, 32))
+def test_large_faces_are_not_aliased():
+    """Stripes of 2 pixels, of which bilinear sampling of every 8th pixel would make a pattern."""
+    stripes = np.zeros((900, 900, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    face = align(stripes, TEMPLATE * 8 + 2, "five_points", 0, 112)
+    assert np.abs(face[4:-4, 4:-4].astype(int) - 127).max() < 10

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
@@ -22,9 +23,7 @@ from tests.models.reference import fill, made_faces
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 2}
 DESCRIPTION = Description(
     ARCHITECTURE,
-    img_size=32,
-    margin=0.25,
-    align="five points",
+    crop=FaceCrop(32, 0.25, "five_points"),
     data=[{"db": "wiki", "rows": 7}],
     figures={"val_loss": 3.5},
     training={"age_mean": 38.25, "male_share": 0.58},
@@ -34,8 +33,8 @@ DESCRIPTION = Description(
 
 def test_margins_are_its_own_and_those_of_its_data():
     data = [{"margin": 0.4}, {"margin": 0.12}, {"margin": None}, {"db": "of before margins"}]
-    assert Description(ARCHITECTURE, 32, margin=0.4, data=data).margins == [0.4, 0.12]
-    assert Description(ARCHITECTURE, 32, margin=0.25).margins == [0.25]
+    assert Description(ARCHITECTURE, FaceCrop(32, 0.4), data=data).margins == [0.4, 0.12]
+    assert Description(ARCHITECTURE, FaceCrop(32, 0.25)).margins == [0.25]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +132,7 @@ def test_a_full_disk_leaves_nothing_of_a_checkpoint(model, tmp_path):
 def test_the_original_file_is_recognised(original_weights):
     _, description = load_checkpoint(original_weights, depth=10, width=1)
     expected = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
-    assert description == Description(expected, img_size=64, margin=0.4)
+    assert description == Description(expected, FaceCrop(64))
 
 
 def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
@@ -157,7 +156,7 @@ def test_weights_alone_load_with_their_depth_and_width(tmp_path, depth, width, p
     loaded, description = load_checkpoint(tmp_path / "w.hdf5", depth, width, given)
     assert_same_weights(model, loaded)
     assert description.architecture == {**original, "depth": depth, "width": width}
-    assert description.img_size == img_size
+    assert description.crop.size == img_size
 
 
 @pytest.mark.parametrize("depth, width", [(16, 2), (10, 1)])
@@ -271,7 +270,7 @@ def test_size_is_read_from_the_stored_network(tmp_path):
     inputs = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 48, 48, 3]}}
     with h5py.File(tmp_path / "w.hdf5", "a") as file:
         file.attrs["model_config"] = json.dumps({"config": {"layers": [inputs]}})
-    assert load_checkpoint(tmp_path / "w.hdf5")[1].img_size == 48
+    assert load_checkpoint(tmp_path / "w.hdf5")[1].crop.size == 48
 
 
 @pytest.mark.parametrize("said", [{"width": 9_000}, {"depth": 9_994}])
@@ -344,7 +343,7 @@ def test_a_layer_named_but_not_there(copy):
 def test_a_checkpoint_brings_other_networks_back(tmp_path, architecture):
     model = build_model(architecture, 32)
     fill(model)
-    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, 32))
+    save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, FaceCrop(32)))
     loaded, description = load_checkpoint(tmp_path / "w.hdf5")
     assert description.architecture == architecture
     for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):

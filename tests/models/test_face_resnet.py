@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.extras import face_model
+from src.extras import package_file
 from src.models import face_resnet
 from src.models.transfer import initialised
 
 FILE = "dlib_face_recognition_resnet_model_v1.dat"
+
+
+def face_model(file):
+    return package_file("face_recognition_models", f"models/{file}", "face_recognition_models")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
@@ -19,7 +20,7 @@ def saved(path, architecture: dict, img_size: int) -> keras.Model:
     """A checkpoint with weights of its own; its network."""
     model = build_model(architecture, img_size)
     fill(model)
-    save_checkpoint(path, model, Description(architecture, img_size))
+    save_checkpoint(path, model, Description(architecture, FaceCrop(img_size)))
     return model
 
 

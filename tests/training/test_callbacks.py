@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.labels import age_errors, age_targets, expected_age, gender_targets
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint
@@ -68,7 +69,7 @@ def history(tmp_path):
     return History(tmp_path, Schedule("step", 0.25, 40, 10), batches)
 
 
-DESCRIPTION = Description(ARCHITECTURE, 16)
+DESCRIPTION = Description(ARCHITECTURE, FaceCrop(16))
 
 
 def best_of(history, folder, model, description=DESCRIPTION, **arguments):
@@ -121,12 +122,12 @@ def test_patience_ends_the_run(model, history, tmp_path):
 
 
 def test_checkpoints_store_their_figures(model, history, tmp_path):
-    best = best_of(history, tmp_path, model, Description(ARCHITECTURE, 16, margin=0.2))
+    best = best_of(history, tmp_path, model, Description(ARCHITECTURE, FaceCrop(16, 0.2)))
     for epoch in range(3):
         end(history, best, epoch, loss=5.0, val_loss=4.0 - epoch)
     _, description = load_checkpoint(best.best_file)
     figures = {"epoch": 3, "loss": 5.0, "val_loss": 2.0}
-    assert description == Description(ARCHITECTURE, 16, margin=0.2, figures=figures)
+    assert description == Description(ARCHITECTURE, FaceCrop(16, 0.2), figures=figures)
 
 
 def test_averaged_weights_are_saved(tmp_path, history):

@@ -10,6 +10,7 @@ import pytest
 from src.data.database import open_database
 from src.data.split import read_split
 from src.errors import UserError
+from src.faces.crop import FaceCrop
 from src.models.checkpoints import load_checkpoint
 from src.training import batches, fit
 from src.training.arguments import Arguments
@@ -80,7 +81,7 @@ def test_learning_rate_steps_at_quarters(history):
 def test_the_checkpoint_describes_the_run(run, history):
     _, description = load_checkpoint(run[1])
     assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
-    assert (description.img_size, description.margin, description.align) == (16, 0.4, "none")
+    assert description.crop == FaceCrop(16, 0.4)
     assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32, "margin": None}]
     assert description.split["method"] == "random"  # the original's files store no names
     row = history.set_index("epoch").loc[description.figures["epoch"]]
@@ -130,13 +131,15 @@ def adam_run(tmp_path_factory):
         "group": [""] * 20,
     }
     image = rng.integers(0, 256, (20, 16, 16, 3), np.uint8)
-    write_our_database(folder / "ours.mat", image, columns, db="made", margin=0.2, align="eyes")
+    write_our_database(
+        folder / "ours.mat", image, columns, db="made", margin=0.2, alignment="face_chip"
+    )
     return train(folder / "ours.mat", folder, opt="adam", nb_epochs=1, **SMALL)
 
 
 def test_checkpoint_stores_the_crop(adam_run):
     _, description = load_checkpoint(adam_run)
-    assert (description.margin, description.align) == (0.2, "eyes")
+    assert (description.crop.margin, description.crop.alignment) == (0.2, "face_chip")
     assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20, "margin": 0.2}]
 
 

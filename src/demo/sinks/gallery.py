@@ -17,7 +17,10 @@ from src.data.datasets import read_dataset
 from src.demo.job import Job
 from src.demo.result import Result
 from src.demo.sinks.copies import is_picture, make_folder
-from src.faces.crop import TEMPLATE_SIZE, FivePoints, align
+from src.faces import DEFAULT_DETECTOR
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.finder import FaceFinder
 from src.faces.images import data_url, read_image, shrink
 from src.files import replacing
 from src.labels import GENDERS, age_text
@@ -30,6 +33,7 @@ MAX_PICTURES = 20  # the first ones
 HTML, PNG = "table.html", "table.png"
 _HEADERS = ("raw", "aligned", "true", "predicted")
 _RAW_SIDE = 224  # maximum, in pixels
+_ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
 _INCHES = 1.6  # of a row in the PNG
 
 
@@ -74,14 +78,13 @@ def labelled_table(job: Job) -> Iterator[Callable[[Result], bool]]:
     """The table of the first `MAX_PICTURES` pictures, a page and a picture in --output_dir."""
     folder = job.args.output_dir
     make_folder("--output_dir", folder)
-    find_points = FivePoints()
     rows: list[_Row] = []
 
     def add(result: Result) -> bool:
         if len(rows) < MAX_PICTURES:
             name = result.picture.name
             image = read_image(job.pictures[name]) if result.restored else result.picture.image
-            rows.append(_row(result, image, job.labels.loc[name], find_points))
+            rows.append(_row(result, image, job.labels.loc[name]))
         return True
 
     yield add
@@ -91,7 +94,7 @@ def labelled_table(job: Job) -> Iterator[Callable[[Result], bool]]:
         _plot(rows, plot)
 
 
-def _row(result: Result, image: np.ndarray, record: pd.Series, find_points: FivePoints) -> _Row:
+def _row(result: Result, image: np.ndarray, record: pd.Series) -> _Row:
     estimates = result.estimates
     years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
@@ -105,7 +108,8 @@ def _row(result: Result, image: np.ndarray, record: pd.Series, find_points: Five
         f"{estimates.age[face]:.0f} ({estimates.age_low[face]}-{estimates.age_high[face]}), "
         f"{GENDERS[estimates.gender[face]]}"
     )
-    aligned = align(image, find_points(image, box), TEMPLATE_SIZE)
+    located = _ALIGNED.located(image, [Face(box)])
+    aligned = _ALIGNED.crop.crop(image, located[0]) if located else None
     return _Row(result.picture.name, raw, aligned, true, predicted)
 
 

@@ -1,0 +1,139 @@
+"""Face detection and cropping in one picture or in many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Detect, Face, find_points, get_detector
+from src.faces.images import Box, ImageError, read_image
+from src.workers import map_in_order
+
+MISSING, UNDECODABLE = "picture missing", "picture undecodable"
+NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
+    "no face found",
+    "more than one face",
+    "face below a tenth of the picture",
+)
+_SMALL = 0.1  # of the picture's side
+_FEW = 8  # pictures that are done before another process has started
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture and its faces, or the reason why there are none.
+
+    image: uint8 (H, W, 3), BGR; None if it cannot be read.
+    faces: every face that can be cropped.  crops: uint8 (N, S, S, 3), BGR.
+    reason: `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces.
+    error: the line for the user if the picture cannot be read.
+    """
+
+    image: np.ndarray | None
+    faces: list[Face]
+    crops: np.ndarray
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class FaceFinder:
+    """Finds the faces of pictures and crops them.
+
+    detector, min_face: see `detectors.get_detector`.  crop: what the crops are like.
+    Raises `UserError` at first use if the detector's package is not installed.
+    """
+
+    detector: str
+    min_face: int | None
+    crop: FaceCrop
+
+    def load(self) -> None:
+        """Load the detector. Raises `UserError` if its package is not installed."""
+        _detector(self.detector, self.min_face)
+        if self.crop.is_aligned:
+            _detector("centerface", None)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Faces of a picture, uint8 (H, W, 3), BGR; only those with points for an aligned crop."""
+        return self.located(image, _detector(self.detector, self.min_face)(image))
+
+    def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
+        """The faces that can be cropped, with points if the crop needs them and they have none."""
+        if not self.crop.is_aligned:
+            return faces
+        found = (
+            Face(face.box, _points(image, face.box), face.score) if face.points is None else face
+            for face in faces
+        )
+        return [face for face in found if face.points is not None]
+
+    def find(self, image: np.ndarray) -> Found:
+        """Faces and crops of a picture, uint8 (H, W, 3), BGR."""
+        faces = self.detect(image)
+        reason = "" if faces else NO_FACE
+        return Found(image, faces, self.crop.stack(image, faces), reason)
+
+    def find_in_file(self, path: Path | str) -> Found:
+        """Faces and crops of a picture file."""
+        try:
+            return self.find(read_image(path))
+        except FileNotFoundError:
+            reason, error = MISSING, f"{path}: expected a picture, found nothing there"
+        except ImageError as unreadable:
+            reason, error = UNDECODABLE, str(unreadable)
+        return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
+
+    def find_all(self, paths: Sequence[Path], scheduler: str | None = None) -> Generator[Found]:
+        """`find_in_file` of all `paths` in their order, on all cores if they are many.
+
+        scheduler: see `workers.map_in_order`.
+        """
+        if len(paths) <= _FEW and not scheduler:
+            yield from map(self.find_in_file, paths)
+            return
+        found = map_in_order(
+            partial(_find_alone, self), map(os.path.abspath, paths), scheduler=scheduler
+        )
+        with closing(found):
+            yield from found
+
+
+def _find_alone(finder: FaceFinder, path: Path) -> Found:
+    cv2.setNumThreads(1)  # one picture per process
+    return finder.find_in_file(path)
+
+
+@lru_cache
+def _detector(name: str, min_face: int | None) -> Detect:
+    """One of each per process: detectors take time to load."""
+    return get_detector(name, min_face)
+
+
+def _points(image: np.ndarray, box: Box) -> np.ndarray | None:
+    return find_points(image, box, _detector("centerface", None))
+
+
+def largest(faces: list[Face]) -> Face:
+    """The face with the widest box."""
+    return max(faces, key=lambda face: face.box.right - face.box.left)
+
+
+def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
+    """Why a picture of a `shape` is not one of exactly one face that is large enough: one of
+    `FACE_RULES`, or "" if it is."""
+    if not faces:
+        return NO_FACE
+    if len(faces) > 1:
+        return MORE_FACES
+    left, top, right, bottom = faces[0].box
+    share = min((right - left) / shape[1], (bottom - top) / shape[0])
+    return SMALL_FACE if share < _SMALL else ""

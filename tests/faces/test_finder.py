@@ -1,0 +1,149 @@
+"""Faces of pictures: which, how they are cropped, in one process and in several."""
+
+from contextlib import closing
+from multiprocessing import active_children
+
+import cv2
+import numpy as np
+import pytest
+
+from src.data.create import FaceRule
+from src.faces import finder
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
+from src.faces.finder import (
+    MISSING,
+    MORE_FACES,
+    NO_FACE,
+    SMALL_FACE,
+    UNDECODABLE,
+    FaceFinder,
+)
+from src.faces.images import Box, crop_with_margin, resize
+from tests.helpers import make_picture
+
+SIZE = 16
+WHOLE = FaceFinder("none", None, FaceCrop(SIZE))
+BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
+
+
+@pytest.fixture
+def finding(monkeypatch):
+    """Finders whose detector finds `boxes`."""
+
+    def make(boxes, crop=WHOLE.crop):
+        faces = [Face(box) for box in boxes]
+        monkeypatch.setattr(finder, "_detector", lambda name, min_face: lambda image: faces)
+        return FaceFinder("dlib", None, crop)
+
+    return make
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.4, 1.5])
+def test_crops_equal_the_original_toolkits(finding, margin):
+    """Its formula, in demo.py: corners cut to whole pixels, clipped, both ends inside."""
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    found = finding(BOXES, FaceCrop(SIZE, margin)).find(image)
+    assert [face.box for face in found.faces] == BOXES
+    for crop, (x1, y1, x2, y2) in zip(found.crops, BOXES, strict=True):
+        w, h = x2 - x1, y2 - y1
+        xw1, yw1 = max(int(x1 - margin * w), 0), max(int(y1 - margin * h), 0)
+        xw2, yw2 = min(int(x2 + margin * w), 160 - 1), min(int(y2 + margin * h), 120 - 1)
+        expected = cv2.resize(image[yw1 : yw2 + 1, xw1 : xw2 + 1], (SIZE, SIZE))
+        assert (crop == expected).all()
+
+
+@pytest.fixture(scope="module", params=[1, 2 * finder._FEW])
+def folder(request, tmp_path_factory):
+    """Pictures, and files that cannot be read: few for one process, or for several."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i in range(request.param):
+        make_picture(folder / f"a{i}.png", seed=i)
+    make_picture(folder / "cut.jpg")
+    whole = (folder / "cut.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    make_picture(folder / "z.png", seed=99)
+    return folder
+
+
+def test_pictures_come_in_order(folder):
+    paths = sorted(folder.iterdir())
+    for path, found in zip(paths, WHOLE.find_all(paths), strict=True):
+        if path.name[0] in "az":
+            image = cv2.imread(str(path))
+            assert (found.image == image).all() and found.reason == ""
+            assert [face.box for face in found.faces] == [Box(0, 0, 40, 40)]
+            assert (found.crops == cv2.resize(image, (SIZE, SIZE))).all()
+        else:
+            expected = MISSING if path.name == "gone.jpg" else UNDECODABLE
+            assert (found.reason, found.image, len(found.crops)) == (expected, None, 0)
+            assert str(path) in found.error
+    assert active_children() == []
+
+
+def test_early_end_leaves_no_process(tmp_path):
+    paths = [make_picture(tmp_path / f"{i}.jpg") or tmp_path / f"{i}.jpg" for i in range(20)]
+    with closing(WHOLE.find_all(paths)) as found:
+        next(found)
+        assert active_children()
+    assert active_children() == []
+
+
+def test_aligned_crop_of_any_detector(shared):
+    """The same face, within a few pixels, from a detector with points and from one without."""
+    path = shared / "demo" / "obama.jpg"
+    crop = FaceCrop(112, 0.25, "face_chip")
+    [first], [second] = (
+        FaceFinder(name, None, crop).find_in_file(path).faces for name in ("centerface", "dlib")
+    )
+    side = first.box.right - first.box.left
+    assert np.abs(first.points - second.points).mean() < 0.06 * side
+
+
+def test_aligned_crop_of_no_face():
+    grey = np.full((100, 100, 3), 90, np.uint8)
+    found = FaceFinder("none", None, FaceCrop(112, 0.25, "face_chip")).find(grey)
+    assert (found.reason, len(found.crops)) == (NO_FACE, 0)
+
+
+# Which face goes into a database
+
+SMALL, LARGE = Box(10, 10, 30, 30), Box(100, 40, 180, 120)
+
+
+def apply(tmp_path, rule):
+    image = np.random.default_rng(1).integers(0, 256, (200, 220, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    reason, _, face = rule.apply(str(tmp_path / "a.png"))
+    return image, reason, face
+
+
+def test_picture_is_the_face_crop(tmp_path):
+    image, _, face = apply(tmp_path, FaceRule(WHOLE))
+    np.testing.assert_array_equal(face, resize(image, SIZE))
+
+
+def test_largest_face_is_cropped(tmp_path, finding):
+    rule = FaceRule(finding([SMALL, LARGE], FaceCrop(SIZE, 0.25)))
+    image, _, face = apply(tmp_path, rule)
+    np.testing.assert_array_equal(face, resize(crop_with_margin(image, LARGE, 0.25), SIZE))
+
+
+@pytest.mark.parametrize(
+    ("boxes", "reason"),
+    [
+        ([], NO_FACE),
+        ([SMALL, LARGE], MORE_FACES),
+        ([Box(10, 10, 31, 31)], SMALL_FACE),  # 21 of 220 pixels across
+        ([Box(10, 10, 40, 29)], SMALL_FACE),  # 19 of 200 down
+        ([Box(10, 10, 32, 32)], ""),
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_one_face_of_a_tenth_of_the_side(tmp_path, finding, boxes, reason, whole):
+    image, found, face = apply(tmp_path, FaceRule(finding(boxes), one_face=True, whole=whole))
+    assert found == reason
+    if not reason:
+        expected = image if whole else crop_with_margin(image, boxes[0], 0.4)
+        np.testing.assert_array_equal(face, resize(expected, SIZE))
