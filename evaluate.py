@@ -32,6 +32,7 @@ def get_args():
         "are face crops)",
     )
     cli.add_detector_arguments(parser)
+    cli.add_scheduler_argument(parser)
     parser.add_argument(
         "--part",
         choices=("all", "validation", "test", "training"),
@@ -54,6 +55,7 @@ def get_args():
     parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
     parser.needs("--detector", lambda args: args.detect, "--detect")
     parser.needs("--min_face", lambda args: args.detect, "--detect")
+    parser.needs("--scheduler", lambda args: args.detect, "--detect")
     parser.needs("--fit_margin", lambda args: args.input, "--input")
     parser.needs("--part", lambda args: args.input, "--input")
     return parser.parse_args()
@@ -77,9 +79,8 @@ def main():
             args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
         )
         if args.image_csv:
-            faces = from_csv(
-                args.image_csv, args.detector if args.detect else "none", args.min_face
-            )
+            detector = args.detector if args.detect else "none"
+            faces = from_csv(args.image_csv, detector, args.min_face, args.scheduler)
         else:
             owner, notes = split_owner(models, args.part)
             faces = from_databases(args.input, args.part, owner, args.fit_margin)

@@ -11,6 +11,7 @@ _ALL = _PICTURES | _VIDEOS
 # Sources with which a flag has an effect; flags that are not listed have one with every source.
 _EFFECT = {
     "--recursive": {"--image_dir"},
+    "--scheduler": {"--image_dir"},
     "--camera": {"the webcam"},
     "--every": _VIDEOS,
     "--smooth": _VIDEOS | {"--web"},
@@ -77,6 +78,7 @@ def add_face_arguments(parser: cli.Parser) -> None:
         "(default: the weight file's, 0.4 for old ones)",
     )
     cli.add_detector_arguments(group)
+    cli.add_scheduler_argument(group)
     group.add_argument(
         "--smooth",
         type=cli.positive_int,

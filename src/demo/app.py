@@ -139,7 +139,9 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
 def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     left = {name: path for name, path in job.pictures.items() if name not in job.done}
     at_once = 1 if job.opens_window else loop.AT_ONCE
-    results = loop.picture_results(finder, left, estimator, at_once, job.args.anonymize)
+    results = loop.picture_results(
+        finder, left, estimator, at_once, job.args.anonymize, job.args.scheduler
+    )
     with closing(results):
         try:
             _give(loop.with_restored(results, job.pictures, job.done), sinks)

@@ -27,12 +27,14 @@ def picture_results(
     estimator: Estimator,
     at_once: int,
     anonymize: bool = False,
+    scheduler: str | None = None,
 ) -> Generator[Result]:
     """Results of pictures by name, whose faces are estimated in batches.
 
     at_once: pictures or faces of a batch. Unreadable pictures are reported on stderr.
+    scheduler: see `FaceFinder.find_all`.
     """
-    with closing(finder.find_all(list(pictures.values()))) as found:
+    with closing(finder.find_all(list(pictures.values()), scheduler)) as found:
         for batch in _batches(zip(pictures, found, strict=True), at_once):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0

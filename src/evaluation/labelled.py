@@ -109,19 +109,21 @@ class DatabaseFaces:
 @dataclass(frozen=True)
 class PictureFaces:
     """One face of each of `paths`, the largest that `detector` finds; with "none" pictures are
-    face crops. detector, min_face: see `detectors.get_detector`."""
+    face crops. detector, min_face: see `detectors.get_detector`. scheduler: see
+    `FaceFinder.find_all`."""
 
     labels: Labels
     paths: list[Path]
     notes: list[str]
     detector: str = "none"
     min_face: int | None = None
+    scheduler: str | None = None
     unit: str = "pictures"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
         finder = FaceFinder(self.detector, self.min_face, estimator.crop)
         faces, reasons = [], []
-        for found in finder.find_all([self.paths[row] for row in rows]):
+        for found in finder.find_all([self.paths[row] for row in rows], self.scheduler):
             reasons.append(found.reason)
             if found.faces:
                 faces.append(found.crops[found.faces.index(largest(found.faces))])
@@ -193,10 +195,12 @@ def from_databases(
     return faces
 
 
-def from_csv(path: Path, detector: str, min_face: int | None) -> PictureFaces:
+def from_csv(
+    path: Path, detector: str, min_face: int | None, scheduler: str | None = None
+) -> PictureFaces:
     """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
 
-    detector, min_face: as `PictureFaces` takes them.
+    detector, min_face, scheduler: as `PictureFaces` takes them.
     """
     table = read_dataset("csv", path.parent, labels=path).table
     labels = Labels(
@@ -209,7 +213,7 @@ def from_csv(path: Path, detector: str, min_face: int | None) -> PictureFaces:
     rows, notes = _with_label(labels, np.arange(len(labels)))
     labels = select(labels, rows)
     paths = [path.parent / name for name in labels.names]
-    return PictureFaces(labels, paths, notes, detector, min_face)
+    return PictureFaces(labels, paths, notes, detector, min_face, scheduler)
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:

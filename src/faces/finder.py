@@ -97,12 +97,13 @@ class FaceFinder:
 
         scheduler: see `workers.map_in_order`.
         """
-        if len(paths) <= _FEW and not scheduler:
+        if len(paths) <= (0 if scheduler else _FEW):
             yield from map(self.find_in_file, paths)
             return
-        found = map_in_order(
-            partial(_find_alone, self), map(os.path.abspath, paths), scheduler=scheduler
-        )
+        files = [os.path.abspath(path) for path in paths]
+        folder = Path(os.path.commonpath(map(os.path.dirname, files)))
+        find = partial(_find_alone, self)
+        found = map_in_order(find, files, scheduler=scheduler, folder=folder)
         with closing(found):
             yield from found
 
