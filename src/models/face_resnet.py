@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers, ops
 
 from src.errors import UserError
+from src.extras import package_file
 from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
@@ -134,6 +135,15 @@ def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np
         part = [np.stack([f.sum(0), (f**2).sum(0), np.full(f.shape[1], len(f))]) for f in flat]
         sums = part if sums is None else [a + b for a, b in zip(sums, part, strict=True)]
     return [(total / n, squares / n - (total / n) ** 2) for total, squares, n in sums]
+
+
+def dlib_file() -> Path:
+    """The file of dlib's network. Raises `UserError` if its package is not installed."""
+    return package_file(
+        "face_recognition_models",
+        "models/dlib_face_recognition_resnet_model_v1.dat",
+        "face_recognition_models==0.3.0",
+    )
 
 
 def read_dlib(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -11,7 +11,7 @@ from src.models import NETWORKS, applications, build_model, face_resnet, network
 from src.models.checkpoints import load_checkpoint
 from src.models.heads import in_head
 
-IMAGENET = "imagenet"
+IMAGENET, DLIB = "imagenet", "dlib"
 
 
 def initialised(
@@ -21,8 +21,8 @@ def initialised(
 
     architecture: as `build_model` takes it. What it leaves unsaid is as in the file: faces of the
         original toolkit's weights, say, are not scaled.
-    init: a checkpoint of ours or of the original toolkit, "imagenet", or, for face_resnet, dlib's
-        .dat file. Heads that do not fit are left untrained.
+    init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib", or
+        dlib's .dat file. Heads that do not fit are left untrained.
     faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
         `face_resnet.load_dlib` measures the statistics of its normalisations.
     Raises `UserError` for a file of another network, or where ImageNet's weights are not to be had.
@@ -38,7 +38,8 @@ def initialised(
         applications.load_imagenet(model, name)
         return model, architecture, f"{name} starts from ImageNet's weights, its heads from none"
     path = Path(init)
-    if name == "face_resnet" and path.suffix == ".dat":
+    if name == "face_resnet" and (init == DLIB or path.suffix == ".dat"):
+        path = face_resnet.dlib_file() if init == DLIB else path
         model = build_model(architecture, img_size)
         face_resnet.load_dlib(model, path, faces)
         return model, architecture, f"{name} starts from {path.name}, its heads from none"

@@ -95,10 +95,10 @@ class Arguments:
     )
     init: str | None = flag(
         None,
-        help="initial weights: a checkpoint, also of the original toolkit, or for face_resnet "
-        "dlib's .dat file",
+        help="initial weights: a checkpoint, also of the original toolkit, or ImageNet's, or for "
+        "face_resnet dlib's, from the package face_recognition_models",
         group=NETWORK,
-        metavar="FILE|imagenet",
+        metavar="FILE|imagenet|dlib",
     )
     freeze_until: str | None = flag(
         None,

