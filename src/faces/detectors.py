@@ -13,7 +13,7 @@ import numpy as np
 
 from src.extras import library, package_file
 from src.faces import DETECTORS
-from src.faces.images import Box, overlap
+from src.faces.images import Box, crop_with_margin, overlap
 
 # Default of `min_face`: this share of the picture's longer side.
 SMALLEST_SHARE = 1 / 16
@@ -22,8 +22,10 @@ _STRIDES = 32  # pixels, of which the sides of CenterFace's input are multiples
 _MIN_SCORE = 0.5
 _LOWEST_RESOLUTION = 96  # pixels
 _MAX_OVERLAP = 0.3  # intersection over union of two faces
-_SAME_FACE = 0.3  # intersection over union, from which two boxes are of one face
-_PART_OF_FACE = 1.5  # sides of a box around its centre, in which its five points are looked for
+# `find_points` searches a box with this margin, at this resolution, with this border around it. The
+# lower score is safe, as there is a face.
+_SURROUNDINGS, _POINTS_SIDE, _POINTS_BORDER = 0.4, 160, 16
+_MIN_POINTS_SCORE = 0.3
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ class CenterFace(_Detector):
     def _find(self, image: np.ndarray) -> list[Face]:
         """Faces at the resolution of `image`, or else at the next lower one that has any: the
         network overlooks faces much larger than 200 pixels."""
-        found, scale = self._decode(*self._forward(image)), 1.0
+        found, scale = self.search(image), 1.0
         while not found and max(image.shape[:2]) > _LOWEST_RESOLUTION:
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
             scale /= 2
-            found = self._decode(*self._forward(image))
+            found = self.search(image)
         return [
             Face(
                 Box(*(np.array(face.box) / scale)),
@@ -124,26 +126,28 @@ class CenterFace(_Detector):
             for face in found
         ]
 
-    def _forward(self, image: np.ndarray) -> list[np.ndarray]:
+    def search(self, image: np.ndarray, min_score: float = _MIN_SCORE) -> list[Face]:
+        """Faces in `image`, uint8 (H, W, 3), RGB, at its resolution, with the network's boxes."""
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(
             image, 0, -height % _STRIDES, 0, -width % _STRIDES, cv2.BORDER_CONSTANT
         )
         self._net.setInput(cv2.dnn.blobFromImage(padded))
-        return self._net.forward(["537", "538", "539", "540"])
+        return self._decode(self._net.forward(["537", "538", "539", "540"]), min_score)
 
     @staticmethod
-    def _decode(heat: np.ndarray, scale: np.ndarray, offset: np.ndarray, marks: np.ndarray):
+    def _decode(maps: list[np.ndarray], min_score: float) -> list[Face]:
         """Faces from the network's maps, one value per 4 x 4 pixels: score, logarithm of the box's
         height and width, offset of its centre, and points in sides of the box; y before x."""
-        row, column = np.nonzero(heat[0, 0] > _MIN_SCORE)
+        heat, scale, offset, marks = maps
+        row, column = np.nonzero(heat[0, 0] > min_score)
         score = heat[0, 0, row, column].astype(np.float64)
         cell = np.stack([row, column], axis=1)
         sides = np.exp(scale[0, :, row, column].astype(np.float64)) * 4
         corner = (cell + offset[0, :, row, column] + 0.5) * 4 - sides / 2
         points = marks[0, :, row, column].reshape(-1, 5, 2) * sides[:, None] + corner[:, None]
         boxes = np.concatenate([corner, sides], axis=1)[:, [1, 0, 3, 2]]  # left, top, width, height
-        kept = cv2.dnn.NMSBoxes(boxes, score, _MIN_SCORE, _MAX_OVERLAP) if len(boxes) else []
+        kept = cv2.dnn.NMSBoxes(boxes, score, min_score, _MAX_OVERLAP) if len(boxes) else []
         return [
             Face(
                 Box(*boxes[i, :2], *(boxes[i, :2] + boxes[i, 2:])),
@@ -239,34 +243,29 @@ class WholePicture(_Detector):
 def find_points(image: np.ndarray, box: Box, detect: CenterFace) -> np.ndarray | None:
     """The five points of the face in `box`, as `Face.points`; None if there is no face.
 
-    For boxes of detectors without points: the surroundings of the box are searched again.
+    For boxes without points. The box and its surroundings, all of the picture if it is a face crop,
+    are searched at one resolution, and the face that overlaps the box most has the points.
     """
-    side = max(box.right - box.left, box.bottom - box.top)
-    middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
-    corner = np.rint(middle - side * _PART_OF_FACE / 2).astype(int)
-    end = corner + max(round(side * _PART_OF_FACE), 1)
-    height, width = image.shape[:2]
-    left, top = np.maximum(corner, 0).tolist()
-    right, bottom = np.minimum(end, (width, height)).tolist()
-    part = (
-        cv2.copyMakeBorder(
-            image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)],
-            top - corner[1],
-            end[1] - bottom,
-            left - corner[0],
-            end[0] - right,
-            cv2.BORDER_CONSTANT,
-        )
-        if right > left and bottom > top
-        else None
+    part = crop_with_margin(image, box, _SURROUNDINGS)
+    left = max(int(box.left - _SURROUNDINGS * (box.right - box.left)), 0)
+    top = max(int(box.top - _SURROUNDINGS * (box.bottom - box.top)), 0)
+    if not part.size:
+        return None
+    scale = _POINTS_SIDE / max(part.shape[:2])
+    sides = [max(round(side * scale), 1) for side in part.shape[1::-1]]
+    interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
+    searched = cv2.resize(part, sides, interpolation=interpolation)
+    ends = [_POINTS_SIDE + _POINTS_BORDER - side for side in sides]
+    searched = cv2.copyMakeBorder(
+        searched, _POINTS_BORDER, ends[1], _POINTS_BORDER, ends[0], cv2.BORDER_CONSTANT
     )
-    if part is None:
+    found = detect.search(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB), _MIN_POINTS_SCORE)
+    own = (np.array(box) - (left, top, left, top)) * scale + _POINTS_BORDER
+    overlaps = [overlap(face.box, own) for face in found]
+    if not any(overlaps):
         return None
-    own = Box(*(np.array(box) - np.tile(corner, 2)).tolist())
-    found = [face for face in detect(part) if overlap(face.box, own) > _SAME_FACE]
-    if not found:
-        return None
-    return max(found, key=lambda face: overlap(face.box, own)).points + corner
+    points = found[int(np.argmax(overlaps))].points
+    return (points - _POINTS_BORDER + 0.5) / scale - 0.5 + (left, top)
 
 
 def _unscaled(face: Face, frame: tuple[float, float, float], scale: float) -> Face:

@@ -12,7 +12,7 @@ from benchmarks.detectors import marked_pictures, matched
 from src.errors import UserError
 from src.faces import DETECTORS
 from src.faces.detectors import find_points, get_detector
-from src.faces.images import Box, overlap, read_image
+from src.faces.images import Box, crop_with_margin, overlap, read_image
 
 SEARCHING = [name for name in DETECTORS if name != "none"]
 QUICK = ["centerface", "dlib"]
@@ -84,9 +84,24 @@ def test_points_of_a_box_from_another_detector(groups):
         assert np.abs(points - own).mean() < 0.08 * (box.right - box.left)
 
 
+@pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
+def test_points_in_a_face_crop(groups, margin):
+    """However much of the picture the face takes."""
+    image, boxes = next(marked_pictures(groups / "testing.xml"))
+    for box in boxes:
+        side = box.right - box.left
+        left, top = (max(int(edge - margin * side), 0) for edge in box[:2])
+        crop = crop_with_margin(image, box, margin)
+        whole = Box(0, 0, *crop.shape[1::-1])
+        points = np.add(find_points(crop, whole, made("centerface")), (left, top))
+        own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
+        assert np.abs(points - own).mean() < 0.08 * side
+
+
 @pytest.mark.parametrize("box", [Box(0, 0, 40, 40), Box(-500, -500, -400, -400)])
-def test_no_points_without_a_face(box):
-    assert find_points(np.full((100, 100, 3), 90, np.uint8), box, made("centerface")) is None
+def test_no_points_without_a_face(groups, box):
+    for image in (np.full((100, 100, 3), 90, np.uint8), read_image(groups / "dogs.jpg")):
+        assert find_points(image, box, made("centerface")) is None
 
 
 def test_mtcnn_takes_no_weights_from_the_current_folder(monkeypatch, tmp_path):
