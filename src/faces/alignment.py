@@ -39,11 +39,10 @@ def align(
     template = (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
     matrix = _similarity(points, template)
     scale = float(np.hypot(*matrix[0, :2]))
-    if scale < _ALIASING:
-        height, width = image.shape[:2]
-        sides = [max(round(side * 2 * scale), 1) for side in (width, height)]
-        image = cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
-        points = (points + 0.5) * np.divide(sides, (width, height)) - 0.5
+    if scale < _ALIASING and 2 * scale * min(image.shape[:2]) >= 1:
+        small = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
+        points = (points + 0.5) * np.divide(small.shape[1::-1], image.shape[1::-1]) - 0.5
+        image = small
         matrix = _similarity(points, template)
     return cv2.warpAffine(
         image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

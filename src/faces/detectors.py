@@ -249,15 +249,14 @@ def find_points(image: np.ndarray, box: Box, detect: CenterFace) -> np.ndarray |
     part = crop_with_margin(image, box, _SURROUNDINGS)
     left = max(int(box.left - _SURROUNDINGS * (box.right - box.left)), 0)
     top = max(int(box.top - _SURROUNDINGS * (box.bottom - box.top)), 0)
-    if not part.size:
+    scale = _POINTS_SIDE / max(*part.shape[:2], 1)
+    if min(part.shape[:2]) * scale < 1:
         return None
-    scale = _POINTS_SIDE / max(part.shape[:2])
-    sides = [max(round(side * scale), 1) for side in part.shape[1::-1]]
     interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
-    searched = cv2.resize(part, sides, interpolation=interpolation)
-    ends = [_POINTS_SIDE + _POINTS_BORDER - side for side in sides]
+    searched = cv2.resize(part, None, fx=scale, fy=scale, interpolation=interpolation)
+    bottom, right = np.subtract(_POINTS_SIDE + _POINTS_BORDER, searched.shape[:2]).tolist()
     searched = cv2.copyMakeBorder(
-        searched, _POINTS_BORDER, ends[1], _POINTS_BORDER, ends[0], cv2.BORDER_CONSTANT
+        searched, _POINTS_BORDER, bottom, _POINTS_BORDER, right, cv2.BORDER_CONSTANT
     )
     found = detect.search(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB), _MIN_POINTS_SCORE)
     own = (np.array(box) - (left, top, left, top)) * scale + _POINTS_BORDER
