@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
-.PHONY: demo test weights peers lint test-oldest test-jax
+.PHONY: demo test weights peers lint reference test-oldest test-jax
 
 demo: .venv/installed
 	mkdir -p data/demo
@@ -19,6 +19,11 @@ test: .venv/tested
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/ruff format --no-cache --check .
+
+# docs/cli.md, after a change of flags.
+reference: .venv/installed
+	$(RUN) -m src.cli.reference > docs/.cli.partial.md
+	mv docs/.cli.partial.md docs/cli.md
 
 weights: $(ORIGINAL)
 

@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

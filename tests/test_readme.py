@@ -1,49 +1,97 @@
-"""The README keeps its word: its help texts are the scripts' own, its commands run."""
+"""README and docs: help texts, links and commands."""
 
 import os
 import re
+import runpy
+import shlex
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from src.cli.reference import SCRIPTS, reference
 from tests.cli.demo_runs import NO_SCREEN
 from tests.demo.made import frames, write_clip
-from tests.helpers import ROOT, make_picture, run, wiki_struct, write_wiki
+from tests.helpers import ROOT, make_picture, wiki_struct, write_wiki
 
-README = (ROOT / "README.md").read_text()
-SCRIPTS = (
-    "create_db.py",
-    "train.py",
-    "demo.py",
-    "evaluate.py",
-    "export.py",
-    "evaluate_appa_real.py",
-)
-# What a user with a GPU and a day would leave out.
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *DOCS, *sorted(ROOT.glob("C*.md")), *sorted(ROOT.glob("*/README.md"))]
+# In place of a GPU and a day.
 SHORTENED = {
     "train.py": ["--depth", "10", "--width", "1", "--nb_epochs", "1", "--validation_split", "0.3"],
     "evaluate.py": ["--resamples", "10"],
 }
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+def relative(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def python_commands(page):
+    """The arguments of `python` of each command line in a page's code, by line."""
+    code = "\n".join(re.findall(r"^```(?:bash)?\n(.+?)^```", page.read_text(), re.M | re.S))
+    code = code.replace("$scheduler", "tcp://node0:8786")
+    lines = [line.strip() for line in code.replace("\\\n", " ").splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines if "python " in line[:40]]
+    commands = [words[words.index("python") + 1 :] for words in commands if "python" in words]
+    return [words[: words.index("&")] if "&" in words else words for words in commands]
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse lays its help out otherwise")
-def test_help_is_the_scripts_own(script):
-    assert f"```\n{run(script, '--help', COLUMNS='80').stdout}```" in README
+def test_cli_page_is_current(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert (ROOT / "docs" / "cli.md").read_text() == reference()
 
 
-def test_links_lead_somewhere():
-    targets = re.findall(r"\]\((?!http)([^)#]+)\)|src=\"([^\"]+)\"|\]\(#([^)]+)\)", README)
-    headings = {heading.lower() for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)}
-    for file, source, heading in targets:
-        assert heading in headings if heading else (ROOT / (file or source)).exists()
+def slugs(page):
+    """GitHub's anchors of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_commands_make_what_is_said_of_them(shipped, tmp_path):
-    """The README's script commands that need no camera, browser or APPA-REAL, in its order."""
-    for name in (*SCRIPTS, "src"):
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_resolve(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)|(?:src|href)=\"(?!https?:)([^\"]+)\"", text)
+    for link in map("".join, links):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in slugs(target), link
+
+
+def test_docs_index_lists_every_page():
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [page.name for page in DOCS if f"({page.name})" not in index] == ["README.md"]
+
+
+@pytest.mark.parametrize("page", [README, *DOCS], ids=relative)
+def test_commands_are_accepted(page, monkeypatch):
+    """Flags and values fit the scripts' parsers; nothing is run."""
+    monkeypatch.chdir(ROOT)
+    for words in python_commands(page):
+        if words[0].startswith("benchmarks/"):
+            assert (ROOT / words[0]).exists()
+        elif words[0] in SCRIPTS:
+            monkeypatch.setattr(sys, "argv", words)
+            get_args(words[0])
+
+
+def get_args(script):
+    if script == "train.py":
+        from src import cli
+        from src.training.run import parse
+
+        return parse(cli.Parser("train.py"), sys.argv[1:])
+    return runpy.run_path(script)["get_args"]()
+
+
+@pytest.fixture
+def folder(shipped, tmp_path):
+    """A copy of the toolkit with the data that the README's commands read."""
+    for name in (*SCRIPTS, "src", "recipes"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     (tmp_path / "pretrained_models").symlink_to(shipped.parent)
@@ -52,33 +100,40 @@ def test_commands_make_what_is_said_of_them(shipped, tmp_path):
     make_picture(tmp_path / "portrait.jpg")
     write_clip(tmp_path / "made.avi", frames(tmp_path / "portrait.jpg") * 3)
     (tmp_path / "made.avi").rename(tmp_path / "clip.mp4")
-    lines = README.replace("\\\n", " ").splitlines()
-    commands = [line.split("#")[0].split() for line in lines]
-    commands = [words[1:] for words in commands if words[:1] == ["python"] and len(words) > 2]
-    commands = [words for words in commands if words[0] in SCRIPTS[:5] and "--web" not in words]
-    assert {words[0] for words in commands} == set(SCRIPTS[:5])
+    return tmp_path
+
+
+def test_readme_commands_run(folder):
+    """The commands that need no camera, browser, APPA-REAL or network, in the README's order."""
+    commands = [words for words in python_commands(README) if words[0] in SCRIPTS]
+    commands = [words for words in commands if len(words) > 1 and "--web" not in words]
+    commands = [words for words in commands if words[0] != "evaluate_appa_real.py"]
+    assert {words[0] for words in commands} == set(SCRIPTS) - {"evaluate_appa_real.py"}
     for script, *arguments in commands:
         arguments += SHORTENED.get(script, [])
-        trained = [str(path) for path in tmp_path.glob("checkpoints/weights.*.hdf5")]
+        trained = [str(path) for path in folder.glob("checkpoints/weights.*.hdf5")]
         arguments = [trained[0] if "weights." in word else word for word in arguments]
-        command = [sys.executable, script, *arguments]
-        environment = {**os.environ, **NO_SCREEN}  # with one, pictures wait for a key
         done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=environment
+            [sys.executable, script, *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env={**os.environ, **NO_SCREEN},  # with one, pictures wait for a key
         )
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "data" / "wiki_db.mat").exists()
-    assert (tmp_path / "checkpoints" / "history.csv").exists()
-    assert (tmp_path / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
-    assert (tmp_path / "annotated" / "noise.jpg").exists()
-    assert (tmp_path / "annotated" / "clip.mp4").exists()
-    assert (tmp_path / "evaluation" / "report.html").exists()
-    check_onnx_snippet(tmp_path)
+    assert (folder / "data" / "wiki_db.mat").exists()
+    assert (folder / "checkpoints" / "history.csv").exists()
+    assert (folder / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
+    assert (folder / "annotated" / "noise.jpg").exists()
+    assert (folder / "annotated" / "clip.mp4").exists()
+    assert (folder / "evaluation" / "report.html").exists()
+    check_onnx_program(folder)
 
 
-def check_onnx_snippet(folder):
-    """The README's program for an exported file tells what it promises to."""
-    [program] = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
+def check_onnx_program(folder):
+    """The program for an exported file prints a gender and an age."""
+    [program] = re.findall(r"```python\n(.+?)```", README.read_text(), re.DOTALL)
     make_picture(folder / "photo.jpg", size=500)
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
