@@ -50,7 +50,7 @@ def get_args():
 
 
 def run(script: str, *args) -> Run:
-    """Run a script on the clip, as a user does, and note when it has said something of a frame."""
+    """Run a script on the clip, as a user does, and record when its first frame is done."""
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder, "faces.csv")
         command = [sys.executable, ROOT / script, *args, "--output_dir", folder, "--csv", rows]

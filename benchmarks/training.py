@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Faces per second that train.py trains on, beside the original toolkit's way.
+"""Faces per second that train.py trains on, and that the original toolkit's way does.
 
 python benchmarks/training.py --input data/wiki_db.mat
 KERAS_BACKEND=jax python benchmarks/training.py --input data/wiki_db.mat --mixed_precision
@@ -100,7 +100,7 @@ def original(args, database) -> tuple:
 
 
 def as_tuples(batches: Iterator) -> Iterator:
-    """Keras wants targets as a tuple."""
+    """Keras takes targets as a tuple."""
     for faces, targets in batches:
         yield faces, tuple(targets)
 

@@ -68,7 +68,7 @@ def _wait_for_workers(client, address: str) -> None:
 
 
 def _is_without_toolkit(error: Exception) -> bool:
-    """Whether a scheduler, or a worker, could not unpickle a task for want of `src`."""
+    """Whether a scheduler, or a worker, could not unpickle a task without `src`."""
     if isinstance(error, ModuleNotFoundError):
         return (error.name or "").partition(".")[0] == "src"
     return str(error).startswith("Error during deserialization")
@@ -132,10 +132,10 @@ def run_on_worker(
 
 @lru_cache
 def _check_worker(expected: tuple[tuple[str, str], ...], folder: str) -> None:
-    for (name, wanted), (_, received) in zip(expected, environment(), strict=True):
-        if wanted != received:
+    for (name, own), (_, received) in zip(expected, environment(), strict=True):
+        if own != received:
             raise UserError(
-                f"expected {name} {wanted}, received {received}; use one installation everywhere"
+                f"expected {name} {own}, received {received}; use one installation everywhere"
             )
     if not os.path.isdir(folder) or not _has_entries(folder):
         raise UserError(f"expected shared storage at {folder}, found nothing there")

@@ -74,14 +74,14 @@ def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.nd
     count, classes = age_distribution.shape
     cumulative = np.zeros((count, classes + 1))
     np.cumsum(age_distribution, axis=1, out=cumulative[:, 1:])
-    wanted = mass * cumulative[:, -1] - 1e-9  # rounding must not widen a range that holds `mass`
+    needed = mass * cumulative[:, -1] - 1e-9  # rounding must not widen a range that holds `mass`
     low = np.zeros(count, np.int64)
     high = np.full(count, classes - 1, np.int64)
     open_rows = np.arange(count)
     for years in range(1, classes):
         held = cumulative[open_rows, years:] - cumulative[open_rows, :-years]  # (open, ranges)
         best = held.argmax(axis=1)
-        done = held[np.arange(len(open_rows)), best] >= wanted[open_rows]
+        done = held[np.arange(len(open_rows)), best] >= needed[open_rows]
         low[open_rows[done]] = best[done]
         high[open_rows[done]] = best[done] + years - 1
         open_rows = open_rows[~done]

@@ -48,10 +48,10 @@ def check_outputs(outputs: Iterable[Output], inputs: Iterable[tuple[str, Path | 
 
 def _check_kind(output: Output) -> None:
     path, found = output.path, file_kind(output.path)
-    wanted = "a folder" if output.folder else "a file"
-    if found not in (wanted, "nothing"):
+    expected = "a folder" if output.folder else "a file"
+    if found not in (expected, "nothing"):
         raise UserError(
-            f"{output.flag}: expected {wanted} to write, {str(path)!r} is {found}; name another"
+            f"{output.flag}: expected {expected} to write, {str(path)!r} is {found}; name another"
         )
     if found == "nothing" or not output.folder:
         check_output_place(path)

@@ -25,12 +25,12 @@ _ALL, _OF_NEVER_SEEN, _OF_PART, _ECE = (0.78, 0.82), (0.75, 0.85), (MIN_OF_BAND,
 
 @dataclass(frozen=True)
 class Row:
-    """A metric of the measured half before and after, a share, and its wanted range."""
+    """A metric of the measured half before and after, a share, and its target range."""
 
     name: str
     before: float
     after: float
-    wanted: Range
+    target: Range
     faces: int
 
 
@@ -58,22 +58,22 @@ class Calibration:
 
     def __str__(self) -> str:
         """The rows as a table, and one note per row outside its range."""
-        headers = ["on the other half", "before", "after", "wanted", "faces"]
+        headers = ["on the other half", "before", "after", "target", "faces"]
         table = [
             [
                 row.name,
                 f"{row.before:.3f}",
                 f"{row.after:.3f}",
-                "{:g} to {:g}".format(*row.wanted),
+                "{:g} to {:g}".format(*row.target),
                 f"{row.faces:,}",
             ]
             for row in self.rows
         ]
         lines = [tabulate(table, headers, disable_numparse=True, stralign="right")]
         lines += [
-            f"note: {row.name} is {row.after:.3f}, outside {row.wanted[0]:g} to {row.wanted[1]:g}"
+            f"note: {row.name} is {row.after:.3f}, outside {row.target[0]:g} to {row.target[1]:g}"
             for row in self.rows
-            if not row.wanted[0] <= row.after <= row.wanted[1]
+            if not row.target[0] <= row.after <= row.target[1]
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -131,19 +131,19 @@ def _first_half(faces: DatabaseFaces) -> np.ndarray:
 def _rows(labels: Labels, before: Estimates, temperatures: Temperatures) -> list[Row]:
     """Coverage for all faces, by use of collections and by large age band, and gender ECE."""
     is_mixed = (labels.columns["collections"] == NEVER_SEEN).any()
-    wanted: dict[tuple[str, str], Range] = {} if is_mixed else {(ALL, "coverage"): _ALL}
-    wanted[f"collections {NEVER_SEEN}", "coverage"] = _OF_NEVER_SEEN
+    target: dict[tuple[str, str], Range] = {} if is_mixed else {(ALL, "coverage"): _ALL}
+    target[f"collections {NEVER_SEEN}", "coverage"] = _OF_NEVER_SEEN
     if is_mixed:
-        wanted[f"collections {HELD_OUT}", "coverage"] = _OF_PART
+        target[f"collections {HELD_OUT}", "coverage"] = _OF_PART
     parts = slices(labels)
-    wanted |= {
+    target |= {
         (name, "coverage"): _OF_PART
         for name, rows in parts.items()
         if is_age_band(name) and len(rows) >= LARGE
     }
-    wanted[ALL, "ece"] = _ECE
+    target[ALL, "ece"] = _ECE
     parts = {
-        name: rows for name, rows in parts.items() if (name, "coverage") in wanted or name == ALL
+        name: rows for name, rows in parts.items() if (name, "coverage") in target or name == ALL
     }
     one, other = (
         figures(measure(labels, each, baseline(None, labels)), parts, seed=0, resamples=1)
@@ -159,6 +159,6 @@ def _rows(labels: Labels, before: Estimates, temperatures: Temperatures) -> list
             limits,
             one[part, name]["n"],
         )
-        for (part, name), limits in wanted.items()
+        for (part, name), limits in target.items()
         if (part, name) in one
     ]

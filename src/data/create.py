@@ -108,7 +108,7 @@ def create_database(
     options: of the dataset's reader, by name; see `datasets.DATASETS`.
     workers, scheduler: see `workers.map_in_order`.
 
-    Beside `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
+    Next to `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
     `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
     `UserError` for what a person can fix. A run that ends early, for whatever reason, leaves
     `.{stem}.partial.mat` if any face is in it, which `resume` continues.
@@ -128,7 +128,7 @@ def create_database(
     about = (str(data_dir), db, options, asdict(faces), drop_duplicates)
     fingerprint = _fingerprint((*about, max_per_age, seed, mat_version), records.table)
     with locked(output), ExitStack() as finishing, _replacing_all(files, resume) as partials:
-        partial, *beside = partials
+        partial, *further = partials
         if not (resume and _can_go_on(partial, fingerprint)):
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.Places(partial)) as places:
@@ -158,9 +158,9 @@ def create_database(
         finishing.enter_context(uninterrupted())  # until every file has its name
         writing.finish(partial, kept, values, mat_version)
         table = records.table.iloc[kept]
-        _write_beside(beside, table, removed, skipped)
+        _write_further(further, table, removed, skipped)
         if contact_sheet:
-            draw_contact_sheet(database.open_database(partial), seed, beside[-1])
+            draw_contact_sheet(database.open_database(partial), seed, further[-1])
     counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
     noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
     return Created(len(table), removed, noted, files)
@@ -194,10 +194,10 @@ def _replacing_all(files: list[Path], resume: bool) -> Iterator[list[Path]]:
     partial = partial_of(files[0])
     try:
         with ExitStack() as stack:
-            beside = [stack.enter_context(replacing(path)) for path in files[1:]]
+            further = [stack.enter_context(replacing(path)) for path in files[1:]]
             stack.enter_context(replacing(files[0], BaseException, resume))
             stack.push(lambda failed, *_: failed and _remove_without_work(partial))
-            yield [partial, *beside]
+            yield [partial, *further]
     except KeyboardInterrupt:
         if not partial.exists():
             raise
@@ -216,7 +216,7 @@ def _remove_without_work(partial: Path) -> None:
         partial.unlink()
 
 
-def _write_beside(
+def _write_further(
     files: list[Path], table: pd.DataFrame, removed: dict[str, int], skipped: list[tuple[str, str]]
 ) -> None:
     """Write the rows by rule, the pictures left out, and the histogram of age by gender."""
@@ -307,9 +307,9 @@ def _read_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
 
 def _digest(image: np.ndarray) -> np.ndarray:
     """uint8 (16,), the same for pictures that are the same to the pixel."""
-    said = hashlib.blake2b(repr(image.shape).encode(), digest_size=writing.DIGEST_BYTES)
-    said.update(image)
-    return np.frombuffer(said.digest(), np.uint8)
+    digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=writing.DIGEST_BYTES)
+    digest.update(image)
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _select(

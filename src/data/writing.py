@@ -102,7 +102,7 @@ def journal_of(path: Path) -> Path:
 
 
 def read_fingerprint(path: Path) -> str | None:
-    """The fingerprint given to `lay_out`; None if the file is no such file."""
+    """The fingerprint given to `lay_out`; None for other files."""
     if not path.is_file():
         return None
     try:

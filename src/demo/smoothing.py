@@ -1,4 +1,4 @@
-"""Steady ages and genders in video: what is said of a face is averaged along its track."""
+"""Smoothing of predictions along tracks."""
 
 import numpy as np
 
@@ -16,15 +16,15 @@ class Smoother:
         self._means: dict[int, tuple[np.ndarray, int]] = {}  # of tracks in the last frame
 
     def __call__(self, numbers: list[int], estimates: Estimates) -> Estimates:
-        """Smooth what is said of a frame's faces, which belong to the tracks `numbers`."""
+        """Smooth the estimates of a frame's faces, which belong to the tracks `numbers`."""
         new = np.column_stack([estimates.p_female, estimates.age_distribution])
         self._means = {
-            number: self._mean(number, said) for number, said in zip(numbers, new, strict=True)
+            number: self._mean(number, values) for number, values in zip(numbers, new, strict=True)
         }
         means = np.array([mean for mean, _ in self._means.values()]).reshape(-1, new.shape[1])
         return Estimates.of(means[:, 0], means[:, 1:])
 
-    def _mean(self, number: int, said: np.ndarray) -> tuple[np.ndarray, int]:
-        mean, count = self._means.get(number, (np.zeros_like(said), 0))
+    def _mean(self, number: int, values: np.ndarray) -> tuple[np.ndarray, int]:
+        mean, count = self._means.get(number, (np.zeros_like(values), 0))
         count = min(count + 1, self._frames)
-        return mean + (said - mean) / count, count
+        return mean + (values - mean) / count, count

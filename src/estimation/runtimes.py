@@ -68,8 +68,8 @@ def _onnx(path: Path) -> tuple[Predict, Description]:
     onnxruntime = library("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong it also raises
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     with _refusing(path, "an ONNX file"):
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
     description = _describe(path, session.get_modelmeta().custom_metadata_map.get(DESCRIPTION))
@@ -90,8 +90,8 @@ def _litert(path: Path) -> tuple[Predict, Description]:
     description = _describe(path, _litert_metadata(content))
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
-        said = runner(**{INPUT: faces.astype(np.float32)})
-        return [said[name] for name in OUTPUTS]
+        outputs = runner(**{INPUT: faces.astype(np.float32)})
+        return [outputs[name] for name in OUTPUTS]
 
     return predict, description
 
@@ -116,8 +116,8 @@ def _saved_model(path: Path) -> tuple[Predict, Description]:
     description = _describe(path, text.read_text() if text.is_file() else None)
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
-        said = serve(**{INPUT: tensorflow.constant(faces, tensorflow.float32)})
-        return [said[name].numpy() for name in OUTPUTS]
+        outputs = serve(**{INPUT: tensorflow.constant(faces, tensorflow.float32)})
+        return [outputs[name].numpy() for name in OUTPUTS]
 
     return predict, description
 

@@ -12,14 +12,14 @@ _AGAIN = "get it back with `git checkout pretrained_models`, or name another wit
 def shipped_weights() -> Path:
     """The path of the weights that ship.
 
-    Raises `UserError` where their SHA-256 is not that in the file beside them, which `sha256sum`
+    Raises `UserError` if their SHA-256 is not that in the file next to them, which `sha256sum`
     wrote, or one of the two is missing.
     """
-    beside = SHIPPED.with_name(f"{SHIPPED.name}.sha256")
-    for path in (SHIPPED, beside):
+    stored = SHIPPED.with_name(f"{SHIPPED.name}.sha256")
+    for path in (SHIPPED, stored):
         if not path.is_file():
             raise UserError(f"{path}: expected a file of the toolkit's, found none; {_AGAIN}")
-    expected = beside.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
+    expected = stored.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
     found = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
     if found != expected:
         raise UserError(

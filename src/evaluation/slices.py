@@ -84,5 +84,5 @@ def _gender_names(labels: Labels) -> np.ndarray:
 
 
 def _by_value(column: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Masks, bool (N,), by "column value"; "" is no value."""
+    """Masks, bool (N,), by "column value"; "" is not a value."""
     return {f"{column} {value}": values == value for value in np.unique(values) if value != ""}

@@ -84,7 +84,7 @@ def export(
     before = estimator(faces.image)
     if mirror:
         before = _mean(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
-    with replacing(_beside(output)) as partial_beside, replacing(output) as partial:
+    with replacing(_description_of(output)) as partial_description, replacing(output) as partial:
         model, _ = load_checkpoint(weight_file, depth, width, img_size)
         if mirror:
             model, description = _mirrored(model, description)
@@ -97,7 +97,7 @@ def export(
         if format == "legacy":
             model, description = to_original(weight_file, model, description)
         config = describe(description) | _interface(format, precision, description.crop.size)
-        partial_beside.write_text(json.dumps(config, indent=2) + "\n")
+        partial_description.write_text(json.dumps(config, indent=2) + "\n")
         if format in GRAPHS:
             GRAPHS[format](partial, model, config, faces.image)
         else:
@@ -124,7 +124,7 @@ def check_export(
     _check_precision(format, precision, input)
 
 
-def _beside(output: Path) -> Path:
+def _description_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.json")
 
 
@@ -217,10 +217,12 @@ def _check_output(
     folder = format == "saved_model"
     kinds = [
         Output("--output", output, f"a file of --format {format}", is_export(format), folder),
-        Output("--output", _beside(output), "a description", begins_with(b'{\n  "version"')),
+        Output(
+            "--output", _description_of(output), "a description", begins_with(b'{\n  "version"')
+        ),
     ]
     check_outputs(kinds, inputs)
-    for path in (output, _beside(output)):
+    for path in (output, _description_of(output)):
         if path.exists() and not force:
             raise UserError(f"--output: {path} exists; name another, or replace it with --force")
 

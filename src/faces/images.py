@@ -150,13 +150,13 @@ def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def change_margin(face: np.ndarray, margin: float, wanted: float) -> np.ndarray:
-    """A face (S, S, 3) that was cut with `margin`, as one of the same size with the `wanted` one.
+def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
+    """A face (S, S, 3) that was cut with `margin`, as one of the same size with the margin `new`.
 
     A smaller one is cut out of the middle; what a larger one would show is not in the face: its
     border is repeated there.
     """
-    scale, size = (1 + 2 * margin) / (1 + 2 * wanted), len(face)
+    scale, size = (1 + 2 * margin) / (1 + 2 * new), len(face)
     shift = (size - 1) / 2 * (1 - scale)
     matrix = np.array([[scale, 0, shift], [0, scale, shift]])
     return cv2.warpAffine(

@@ -24,8 +24,9 @@ NETWORKS = {
 def network_name(text: str) -> str:
     """The name of a network as checkpoints store it: one of `NETWORKS` or of keras.applications.
 
-    Names of keras.applications are accepted in any case, unless only the case tells them from ours:
-    ResNet50 and ResNet101 are not resnet50 and resnet101. Raises `UserError` for another name.
+    Names of keras.applications are accepted in any case, unless only the case distinguishes them
+    from ours: ResNet50 and ResNet101 are not resnet50 and resnet101. Raises `UserError` for other
+    names.
     """
     if text in NETWORKS:
         return text

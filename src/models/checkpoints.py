@@ -162,7 +162,7 @@ def _describe_original(
     """The description that a file of the original toolkit lacks, from its weights' shapes.
 
     expected: depth and width that the file must have, if it does not name its network.
-    img_size: side of the faces in pixels, for a network that takes any: its shapes do not tell.
+    img_size: side of the faces in pixels, for a network that takes any: its shapes do not show.
     """
     convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
     shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)

@@ -59,7 +59,7 @@ def build(
 def _block(
     net: keras.KerasTensor, channels: int, stride: int, use_se: bool, name: str
 ) -> keras.KerasTensor:
-    """Two 3x3 convolutions beside a shortcut; one slope serves both of its PReLUs."""
+    """Two 3x3 convolutions and a shortcut; one slope serves both of its PReLUs."""
     prelu = _prelu()
     main = _conv(_norm(net), net.shape[-1])
     main = prelu(_norm(main))

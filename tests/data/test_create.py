@@ -43,7 +43,7 @@ def run(data_dir, out, **options):
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("step", ["finish", "_write_beside"])
+@pytest.mark.parametrize("step", ["finish", "_write_further"])
 def test_ctrl_c_at_the_end_waits_until_every_file_is_whole(small_wiki, out, monkeypatch, step):
     module = writing if step == "finish" else create
     work = getattr(module, step)
@@ -113,7 +113,7 @@ def test_second_run_into_one_output_is_refused(small_wiki, out):
     assert names(out) == set()
 
 
-@pytest.mark.parametrize("step", ["lay_out", "finish", "_select", "_write_beside", "_replace"])
+@pytest.mark.parametrize("step", ["lay_out", "finish", "_select", "_write_further", "_replace"])
 def test_any_crash_resumes(small_wiki, out, monkeypatch, step):
     """A resumed run gives the very bytes of an uninterrupted one."""
     run(small_wiki, out, max_per_age=1)
