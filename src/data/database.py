@@ -32,6 +32,7 @@ VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown
 TEXTS = ("path", "group", "person")  # str (N,)
 _ROWS_AT_ONCE = 4096
+_ROW_BYTES = 2**13  # of a row's label at most: a text of 4096 UTF-16 units
 _V5_LIMIT = 2**32  # bytes of one variable in scipy's files
 _ORIGINAL_UTKFACE = "utk"  # `db` of the original toolkit's script, which stores 0 = male
 
@@ -54,8 +55,6 @@ def check_fits(version: str, rows: int, img_size: int) -> None:
 
 def plain_value(data: h5py.Dataset) -> np.ndarray | str:
     """A field as the original toolkit wrote it: rows of numbers, and texts."""
-    if data.name != "/image":
-        matlab.check_field_size(data)
     values = data[()]
     if matlab.is_char(data) and data.ndim == 2:
         texts = matlab.matrix_texts(values)
@@ -255,11 +254,14 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
     fields = {}
     try:
         with h5py.File(path) as file:
-            for name, data in file.items():
-                if not isinstance(data, h5py.Dataset):
-                    continue
-                is_image = name == "image"
-                fields[name] = MappedFaces(path, data) if is_image else np.array(plain_value(data))
+            datasets = {name: data for name, data in file.items() if isinstance(data, h5py.Dataset)}
+            image = datasets.pop("image", None)
+            if image is not None:
+                fields["image"] = MappedFaces(path, image)
+            rows = 1 if image is None else len(image)
+            for name, data in datasets.items():
+                matlab.check_size(data, _ROW_BYTES * max(rows, _ROWS_AT_ONCE))
+                fields[name] = np.array(plain_value(data))
     except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: could not be read, it may be cut short: {error}") from error
     return fields

@@ -16,7 +16,7 @@ from src.errors import UserError
 if TYPE_CHECKING:
     import h5py
 
-MAX_FIELD_BYTES = 2**30  # of one field of labels
+MAX_BYTES = 2**29  # of a file's expanded variables, or of a struct's field: IMDB's need 2^28
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15  # types of elements; zlib expands the latter
 _TYPES = {*range(1, 8), 9, *range(12, 19)}
@@ -28,13 +28,13 @@ def read_version_5(path: Path, expected: str, **options) -> dict:
     """The variables of a file of version 4 to 7, by `scipy.io.loadmat` with its `options`.
 
     expected: noun phrase of the file for the message.
-    Raises `UserError` if it cannot be read, or would expand to more than 1 GiB and 8 times its
+    Raises `UserError` if it cannot be read, or would expand to more than 512 MiB and 8 times its
     size: pictures and labels do not.
     """
     import scipy.io
 
     try:
-        limit = max(MAX_FIELD_BYTES, 8 * path.stat().st_size)
+        limit = max(MAX_BYTES, 8 * path.stat().st_size)
         if _expands_beyond(path, limit):
             raise UserError(f"{path}: expected {expected}; it expands to more than {limit:,} bytes")
         variables = scipy.io.loadmat(path, **options)
@@ -90,7 +90,7 @@ def read_struct_7_3(group: h5py.Group, names: Sequence[str]) -> dict[str, np.nda
 def _field(file: h5py.File, data: h5py.Dataset) -> np.ndarray:
     import h5py
 
-    check_field_size(data)
+    check_size(data, MAX_BYTES)
     if h5py.check_ref_dtype(data.dtype):
         return np.array([_cell(file[reference]) for reference in np.ravel(data[()])], object)
     if is_char(data):
@@ -112,9 +112,9 @@ def is_char(data: h5py.Dataset) -> bool:
     return data.attrs.get("MATLAB_class") == b"char" and data.dtype.kind == "u"
 
 
-def check_field_size(data: h5py.Dataset) -> None:
-    """Raise `ValueError` for a dataset too large for a field of labels, whatever its file holds."""
-    if data.size * data.dtype.itemsize > MAX_FIELD_BYTES:
+def check_size(data: h5py.Dataset, max_bytes: int) -> None:
+    """Raise `ValueError` if a dataset, compressed or not, has more than `max_bytes`."""
+    if (data.size or 0) * data.dtype.itemsize > max_bytes:
         raise ValueError(f"{data.name[1:]!r} has {data.size:,} values")
 
 

@@ -185,7 +185,7 @@ def test_database_without_faces_is_refused(path):
 
 
 def test_compressed_zeros_are_not_expanded(path, monkeypatch):
-    monkeypatch.setattr(matlab, "MAX_FIELD_BYTES", 2**20)
+    monkeypatch.setattr(matlab, "MAX_BYTES", 2**20)
     write_original(path)
     open_database(path)
     zeros = {"image": np.zeros((400, 32, 32, 3), np.uint8), "gender": [1] * 400, "age": [1] * 400}

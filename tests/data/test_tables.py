@@ -120,11 +120,12 @@ def test_missing_column_is_named(path):
         (b"", ""),
         (b"path,age\na.jpg,20\nb.jpg,30,40\n", "line 3"),
         (b'path,age\n"a.jpg,20\n', "line"),
+        (b"path,age\n" + b"x" * 2001 + b",20\n", "line 2"),
         (b"path,age\na.jpg,20\0\n", "binary"),
         (b"\x1f\x8b\x08\x00" + bytes(range(256)), "binary"),
         (b"\xff\xfep\x00a", "UTF-16"),
     ],
-    ids=["empty", "long row", "open quotes", "NUL", "gzip", "half a character"],
+    ids=["empty", "long row", "open quotes", "long field", "NUL", "gzip", "half a character"],
 )
 def test_other_content_is_refused(path, content, place):
     path.write_bytes(content)

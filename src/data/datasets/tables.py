@@ -19,6 +19,7 @@ from src.errors import UserError
 _SEPARATORS = "\t;|,"  # the first one wins if several are equally frequent in the header
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it
 _BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
+_LONGEST = 2000  # characters of a cell: more than a path can have
 _SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
 
 
@@ -173,6 +174,13 @@ def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         raise UserError(
             f"{path}: expected a table, line {lines.line_num} cannot be read: {error}"
         ) from error
+    for number, cells in rows:
+        longest = max(cells, key=len, default="")
+        if len(longest) > _LONGEST:
+            raise UserError(
+                f"{path}: expected fields of at most {_LONGEST} characters, received "
+                f"{len(longest):,} in line {number}, {longest[:20]!r} ...; is a quote missing?"
+            )
     rows = [(number, cells) for number, cells in rows if any(cells)]
     return rows[1:] if named else rows, separator
 
