@@ -165,7 +165,9 @@ def recall_turned(
 def one_person(folder: Path, count: int) -> list[np.ndarray]:
     """Photos of one person each, drawn at random among IMDB-WIKI's cleaned records."""
     records = read_dataset("wiki", folder, **resolve_options("wiki", {})).table
-    return [read_image(folder / path) for path in records["path"].sample(count, random_state=0)]
+    paths = [path for path in map(folder.joinpath, records["path"]) if path.is_file()]
+    chosen = np.random.default_rng(0).choice(len(paths), min(count, len(paths)), replace=False)
+    return [read_image(paths[row]) for row in chosen]
 
 
 def of_one_person(detect: Detect, images: list[np.ndarray]) -> list[str]:
