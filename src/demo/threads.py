@@ -24,6 +24,9 @@ def ahead(
     """
     pool = ThreadPoolExecutor(1)
     try:
+        pool.submit(
+            bool
+        )  # starts the thread; shutdown does not await a thread whose start was interrupted
         coming = deque(pool.submit(next, items, _END) for _ in range(most))
         while (item := _wait(coming.popleft(), idle)) is not _END:
             coming.append(pool.submit(next, items, _END))

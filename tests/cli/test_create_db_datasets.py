@@ -335,5 +335,5 @@ def test_two_image_sizes_are_named(two, labels, tmp_path, out):
         "create_db.py", "--db", "csv", "--data_dir", tmp_path / "csv", "-o", other, "--img_size", 24
     )
     done = run("train.py", "--input", *two, other, "--output_path", out)
-    assert_one_line_error(done, "train.py", "img_size", f"16 in {two[0]}", f"24 in {other}")
+    assert_one_line_error(done, "train.py", "--input", f"16 in {two[0]}", f"24 in {other}")
     assert names(out) == set()

@@ -35,7 +35,7 @@ def test_the_seed_says_all(monkeypatch):
     once = with_intervals(FIGURES, 200, seed=5, resamples=300)
     assert once == with_intervals(FIGURES, 200, seed=5, resamples=300)
     assert once != with_intervals(FIGURES, 200, seed=6, resamples=300)
-    monkeypatch.setattr(bootstrap, "_CELLS_AT_ONCE", 7 * 200)
+    monkeypatch.setattr(bootstrap, "_MAX_CELLS", 7 * 200)
     pieces = with_intervals(FIGURES, 200, seed=5, resamples=300)
     for name in FIGURES:
         assert pieces[name] == pytest.approx(once[name])

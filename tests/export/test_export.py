@@ -42,7 +42,7 @@ def test_output_and_description_only(exports):
 def test_description_is_enough_to_run(exports, format):
     path = exports[format]
     config = json.loads(path.with_name(f"{path.name}.json").read_text())
-    assert (config["colour"], config["range"], config["margin"]) == ("BGR", [0, 255], 0.15)
+    assert (config["colour"], config["range"], config["crop"]["margin"]) == ("BGR", [0, 255], 0.15)
     assert config["input"] == {"name": "faces", "dtype": "float32", "shape": ["batch", 32, 32, 3]}
     assert [output["name"] for output in config["outputs"]] == ["pred_gender", "pred_age"]
     assert (config["genders"], config["ages"]) == (["female", "male"], [0, 100])
@@ -100,7 +100,7 @@ def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, 
     exported = export(checkpoint, format, output, input=database, calibration=calibration)
     assert exported.difference < 1e-5  # from what numpy makes of the checkpoint's probabilities
     assert Estimator(output).description.calibration == calibration
-    faces = module.database_faces(database, 32).image
+    faces = module.database_faces(database, FaceCrop(32)).image
     before, after = Estimator(checkpoint)(faces), Estimator(output)(faces)
     female, male = before.p_female, 1 - before.p_female
     expected = np.sqrt(female) / (np.sqrt(female) + np.sqrt(male))
@@ -137,13 +137,13 @@ def test_margin_is_stored(checkpoint, tmp_path):
     export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
     assert Estimator(checkpoint).crop.margin == 0.15
     assert Estimator(tmp_path / "m.hdf5").crop.margin == 0.3
-    assert json.loads((tmp_path / "m.hdf5.json").read_text())["margin"] == 0.3
+    assert json.loads((tmp_path / "m.hdf5.json").read_text())["crop"]["margin"] == 0.3
 
 
 def test_mae_is_distance_to_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
-    faces = module.database_faces(database, 32)
+    faces = module.database_faces(database, FaceCrop(32))
     assert sorted(faces.age_low) == [20] * 4 + [60] * 4
     errors = np.abs(Estimator(checkpoint)(faces.image).age - faces.age_low)
     assert exported.mae == pytest.approx((errors.mean(), errors.mean()))

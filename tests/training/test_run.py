@@ -95,8 +95,9 @@ def test_newer_flags_have_their_default(tmp_path):
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_recipes_state_command_and_results(recipe):
     head = [line for line in recipe.read_text().splitlines() if line.startswith("#")]
-    assert f"python train.py --config recipes/{recipe.name}" in head[0]
-    for line, word in zip(head[1:4], ("hardware:", "time:", "reaches:"), strict=True):
+    command = head.index(f"# python train.py --config recipes/{recipe.name}")
+    after = head[command + 1 : command + 4]
+    for line, word in zip(after, ("hardware:", "time:", "reaches:"), strict=True):
         assert line.removeprefix("# ").startswith(word)
 
 
