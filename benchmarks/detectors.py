@@ -54,7 +54,7 @@ def get_args():
         "--overlap", type=cli.fraction, default=0.4, help="intersection over union of a found face"
     )
     parser.add_argument(
-        "--min_face", type=cli.positive_int, help="pixels of the smallest face wanted"
+        "--min_face", type=cli.positive_int, help="minimum side of a face box, in pixels"
     )
     parser.add_argument(
         "--turn",

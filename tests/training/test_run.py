@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from src.errors import UserError
+from src.models.face_resnet import MIN_SIZE
 from src.training.arguments import Arguments
 from src.training.run import check_run, start_run, with_files
 from tests.helpers import ROOT, names, write_database
@@ -103,10 +104,12 @@ def test_recipes_state_command_and_results(recipe):
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_recipes_run(recipe, tmp_path, monkeypatch):
-    inputs = yaml.safe_load(recipe.read_text())["input"]
-    faces = np.random.default_rng(0).integers(0, 256, (len(inputs), 6, 32, 32, 3), np.uint8)
+    settings = yaml.safe_load(recipe.read_text())
+    inputs = settings["input"]
+    size = MIN_SIZE if settings.get("arch") == "face_resnet" else 32
+    faces = np.random.default_rng(0).integers(0, 256, (len(inputs), 6, size, size, 3), np.uint8)
     databases = [
-        write_database(tmp_path / f"{number}.mat", count=6, img_size=32, image=own)
+        write_database(tmp_path / f"{number}.mat", count=6, img_size=size, image=own)
         for number, own in enumerate(faces)
     ]
     rows = 6 * len(databases)
