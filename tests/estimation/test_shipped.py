@@ -11,6 +11,7 @@ from src.estimation import shipped as module
 from src.estimation.estimator import Estimator
 from src.estimation.shipped import shipped_weights
 from src.evaluation.evaluate import load_models
+from src.faces.crop import FaceCrop
 from tests.conftest import at_hand
 from tests.helpers import ROOT
 
@@ -65,4 +66,6 @@ def test_git_lets_in_them_and_nothing_else_beside_the_card():
 def test_the_real_ones_are_those_that_were_committed(shipped):
     assert shipped_weights() == shipped
     assert shipped.stat().st_size < 24e6
-    assert Estimator().description.calibration
+    description = Estimator().description
+    assert description.crop == FaceCrop(112, 0.25, "face_chip")
+    assert {entry["test"]["rows"] > 0 for entry in description.split["databases"]} == {True}
