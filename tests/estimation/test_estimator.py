@@ -1,4 +1,4 @@
-"""src/estimation/estimator.py: what is read from a network's distributions."""
+"""Estimates from distributions, and from pictures."""
 
 from pathlib import Path
 
@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from matplotlib import cbook
 
+from src.errors import UserError
 from src.estimation.estimator import Estimator
+from src.faces import DEFAULT_DETECTOR
 from src.faces.crop import FaceCrop
 from src.faces.detectors import Face
+from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
@@ -120,3 +123,35 @@ def test_the_original_weights_on_a_real_face(original_weights):
     assert said.p_female[0] == pytest.approx(female, abs=1e-3)
     assert said.age[0] == pytest.approx(sum(year * ages[year] for year in range(101)), abs=0.01)
     np.testing.assert_allclose(said.age_distribution[0], ages, atol=1e-3)
+
+
+def test_predict_takes_paths_arrays_and_lists(shared, checkpoint):
+    """Each face's estimate is that of its crop."""
+    estimator = Estimator(checkpoint)
+    path = shared / "demo" / "two_people.jpg"
+    image = read_image(path)
+    found = FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).find(image)
+    expected = estimator(found.crops)
+    faces = estimator.predict(path)
+    assert len(faces) == 2
+    for i, face in enumerate(faces):
+        assert face.box == found.faces[i].box
+        assert face.age == pytest.approx(expected.age[i], abs=1e-3)
+        assert face.p_female == pytest.approx(expected.p_female[i], abs=1e-4)
+        assert face.gender == ("female" if face.p_female > 0.5 else "male")
+        assert face.age_low <= face.age_high and face.age_distribution.shape == (101,)
+    blank = np.zeros((50, 60, 3), np.uint8)
+    as_list = estimator.predict([str(path), image, blank])
+    assert [[face.box for face in one] for one in as_list] == [
+        [face.box for face in faces],
+        [face.box for face in faces],
+        [],
+    ]
+
+
+def test_predict_rejects_what_is_not_a_picture(checkpoint, tmp_path):
+    estimator = Estimator(checkpoint)
+    with pytest.raises(UserError, match=r"gone\.jpg"):
+        estimator.predict(tmp_path / "gone.jpg")
+    with pytest.raises(UserError, match="float64"):
+        estimator.predict(np.zeros((5, 5, 3)))
