@@ -32,7 +32,8 @@ def relative(page):
 
 def python_commands(page):
     """The arguments of `python` of each command line in a page's code, by line."""
-    code = "\n".join(re.findall(r"^```(?:bash)?\n(.+?)^```", page.read_text(), re.M | re.S))
+    blocks = re.findall(r"^```(\w*)\n(.+?)^```$", page.read_text(), re.M | re.S)
+    code = "\n".join(block for language, block in blocks if language in ("", "bash"))
     code = code.replace("$scheduler", "tcp://node0:8786")
     lines = [line.strip() for line in code.replace("\\\n", " ").splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines if "python " in line[:40]]
