@@ -16,7 +16,7 @@ from src.data import curate, database, writing
 from src.data.datasets import Records, read_dataset, resolve_options
 from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
-from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, largest, only_face
+from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
 from src.faces.images import resize
 from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
@@ -74,7 +74,7 @@ class FaceRule:
             return reason, found.image, None
         if self.whole:
             return "", found.image, resize(found.image, self.size)
-        return "", found.image, found.crops[found.faces.index(largest(found.faces))]
+        return "", found.image, found.largest_crop
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
 from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of
-from src.faces.finder import FaceFinder, largest
+from src.faces.finder import FaceFinder
 from src.faces.images import change_margin, resize
 from src.models.description import Description
 
@@ -126,7 +126,7 @@ class PictureFaces:
         for found in finder.find_all([self.paths[row] for row in rows], self.scheduler):
             reasons.append(found.reason)
             if found.faces:
-                faces.append(found.crops[found.faces.index(largest(found.faces))])
+                faces.append(found.largest_crop)
         return _stack(faces, estimator.crop.size), reasons
 
     def check(self, estimator: Estimator) -> list[str]:

@@ -43,6 +43,13 @@ class Found:
     reason: str = ""
     error: str = ""
 
+    @property
+    def largest_crop(self) -> np.ndarray:
+        """The crop of the `largest` face."""
+        # By identity: faces of one box have arrays of points, which have no single truth value.
+        face = largest(self.faces)
+        return self.crops[next(i for i, other in enumerate(self.faces) if other is face)]
+
 
 @dataclass(frozen=True)
 class FaceFinder:

@@ -164,14 +164,6 @@ def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
     )
 
 
-def cut_faces(image: np.ndarray, boxes: list[Box], margin: float, size: int) -> np.ndarray:
-    """The faces of a picture, uint8 (N, size, size, 3), BGR, ready for a model."""
-    faces = np.empty((len(boxes), size, size, 3), np.uint8)
-    for face, box in zip(faces, boxes, strict=True):
-        face[:] = resize(crop_with_margin(image, box, margin), size)
-    return faces
-
-
 def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     """The part of `image` (H, W, 3) that holds `box` and `margin` times its size on each side.
 

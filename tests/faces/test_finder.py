@@ -18,6 +18,7 @@ from src.faces.finder import (
     SMALL_FACE,
     UNDECODABLE,
     FaceFinder,
+    Found,
 )
 from src.faces.images import Box, crop_with_margin, resize
 from tests.helpers import make_picture
@@ -105,6 +106,14 @@ def test_aligned_crop_of_no_face():
     grey = np.full((100, 100, 3), 90, np.uint8)
     found = FaceFinder("none", None, FaceCrop(112, 0.25, "face_chip")).find(grey)
     assert (found.reason, len(found.crops)) == (NO_FACE, 0)
+
+
+def test_largest_crop_among_faces_of_one_box():
+    points = np.zeros((5, 2))
+    faces = [Face(Box(0, 0, 9, 9), points), Face(Box(0, 0, 20, 20), points)]
+    faces.append(Face(Box(0, 0, 20, 20), points + 1))
+    crops = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
+    assert Found(None, faces, crops).largest_crop.item() == 1
 
 
 # Which face goes into a database

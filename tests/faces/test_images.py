@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.faces.crop import FaceCrop
+from src.faces.detectors import Face
 from src.faces.images import (
     Box,
     ImageError,
     change_margin,
     crop_with_margin,
-    cut_faces,
     read_image,
     resize,
     shrink,
@@ -246,7 +247,7 @@ def test_resize_is_bilinear():
 
 def test_faces_are_cut_in_the_order_of_their_boxes(picture):
     boxes = [Box(20, 5, 30, 15), Box(2, 2, 12, 12)]
-    faces = cut_faces(picture, boxes, 0.2, 16)
+    faces = FaceCrop(16, 0.2).stack(picture, [Face(box) for box in boxes])
     assert faces.shape == (2, 16, 16, 3)
     assert faces.dtype == np.uint8
     for face, box in zip(faces, boxes, strict=True):
@@ -254,7 +255,7 @@ def test_faces_are_cut_in_the_order_of_their_boxes(picture):
 
 
 def test_no_boxes_give_no_faces(picture):
-    assert cut_faces(picture, [], 0.4, 16).shape == (0, 16, 16, 3)
+    assert FaceCrop(16, 0.4).stack(picture, []).shape == (0, 16, 16, 3)
 
 
 @pytest.mark.parametrize("size", [(6, 3000), (3000, 6), (1, 5000)])
