@@ -124,7 +124,8 @@ class Arguments:
     )
     balance: str = flag(
         "none",
-        help="class weights: the inverse of the label frequency, or its square root",
+        help="class weights: the inverse of the frequency of the age, and of the gender among "
+        "faces of the same age, or its square root",
         group=OBJECTIVE,
         choices=("none", "sqrt", "inverse"),
     )

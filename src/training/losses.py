@@ -139,25 +139,30 @@ def class_weights(
     balance: "inverse", one over the frequency of the label, "sqrt", its square root, or "none". The
         frequency of an age is the mean over the years from 2 below to 2 above it; a range counts by
         its share in each of its years, and its frequency is their mean: Yang et al., "Delving into
-        deep imbalanced regression", ICML 2021, https://arxiv.org/abs/2102.09554.
+        deep imbalanced regression", ICML 2021, https://arxiv.org/abs/2102.09554. The frequency of
+        a gender is that among faces of the same age, as children and the old are few: an unknown
+        age counts as an even distribution over all.
     age_low, age_high, gender: labels (N,), NaN if unknown. Weights are 1 for unknown labels, and
         have a mean of 1 over known ones.
     """
     power = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}[balance]
-    window = np.ones(2 * NEIGHBOURS + 1)
-    targets = gender_targets(gender), age_targets(age_low, age_high)
-    counts = targets[0].sum(0), _moving_average(targets[1].sum(0), window)
+    genders, ages = gender_targets(gender), age_targets(age_low, age_high)
+    known = {"pred_gender": genders.any(axis=1), "pred_age": ages.any(axis=1)}
+    counts = {"pred_age": _frequencies(ages[known["pred_age"]], ages)}
+    spread = np.where(known["pred_age"][:, None], ages, 1 / len(AGES))
+    by_gender = [_frequencies(spread[column > 0], spread) for column in genders.T]
+    counts["pred_gender"] = (genders * np.transpose(by_gender)).sum(axis=1)
     weights = {}
-    for name, target, count in zip(OUTPUTS, targets, counts, strict=True):
-        known = target.any(axis=1)
-        weight = np.ones(len(target))
-        weight[known] = (target[known] @ count) ** power
-        weight[known] /= weight[known].mean() if known.any() else 1
+    for name in OUTPUTS:
+        weight = np.ones(len(ages))
+        weight[known[name]] = counts[name][known[name]] ** power
+        weight[known[name]] /= weight[known[name]].mean() if known[name].any() else 1
         weights[name] = weight.astype(np.float32)
     return weights
 
 
-def _moving_average(values: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Moving averages, over fewer values at the ends."""
-    there = np.convolve(np.ones_like(values), window, "same")
-    return np.convolve(values, window, "same") / there
+def _frequencies(counted: np.ndarray, ages: np.ndarray) -> np.ndarray:
+    """Smoothed frequency of each of `ages` (N, 101) among `counted` (M, 101), float64 (N,)."""
+    window = np.ones(2 * NEIGHBOURS + 1)
+    there = np.convolve(np.ones(len(AGES)), window, "same")  # fewer years at the ends
+    return ages @ (np.convolve(counted.sum(axis=0), window, "same") / there)

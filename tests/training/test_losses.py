@@ -144,6 +144,19 @@ def test_weights_by_hand(balance, common, rare):
     np.testing.assert_allclose(found["pred_gender"], expected, rtol=1e-6)
 
 
+def test_gender_counts_within_its_age():
+    low = [5] * 2 + [40] * 8
+    gender = np.array([0, 1] * 5, float)  # each gender: 1 at 5, 4 at 40
+    found = weights("sqrt", low, gender=gender)["pred_gender"]
+    np.testing.assert_allclose(found, [5 / 3] * 2 + [5 / 6] * 8, rtol=1e-6)
+
+
+def test_gender_without_known_ages():
+    gender = np.array([1] * 8 + [0] * 2, float)
+    found = weights("sqrt", [np.nan] * 10, gender=gender)["pred_gender"]
+    np.testing.assert_allclose(found, [5 / 6] * 8 + [5 / 3] * 2, rtol=1e-6)
+
+
 def test_neighbouring_years_count_as_one_age():
     low = [30] * 6 + [32] * 2 + [50] * 2  # 30 and 32 see all 8, 50 sees 2
     np.testing.assert_allclose(weights("inverse", low)["pred_age"], [0.625] * 8 + [2.5] * 2)
