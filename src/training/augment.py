@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 
-from src.training.jitter import Jitter, draw_jitter, recolour, reduce_resolution, warp
+from src.training.jitter import ALIGNED, Jitter, draw_jitter, recolour, reduce_resolution, warp
 
 SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur nothing
 ERASED_AREA = (0.02, 0.4)  # as a fraction of the face
@@ -46,16 +46,19 @@ def draw(
     kind: str = "plain",
     erasing: float = 0.0,
     mixup: float = 0.0,
+    aligned: bool = False,
 ) -> Draw:
     """Draw for `count` faces of `size` x `size` pixels.
 
     kind: "plain" or "strong".  erasing: random erasing probability.  mixup: alpha of its Beta
-        distribution, 0 for none.
+        distribution, 0 for none.  aligned: whether the faces are aligned by their landmarks, which
+        halves the geometric part of "strong".
     """
     erased = np.flatnonzero(rng.random(count) < erasing)
     patch = np.zeros((count, 4), np.int64)
     patch[erased] = _draw_patches(rng, len(erased), size)
-    most = int(SHIFT * size)
+    strong = kind == "strong"
+    most = int(SHIFT * size * (ALIGNED if strong and aligned else 1))
     drawn = Draw(
         shift=rng.integers(-most, most, (count, 2), endpoint=True),
         flip=rng.random(count) < 0.5,
@@ -64,7 +67,7 @@ def draw(
         partner=rng.permutation(count),
         share=rng.beta(mixup, mixup, count) if mixup else np.ones(count),
     )
-    return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size)) if kind == "strong" else drawn
+    return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size, aligned)) if strong else drawn
 
 
 def part(drawn: Draw, rows: np.ndarray) -> tuple[np.ndarray, Draw]:

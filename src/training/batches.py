@@ -103,8 +103,8 @@ class FaceBatches(keras.utils.PyDataset):
         given, data = self._shares[len(rows)], self._database
         if self._aug:
             rng = np.random.default_rng((self._seed, epoch, 1 + index))
-            kind = data.crop.size, self._aug, self._erasing, self._mixup
-            given, drawn = part(draw(rng, len(rows), *kind), given)
+            kind = self._aug, self._erasing, self._mixup, data.crop.is_aligned
+            given, drawn = part(draw(rng, len(rows), data.crop.size, *kind), given)
         rows = rows[given]
         faces = data.image[rows]
         targets = (

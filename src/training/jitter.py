@@ -13,6 +13,7 @@ WARP_PROBABILITY = 0.75  # all other faces are shifted and flipped as in plain a
 ZOOM = 4 / 3  # enlarged or shrunk by up to this factor, log-uniform
 ROTATION = 15.0  # degrees to either side
 SHIFT = 0.1  # maximum in each direction, as a fraction of the side; subpixel
+ALIGNED = 0.5  # of zoom, rotation and shift for aligned faces, which vary less
 BRIGHTNESS = 32.0  # grey levels, added or subtracted
 CONTRAST = 1.4  # factor around the middle grey, log-uniform
 SATURATION = (0.5, 1.5)
@@ -43,8 +44,13 @@ class Jitter:
     side: np.ndarray
 
 
-def draw_jitter(rng: np.random.Generator, flip: np.ndarray, size: int) -> Jitter:
-    """Draw for faces of `size` x `size` pixels; flip: bool (N,), whether the face is mirrored."""
+def draw_jitter(
+    rng: np.random.Generator, flip: np.ndarray, size: int, aligned: bool = False
+) -> Jitter:
+    """Draw for faces of `size` x `size` pixels; flip: bool (N,), whether the face is mirrored.
+
+    aligned: whether the faces are aligned by their landmarks.
+    """
     count = len(flip)
     blurred = rng.random(count) < BLUR_PROBABILITY
     low = rng.random(count) < LOW_RESOLUTION_PROBABILITY
@@ -52,23 +58,25 @@ def draw_jitter(rng: np.random.Generator, flip: np.ndarray, size: int) -> Jitter
     side = np.exp(rng.uniform(np.log(smallest), np.log(size), count)).astype(np.int64)
     return Jitter(
         warped=rng.random(count) < WARP_PROBABILITY,
-        matrix=_draw_matrices(rng, flip, size),
+        matrix=_draw_matrices(rng, flip, size, ALIGNED if aligned else 1.0),
         colour=_draw_colours(rng, count),
         blur=np.where(blurred, rng.uniform(*BLUR, count), 0),
         side=np.where(low, side, size),
     )
 
 
-def _draw_matrices(rng: np.random.Generator, flip: np.ndarray, size: int) -> np.ndarray:
-    """Zoom and rotation about the middle of the face, and shift."""
+def _draw_matrices(
+    rng: np.random.Generator, flip: np.ndarray, size: int, strength: float
+) -> np.ndarray:
+    """Zoom and rotation about the middle of the face, and shift, times `strength`."""
     count = len(flip)
-    zoom = _log_uniform(rng, ZOOM, count)
-    angle = np.deg2rad(rng.uniform(-ROTATION, ROTATION, count))
+    zoom = _log_uniform(rng, ZOOM**strength, count)
+    angle = np.deg2rad(strength * rng.uniform(-ROTATION, ROTATION, count))
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     mirror = np.where(flip, -1, 1)
     linear = np.stack([cos * mirror, sin, -sin * mirror, cos], axis=1).reshape(count, 2, 2)
     middle = np.full(2, (size - 1) / 2)
-    shift = rng.uniform(-SHIFT * size, SHIFT * size, (count, 2))
+    shift = strength * rng.uniform(-SHIFT * size, SHIFT * size, (count, 2))
     return np.concatenate([linear, (middle - linear @ middle + shift)[..., None]], axis=2)
 
 

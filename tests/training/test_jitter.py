@@ -113,3 +113,14 @@ def test_low_resolution_of_a_third():
     many = draw_jitter(np.random.default_rng(1), np.zeros(3000, bool), 112)
     assert (many.side < 112).mean() == pytest.approx(1 / 3, abs=0.03)
     assert many.side.min() >= 28
+
+
+def test_aligned_faces_move_half_as_far():
+    flip = np.zeros(200, bool)
+    drawn = [draw_jitter(np.random.default_rng(1), flip, 112, aligned) for aligned in (False, True)]
+    loose, tight = (jitter.matrix for jitter in drawn)
+    centre = np.array([55.5, 55.5, 1])
+    np.testing.assert_allclose(tight @ centre - 55.5, (loose @ centre - 55.5) / 2, atol=1e-9)
+    angle, zoom = np.arctan2(loose[:, 0, 1], loose[:, 0, 0]), np.linalg.det(loose[:, :, :2])
+    np.testing.assert_allclose(np.arctan2(tight[:, 0, 1], tight[:, 0, 0]), angle / 2, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.det(tight[:, :, :2]), zoom**0.5, atol=1e-9)
