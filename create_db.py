@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Turn a public dataset into a training database.
+"""This script cleans-up noisy labels and creates database for training.
 
-python create_db.py --db wiki --data_dir data/wiki_crop --img_size 64 -o data/wiki_db.mat
-python create_db.py --db utkface --drop_duplicates --img_size 64 -o data/utkface_db.mat
+python create_db.py --db wiki --img_size 64 --output data/wiki_db.mat
+python create_db.py --db csv --data_dir my_photos --detect --img_size 64 --output data/mine_db.mat
 """
 
 from pathlib import Path
@@ -13,43 +13,26 @@ from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
 
 
 def get_args():
-    parser = cli.Parser("This script cleans-up noisy labels and creates database for training.")
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "--output", "-o", type=Path, required=True, help="path to output database mat file"
     )
-    parser.add_argument("--img_size", type=cli.positive_int, default=32, help="output image size")
-    workers = parser.add_mutually_exclusive_group()
-    workers.add_argument(
-        "--workers",
-        type=cli.positive_int,
-        help="number of pictures decoded at a time (default: one per core)",
-    )
-    cli.add_scheduler_argument(workers)
     parser.add_argument(
-        "--mat_version",
-        choices=("7.3", "5"),
-        default="7.3",
-        help="7.3 has no limit of size; 5 is read by scipy.io.loadmat and holds less than 4 GiB",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="continue an interrupted run of the same arguments"
+        "--img_size", type=cli.positive_int, default=32, help="output image size, in pixels"
     )
     add_dataset_arguments(parser)
-    rows = parser.add_argument_group("which rows stay")
-    rows.add_argument(
-        "--max_per_age", type=cli.positive_int, help="maximum number of faces per age"
+    faces = parser.add_argument_group("face crops, for pictures that are not cropped yet")
+    faces.add_argument(
+        "--detect", action="store_true", help="detect the largest face, and crop it with --margin"
     )
-    rows.add_argument(
-        "--drop_duplicates",
-        action="store_true",
-        help="keep one of pictures that are the same to the pixel, none where labels disagree",
+    faces.add_argument(
+        "--align",
+        nargs="?",
+        choices=[name for name in DEFAULT_MARGINS if name != NO_ALIGNMENT],
+        const="five_points",
+        help="alignment of the largest face by five points: five_points as ArcFace's crops, "
+        "face_chip as dlib's (default: none; --align alone: five_points)",
     )
-    rows.add_argument("--seed", type=cli.seed, default=0, help="seed of the draws")
-    rows.add_argument(
-        "--contact_sheet", type=Path, help="PNG file for random faces of each decade of age"
-    )
-    faces = parser.add_argument_group("faces (for pictures that are not face crops yet)")
-    faces.add_argument("--detect", action="store_true", help="crop the largest face, with --margin")
     faces.add_argument(
         "--margin",
         type=cli.margin,
@@ -59,17 +42,47 @@ def get_args():
     faces.add_argument(
         "--one_face",
         action="store_true",
-        help="reject pictures without exactly one face, of at least a tenth of the side",
-    )
-    faces.add_argument(
-        "--align",
-        nargs="?",
-        choices=[name for name in DEFAULT_MARGINS if name != NO_ALIGNMENT],
-        const="five_points",
-        help="warp the largest face by five points, as ArcFace's crops (five_points) or dlib's "
-        "(face_chip)",
+        help="reject pictures without exactly one face of at least a tenth of the picture's side",
     )
     cli.add_detector_arguments(faces)
+    rows = parser.add_argument_group("selection of rows")
+    rows.add_argument(
+        "--max_per_age",
+        type=cli.positive_int,
+        help="maximum number of faces per age (default: unlimited)",
+    )
+    rows.add_argument(
+        "--drop_duplicates",
+        action="store_true",
+        help="keep one of the pictures with identical pixels, or none if their labels disagree",
+    )
+    rows.add_argument(
+        "--contact_sheet", type=Path, help="PNG file for random faces of each decade of age"
+    )
+    rows.add_argument(
+        "--seed",
+        type=cli.seed,
+        default=0,
+        help="seed of the random choice of --max_per_age and --contact_sheet",
+    )
+    running = parser.add_argument_group("file and processes")
+    running.add_argument(
+        "--mat_version",
+        choices=("7.3", "5"),
+        default="7.3",
+        help="MATLAB version of the file: 7.3, of unlimited size, or 5, below 4 GiB, which "
+        "scipy.io.loadmat reads",
+    )
+    running.add_argument(
+        "--resume", action="store_true", help="resume an interrupted run with the same arguments"
+    )
+    workers = running.add_mutually_exclusive_group()
+    workers.add_argument(
+        "--workers",
+        type=cli.positive_int,
+        help="number of pictures decoded in parallel (default: one per core)",
+    )
+    cli.add_scheduler_argument(workers)
     parser.needs("--margin", lambda args: args.detect or args.align, "--detect or --align")
     for flag in ("--detector", "--min_face"):
         parser.needs(

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Estimate age and gender of the faces in pictures, in a video or in front of a webcam.
+"""This script detects faces from web cam input, and estimates age and gender for the
+detected faces.
 
+python demo.py
 python demo.py --image_dir photos --csv faces.csv --output_dir annotated
 python demo.py --video clip.mp4 --output_dir annotated
-python demo.py --web
 """
 
 from src import cli
@@ -11,16 +12,11 @@ from src.cli import demo as flags
 
 
 def get_args():
-    parser = cli.Parser(
-        "This script detects faces from web cam input, and estimates age and gender for the "
-        "detected faces."
-    )
-    cli.add_weight_arguments(parser)
-    cli.add_runtime_argument(parser)
-    flags.add_cache_argument(parser)
+    parser = cli.Parser(__doc__)
     flags.add_source_arguments(parser)
-    flags.add_face_arguments(parser)
     flags.add_sink_arguments(parser)
+    flags.add_face_arguments(parser)
+    flags.add_model_arguments(parser)
     flags.add_web_arguments(parser)
     flags.add_needs(parser)
     args = parser.parse_args()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measure one or several models on labelled faces, with intervals, by age, gender and group.
+"""This script evaluates age and gender estimation on labelled faces.
 
-python evaluate.py --input data/utk_db.mat --weight_file checkpoints/weights.28-3.73.hdf5
+python evaluate.py --input data/wiki_db.mat --weight_file checkpoints/weights.28-3.73.hdf5
+python evaluate.py --image_csv photos/labels.csv --detect
 """
 
 import shlex
@@ -12,41 +13,42 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser("This script evaluates age and gender estimation on labelled faces.")
-    faces = parser.add_mutually_exclusive_group(required=True)
+    parser = cli.Parser(__doc__)
+    group = parser.add_argument_group("labelled faces, either --input or --image_csv")
+    faces = group.add_mutually_exclusive_group(required=True)
     faces.add_argument(
         "--input", "-i", type=Path, nargs="+", help="path to database mat file; several are joined"
     )
     faces.add_argument(
         "--image_csv",
         type=Path,
-        help="CSV of labelled pictures, columns path,age,age_low,age_high,gender,group; paths are "
-        "relative to its folder",
+        help="CSV of labelled pictures, with the columns path, age or age_low and age_high, "
+        "gender, group; paths are relative to its folder",
     )
-    cli.add_weight_arguments(parser, several=True)
-    cli.add_runtime_argument(parser)
-    parser.add_argument(
+    group.add_argument(
+        "--part",
+        choices=("all", "validation", "test", "training"),
+        default="all",
+        help="faces of --input: all, or a part of the split that the first weight file stores; "
+        "databases that it was not trained on are used whole",
+    )
+    group.add_argument(
+        "--fit_margin",
+        action="store_true",
+        help="crop or pad faces of --input to the model's margin, unless it is a margin of its "
+        "training databases",
+    )
+    group.add_argument(
         "--detect",
         action="store_true",
         help="detect and crop the largest face of each picture of --image_csv (default: pictures "
         "are face crops)",
     )
-    cli.add_detector_arguments(parser)
-    cli.add_scheduler_argument(parser)
-    parser.add_argument(
-        "--part",
-        choices=("all", "validation", "test", "training"),
-        default="all",
-        help="faces of --input: all, or a part of the split that the first weight file stores; of "
-        "collections that it was never trained on, all faces are taken",
-    )
-    parser.add_argument(
-        "--fit_margin",
-        action="store_true",
-        help="cut or pad faces of --input to the model's margin, if it was not trained with theirs",
-    )
-    cli.add_evaluation_arguments(parser, Path("evaluation"))
-    parser.add_argument(
+    cli.add_detector_arguments(group)
+    cli.add_scheduler_argument(group)
+    cli.add_weight_arguments(parser, several=True)
+    results = cli.add_evaluation_arguments(parser, Path("evaluation"))
+    results.add_argument(
         "--card",
         type=Path,
         help="model card (Markdown) that receives the metrics, between its lines "

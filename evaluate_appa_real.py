@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Evaluate a checkpoint on APPA-REAL, for comparison with papers.
+"""This script evaluate age estimation model using the APPA-REAL validation data.
 
-python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5
+python evaluate_appa_real.py
+python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5 --split test
 """
 
 from contextlib import ExitStack
@@ -11,26 +12,24 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser(
-        "This script evaluate age estimation model using the APPA-REAL validation data."
-    )
-    cli.add_weight_arguments(parser)
-    cli.add_runtime_argument(parser)
-    parser.add_argument(
+    parser = cli.Parser(__doc__)
+    group = parser.add_argument_group("labelled faces")
+    group.add_argument(
         "--data_dir",
         type=Path,
         default=Path("appa-real/appa-real-release"),
         help="folder of APPA-REAL, which contains gt_avg_valid.csv",
     )
-    parser.add_argument(
-        "--split", choices=("valid", "test", "train"), default="valid", help="part to evaluate on"
+    group.add_argument(
+        "--split", choices=("valid", "test", "train"), default="valid", help="part of APPA-REAL"
     )
-    parser.add_argument(
+    group.add_argument(
         "--target",
         choices=("apparent", "real"),
         default="apparent",
-        help="kind of age that all metrics but the first table are computed against",
+        help="kind of age for the metrics; the first table has both",
     )
+    cli.add_weight_arguments(parser)
     cli.add_evaluation_arguments(parser, None)
     return parser.parse_args()
 

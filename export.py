@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Export a checkpoint to another format, and check its predictions.
+"""This script exports a weight file to another format, and checks its predictions.
 
-python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format onnx --output faces.onnx
+python export.py --format onnx --output faces.onnx
+python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format litert --fp16 \\
+    --output faces.tflite
 """
 
 from pathlib import Path
@@ -11,18 +13,15 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser(
-        "This script exports a weight file to another format, and checks its predictions."
-    )
-    cli.add_weight_arguments(parser)
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
     parser.add_argument(
         "--format",
         choices=("onnx", "litert", "saved_model", "hdf5", "legacy"),
         required=True,
-        help="format of the output; hdf5: a checkpoint with its description; legacy: weights for "
-        "the original toolkit's load_weights",
+        help="format of the output; hdf5: a checkpoint of this toolkit; legacy: weights for the "
+        "original toolkit's load_weights",
     )
-    parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument(
         "--fp16", action="store_true", help="store weights as float16 (half the size)"
@@ -30,38 +29,43 @@ def get_args():
     precision.add_argument(
         "--int8",
         action="store_true",
-        help="quantize to int8, on faces of --input (a quarter of the size)",
+        help="quantize to int8 (a quarter of the size), calibrated on faces of --input",
     )
     parser.add_argument(
-        "--input", "-i", type=Path, help="database for the check (default: faces of a portrait)"
+        "--input",
+        "-i",
+        type=Path,
+        help="database for the check of the predictions (default: faces of a portrait)",
     )
-    parser.add_argument(
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    model = cli.add_weight_arguments(parser, runtime=False)
+    model.add_argument(
         "--average",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="further weight files of the same network; the mean of all weights is exported",
+        help="further weight files of the same network, to export the mean of all weights",
     )
-    parser.add_argument(
+    changes = parser.add_argument_group("changes to the model")
+    changes.add_argument(
         "--calibrate",
         type=Path,
         nargs="+",
         metavar="INPUT",
-        help="databases for temperature scaling, which is fitted on one half of the faces and "
-        "measured on the other: validation faces of databases of the training run, and all faces "
-        "of collections never trained on; if there are any of these, it is fitted on them alone",
+        help="databases for temperature scaling, fitted on one half of their faces and measured on "
+        "the other; databases of the training run count with their validation faces, and only if "
+        "no other database is passed",
     )
-    parser.add_argument(
+    changes.add_argument(
         "--margin",
         type=cli.margin,
-        help="crop margin to store, as a fraction of the face box (default: the weight file's)",
+        help="crop margin to store, as a fraction of the face box (default: from the weight file)",
     )
-    parser.add_argument(
+    changes.add_argument(
         "--mirror",
         action="store_true",
         help="horizontal-flip test-time augmentation (2x slower)",
     )
-    parser.add_argument("--force", action="store_true", help="replace an earlier export")
     args = parser.parse_args()
     if args.mirror and args.calibrate:
         parser.error(

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Train a network for age and gender estimation on a database made by create_db.py.
+"""This script trains the CNN model for age and gender estimation.
 
 python train.py --input data/wiki_db.mat --aug
+python train.py --input data/mine_db.mat --config recipes/wiki_cpu.yaml
 """
 
 import sys
@@ -11,7 +12,7 @@ from src.training.run import parse
 
 
 def main():
-    parser = cli.Parser("This script trains the CNN model for age and gender estimation.")
+    parser = cli.Parser(__doc__)
     arguments = parse(parser, sys.argv[1:])
     if arguments.leave_out:
         train_leave_out(arguments)

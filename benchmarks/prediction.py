@@ -22,7 +22,7 @@ BATCHES = (1, 32)  # faces at once
 
 def get_args():
     parser = cli.Parser(__doc__.splitlines()[0])
-    cli.add_weight_arguments(parser, several=True)
+    cli.add_weight_arguments(parser, several=True, runtime=False)
     parser.add_argument("--turns", type=cli.positive_int, default=20, help="turns of all sides")
     return parser.parse_args()
 

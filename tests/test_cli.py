@@ -140,6 +140,16 @@ def test_help_names_each_default_once():
     assert "--lr LR rate (default: 0.1 for sgd) --depth DEPTH depth (default: 16)" in text
 
 
+def test_help_omits_empty_defaults():
+    parser = cli.Parser("A script.")
+    parser.add_argument("--output", required=True, help="file")
+    parser.add_argument("--card", help="card")
+    parser.add_argument("--fast", action="store_true", help="switch")
+    parser.add_argument("--seed", default=0, help="seed")
+    text = " ".join(parser.format_help().split())
+    assert "file (required) --card CARD card --fast switch --seed SEED seed (default: 0)" in text
+
+
 @pytest.mark.parametrize(
     "kind, text",
     [

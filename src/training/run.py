@@ -28,16 +28,16 @@ def parse(parser: argparse.ArgumentParser, argv: list[str]) -> Arguments:
     run, whose arguments are read alike. Flags of the command line take precedence.
     Raises `UserError` for an unreadable file, and for values that do not fit together.
     """
-    add_flags(parser, Arguments)
-    parser.add_argument("--config", type=Path, help="recipe (YAML) to take flags from")
+    parser.add_argument("--config", type=Path, help="recipe: a YAML file of flags and values")
     parser.add_argument(
         "--resume",
         nargs="?",
         const="auto",
         metavar="auto|FOLDER",
-        help="resume the run in output_path, if there is one, or the one in FOLDER, with its own "
-        "arguments",
+        help="resume the run in FOLDER, with its arguments; --resume alone: the run in "
+        "output_path, if there is one",
     )
+    add_flags(parser, Arguments)
     values = vars(parser.parse_args(with_files(argv)))
     del values["config"]
     values["resume"] = values["resume"] is not None

@@ -83,15 +83,17 @@ class Records:
 
 
 MIN_SCORE = Option("min_score", "minimum face_score", 1.0, float)
-SPLIT = Option("split", "part of the dataset, as in the name of its label file", "train")
-TARGET = Option("target", "age that is read", "apparent", choices=TARGETS)
+SPLIT = Option("split", "part of the dataset, as its label file is named", "train")
+TARGET = Option("target", "kind of age", "apparent", choices=TARGETS)
 IGNORE_LIST = Option(
     "ignore_list",
-    "CSV file of pictures to leave out, column img_name",
+    "CSV file of pictures to leave out, in the column img_name",
     type=Path,
-    default_help="ignore_list.csv in data_dir, if it exists",
+    default_help="ignore_list.csv in --data_dir, if it exists",
 )
-LABELS = Option("labels", "label file", type=Path, default_help="labels.csv in data_dir")
+LABELS = Option(
+    "labels", "CSV file of paths and labels", type=Path, default_help="labels.csv in --data_dir"
+)
 
 DATASETS = {
     "wiki": Dataset("src.data.datasets.imdb_wiki:read_wiki", (MIN_SCORE,), "wiki_crop"),
