@@ -82,8 +82,8 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     """Fit temperatures on half of the faces not trained on, and measure them on the other half.
 
     The faces are the validation faces of databases of the model's run, and all faces of collections
-    that it never saw. A temperature is fitted on the latter alone if any of these has the label,
-    as users' faces are never seen ones. Pixel-identical pictures are in one half.
+    that it never saw. A temperature is fitted on unseen collections alone if they have the label,
+    as users' faces are unseen too. Pixel-identical pictures are in the same half.
     Raises `UserError` if the model is calibrated already, its validation faces are unknown, or no
     label is known.
     """

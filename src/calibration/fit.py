@@ -33,11 +33,11 @@ def fit_gender(p_female: np.ndarray, gender: np.ndarray) -> float:
 
 
 def fit_age(estimates: Estimates, labels: Labels) -> float:
-    """The temperature at which the intervals hold 80 % of the ages.
+    """The temperature at which the intervals contain 80 % of the ages.
 
-    If a large age band is then below 70 %, the temperature rises until it is not, or until the
-    intervals hold 82 % of all ages. Temperatures per age were no alternative: they shift estimates
-    more than they widen intervals. Raises `UserError` if no age is known.
+    If the coverage of a large age band is then below 70 %, the temperature rises until it is 70 %,
+    or until the intervals contain 82 % of all ages. Temperatures per age shift estimates more than
+    they widen intervals. Raises `UserError` if no age is known.
     """
     known = ~np.isnan(labels.age_low)
     _check_known("age", known)
@@ -58,8 +58,8 @@ def fit_age(estimates: Estimates, labels: Labels) -> float:
 def _check_known(label: str, known: np.ndarray) -> None:
     if not known.any():
         raise UserError(
-            f"--calibrate: expected faces of known {label}, received none; add databases that "
-            "have it"
+            f"--calibrate: expected faces with a known {label}, received none; add databases that "
+            "store it"
         )
 
 

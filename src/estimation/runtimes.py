@@ -1,8 +1,8 @@
-"""What runs a network. Each runtime loads its library only when it is asked for.
+"""Runtimes of networks: Keras, ONNX Runtime, LiteRT, SavedModel.
 
-A runtime is a function from a file to how it predicts, and to what the file says of itself.
-Predicting takes faces, uint8 (N, S, S, 3), BGR, N >= 1, and gives the distributions of gender,
-float32 (N, 2), and of age, float32 (N, 101).
+A runtime is a function from a file to its `Predict` function and its description, and imports its
+library at first use. `Predict` takes faces, uint8 (N, S, S, 3), BGR, N >= 1, and returns the
+distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 """
 
 from collections.abc import Callable, Iterator
@@ -19,24 +19,25 @@ from src.quiet import quiet_stderr
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
 
-DESCRIPTION = "description"  # what exported files call theirs
-EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # where a SavedModel keeps it
+DESCRIPTION = "description"  # key in the metadata of exported files
+EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # in a SavedModel's folder
 INPUT, SIGNATURE = "faces", "serving_default"
 _MAX_BYTES = 2**31  # of an export: protobuf's limit
 BY_SUFFIX = {".onnx": "onnx", ".tflite": "litert"}
 
 
 def runtime_of(path: Path) -> str:
-    """The runtime that a file is for, by its name; folders are SavedModels."""
+    """The runtime of a file, by its extension; folders are SavedModels."""
     return "saved_model" if path.is_dir() else BY_SUFFIX.get(path.suffix.lower(), "keras")
 
 
 def load(
     path: Path, runtime: str, depth: int, width: int, img_size: int | None = None
 ) -> tuple[Predict, Description]:
-    """How `runtime`, one of `RUNTIMES`, predicts with the network in `path`, and its description.
+    """The `Predict` function and the description of the network in `path`.
 
-    depth, width, img_size: as `load_checkpoint` takes them; files of other runtimes store them.
+    runtime: one of `RUNTIMES`.
+    depth, width, img_size: see `load_checkpoint`; files of other runtimes store them.
     Raises `UserError` if the file does not fit the runtime, or its library is not installed.
     """
     if runtime == "saved_model":
@@ -56,7 +57,7 @@ def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Pr
     model, description = load_checkpoint(path, depth, width, img_size)
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
-        # Padded to a power of two, so that few batch sizes are ever compiled.
+        # Padded to a power of two, so that few batch sizes are compiled.
         padded = np.zeros((1 << (len(faces) - 1).bit_length(), *faces.shape[1:]), np.uint8)
         padded[: len(faces)] = faces
         return [output[: len(faces)] for output in model.predict_on_batch(padded)]
@@ -67,7 +68,7 @@ def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Pr
 def _onnx(path: Path) -> tuple[Predict, Description]:
     onnxruntime = library("onnxruntime")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong it also raises
+    options.log_severity_level = 4  # errors are raised as well
     preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     with _refusing(path, "an ONNX file"):
@@ -127,7 +128,7 @@ RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _s
 
 @contextmanager
 def _refusing(path: Path, expected: str) -> Iterator[None]:
-    """Make one line of all that a library says of a file that it cannot load."""
+    """Raise `UserError`, in one line, if a library cannot load a file."""
     with quiet_stderr():
         try:
             yield
@@ -140,7 +141,6 @@ def _refusing(path: Path, expected: str) -> Iterator[None]:
 def _describe(path: Path, text: str | None) -> Description:
     if text is None:
         raise UserError(
-            f"{path}: expected a model that describes itself, found no description; "
-            "make it with export.py"
+            f"{path}: expected a model with a description, found none; make it with export.py"
         )
     return read_description(path, text)

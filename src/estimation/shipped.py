@@ -1,4 +1,4 @@
-"""The weights that ship with the toolkit, and how it is known that they are those."""
+"""The shipped weights and their checksum."""
 
 import hashlib
 from pathlib import Path
@@ -10,20 +10,19 @@ _AGAIN = "get it back with `git checkout pretrained_models`, or name another wit
 
 
 def shipped_weights() -> Path:
-    """The path of the weights that ship.
+    """The path of the shipped weights.
 
-    Raises `UserError` if their SHA-256 is not that in the file next to them, which `sha256sum`
-    wrote, or one of the two is missing.
+    Raises `UserError` if their SHA-256 differs from the one in the file next to them, as written by
+    `sha256sum`, or if either file is missing.
     """
     stored = SHIPPED.with_name(f"{SHIPPED.name}.sha256")
     for path in (SHIPPED, stored):
         if not path.is_file():
-            raise UserError(f"{path}: expected a file of the toolkit's, found none; {_AGAIN}")
+            raise UserError(f"{path}: expected a file of the toolkit, found none; {_AGAIN}")
     expected = stored.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
     found = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
     if found != expected:
         raise UserError(
-            f"{SHIPPED}: expected the weights that ship, of SHA-256 {expected}, found {found}; "
-            f"{_AGAIN}"
+            f"{SHIPPED}: expected the shipped weights, SHA-256 {expected}, found {found}; {_AGAIN}"
         )
     return SHIPPED

@@ -1,7 +1,7 @@
 """Mean of the weights of several checkpoints of one network.
 
-For runs with a common start the mean is often better than each of them. Wortsman et al., "Model
-soups", ICML 2022, https://arxiv.org/abs/2203.05482.
+The mean of runs with the same initial weights is often better than each of them. Wortsman et al.,
+"Model soups", ICML 2022, https://arxiv.org/abs/2203.05482.
 """
 
 from dataclasses import replace
@@ -22,8 +22,9 @@ def average(
 ) -> None:
     """Write the checkpoint `output`, with the description of the first of `weight_files`.
 
-    Its figures are left out: they are not those of the mean. Raises `UserError` if the network, its
-    faces or its split differ from the first file's, or a file is calibrated.
+    The description's validation figures are left out, as the mean was not validated. Raises
+    `UserError` if the network, its faces or its split differ from the first file's, or a file is
+    calibrated.
     """
     loaded = [load_checkpoint(path, depth, width, img_size) for path in weight_files]
     model, description = loaded[0]

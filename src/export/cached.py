@@ -1,4 +1,4 @@
-"""Weight files as ONNX, exported at first use and kept in a folder."""
+"""Cache of ONNX exports of weight files."""
 
 import hashlib
 from pathlib import Path
@@ -13,11 +13,11 @@ from src.outputs import locked
 def cached_onnx(
     weight_file: Path | None, cache: Path, depth: int, width: int, img_size: int | None
 ) -> Path:
-    """The path in the folder `cache` of `weight_file` as ONNX; None is the weights that ship.
+    """The ONNX export of `weight_file` in the folder `cache`, written at first use.
 
-    depth, width, img_size: as in `load_checkpoint`.
-    Its name holds the SHA-256 of the weight file's content and of these, so that other weights
-    have another copy. Neither Keras nor TensorFlow is loaded where the copy exists.
+    weight_file: None for the shipped weights.  depth, width, img_size: see `load_checkpoint`.
+    The file name contains a SHA-256 of the weight file and these arguments. Neither Keras nor
+    TensorFlow is loaded if the export exists.
     Raises `UserError` if `weight_file` is an export, or a package that exports need is missing.
     """
     weight_file = weight_file or shipped_weights()

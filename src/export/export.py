@@ -1,4 +1,4 @@
-"""Export of checkpoints, checked on real faces before the file gets its name."""
+"""Export of checkpoints, with a check of the predictions."""
 
 import json
 from collections.abc import Iterable
@@ -67,7 +67,7 @@ def export(
 
     weight_file: the shipped weights if None.  precision: "float32", "fp16", "int8".
     input: a database for the check and int8's calibration; faces of a portrait if None.
-    calibration: `Description.calibration`, whose temperatures the heads' scores are divided by.
+    calibration: see `Description.calibration`; its temperatures divide the heads' scores.
     margin: stored in the file; the checkpoint's if None.
     mirror: add horizontal-flip test-time augmentation to the graph.
     Raises `UserError`, with nothing written, if the export differs from the checkpoint.
@@ -211,7 +211,7 @@ def _check_output(
         expected = own[0] if own else f"not ending in {output.suffix}"
         raise UserError(
             f"--output: expected a name {expected} for --format {format}, received {output.name}; "
-            "demo.py goes by it"
+            "demo.py chooses the runtime by it"
         )
     check_output_place(output)
     folder = format == "saved_model"

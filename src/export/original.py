@@ -1,9 +1,9 @@
 """Conversion to networks of the original toolkit, for its `load_weights`.
 
-The original WideResNet takes 0..255 without scaling, and ends in the means of 8x8 windows
-(AveragePooling2D(8, strides=1, padding="same")) and Flatten. Our heads use the mean of the whole
-map, which is the mean of the windows that tile it. So a head of ours equals one of the original
-with its weights at the places of these windows and zeros elsewhere.
+The original WideResNet takes 0..255 without scaling, and ends in AveragePooling2D(8, strides=1,
+padding="same") and Flatten. Our heads use the mean of the whole map, which is the mean of the
+windows that tile it. So one of our heads equals a head of the original toolkit with the same
+weights at the windows that tile the map, and zeros at all other windows.
 """
 
 from dataclasses import replace
@@ -24,9 +24,9 @@ _BEFORE = 3  # pixels of a window before its place; "same" padding adds 3 before
 def to_original(
     path: Path, model: keras.Model, description: Description
 ) -> tuple[keras.Model, Description]:
-    """The original's network with the same predictions as `model`, read from `path`.
+    """The original toolkit's network with the same predictions as `model`, read from `path`.
 
-    Raises `UserError` if the original has no such network.
+    Raises `UserError` if the original toolkit has no such network.
     """
     ours, size = description.architecture, description.crop.size
     if ours["name"] != "wide_resnet":
@@ -45,8 +45,8 @@ def to_original(
     if ours.get("pool", "global") == "global":
         if size % (_STRIDE * _WINDOW):
             raise UserError(
-                f"{path}: expected faces of a multiple of {_STRIDE * _WINDOW} pixels, whose last "
-                f"map 8x8 windows tile, found {size}; use --format hdf5"
+                f"{path}: expected faces of a multiple of {_STRIDE * _WINDOW} pixels, so that 8x8 "
+                f"windows tile the last map, found {size}; use --format hdf5"
             )
         gender, age = (_spread(head, size // _STRIDE) for head in (gender, age))
     theirs = {**ours, "pool": "8x8", "scale": 1}
@@ -56,10 +56,8 @@ def to_original(
 
 
 def _spread(head: np.ndarray, side: int) -> np.ndarray:
-    """A head of the mean of a map, (F, classes), as a head of its windows' means.
-
-    Returns (side * side * F, classes).
-    """
+    """Weights of a head for the mean of a map, (F, classes), as weights for its windows' means,
+    (side * side * F, classes)."""
     spread = np.zeros((side, side, *head.shape), head.dtype)
     tiles = slice(_BEFORE, None, _WINDOW)
     spread[tiles, tiles] = head / (side // _WINDOW) ** 2

@@ -24,9 +24,8 @@ NETWORKS = {
 def network_name(text: str) -> str:
     """The name of a network as checkpoints store it: one of `NETWORKS` or of keras.applications.
 
-    Names of keras.applications are accepted in any case, unless only the case distinguishes them
-    from ours: ResNet50 and ResNet101 are not resnet50 and resnet101. Raises `UserError` for other
-    names.
+    Names of keras.applications may be in any case, except that ResNet50 and ResNet101 are distinct
+    from resnet50 and resnet101. Raises `UserError` for unknown names.
     """
     if text in NETWORKS:
         return text

@@ -1,4 +1,4 @@
-"""Networks of keras.applications, https://keras.io/api/applications, under the twin heads."""
+"""Networks of keras.applications with two heads: https://keras.io/api/applications."""
 
 import inspect
 import sys
@@ -21,9 +21,9 @@ def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) 
     """A network of keras.applications for faces (N, img_size, img_size, 3), BGR, 0..255.
 
     name: one of `names()`.
-    dropout: share of the averaged features that training drops before the heads.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
-    Raises `UserError` where the pictures are too small for it.
+    dropout: dropout rate of the averaged features.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+    Raises `UserError` if the faces are too small for the network.
     """
     function = getattr(keras.applications, name)
     inputs, faces = faces_input(img_size, mirror)
@@ -35,7 +35,7 @@ def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) 
             input_shape=inputs.shape[1:],
             pooling="avg",
         )
-    except ValueError as error:  # each network has a least size of its own
+    except ValueError as error:  # each network has its own minimum size
         raise UserError(
             f"{name}: expected larger pictures, received {img_size} pixels: "
             f"{' '.join(str(error).split())}"
@@ -45,31 +45,32 @@ def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) 
 
 
 def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
-    """Faces as the network's first layer takes them: of the order and range of its family."""
+    """Faces in the channel order and range that the network's family expects."""
     family = sys.modules[function.__module__]
     prepared = family.preprocess_input(faces[..., ::-1])
     if family.__name__.endswith(".efficientnet"):
-        # Its first layers scale, and standardise only by weights that come from ImageNet. They are
-        # left as they start, and what they do then is done here, whatever the weights.
+        # EfficientNet standardises in its first layers, with statistics that only its ImageNet
+        # weights contain. Those layers stay at their initial identity, and faces are standardised
+        # here, so that the network is the same with and without the ImageNet weights.
         prepared = 255 * imagenet_utils.preprocess_input(prepared, mode="torch")
     return prepared
 
 
 def load_imagenet(model: keras.Model, name: str) -> None:
-    """Give `build`'s network the weights that Keras downloads; its heads stay as they are.
+    """Set the weights of `build`'s network, except its heads, to those that Keras downloads.
 
-    Raises `UserError` where the download fails.
+    Raises `UserError` if the download fails.
     """
     try:
         trunk = getattr(keras.applications, name)(
             include_top=False, weights="imagenet", input_shape=(224, 224, 3)
         )
-    except Exception as error:  # what Keras raises where it gets no file, or half of one
+    except Exception as error:  # Keras raises several kinds for a missing or incomplete file
         raise UserError(
             f"--init imagenet: the weights of {name} could not be downloaded: "
             f"{' '.join(str(error).split())}"
         ) from error
     sources, targets = ([la for la in m.layers if la.weights] for m in (trunk, model))
-    for source, target in zip(sources, targets, strict=False):  # the heads are left over
-        if not isinstance(source, keras.layers.Normalization):  # `_prepared` does that
+    for source, target in zip(sources, targets, strict=False):  # the heads come last
+        if not isinstance(source, keras.layers.Normalization):  # `_prepared` standardises
             target.set_weights(source.get_weights())

@@ -1,9 +1,9 @@
-"""Checkpoints: weights that describe themselves.
+"""Checkpoints: weights with a description of their network.
 
-A checkpoint is HDF5, its weights laid out by layer as Keras 2 lays them out and Keras 3 reads them.
+A checkpoint is an HDF5 file with one group per layer, as in Keras 1 and 2; Keras 3 reads it too.
 Its attribute `description` is JSON; files of the original toolkit have none and are recognised by
-their shapes. Weights are always read by topology and checked shape by shape, before memory is
-allocated for them; nothing in a file is ever run.
+their shapes. Weights are always read by topology and checked shape by shape before memory is
+allocated for them. No code in a file is run.
 """
 
 import json
@@ -21,8 +21,8 @@ from src.models import build_model
 from src.models.description import MAX_IMG_SIZE, Description, describe, read_description
 
 _ATTRIBUTE = "description"
-# Values. Smaller weights, normalisations and the first kernel, cause most of the change of ages in
-# float16 (0.07 years, and 0.01 without them), and little of the size.
+# Number of values. Smaller weights, such as normalisations and the first kernel, stay float32: in
+# float16 they would change ages by 0.07 years instead of 0.01, and save little space.
 _LARGE = 4096
 Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, and their shapes
 
@@ -32,7 +32,7 @@ def save_checkpoint(
 ) -> None:
     """Write the model's weights and their description to `path`, atomically.
 
-    half: store large weights as float16; a loaded network still computes in float32.
+    half: store large weights as float16; the loaded network computes in float32.
     """
     with replacing_hdf5(path) as file:
         file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
@@ -83,7 +83,7 @@ def stored_description(path: Path) -> Description | None:
 
 
 def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
-    """The network of a description, which has the file's shapes."""
+    """The network of a description, checked against the shapes in the file."""
     depth = description.architecture.get("depth", 0)
     if depth > len(shapes) + 4:  # deeper networks take minutes to build
         raise UserError(f"{path}: expected weights of {depth} layers, found {len(shapes)}")
@@ -92,7 +92,7 @@ def _build(path: Path, description: Description, shapes: Shapes) -> keras.Model:
             model = build_model(description.architecture, description.crop.size)
         _check_shapes(path, model, shapes)
     except (UserError, KeyError, TypeError, ValueError, OverflowError) as error:
-        keras.utils.clear_session()  # of variables that are not to be allocated
+        keras.utils.clear_session()  # forgets the variables, so that none is allocated later
         if isinstance(error, UserError) and str(error).startswith(str(path)):
             raise
         raise UserError(
@@ -109,7 +109,7 @@ def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]
     root = file.get("model_weights", file)
     if "layer_names" not in root.attrs:
         raise UserError(
-            f"{path}: expected weights laid out by layer, as in .hdf5 files of this toolkit and of "
+            f"{path}: expected one group per layer, as in .hdf5 files of this toolkit and of "
             f"Keras 1 and 2; found {', '.join(list(root)[:5]) or 'nothing'}"
         )
     layers = []
@@ -131,9 +131,9 @@ def _member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def _values(path: Path, weight: h5py.Dataset) -> np.ndarray:
-    """A weight's values, all of them finite numbers that the file itself holds."""
+    """A weight's values, which must be finite and stored in the file itself."""
     if weight.external or weight.is_virtual or weight.dtype.kind != "f":
-        raise UserError(f"{path}: expected floats stored in it, found {weight.name} without")
+        raise UserError(f"{path}: expected floats stored in the file, found none in {weight.name}")
     values = weight[()]
     if not np.isfinite(values).all():
         raise UserError(f"{path}: expected finite weights, found NaN or infinity in {weight.name}")
@@ -141,9 +141,9 @@ def _values(path: Path, weight: h5py.Dataset) -> np.ndarray:
 
 
 def _input_size(model_config: str) -> int | None:
-    """The side of the faces that Keras stored a network with, in pixels; None if it is not there.
+    """The side of the faces, in pixels, in a network's configuration; None if it has none.
 
-    Only the JSON of the input layer is read: code in it is never run.
+    Only the JSON of the input layer is read; code in it is not run.
     """
     layers = json.loads(model_config)["config"]
     layers = layers["layers"] if isinstance(layers, dict) else layers
@@ -159,10 +159,10 @@ def _text(name: bytes | str) -> str:
 def _describe_original(
     path: Path, shapes: Shapes, expected: tuple[int, int] | None, img_size: int | None
 ) -> Description:
-    """The description that a file of the original toolkit lacks, from its weights' shapes.
+    """A description of a file of the original toolkit, from the shapes of its weights.
 
     expected: depth and width that the file must have, if it does not name its network.
-    img_size: side of the faces in pixels, for a network that takes any: its shapes do not show.
+    img_size: side of the faces in pixels, for networks that accept any size.
     """
     convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
     shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
@@ -177,7 +177,7 @@ def _describe_original(
     if expected not in (None, (depth, width)):
         raise UserError(
             f"{path}: expected WideResNet-{expected[0]}-{expected[1]}, found "
-            f"WideResNet-{depth}-{width}; give --depth {depth} --width {width}"
+            f"WideResNet-{depth}-{width}; pass --depth {depth} --width {width}"
         )
     features = shapes[-1][1][0][0]
     side = round((features / (64 * width)) ** 0.5) if width else 0
@@ -198,7 +198,7 @@ def _describe_original(
 
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
-    """Raise `UserError` at the first layer of the file whose shapes are not the network's."""
+    """Raise `UserError` at the first layer of the file that does not fit the network."""
     layers = [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in model.layers]
     layers = [layer for layer in layers if layer[1]]
     for (name, expected), (found_name, found) in zip(layers, shapes, strict=False):

@@ -24,15 +24,15 @@ class Description:
     """The description of a model in its file.
 
     architecture: `name` and the arguments of the network's `build`.
-    crop: the crops that it takes, BGR, 0..255.
+    crop: the face crops that it expects, BGR, 0..255.
     data: the databases it was trained on, each with its margin if known.
     figures: validation figures of the best epoch, by name.
     training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
         and `male_share`; None in older files.
     split: `src.data.split.Split` as JSON; None in files without one.
-    calibration: the temperatures that the heads' scores were divided by, as `gender_temperature`
-        and `age_temperature` (in files of version 0.1.0 a list, `age_temperatures`), and the number
-        of `faces` and the `collections` that they were fitted on; None without temperature scaling.
+    calibration: the temperatures by which the heads' scores were divided, as `gender_temperature`
+        and `age_temperature` (in files of version 0.1.0 a list, `age_temperatures`), the number of
+        `faces` and the `collections` for the fit; None without temperature scaling.
     """
 
     architecture: dict
@@ -56,10 +56,10 @@ def describe(description: Description) -> dict:
 
 
 def read_description(path: Path, text: str) -> Description:
-    """The description in `path`, of its JSON `text`, which may hold more.
+    """The description in the JSON `text` of the file `path`; further keys are ignored.
 
-    Raises `UserError` if it cannot be read, a value has another type or range, or its colours or
-    classes are not ours.
+    Raises `UserError` if it cannot be read, a value has another type or range, or the colours or
+    classes differ from this toolkit's.
     """
     with reading(path, "a description"):
         # Older files lack these.
@@ -85,7 +85,7 @@ def read_description(path: Path, text: str) -> Description:
 def _crop(stored: dict) -> FaceCrop:
     if "crop" in stored:
         return FaceCrop(**stored["crop"])
-    # Version 0.1, whose aligned faces had no margin.
+    # Version 0.1 aligned faces without a margin.
     alignment = stored["align"]
     margin = stored["margin"] if alignment == NO_ALIGNMENT else 0.0
     return FaceCrop(stored["img_size"], margin, alignment)

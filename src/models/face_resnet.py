@@ -1,12 +1,12 @@
-"""dlib's face recognition network under the twin heads.
+"""dlib's face recognition network with two heads.
 
 The residual network of 29 convolutions behind `face_recognition`: King, "High quality face
 recognition with deep metric learning", 2017,
 http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html, a thinner ResNet-34 (He
-et al., CVPR 2016). Its weights are in the public domain and come in the PyPI package
-face_recognition_models. The original has no normalisation, which makes it hard to fine-tune: here a
-batch normalisation follows every convolution, and `load_dlib` sets it so that the features are the
-original's.
+et al., CVPR 2016). Its weights are in the public domain and part of the PyPI package
+face_recognition_models. dlib's network has no normalisation, which makes it hard to fine-tune: here
+a batch normalisation follows every convolution, and `load_dlib` sets it so that the features are
+the same as dlib's.
 """
 
 import re
@@ -22,7 +22,7 @@ from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-MIN_SIZE = 103  # pixels; of smaller faces the last stage has nothing left to convolve
+MIN_SIZE = 103  # pixels; smaller faces leave an empty map for the last stage
 MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
 SCALE = 1 / 256
 _EPSILON = 1e-5
@@ -32,8 +32,8 @@ _CONVOLUTIONS = 29
 def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Model:
     """The network for faces (N, img_size, img_size, 3), BGR, 0..255.
 
-    dropout: share of the features dropped in training, of both of the last stages' averages.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
+    dropout: dropout rate of the features, the averages of the last two stages.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
     Raises `UserError` for faces smaller than 103 pixels.
     """
     if img_size < MIN_SIZE:
@@ -60,8 +60,8 @@ def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Mo
 
 
 def _block(net: keras.KerasTensor, channels: int, halves: bool, name: str) -> keras.KerasTensor:
-    """Two 3x3 convolutions and a shortcut without weights: averaged where the block halves the
-    resolution, and padded with zeros to the larger of both shapes."""
+    """Two 3x3 convolutions and a shortcut without weights, which is averaged if the block halves
+    the resolution. The smaller of both is padded with zeros."""
     main = layers.ReLU()(_conv_norm(net, channels, f"{name}_1", stride=2 if halves else 1))
     main = _conv_norm(main, channels, f"{name}_2")
     if halves:
@@ -90,11 +90,11 @@ def _conv_norm(
 
 
 def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
-    """Give `build`'s network the weights of dlib's `dlib_face_recognition_resnet_model_v1.dat`.
+    """Set the weights of `build`'s network to dlib's `dlib_face_recognition_resnet_model_v1.dat`.
 
-    faces: uint8 (N, S, S, 3), BGR, a few hundred, on which the statistics of the normalisations are
-        measured. Kernels are scaled to the deviation of He et al. (ICCV 2015), and the
-        normalisations undo it: features stay the original's, and train at usual learning rates.
+    Kernels are scaled to the deviation of He et al. (ICCV 2015), and the normalisations undo it, so
+    that the features are the same as dlib's and usual learning rates apply.
+    faces: uint8 (N, S, S, 3), BGR, a few hundred, for the statistics of the normalisations.
     Raises `UserError` if the file holds other weights.
     """
     parameters = read_dlib(path)
@@ -125,7 +125,7 @@ def _norm_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
 
 
 def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance, float64 (C,) each, of every output's channels."""
+    """Mean and variance per channel, float64 (C,) each, of every output."""
     sums = None
     for start in range(0, len(faces), 32):
         outputs = [
@@ -149,8 +149,8 @@ def dlib_file() -> Path:
 def read_dlib(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Kernels (height, width, in, out) and biases (out,), float32, of the 29 convolutions.
 
-    dlib writes the layers from the input on. A tensor is four packed integers, its shape, and then
-    float32; the affine layer behind each convolution is folded into it.
+    dlib writes the layers from input to output. A tensor is its shape, four packed integers,
+    followed by its float32 values. The affine layer after each convolution is folded into it.
     """
     try:
         data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What every network begins and ends with: faces, and the twin heads."""
+"""Input and output layers of every network."""
 
 import keras
 
@@ -10,8 +10,8 @@ _HIDDEN = "hidden_"
 
 
 def faces_input(img_size: int, mirror: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input of a network, faces (N, img_size, img_size, 3), and what its layers take: with
-    `mirror` the faces and then their mirror images, (2N, img_size, img_size, 3)."""
+    """The input layer, faces (N, img_size, img_size, 3), and the tensor for the next layer: the
+    faces, with `mirror` followed by their mirror images, (2N, img_size, img_size, 3)."""
     faces = keras.Input((img_size, img_size, 3), name="faces")
     both = keras.ops.concatenate([faces, faces[:, :, ::-1]], axis=0) if mirror else faces
     return faces, both
@@ -22,10 +22,10 @@ def twin_heads(
 ) -> list[keras.KerasTensor]:
     """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
 
-    hidden: units of a fully connected layer with ReLU that each head has to itself; 0 for none.
+    hidden: units of a fully connected layer with ReLU at the start of each head; 0 for none.
     use_bias: whether the heads' layers have biases; the original toolkit's have none.
-    mirror: whether the features are those of N faces and then of their mirror images, (2N, F); of
-        both the scores are averaged. For prediction alone.
+    mirror: whether the features are of N faces followed by their mirror images, (2N, F), so that
+        the scores of both are averaged. For prediction only.
     """
     heads = []
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
@@ -39,13 +39,13 @@ def twin_heads(
 
 def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
     """The softmax of the mean scores of N faces and their N mirror images, from (2N, classes)."""
-    scores = keras.ops.log(distributions)  # but for a constant
+    scores = keras.ops.log(distributions)  # up to a constant
     pairs = keras.ops.reshape(scores, (2, -1, scores.shape[-1]))
     return keras.ops.softmax(keras.ops.mean(pairs, axis=0))
 
 
 def in_head(layer: keras.Layer) -> bool:
-    """Whether a layer of a network is of its heads."""
+    """Whether a layer belongs to a head."""
     return layer.name.removeprefix(_HIDDEN) in OUTPUTS
 
 

@@ -11,10 +11,10 @@ from keras import layers
 from src.errors import UserError
 from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
 
-# Blocks by stage. The PyTorch toolkit has no bottlenecks: its 50 is its 34 under another name.
+# Blocks per stage. The PyTorch toolkit has no bottlenecks: its resnet50 equals its resnet34.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 HIDDEN = 512
-SQUEEZE = 16  # channels to one unit of the squeeze
+SQUEEZE = 16  # reduction ratio of squeeze-and-excitation
 SMALLEST = 32
 
 
@@ -29,9 +29,9 @@ def build(
     """IR-ResNet-`depth` for faces (N, img_size, img_size, 3), BGR, 0..255, scaled to -1..1 first.
 
     width: the stages have 8, 16, 32 and 64 times as many channels; 8 is the PyTorch toolkit's.
-    use_se: weigh each block's channels by squeeze-and-excitation.
-    dropout: share of the last features that training drops before the fully connected layers.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
+    use_se: weight each block's channels by squeeze-and-excitation.
+    dropout: dropout rate before the fully connected layers.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
     Raises `UserError` for pictures of less than 32 pixels.
     """
     if depth not in BLOCKS:

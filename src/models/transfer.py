@@ -1,4 +1,4 @@
-"""Training that starts from weights which are there, and leaves some of them as they are."""
+"""Initial weights from files, and frozen layers."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,49 +17,49 @@ IMAGENET, DLIB = "imagenet", "dlib"
 def initialised(
     architecture: dict, img_size: int, init: str, faces: np.ndarray | None = None
 ) -> tuple[keras.Model, dict, str]:
-    """A network that starts from weights, its architecture, and a line that says what it took.
+    """A network with initial weights, its architecture, and a line that names their source.
 
-    architecture: as `build_model` takes it. What it leaves unsaid is as in the file: faces of the
-        original toolkit's weights, say, are not scaled.
+    architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint, such
+        as the scale of the original toolkit's networks.
     init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib", or
-        dlib's .dat file. Heads that do not fit are left untrained.
+        dlib's .dat file. Heads of another shape are initialised at random.
     faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
         `face_resnet.load_dlib` measures the statistics of its normalisations.
-    Raises `UserError` for a file of another network, or where ImageNet's weights are not to be had.
+    Raises `UserError` for a file of another network, or if the download of ImageNet's fails.
     """
     name = network_name(architecture["name"])
     if init == IMAGENET:
         if name in NETWORKS:
             raise UserError(
                 f"--init imagenet: expected a network of keras.applications, received {name}; "
-                "give --arch EfficientNetB3, say, or a weight file"
+                "pass --arch EfficientNetB3, for example, or a weight file"
             )
         model = build_model(architecture, img_size)
         applications.load_imagenet(model, name)
-        return model, architecture, f"{name} starts from ImageNet's weights, its heads from none"
+        return model, architecture, f"{name}: initial weights from ImageNet, random heads"
     path = Path(init)
     if name == "face_resnet" and (init == DLIB or path.suffix == ".dat"):
         path = face_resnet.dlib_file() if init == DLIB else path
         model = build_model(architecture, img_size)
         face_resnet.load_dlib(model, path, faces)
-        return model, architecture, f"{name} starts from {path.name}, its heads from none"
+        return model, architecture, f"{name}: initial weights from {path.name}, random heads"
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
     source, found = load_checkpoint(path, **given, img_size=img_size)
     if network_name(found.architecture["name"]) == name:
-        there = {key: value for key, value in found.architecture.items() if key != "mirror"}
-        architecture = {**there, **architecture}
+        stored = {key: value for key, value in found.architecture.items() if key != "mirror"}
+        architecture = {**stored, **architecture}
         model = build_model(architecture, img_size)
-        if _take(model, source, heads=False):
-            fit = _take(model, source, heads=True)
-            heads = "its heads too" if fit else "its heads from none: they do not fit"
-            return model, architecture, f"{name} starts from {path.name}, {heads}"
+        if _copy_weights(model, source, heads=False):
+            fit = _copy_weights(model, source, heads=True)
+            heads = "heads included" if fit else "random heads, as the file's have other shapes"
+            return model, architecture, f"{name}: initial weights from {path.name}, {heads}"
     raise UserError(
         f"--init: expected weights of {architecture}, found {found.architecture} in {path}"
     )
 
 
-def _take(model: keras.Model, source: keras.Model, heads: bool) -> bool:
-    """Copy the weights of all heads, or of all else, if they fit; whether they did."""
+def _copy_weights(model: keras.Model, source: keras.Model, heads: bool) -> bool:
+    """Copy the weights of the heads, or of all other layers; False if their shapes differ."""
     layers, sources = (
         [layer for layer in network.layers if layer.weights and in_head(layer) == heads]
         for network in (model, source)
@@ -76,22 +76,26 @@ def _shapes(layers: list[keras.Layer]) -> list[list[tuple]]:
 
 
 def freeze_until(model: keras.Model, layer_name: str) -> int:
-    """Keep all layers up to this one, in the order of `model.layers`, from being trained.
+    """Freeze all layers up to and including this one, in the order of `model.layers`.
 
-    Their batch normalisations keep to the statistics they have. Blocks of our networks are called
-    stage1_block1 and so on. To be called before the model is compiled. Returns how many layers
-    with weights are frozen; raises `UserError` for a name that no layer has, or the last one's.
+    Their batch normalisations keep their statistics. Blocks of our networks are called
+    stage1_block1 and so on. To be called before the model is compiled. Returns the number of
+    frozen layers with weights. Raises `UserError` for an unknown layer, or if none is left to
+    train.
     """
     names = [layer.name for layer in model.layers]
     if layer_name not in names:
         near = get_close_matches(layer_name, names, n=5, cutoff=0.4)
         raise UserError(
             f"--freeze_until: expected a layer of {model.name}, received {layer_name}; "
-            f"near it are {', '.join(near) or ', '.join(names[:5])}"
+            f"similar names: {', '.join(near) or ', '.join(names[:5])}"
         )
     frozen = model.layers[: names.index(layer_name) + 1]
     for layer in frozen:
         layer.trainable = False
     if not model.trainable_weights:
-        raise UserError(f"--freeze_until: nothing to train is left after {layer_name}")
+        raise UserError(
+            f"--freeze_until: expected a layer before the last one with weights, received "
+            f"{layer_name}, which leaves none to train"
+        )
     return sum(bool(layer.weights) for layer in frozen)

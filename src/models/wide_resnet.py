@@ -30,10 +30,10 @@ def build(
     """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
 
     pool: "global" averages the last feature map into 64 * width features; "8x8" averages windows of
-        it, one step apart, and flattens them all, as the original toolkit's published weights do.
-    scale: what pixels are multiplied with first; 1 for the original toolkit's weights.
-    dropout: share of what is between a block's convolutions that training drops.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction alone.
+        8x8 with stride 1 and flattens them, as the original toolkit's published weights need.
+    scale: factor of the pixels at the input; 1 for the original toolkit's weights.
+    dropout: dropout rate between the convolutions of a block.
+    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
     """
     check_depth(depth)
     if pool not in POOLS:
@@ -58,10 +58,10 @@ def build(
 def _block(
     net: keras.KerasTensor, channels: int, stride: int, dropout: float, name: str
 ) -> keras.KerasTensor:
-    """Two 3x3 convolutions and a shortcut, which is the identity where the shape stays.
+    """Two 3x3 convolutions and a shortcut, which is the identity if the shape stays the same.
 
-    The layers are made in the original toolkit's order, main convolutions before the shortcut's:
-    files of its weights are read by topology.
+    The layers are in the original toolkit's order, main convolutions before the shortcut's, as its
+    weight files are read by topology.
     """
     same = net.shape[-1] == channels
     normed = _norm_relu(net)

@@ -217,7 +217,7 @@ def test_hdf5_without_layers(tmp_path):
     path = tmp_path / "w.hdf5"
     with h5py.File(path, "w") as file:
         file["image"] = np.zeros(3)
-    refused(path, "laid out by layer", "found image")
+    refused(path, "found image")
 
 
 @pytest.mark.parametrize(
