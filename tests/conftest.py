@@ -1,4 +1,4 @@
-"""What the tests share: real data where it is at hand, small made datasets where it is not."""
+"""Fixtures: real data if available, small made datasets otherwise."""
 
 import os
 import runpy
@@ -17,8 +17,8 @@ ORIGINAL_WEIGHTS = ROOT / "pretrained_models" / "weights.28-3.73.hdf5"
 SHIPPED_WEIGHTS = ROOT / "pretrained_models" / "age_gender.hdf5"
 
 
-def at_hand(path: Path) -> Path:
-    """`path`, or the test is skipped for want of it; CI has everything, so there it fails."""
+def required(path: Path) -> Path:
+    """`path`; without it the test is skipped, or fails if CI is set."""
     if not path.exists():
         if os.environ.get("CI"):
             pytest.fail(f"CI has {path}, it is missing")
@@ -28,20 +28,20 @@ def at_hand(path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real datasets beside the repository."""
-    return at_hand(SHARED)
+    """The folder of real datasets next to the repository."""
+    return required(SHARED)
 
 
 @pytest.fixture(scope="session")
 def original_weights() -> Path:
     """The original toolkit's trained weights (`make weights`)."""
-    return at_hand(ORIGINAL_WEIGHTS)
+    return required(ORIGINAL_WEIGHTS)
 
 
 @pytest.fixture(scope="session")
 def shipped() -> Path:
     """The weights that ship."""
-    return at_hand(SHIPPED_WEIGHTS)
+    return required(SHIPPED_WEIGHTS)
 
 
 @pytest.fixture(scope="session")

@@ -115,8 +115,8 @@ def write_our_database(
     with closing(writing.Places(path)) as places:
         for row in np.random.default_rng(0).permutation(len(faces)):
             places.write(row, faces[row : row + 1], state, digest)
-    said = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
-    writing.finish(path, np.arange(len(faces)), said | values, version)
+    fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
+    writing.finish(path, np.arange(len(faces)), fields | values, version)
     writing.journal_of(path).unlink()
 
 

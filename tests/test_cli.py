@@ -39,24 +39,24 @@ def script(tmp_path):
     return run
 
 
-def test_a_user_error_is_one_line_and_code_2(script):
+def test_user_error_exits_with_code_2(script):
     done = script("raise UserError('expected this, received that')")
     assert done.returncode == 2
     assert done.stderr == "made.py: error: expected this, received that\n"
 
 
-def test_a_user_error_of_several_lines_becomes_one(script):
+def test_user_error_is_one_line(script):
     done = script(r"raise UserError('first\nsecond\n')")
     assert done.stderr == "made.py: error: first second\n"
 
 
-def test_ctrl_c_is_code_130(script):
+def test_ctrl_c_exits_with_code_130(script):
     done = script("raise KeyboardInterrupt")
     assert done.returncode == 130
     assert done.stderr == "made.py: interrupted\n"
 
 
-def test_a_bug_keeps_its_traceback(script):
+def test_bug_keeps_its_traceback(script):
     done = script("raise ZeroDivisionError")
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback")
@@ -68,7 +68,7 @@ def test_success_is_code_0(script):
 
 
 @pytest.mark.parametrize("flush", [True, False])
-def test_a_reader_that_left_is_no_traceback(script, flush):
+def test_closed_pipe_ends_quietly(script, flush):
     reading, writing = os.pipe()
     os.close(reading)
     done = script(f"print('line', flush={flush})", stdout=writing)
@@ -82,7 +82,7 @@ def test_any_file_name_can_be_printed(script):
     assert done.stdout == "Zo\\udceb \\u65e5\n"
 
 
-def test_wrong_usage_is_one_line_and_code_2(capsys):
+def test_unknown_flag_exits_with_code_2(capsys):
     parser = cli.Parser("A script.")
     parser.prog = "made.py"
     with pytest.raises(SystemExit) as stopped:
@@ -185,18 +185,18 @@ def test_numbers_out_of_range_are_refused(kind, text):
         (cli.margin, "10", 10.0),
     ],
 )
-def test_numbers_in_range_are_taken(kind, text, value):
+def test_numbers_in_range(kind, text, value):
     assert kind(text) == value
 
 
-def test_quiet_import_holds_back_what_libraries_say(capfd):
+def test_quiet_import_suppresses_library_messages(capfd):
     with cli.quiet_import():
         os.write(2, b"a library's note\n")
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "afterwards\n"
 
 
-def test_quiet_import_tells_what_was_said_when_loading_fails(capfd):
+def test_failed_import_shows_library_messages(capfd):
     with pytest.raises(ImportError), cli.quiet_import():
         os.write(2, b"libcuda.so is missing\n")
         raise ImportError
@@ -211,7 +211,7 @@ def sigint():
     signal.signal(signal.SIGINT, own)
 
 
-def test_ctrl_c_waits_until_loading_is_done(sigint):
+def test_ctrl_c_waits_for_imports(sigint):
     """TensorFlow's and pandas' loading swallowed it now and then, and the script went on."""
     loaded = []
     with pytest.raises(KeyboardInterrupt), cli.quiet_import():
@@ -221,7 +221,7 @@ def test_ctrl_c_waits_until_loading_is_done(sigint):
     assert loaded == ["keras"]
 
 
-def test_quiet_import_gives_stderr_back_after_ctrl_c(capfd):
+def test_ctrl_c_restores_stderr(capfd):
     with pytest.raises(KeyboardInterrupt), cli.quiet_import():
         raise KeyboardInterrupt
     os.write(2, b"afterwards\n")

@@ -151,7 +151,7 @@ def test_every_module_has_a_stage():
     assert without == ["src", "src.data"]
 
 
-def test_no_module_of_src_imports_the_scripts_helpers():
+def test_src_does_not_import_cli():
     users = [m for m, path in MODULES.items() if "src.cli" in imported(path.read_text())]
     assert [module for module in users if stage(module) != "src.cli"] == []
 
@@ -185,13 +185,13 @@ def test_help_loads_nothing_heavy(helped):
     assert HEAVY & set(modules) == set()
 
 
-def test_help_keeps_the_original_description(helped):
+def test_help_keeps_original_descriptions(helped):
     script, text, _ = helped
     if script in DESCRIPTIONS:
         assert DESCRIPTIONS[script] in " ".join(text.split())
 
 
-def test_help_keeps_the_original_flags_texts_and_defaults(helped):
+def test_help_keeps_original_flags(helped):
     script, text, _ = helped
     entries = [" ".join(entry.split()) for entry in text.split("\n  -")[1:]]
     for flag, words, default in ORIGINAL.get(script, ()):
@@ -201,7 +201,7 @@ def test_help_keeps_the_original_flags_texts_and_defaults(helped):
 
 
 @pytest.mark.parametrize("script, short", [("create_db.py", "-o"), ("train.py", "-i")])
-def test_short_flags_are_taken(script, short):
+def test_short_flags(script, short):
     """Without them the scripts would ask for --output or --input."""
     done = run(script, short, "here", "--unknown")
     assert_one_line_error(done, script, "unrecognized arguments: --unknown")

@@ -144,7 +144,7 @@ def test_validation_faces_are_halved(database):
     }
 
 
-def test_never_seen_collections_alone_are_fitted(database, tmp_path):
+def test_only_unseen_collections_are_fitted(database, tmp_path):
     """Errors are larger elsewhere: intervals hold 80 % there, and more of the held-out faces."""
     elsewhere = write(tmp_path / "lap.mat", 1, 12)
     found = calibrate(Overconfident(database), [database, elsewhere])

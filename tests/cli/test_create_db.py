@@ -105,13 +105,13 @@ def cleaned(odd, tmp_path_factory):
     return create(odd, out / "db.mat", "--img_size", SIZE, "--workers", 3), out
 
 
-def test_odd_pictures_do_not_stop_it(cleaned):
+def test_unreadable_pictures_are_skipped(cleaned):
     done, out = cleaned
     assert done.returncode == 0, done.stderr
     assert names(out) == FILES
 
 
-def test_pictures_are_those_pillow_reads_in_the_datasets_order(cleaned, odd):
+def test_pictures_equal_pillows_in_order(cleaned, odd):
     image = open_database(cleaned[1] / "db.mat").image
     assert image.shape == (len(READABLE), SIZE, SIZE, 3)
     for face, i in zip(image[np.arange(len(READABLE))], READABLE, strict=True):
@@ -127,11 +127,11 @@ def test_labels_stay_with_their_pictures(cleaned):
     assert (opened.db, opened.crop.margin, opened.crop.alignment) == ("wiki", 0.4, "none")
 
 
-def test_skipped_pictures_are_listed_with_the_reason(cleaned):
+def test_skipped_pictures_have_reasons(cleaned):
     assert read_csv(cleaned[1] / "db.skipped.csv") == SKIPPED
 
 
-def test_rows_removed_by_each_rule_are_printed_and_saved(cleaned):
+def test_removed_rows_are_counted(cleaned):
     done, out = cleaned
     removed = dict(zip([*RULES, *PICTURE_RULES], [0, 0, 0, 0, 1, 5], strict=True))
     assert printed_table(done) == {"read": 12} | removed | {"left": 6}
@@ -145,13 +145,13 @@ def test_histogram_is_a_picture(cleaned):
         assert len(histogram.convert("RGB").getcolors(2**16)) > 10
 
 
-def test_progress_is_plain_lines_where_there_is_no_terminal(small_wiki, out):
+def test_progress_without_terminal(small_wiki, out):
     done = create(small_wiki, out / "db.mat")
     assert done.stderr.splitlines()[-1] == "40 of 40 pictures"
     assert "\r" not in done.stderr
 
 
-def test_version_5_is_what_the_original_toolkit_writes(odd, out):
+def test_version_5_equals_the_originals(odd, out):
     done = create(odd, out / "db.mat", "--img_size", SIZE, "--mat_version", 5, "--min_score", 2)
     assert done.returncode == 0, done.stderr
     assert names(out) == FILES
@@ -173,7 +173,7 @@ def test_both_versions_hold_the_same(odd, cleaned, out):
     np.testing.assert_array_equal(new.age_low, old.age_low)
 
 
-def test_dataset_is_looked_for_in_data(tmp_path):
+def test_default_folder_is_in_data(tmp_path):
     write_wiki(tmp_path / "data" / "imdb_crop", wiki_struct(3), "imdb")
     command = [sys.executable, ROOT / "create_db.py", "--db", "imdb", "-o", "db.mat"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
@@ -188,7 +188,7 @@ def real(wiki, tmp_path_factory):
     return create(wiki, out / "db.mat"), out
 
 
-def test_real_wiki_leaves_34_308_of_62_328_rows(real):
+def test_real_wiki_keeps_34308_rows(real):
     done, out = real
     assert done.returncode == 0, done.stderr
     removed = zip([*RULES, *PICTURE_RULES], [19_335, 4_070, 49, 736, 3_830, 0], strict=True)
@@ -196,7 +196,7 @@ def test_real_wiki_leaves_34_308_of_62_328_rows(real):
     assert names(out) == FILES
 
 
-def test_real_pictures_are_shrunk_as_the_original_toolkit_does(real, wiki):
+def test_real_pictures_equal_the_originals(real, wiki):
     opened = open_database(real[1] / "db.mat")
     skipped = {path for path, _ in read_csv(real[1] / "db.skipped.csv")}
     struct = scipy.io.loadmat(wiki / "wiki.mat")["wiki"][0, 0]
@@ -283,7 +283,7 @@ def test_label_file_without_a_field(small_wiki, out):
     assert_refused(done, out, "'second_face_score'")
 
 
-def test_label_file_with_fields_of_different_lengths(small_wiki, out):
+def test_label_fields_of_different_lengths(small_wiki, out):
     fields = wiki_struct(40) | {"gender": np.ones((1, 39))}
     scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
     done = create(small_wiki, out / "db.mat")
@@ -314,7 +314,7 @@ def test_no_picture_left(small_wiki, out):
 @pytest.mark.parametrize(
     "path", ["../x.jpg", "a/../../x.jpg", "/etc/passwd", r"C:\x.jpg", r"..\x.jpg", r"\\host\x.jpg"]
 )
-def test_path_that_climbs_out_of_the_folder(small_wiki, out, path):
+def test_path_outside_the_folder(small_wiki, out, path):
     make_picture(small_wiki.parent / "x.jpg")
     fields = wiki_struct(40)
     fields["full_path"][0, 7] = np.array([path])
@@ -323,24 +323,24 @@ def test_path_that_climbs_out_of_the_folder(small_wiki, out, path):
     assert_refused(done, out, "wiki.mat", repr(path), "leads out of it")
 
 
-def test_output_folder_that_is_missing(small_wiki, out):
+def test_missing_output_folder(small_wiki, out):
     done = create(small_wiki, out / "none" / "db.mat")
     assert_refused(done, out, "none", "expected a folder, found nothing there")
 
 
-def test_output_that_is_a_folder(small_wiki, out):
+def test_output_is_a_folder(small_wiki, out):
     done = create(small_wiki, out)
     assert_refused(done, out, str(out), "expected a file to write, found a folder")
 
 
-def test_output_beside_a_folder_of_the_histograms_name(small_wiki, out):
+def test_folder_named_like_the_histogram(small_wiki, out):
     (out / "db.png").mkdir()
     done = create(small_wiki, out / "db.mat")
     assert_one_line_error(done, "create_db.py", "db.png", "a folder")
     assert names(out) == {"db.png"}
 
 
-def test_output_that_takes_the_histograms_name(small_wiki, out):
+def test_output_named_like_the_histogram(small_wiki, out):
     done = create(small_wiki, out / "db.png")
     assert_refused(done, out, "--output", "db.png")
 
@@ -357,7 +357,7 @@ def read_only(out):
         out.chmod(0o755)
 
 
-def test_output_folder_that_cannot_be_written_to(small_wiki, read_only):
+def test_read_only_output_folder(small_wiki, read_only):
     done = create(small_wiki, read_only / "db.mat")
     assert_refused(done, read_only, str(read_only), "can be written to")
 
@@ -365,12 +365,12 @@ def test_output_folder_that_cannot_be_written_to(small_wiki, read_only):
 # What becomes of a run that fails midway
 
 
-def test_more_than_the_disk_has_free_is_refused_first(small_wiki, out):
+def test_too_little_free_space(small_wiki, out):
     done = create(small_wiki, out / "db.mat", "--img_size", 10_000_000)
     assert_refused(done, out, "free bytes for 40 pictures", "smaller --img_size")
 
 
-def test_more_than_version_5_holds_is_refused_first(small_wiki, out):
+def test_version_5_size_limit(small_wiki, out):
     done = create(small_wiki, out / "db.mat", "--img_size", 6000, "--mat_version", 5)
     assert_refused(done, out, "40 pictures of 6000x6000 take 4,320,000,000", "--mat_version 7.3")
 
@@ -396,7 +396,7 @@ def test_disk_too_small_is_refused_first(small_wiki, out):
 @pytest.mark.parametrize("version", ["7.3", "5"])
 @pytest.mark.parametrize("size", ["60k", "700k", "1240k"])
 def test_full_disk_keeps_only_resumable_files(small_wiki, out, size, version):
-    """It said it had room; what it has not is found amid labels, faces or the last fields."""
+    """The reported free space is too large: the disk fills amid labels, faces or last fields."""
     with mounted(out, f"size={size}") as disk:
         command = [sys.executable, "-c", BOASTING, "--data_dir", small_wiki, "-o", disk / "db.mat"]
         command += ["--img_size", "100", "--mat_version", version]
@@ -417,7 +417,7 @@ runpy.run_path({str(ROOT / "create_db.py")!r}, run_name="__main__")
 """
 
 
-def test_failure_leaves_older_files_as_they_were(small_wiki, out):
+def test_failure_keeps_older_files(small_wiki, out):
     create(small_wiki, out / "db.mat")
     older = {path.name: path.read_bytes() for path in out.iterdir()}
     with no_file_above(1_000_000):
@@ -434,7 +434,7 @@ def wait_for_bytes(path, size, running):
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_run_goes_on_where_it_stopped(tmp_path, out, sign):
+def test_resume_after_interrupt(tmp_path, out, sign):
     """Amid 1.2 GB of pictures, all of one file, which is another when the run goes on."""
     fields = wiki_struct(1600)
     fields["full_path"][0] = fields["full_path"][0, 0]

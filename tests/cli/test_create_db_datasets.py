@@ -213,7 +213,7 @@ def test_persons_are_stored(out, tmp_path):
     assert opened.person.tolist() == opened.names  # which `wiki_struct` has as names
 
 
-def test_names_of_255_bytes_and_folders_of_other_bytes(out, tmp_path):
+def test_unusual_file_names(out, tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     name = "20_1_0_" + "2" * 244 + ".jpg"
     make_picture(tmp_path / "a.jpg")

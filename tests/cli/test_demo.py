@@ -78,12 +78,12 @@ def test_csv_header(album):
     assert (album.work / "faces.csv").read_text(encoding="utf-8").splitlines()[0] == HEADER
 
 
-def test_exactly_the_named_files_are_left(album):
+def test_only_named_outputs_are_written(album):
     assert names(album.work) == {"my photos", "faces.csv", "faces.jsonl", "copies"}
     assert bytes_by_name(album.photos) == album.before
 
 
-def test_every_picture_has_its_rows_and_nothing_else_has(album):
+def test_rows_of_every_picture(album):
     pictures = {name for name in album.before if name.lower().endswith(".jpg")}
     assert set(album.rows) == pictures - {"text.jpg", "cut.jpg"}
     assert {ACCENTED, TURNED, "dogs.jpg"} < set(album.rows)
@@ -96,11 +96,11 @@ def test_faces_are_numbered_within_their_picture(album):
         ]
 
 
-def test_a_picture_without_a_face_is_one_row_with_an_empty_face(album):
+def test_picture_without_face_has_one_row(album):
     assert [list(row.values()) for row in album.rows["dogs.jpg"]] == [["dogs.jpg"] + [""] * 9]
 
 
-def test_unreadable_pictures_are_reported_and_named(album):
+def test_unreadable_pictures_are_reported(album):
     others, cut, text, total = album.done.stderr.splitlines()
     assert " 4 " in others  # .xml
     assert "cut.jpg" in cut and "text.jpg" in text
@@ -119,7 +119,7 @@ def test_every_labelled_face_is_found(album, labels):
             assert best > 0.4, (image.get("file"), true.attrib)
 
 
-def test_nothing_but_the_labelled_faces_is_found(album):
+def test_no_further_faces_are_found(album):
     for labels in ("testing.xml", "training.xml"):
         for image in ElementTree.parse(album.photos / labels).iter("image"):
             assert len(album.rows[image.get("file")]) == len(list(image.iter("box")))
@@ -133,7 +133,7 @@ def test_boxes_lie_within_the_picture(album):
             assert 0 <= left < right <= width and 0 <= top < bottom <= height
 
 
-def test_dlib_boxes_are_the_original_toolkits(album, exports, run_here, tmp_path):
+def test_dlib_boxes_equal_the_originals(album, exports, run_here, tmp_path):
     """It shrank pictures to 640 pixels and let dlib double them."""
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -158,7 +158,7 @@ def original_model(original_weights):
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "2008_001322.jpg", "2008_004176.jpg"])
-def test_ages_and_genders_are_the_original_toolkit_s_formula(album, original_model, name):
+def test_estimates_equal_the_original_toolkits(album, original_model, name):
     """Its demo.py: a margin of 0.4, clipped, both ends inside; bilinear; the expectation."""
     image = cv2.imread(str(album.photos / name))
     img_h, img_w = image.shape[:2]
@@ -169,13 +169,13 @@ def test_ages_and_genders_are_the_original_toolkit_s_formula(album, original_mod
         xw2, yw2 = min(int(x2 + 0.4 * w), img_w - 1), min(int(y2 + 0.4 * h), img_h - 1)
         cut.append(cv2.resize(image[yw1 : yw2 + 1, xw1 : xw2 + 1], (64, 64)))
     genders, ages = original_model.predict(np.array(cut), verbose=0)
-    said = album.rows[name]
+    rows = album.rows[name]
     expected = ages.dot(np.arange(0, 101).reshape(101, 1)).flatten()
-    assert [float(row["age"]) for row in said] == pytest.approx(expected, abs=0.011)
-    assert [float(row["p_female"]) for row in said] == pytest.approx(genders[:, 0], abs=0.0002)
+    assert [float(row["age"]) for row in rows] == pytest.approx(expected, abs=0.011)
+    assert [float(row["p_female"]) for row in rows] == pytest.approx(genders[:, 0], abs=0.0002)
 
 
-def test_json_lines_say_what_the_rows_say(album):
+def test_json_lines_equal_csv_rows(album):
     lines = map(json.loads, (album.work / "faces.jsonl").read_text().splitlines())
     rows = [row for rows in album.rows.values() for row in rows]
     for line, row in zip(lines, rows, strict=True):
@@ -187,30 +187,30 @@ def test_json_lines_say_what_the_rows_say(album):
             ]
 
 
-def test_intervals_hold_the_age_nearly_always(album):
-    said = [
+def test_intervals_contain_the_age(album):
+    rows = [
         [float(row[column]) for column in ("age_low", "age", "age_high")]
         for rows in album.rows.values()
         for row in rows
         if row["face"]
     ]
-    low, age, high = np.array(said).T
+    low, age, high = np.array(rows).T
     assert (low <= high).all()
     assert (0 <= low).all() and (high <= 100).all()
     assert ((low <= age) & (age <= high)).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg", ACCENTED, "bald_guys.jpg"])
-def test_men_are_called_men(album, name):
+def test_gender_of_portraits(album, name):
     assert all(float(row["p_female"]) < 0.5 for row in album.rows[name])
 
 
-def test_a_turned_photo_s_box_is_in_upright_pixels(album):
+def test_rotated_photo_has_upright_boxes(album):
     [upright], [turned] = album.rows["obama.jpg"], album.rows[TURNED]
     assert overlap(box_of(upright), box_of(turned)) > 0.9
 
 
-def test_without_a_screen_every_face_is_a_line(album):
+def test_lines_without_a_screen(album):
     lines = album.done.stdout.splitlines()
     assert len(lines) == sum(map(len, album.rows.values()))
     [obama] = [line for line in lines if line.startswith("obama.jpg: ")]
@@ -219,12 +219,12 @@ def test_without_a_screen_every_face_is_a_line(album):
     assert years in obama and ", M " in obama
 
 
-def test_copies_have_the_pictures_names(album):
+def test_copies_keep_picture_names(album):
     assert names(album.work / "copies") == {*album.rows, "ages_by_gender.png"}
 
 
 @pytest.mark.parametrize("name", ["obama.jpg", ACCENTED, TURNED, "2008_002470.jpg", "dogs.jpg"])
-def test_copies_differ_from_their_pictures_near_faces_only(album, name):
+def test_copies_change_only_near_faces(album, name):
     photo, copy = (
         cv2.imdecode(np.fromfile(folder / name, np.uint8), cv2.IMREAD_COLOR).astype(int)
         for folder in (album.photos, album.work / "copies")
@@ -263,25 +263,23 @@ def small_weights(tmp_path_factory):
     return paths
 
 
-def test_the_margin_is_the_checkpoint_s_unless_given(shared, small_weights, run_here, tmp_path):
+def test_margin_flag_overrides_the_checkpoint(shared, small_weights, run_here, tmp_path):
     photos = photos_of(shared, tmp_path / "photos", "obama.jpg", "biden.jpg")
 
-    def said(*args):
+    def records(*args):
         path = tmp_path / "faces.csv"
         done = run_here("demo.py", "--image_dir", photos, "--csv", path, "--no_display", *args)
         assert done.returncode == 0
         return path.read_text()
 
-    narrow = said("--weight_file", small_weights.narrow)
-    wide = said("--weight_file", small_weights.wide)
-    assert said("--weight_file", small_weights.narrow, "--margin", 0.9) == wide
-    assert said("--weight_file", small_weights.wide, "--margin", 0.1) == narrow
+    narrow = records("--weight_file", small_weights.narrow)
+    wide = records("--weight_file", small_weights.wide)
+    assert records("--weight_file", small_weights.narrow, "--margin", 0.9) == wide
+    assert records("--weight_file", small_weights.wide, "--margin", 0.1) == narrow
     assert narrow != wide
 
 
-def test_with_no_display_no_window_is_tried_where_there_is_a_screen(
-    shared, exports, run_here, monkeypatch, tmp_path
-):
+def test_no_display_opens_no_window(shared, exports, run_here, monkeypatch, tmp_path):
     monkeypatch.setattr("src.demo.sinks.window.has_screen", lambda: True)
     monkeypatch.setattr("src.demo.sinks.window.picture_window", lambda: pytest.fail("tried"))
     write_small(shared / "demo" / "obama.jpg", tmp_path / "obama.jpg")
@@ -299,9 +297,7 @@ def photos(shared, tmp_path):
     return folder
 
 
-def test_folders_within_are_searched_where_asked_and_a_table_is_printed(
-    photos, exports, run_here, tmp_path
-):
+def test_recursive_folder_with_table(photos, exports, run_here, tmp_path):
     done = run_here(
         *("demo.py", "--image_dir", photos, "--recursive", "--weight_file", exports["onnx"]),
         *("--table", "--csv", tmp_path / "faces.csv", "--output_dir", tmp_path / "copies"),
@@ -323,13 +319,13 @@ def test_folders_within_are_searched_where_asked_and_a_table_is_printed(
     assert names(tmp_path / "copies" / "inner") == {"biden.jpg", "dogs.jpg"}
 
 
-def test_pictures_can_be_named_one_by_one(photos, exports, run_here):
+def test_pictures_by_name(photos, exports, run_here):
     files = photos / "obama.jpg", photos / "inner" / "biden.jpg"
     done = run_here("demo.py", *files, "--weight_file", exports["onnx"], "--no_display")
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["obama.jpg", "biden.jpg"]
 
 
-def test_labelled_pictures_become_a_table_beside_what_is_true(photos, exports, run_here, tmp_path):
+def test_table_of_labelled_pictures(photos, exports, run_here, tmp_path):
     (tmp_path / "labels.csv").write_text(
         "path,age,gender\nobama.jpg,51,male\ninner/dogs.jpg,,\ninner/biden.jpg,70,male\n"
     )
@@ -351,7 +347,7 @@ def test_labelled_pictures_become_a_table_beside_what_is_true(photos, exports, r
     assert names(tmp_path / "table") == {"table.html", "table.png", "obama.jpg", "inner"}
 
 
-def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp_path):
+def test_copies_never_replace_pictures(exports, run_here, tmp_path):
     make_picture(tmp_path / "a.jpg")
     before = bytes_by_name(tmp_path)
     args = ("--image_dir", tmp_path, "--output_dir", tmp_path / ".", "--no_display")
@@ -361,7 +357,7 @@ def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp
 
 
 @pytest.mark.parametrize(
-    "args, said",
+    "args, words",
     [
         (["--image_dir", "nowhere"], "nowhere: expected a folder, found nothing there"),
         (["--image_dir", "photos/a.jpg"], "a.jpg: expected a folder, found a file"),
@@ -374,7 +370,7 @@ def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp
         (["--image_dir", "photos", "--weight_file", "text"], "expected a weight file, HDF5"),
         (
             ["--image_dir", "photos"],
-            "age_gender.hdf5: expected a file of the toolkit's",
+            "age_gender.hdf5: expected a file",
         ),
         (["--image_dir", "photos", "--margin", "-1"], "--margin: expected a number"),
         (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected a picture, found no file"),
@@ -391,24 +387,24 @@ def test_copies_into_the_picture_s_own_folder_are_refused(exports, run_here, tmp
         (["--resume", "--video", "a.mp4"], "--resume: expected"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_no_csv(run_here, monkeypatch, tmp_path, args, said):
+def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):
     monkeypatch.chdir(tmp_path)
     make_picture(tmp_path / "photos" / "a.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no weights")
     monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "age_gender.hdf5")
     done = run_here("demo.py", "--csv", "faces.csv", "--no_display", *args)
-    assert_one_line_error(done, "demo.py", said)
+    assert_one_line_error(done, "demo.py", words)
     assert names(tmp_path) == {"photos", "empty", "text"}
     assert names(tmp_path / "photos") == {"a.jpg"}
 
 
-def test_resume_without_a_file_to_go_on_with_is_refused(run_here, tmp_path):
+def test_resume_requires_records(run_here, tmp_path):
     done = run_here("demo.py", "--image_dir", tmp_path, "--resume")
     assert_one_line_error(done, "demo.py", "--resume: expected --csv or --jsonl")
 
 
-def test_weights_of_another_network_are_refused_with_what_was_found(run_here, tmp_path):
+def test_weights_of_another_network_are_rejected(run_here, tmp_path):
     make_picture(tmp_path / "a.jpg")
     with h5py.File(tmp_path / "vgg.hdf5", "w") as file:  # the layout of Keras 1 and 2
         file.attrs["layer_names"] = ["conv1"]
@@ -434,7 +430,7 @@ MANY, BROKEN = 120, "050.jpg"
 
 @pytest.fixture(scope="module")
 def many(shared, exports, tmp_path_factory):
-    """A folder of many pictures, one of them broken, and how demo.py is told to search it."""
+    """A folder of many pictures, one of them broken, and the arguments to search it."""
     folder = tmp_path_factory.mktemp("many")
     write_small(shared / "demo" / "obama.jpg", folder / "obama.jpg")
     write_small(shared / "demo" / "two_people.jpg", folder / "two.jpg")
@@ -457,9 +453,7 @@ def lines_of(process):
     return [process.stdout.readline() for _ in range(15)]
 
 
-def test_a_run_that_was_killed_then_interrupted_then_resumed_is_as_one_run(
-    many, run_here, monkeypatch, tmp_path
-):
+def test_resume_after_kill_and_interrupt(many, run_here, monkeypatch, tmp_path):
     partial = partial_of(tmp_path / "faces.csv")
     with running(tmp_path, *many, **NO_SCREEN) as process:
         assert lines_of(process)[0].startswith("000.jpg: ")
@@ -473,9 +467,9 @@ def test_a_run_that_was_killed_then_interrupted_then_resumed_is_as_one_run(
     with running(tmp_path, *many, "--resume", **NO_SCREEN) as process:
         assert not lines_of(process)[0].startswith("000.jpg: ")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.splitlines()[-1] == (
+    assert printed.splitlines()[-1] == (
         "demo.py: interrupted: --resume continues after the pictures done"
     )
     assert names(tmp_path) == {partial.name, partial_of(tmp_path / "faces.jsonl").name}
@@ -508,15 +502,15 @@ def assert_same(faces, others):
             assert numbers == pytest.approx(expected, abs=0.0101)
 
 
-def test_ctrl_c_without_a_file_to_go_on_with_says_no_more(many, tmp_path):
+def test_ctrl_c_without_records(many, tmp_path):
     with running(tmp_path, *many[:-4], **NO_SCREEN) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert (process.returncode, said.splitlines()[-1]) == (130, "demo.py: interrupted")
+        _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed.splitlines()[-1]) == (130, "demo.py: interrupted")
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(many, tmp_path):
+def test_closed_pipe_ends_quietly(many, tmp_path):
     with running(tmp_path, *many, **NO_SCREEN) as process:
         process.stdout.readline()
         process.stdout.close()

@@ -34,7 +34,7 @@ def on(exports, run_here, tmp_path):
     return run
 
 
-def test_a_video_s_files_have_every_frame_with_its_time_and_tracks(clip, on, tmp_path):
+def test_video_outputs_have_every_frame(clip, on, tmp_path):
     done = on("--video", clip, "--jsonl", tmp_path / "faces.jsonl", "--table")
     assert (done.returncode, done.stderr) == (0, "")
     assert names(tmp_path) == {"faces.csv", "faces.jsonl", "copies"}
@@ -69,7 +69,7 @@ def assert_annotated(folder, clip, rows):
     assert np.mean(elsewhere) < 12
 
 
-def test_smoothing_can_be_left_out(clip, on, tmp_path):
+def test_smooth_1_averages_nothing(clip, on, tmp_path):
     def step(*args):
         assert on("--video", clip, *args).returncode == 0
         rows = read_faces(tmp_path / "faces.csv").values()
@@ -78,7 +78,7 @@ def test_smoothing_can_be_left_out(clip, on, tmp_path):
     assert step() < step("--smooth", 1) / 3
 
 
-def test_a_clip_is_not_replaced_by_its_annotated_copy(clip, on, tmp_path):
+def test_copy_never_replaces_its_clip(clip, on, tmp_path):
     (tmp_path / "copies").mkdir()
     own = tmp_path / "copies" / clip.name
     own.write_bytes(clip.read_bytes())
@@ -87,14 +87,14 @@ def test_a_clip_is_not_replaced_by_its_annotated_copy(clip, on, tmp_path):
     assert own.read_bytes() == clip.read_bytes()
 
 
-def test_ctrl_c_keeps_what_there_is_of_a_video(clip, exports, tmp_path):
+def test_ctrl_c_keeps_video_outputs(clip, exports, tmp_path):
     write_clip(tmp_path / "long.avi", 12 * frames(clip), rate=29.97)
     args = ("--video", "long.avi", "--weight_file", exports["onnx"], "--csv", "faces.csv")
     with running(tmp_path, *args, "--output_dir", "copies", **NO_SCREEN) as process:
         assert process.stdout.readline().startswith("frame000000.jpg: ")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (0, "")
+        _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (0, "")
     assert names(tmp_path) == {"long.avi", "faces.csv", "copies"}
     assert not partial_of(tmp_path / "faces.csv").exists()
     seen = len(read_faces(tmp_path / "faces.csv"))
@@ -118,9 +118,7 @@ class Camera:
         return True, self.image
 
 
-def test_a_webcam_without_a_window_ends_by_ctrl_c_and_keeps_its_rows(
-    clip, on, monkeypatch, tmp_path
-):
+def test_ctrl_c_keeps_webcam_rows(clip, on, monkeypatch, tmp_path):
     camera = Camera(frames(clip, 1)[0])
     monkeypatch.setattr(cv2, "VideoCapture", lambda index: camera)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may have it ignored

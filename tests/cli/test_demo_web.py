@@ -50,7 +50,7 @@ def photo(shared, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def said(photo, exports):
+def expected(photo, exports):
     """The boxes of the photo's faces, from left to right, and what the estimator says of them."""
     estimator = Estimator(exports["onnx"])
     image = read_image(photo)
@@ -179,8 +179,8 @@ def check(found, estimates, years=0.51, percent=0.51):
         assert abs(int(gender.split()[1]) - 100 * estimates.p_gender[i]) < percent
 
 
-def test_uploaded_picture_is_answered(page, said, photo):
-    boxes, estimates = said
+def test_uploaded_picture_has_results(page, expected, photo):
+    boxes, estimates = expected
     choose(page, photo)
     wait_for(lambda: rows(page))
     check(rows(page), estimates)
@@ -203,7 +203,7 @@ def test_label_and_row_mark_each_other(page, photo):
     wait_for(lambda: [e.text[:1] for e in elements(page, ".legend-item.marked")] == ["1"])
 
 
-def test_several_pictures_are_numbered_on(page, photo, shared):
+def test_faces_are_numbered_across_pictures(page, photo, shared):
     other = photo.with_name("portrait.png")
     cv2.imwrite(str(other), cv2.resize(read_image(shared / "demo" / "obama.jpg"), (480, 600)))
     choose(page, f"{photo}\n{other}")
@@ -215,7 +215,7 @@ def test_several_pictures_are_numbered_on(page, photo, shared):
     ]
 
 
-def test_example_is_answered(page):
+def test_example_has_results(page):
     press(page, "Example")
     wait_for(lambda: [row[1] for row in rows(page)] == ["grace_hopper.jpg"])
 
@@ -238,13 +238,13 @@ def test_page_fits_phone_and_desktop(page, photo, screen):
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_webcam_is_answered(page, said):
+def test_webcam_has_results(page, expected):
     press(page, "Webcam")
     press(page, "Click to Access Webcam")
     press(page, "Record")
     wait_for(lambda: len(rows(page, ".live-faces")) == 2)
     # Its frames are half as large, and compressed.
-    check(rows(page, ".live-faces"), said[1], years=10, percent=10)
+    check(rows(page, ".live-faces"), expected[1], years=10, percent=10)
     image = wait_for(lambda: elements(page, ".live img"))[0].get_attribute("src")
     wait_for(lambda: elements(page, ".live img")[0].get_attribute("src") != image)
     press(page, "Stop")
@@ -261,7 +261,7 @@ def test_unreadable_picture_is_named(page, tmp_path):
     wait_for(lambda: elements(page, "body", "exceed"))
 
 
-def test_page_requests_no_other_computer(page, photo):
+def test_page_loads_nothing_external(page, photo):
     choose(page, photo)
     wait_for(lambda: rows(page))
     hosts = set()
@@ -302,7 +302,7 @@ def events(server, session, data):
         return answer.read().decode()
 
 
-def test_request_cannot_name_a_file_of_the_server(server, photo):
+def test_requests_cannot_read_server_files(server, photo):
     """Only an upload can be named; the terminal has a line and no traceback."""
     text = events(server, "bad", [[{"image": file_data(photo), "caption": None}]])
     assert '"success":false' in text
@@ -311,12 +311,12 @@ def test_request_cannot_name_a_file_of_the_server(server, photo):
     assert line.startswith("a request failed: ") and "Traceback" not in line
 
 
-def test_a_port_in_use_is_one_line(server, exports):
+def test_port_in_use_is_named(server, exports):
     done = run("demo.py", "--web", "--port", server.port, "--weight_file", exports["onnx"])
     assert_one_line_error(done, "demo.py", f"--port {server.port}", "in use")
 
 
-def test_ctrl_c_ends_it_while_a_page_is_open_and_leaves_no_file(page, server):
+def test_ctrl_c_leaves_no_file(page, server):
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(30) == 0
     assert server.process.stderr.read() == ""

@@ -75,9 +75,7 @@ def without_hint(image):
     return image[:-20]
 
 
-def test_each_annotated_picture_is_shown_until_a_key_is_pressed(
-    shared, exports, screen, run_here, tmp_path
-):
+def test_pictures_wait_for_a_key(shared, exports, screen, run_here, tmp_path):
     photos = [tmp_path / "photos" / f"{name}.png" for name in ("obama", "biden", "obama2")]
     for photo in photos:
         write_small(shared / "demo" / f"{photo.stem}.jpg", photo, 600)
@@ -115,7 +113,7 @@ def assert_shown(screen, annotated, plain):
     assert (strip > 200).all(axis=2).any()
 
 
-def test_space_pauses_a_video_and_space_goes_on_to_its_end(shared, exports, screen, tmp_path):
+def test_space_pauses_a_video(shared, exports, screen, tmp_path):
     clip = shared / "demo" / "carphone_pristine.mp4"
     args = ("--video", clip, "--weight_file", exports["onnx"], "--csv", "faces.csv")
     rows = tmp_path / ".faces.partial.csv"

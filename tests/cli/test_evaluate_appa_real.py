@@ -46,7 +46,7 @@ def evaluated(shared, original_weights, tmp_path_factory):
     return SimpleNamespace(data_dir=data_dir, before=before, done=done)
 
 
-def test_mae_equals_numpy_s_on_predictions_of_the_network_itself(evaluated, original_weights):
+def test_mae_equals_numpys(evaluated, original_weights):
     network, _ = load_checkpoint(original_weights)
     faces = [
         cv2.resize(
@@ -62,14 +62,14 @@ def test_mae_equals_numpy_s_on_predictions_of_the_network_itself(evaluated, orig
         assert float(line[1]) == pytest.approx(np.abs(predicted - ages).mean(), abs=0.006)
 
 
-def test_the_table_gives_both_errors_with_their_numbers_of_pictures(evaluated):
+def test_table_has_both_errors(evaluated):
     lines = evaluated.done.stdout.splitlines()
     assert lines[0].split() == ["age", "MAE", "(years)", "pictures"]
     assert set(lines[1]) == {"-", " "}
     assert [line.split()[2] for line in lines[2:4]] == ["5", "5"]
 
 
-def test_missing_and_unreadable_pictures_are_counted_and_named(evaluated):
+def test_unreadable_pictures_are_counted(evaluated):
     lines = evaluated.done.stdout.splitlines()
     first = lines.index("2 of 7 pictures left out:")
     assert lines[first + 1 : first + 3] == [
@@ -78,22 +78,22 @@ def test_missing_and_unreadable_pictures_are_counted_and_named(evaluated):
     ]
 
 
-def test_all_other_figures_follow_against_the_target(evaluated):
+def test_metrics_against_the_target(evaluated):
     """By hand, of the predictions' own table."""
     lines = evaluated.done.stdout.splitlines()
     assert lines[5] == "against the apparent age:"
-    said = [line.split() for line in lines]
-    [mae] = [words for words in said if words[:3] == ["mean", "absolute", "error,"]]
+    cells = [line.split() for line in lines]
+    [mae] = [words for words in cells if words[:3] == ["mean", "absolute", "error,"]]
     assert mae[4] == f"{lines[2].split()[1]}*"
-    assert any(words[:2] == ["epsilon", "error"] for words in said)
-    assert sum(words[0] == "age" and "-" in words[1] for words in said if len(words) > 2) == 3
+    assert any(words[:2] == ["epsilon", "error"] for words in cells)
+    assert sum(words[0] == "age" and "-" in words[1] for words in cells if len(words) > 2) == 3
 
 
-def test_nothing_is_left_behind(evaluated):
+def test_no_file_is_written(evaluated):
     assert sorted(evaluated.data_dir.rglob("*")) == evaluated.before
 
 
-def test_stderr_says_how_far_it_is_and_no_more(evaluated):
+def test_stderr_has_progress_only(evaluated):
     assert evaluated.done.stderr == "7 of 7 pictures\n"
 
 
@@ -113,20 +113,18 @@ def fails(monkeypatch, capfd):
     return run_here
 
 
-def test_the_default_folder_is_named_where_it_is_missing(
-    fails, original_weights, tmp_path, monkeypatch
-):
+def test_missing_default_folder_is_named(fails, original_weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = fails("--weight_file", original_weights)
     assert "appa-real/appa-real-release: expected a folder" in line
 
 
-def test_a_split_without_labels_is_named(fails, evaluated, original_weights):
+def test_split_without_labels_is_named(fails, evaluated, original_weights):
     args = ("--weight_file", original_weights, "--data_dir", evaluated.data_dir)
     assert "gt_avg_test.csv" in fails(*args, "--split", "test")
 
 
-def test_rows_of_different_lengths_are_one_line(fails, evaluated, original_weights, tmp_path):
+def test_ragged_rows_are_one_line(fails, evaluated, original_weights, tmp_path):
     shutil.copytree(evaluated.data_dir, tmp_path / "copy")
     with (tmp_path / "copy" / "gt_avg_valid.csv").open("a") as labels:
         labels.write("000007.jpg,38,30,3.5,30,1,2,3\n")
@@ -134,7 +132,7 @@ def test_rows_of_different_lengths_are_one_line(fails, evaluated, original_weigh
     assert "gt_avg_valid.csv" in line and "received 8" in line
 
 
-def test_output_is_refused_before_any_work_where_it_exists(fails, tmp_path):
+def test_existing_output_is_rejected_first(fails, tmp_path):
     assert "--output: expected a new folder" in fails("--output", tmp_path)
 
 
@@ -145,13 +143,13 @@ def test_output_receives_the_report(evaluated, original_weights, tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args + more)])
     cli.run(evaluate_appa_real.main)
     assert names(out) == {"results.json", "results.csv", "report.html"}
-    said = capfd.readouterr().out
-    assert said.endswith(f"report: {out / 'report.html'}\n")
-    assert "against the real age:" in said
-    assert said.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]
+    printed = capfd.readouterr().out
+    assert printed.endswith(f"report: {out / 'report.html'}\n")
+    assert "against the real age:" in printed
+    assert printed.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]
 
 
-def test_a_misspelt_split_is_refused(fails):
+def test_misspelt_split_is_refused(fails):
     assert "invalid choice: 'validation'" in fails("--split", "validation")
 
 

@@ -81,7 +81,7 @@ def test_no_database(tmp_path, train):
     assert names(tmp_path) == []
 
 
-def test_a_database_twice_is_rejected(database, tmp_path, train):
+def test_database_twice_is_rejected(database, tmp_path, train):
     copy = tmp_path / "copy.mat"
     copy.write_bytes(database.read_bytes())
     for twice in (database, copy):

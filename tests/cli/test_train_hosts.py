@@ -129,7 +129,7 @@ def test_resume_after_a_lost_host(database, start, tmp_path):
         np.testing.assert_allclose(value, weights[name], atol=1e-4)
 
 
-def test_the_first_host_lost(database, start, tmp_path):
+def test_first_host_lost(database, start, tmp_path):
     survivor = lose(start, database, tmp_path / "out", host=0)
     assert survivor.returncode != 0
     (line,) = survivor.stderr.splitlines()

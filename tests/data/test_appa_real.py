@@ -34,7 +34,7 @@ def test_split_names_file_and_folder(tmp_path):
         read(tmp_path)
 
 
-def test_gender_and_group_come_from_allcategories_by_name(tmp_path):
+def test_gender_and_group_from_allcategories(tmp_path):
     write(tmp_path)
     rows = ["000001.jpg,female,happy,asian", "000000.jpg,male,neutral,caucasian"]
     write(tmp_path, "allcategories_train.csv", rows, "file,gender,happiness,ethnicity\n")

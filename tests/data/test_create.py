@@ -44,7 +44,7 @@ def run(data_dir, out, **options):
 
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("step", ["finish", "_write_further"])
-def test_ctrl_c_at_the_end_waits_until_every_file_is_whole(small_wiki, out, monkeypatch, step):
+def test_ctrl_c_waits_for_all_files(small_wiki, out, monkeypatch, step):
     module = writing if step == "finish" else create
     work = getattr(module, step)
 
@@ -59,7 +59,7 @@ def test_ctrl_c_at_the_end_waits_until_every_file_is_whole(small_wiki, out, monk
     assert names(out) == FILES
 
 
-def test_ctrl_c_before_says_how_to_go_on(small_wiki, out, monkeypatch):
+def test_ctrl_c_names_resume(small_wiki, out, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
@@ -88,7 +88,7 @@ def test_files_appear_together_or_not(small_wiki, out, monkeypatch):
     assert names(out) == FILES
 
 
-def test_outputs_have_names_of_their_own(small_wiki, out):
+def test_outputs_have_distinct_names(small_wiki, out):
     with pytest.raises(UserError, match=r"--contact_sheet: .*db\.png"):
         run(small_wiki, out, contact_sheet=out / "db.png")
     assert names(out) == set()
@@ -107,7 +107,7 @@ def test_label_files_are_never_replaced(small_wiki, out):
     assert (small_wiki / "wiki.mat").read_bytes() == labels
 
 
-def test_second_run_into_one_output_is_refused(small_wiki, out):
+def test_second_run_is_rejected(small_wiki, out):
     with locked(out / "db.mat"), pytest.raises(UserError, match=r"db\.mat"):
         run(small_wiki, out)
     assert names(out) == set()

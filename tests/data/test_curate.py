@@ -34,7 +34,7 @@ def digests(letters):
     return np.array([[0] * 15 + [ord(letter)] for letter in letters], np.uint8)
 
 
-def test_duplicates_that_agree_or_disagree():
+def test_duplicates_with_equal_or_different_labels():
     rows = table(
         low=[20, 30, 20, 20, 30, 40, 50, 50, NAN, NAN, 60, NAN],
         high=[20, 30, 20, 20, 31, 40, 50, 50, NAN, NAN, 60, NAN],
@@ -48,7 +48,7 @@ def test_duplicates_that_agree_or_disagree():
     assert disagree == [1, 4, 6, 7, 10, 11]  # the range, the gender, and known next to unknown
 
 
-def test_rows_need_not_be_numbered_from_0():
+def test_rows_of_any_index():
     """As after some pictures could not be read."""
     rows = table([20, 20, 30]).set_index(pd.Index([7, 3, 5]))
     assert find_duplicates(rows, digests("aab"))[curate.SAME].tolist() == [False, True, False]

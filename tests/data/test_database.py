@@ -65,7 +65,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("version", database.VERSIONS)
-def test_what_is_written_is_read(path, version):
+def test_written_rows_are_read(path, version):
     image, columns = write(path, version=version)
     opened = open_database(path)
     assert len(opened) == 7
@@ -96,7 +96,7 @@ def test_h5py_reads_version_7_3(path):
 
 
 @pytest.mark.parametrize("name", database.TEXTS)
-def test_texts_are_utf_16_padded_with_spaces(path, name):
+def test_texts_are_padded_utf_16(path, name):
     _, columns = write(path)
     with h5py.File(path) as file:
         rows = file[name][()].T
@@ -218,7 +218,7 @@ def test_rows_in_any_order(path, size, count):
     np.testing.assert_array_equal(open_database(path).image[rows], expected)
 
 
-def test_pictures_of_version_7_3_are_mapped(path):
+def test_pictures_are_memory_mapped(path):
     """Later writes to the file are visible."""
     write(path)
     opened = open_database(path)
@@ -227,7 +227,7 @@ def test_pictures_of_version_7_3_are_mapped(path):
     assert (opened.image[np.array([3])] == 77).all()
 
 
-def test_version_5_holds_less_than_4_gib():
+def test_version_5_size_limit():
     rows = 2**32 // image_bytes(1, 1024)
     check_fits("5", rows, 1024)
     check_fits("7.3", 100 * rows, 1024)
@@ -250,7 +250,7 @@ def test_mismatched_lengths_are_refused(path, name):
 
 
 @pytest.mark.parametrize("name", ["gender", "age_high"])
-def test_mismatched_lengths_in_version_7_3_are_refused(path, name):
+def test_mismatched_lengths_in_version_7_3(path, name):
     write(path)
     with h5py.File(path, "r+") as file:
         file[name].resize(5, axis=0)
@@ -297,7 +297,7 @@ def test_database_cut_short_is_refused(path, version, share):
         open_database(path)
 
 
-def test_text_is_no_database(path):
+def test_text_is_not_a_database(path):
     path.write_text("no database\n" * 50)
     with pytest.raises(UserError, match=r"faces\.mat"):
         open_database(path)
@@ -333,7 +333,7 @@ def test_hdf5_in_one_piece(path):
     np.testing.assert_array_equal(open_database(path).image[rows], faces(4, 8)[rows])
 
 
-def test_hdf5_of_other_things_is_refused(path):
+def test_other_hdf5_is_rejected(path):
     with h5py.File(path, "w") as file:
         file.create_group("image")
         file["gender"] = "female"

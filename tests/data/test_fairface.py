@@ -21,7 +21,7 @@ def write(folder, *rows, split="train", header=HEADER):
     return folder
 
 
-def test_ages_are_ranges_and_more_than_70_ends_at_100(tmp_path):
+def test_more_than_70_ends_at_100(tmp_path):
     write(
         tmp_path,
         "train/1.jpg,0-2,Male,East Asian,TRUE",
@@ -79,7 +79,7 @@ def labels(shared):
         return archive.extractfile(first).read()
 
 
-def test_real_labels_are_read_whole(labels, tmp_path):
+def test_all_real_labels_are_read(labels, tmp_path):
     (tmp_path / "fairface_label_train.csv").write_bytes(labels)
     table = read(tmp_path).table
     rows = list(csv.DictReader(io.StringIO(labels.decode())))

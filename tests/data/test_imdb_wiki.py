@@ -37,7 +37,7 @@ def original_age(dob, photo_taken):
     return photo_taken - birth.year if birth.month < 7 else photo_taken - birth.year - 1
 
 
-def test_ages_are_the_original_toolkits():
+def test_ages_equal_the_originals():
     rng = np.random.default_rng(0)
     dob = rng.integers(-1000, serial_date(2030, 1, 1), 5000).astype(np.int32)
     photo_taken = rng.integers(1900, 2030, 5000).astype(np.uint16)
@@ -53,14 +53,14 @@ def test_birthday_from_july_is_still_ahead(birth, age):
     assert ages(np.array([serial_date(*birth)]), np.array([2010])) == age
 
 
-def test_photo_before_birth_gives_a_negative_age():
+def test_photo_before_birth():
     """Unsigned columns do not wrap round."""
     dob = np.array([serial_date(1990, 1, 1)], np.uint32)
     assert ages(dob, np.array([1980], np.uint16)) == -10
 
 
 @pytest.mark.parametrize("dob", [np.nan, np.inf, -np.inf, 1e18])
-def test_no_date_gives_no_age(dob):
+def test_missing_date_has_no_age(dob):
     assert np.isnan(ages(np.array([dob]), np.array([2010.0])))
 
 
@@ -120,7 +120,7 @@ def real(wiki):
     return read(wiki)
 
 
-def test_real_rules_remove_the_originals_rows(real):
+def test_real_rows_equal_the_originals(real):
     assert real.removed == dict(zip(RULES, [19_335, 4_070, 49, 736], strict=True))
     assert len(real.table) == 38_138
     assert len(real.table) + sum(real.removed.values()) == 62_328

@@ -70,7 +70,7 @@ def test_hash_is_of_the_file_name():
     assert hashed("7_1_0_2017.jpg") == hashed("part1/7_1_0_2017.jpg") == expected
 
 
-def test_hash_parts_do_not_depend_on_joining(make):
+def test_hash_parts_ignore_joining(make):
     one, two = make("a", range(30)), make("b", range(30, 230))
     alone, joined = parts([two], "hash", 0.2), parts([one, two], "hash", 0.2, seed=1)
     for part in PARTS:
@@ -113,7 +113,7 @@ def rows_part(rows, row):
     return next(part for part, own in rows.items() if row in own)
 
 
-def test_hash_of_identical_pictures_is_the_lowest(make):
+def test_identical_pictures_share_the_lowest_hash(make):
     database = make("a", np.arange(200) // 2)
     hashes = np.array([hashed(name) for name in database.names]).reshape(-1, 2)
     expected = np.repeat(hashes.min(axis=1) < 0.3, 2)
@@ -123,7 +123,7 @@ def test_hash_of_identical_pictures_is_the_lowest(make):
 
 @pytest.mark.parametrize("method", ["random", "hash"])
 @pytest.mark.parametrize("chosen", [[0, 1], [1, 0], [1]])
-def test_a_checkpoint_finds_its_rows(make, method, chosen):
+def test_checkpoint_finds_its_rows(make, method, chosen):
     databases = [make("a", range(60)), make("b", range(60, 100))]
     split, rows = divide(databases, method, 0.3, 0.2, 5)
     starts = {0: 0, 1: 60}
@@ -157,7 +157,7 @@ def test_pictures_shared_with_a_missing_database(make):
         split.rows(databases[:1], "validation")
 
 
-def test_a_database_twice_is_rejected(make):
+def test_database_twice_is_rejected(make):
     with pytest.raises(UserError, match=r"--input: .*b\.mat .*a\.mat"):
         divide([make("a", range(20)), make("b", range(20))], None, 0.2, 0, 0)
 
@@ -167,7 +167,7 @@ def test_a_database_twice_is_rejected(make):
     [(("hash", 0.3, 0.2), True), (("hash", 0.3, 0.3), True), (("hash", 0.3, 0.1), False),
      (("random", 0.3, 0.2), False)],
 )  # fmt: skip
-def test_initial_weights_must_not_have_seen_held_out_faces(make, start, is_accepted):
+def test_init_rejects_held_out_faces(make, start, is_accepted):
     databases = [make("a", range(90))]
     split, _ = divide(databases, "hash", 0.3, 0.2, 0)
     other, _ = divide(databases, *start, 0)

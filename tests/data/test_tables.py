@@ -76,7 +76,7 @@ def test_files_of_spreadsheets(path, content):
     assert cells(read_table(path, ("path", "age"))) == [["path", "age"], ["a.jpg", "20"]]
 
 
-def test_columns_in_any_case_and_by_alias(path):
+def test_column_case_and_aliases(path):
     path.write_text("\ufeffPATH , Age-Low,AgeHigh,Sex,Extra\na.jpg,20,30,f,x\n")
     table = read_table(path, ("path",), ("age_low", "age_high", "gender"), {"sex": "gender"})
     assert list(table.frame.columns) == ["path", "age_low", "age_high", "gender", "extra"]

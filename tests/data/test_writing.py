@@ -48,7 +48,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 341, 342, 1000])  # a chunk holds 341 faces
-def test_faces_written_in_any_order_are_read_back(path, count):
+def test_faces_in_any_order(path, count):
     faces, table = make(count)
     writing.lay_out(path, table, SIZE, "it")
     fill(path, faces, np.random.default_rng(0).permutation(count))
@@ -96,7 +96,7 @@ def test_file_shrinks_when_most_rows_go(path):
     assert_holds(path, faces, table, np.arange(0, 100, 2))
 
 
-def test_file_left_half_filled_can_be_filled_further(path):
+def test_half_filled_file_resumes(path):
     faces, table = make(700)
     writing.lay_out(path, table, SIZE, "it")
     first = np.random.default_rng(2).permutation(700)[:300]

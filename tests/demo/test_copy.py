@@ -39,7 +39,7 @@ def write_levels(folder, times, video=CAMERA):
     return folder / f"{video.name}.mp4"
 
 
-def test_frames_of_a_file_are_written_once(library, tmp_path):
+def test_file_frames_are_written_once(library, tmp_path):
     path = write_levels(tmp_path, [0, 0.1, 0.2, 0.3])
     assert levels(path) == [50, 100, 150, 200]
     assert os.listdir(tmp_path) == ["camera0.mp4"]
@@ -98,7 +98,7 @@ def test_odd_sides_are_written(library, tmp_path):
     assert len(frames(tmp_path / "camera0.mp4")) == 1
 
 
-def test_video_without_frames_is_no_failure(library, tmp_path):
+def test_video_without_frames(library, tmp_path):
     assert levels(write_levels(tmp_path, [])) == []
 
 
@@ -135,7 +135,7 @@ except UserError as error:
 
 
 @pytest.mark.parametrize("name", ["PyAV", "OpenCV"])
-def test_full_disk_is_one_line_and_leaves_nothing(tmp_path, name):
+def test_full_disk_leaves_nothing(tmp_path, name):
     program = FULL.replace('    sys.modules["av"] = None\n', "    pass\n")
     done = subprocess.run(
         [sys.executable, "-c", program, name, tmp_path / "copy"],

@@ -20,7 +20,7 @@ def people(shared):
     "scale, shift",
     [(1, (6, -4)), (1, (12, 9)), (1.03, (2, 3)), (0.96, (-5, 2)), (1.06, (0, 0)), (1.1, (8, -8))],
 )
-def test_faces_are_followed_where_they_move_and_grow(people, scale, shift):
+def test_moving_and_growing_faces_are_followed(people, scale, shift):
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], float)
     matrix[:, 2] += (1 - scale) * BOXES[0].reshape(2, 2).mean(axis=0)  # about the first face
     now = cv2.warpAffine(people, matrix, people.shape[::-1], borderMode=cv2.BORDER_REFLECT)
@@ -28,7 +28,7 @@ def test_faces_are_followed_where_they_move_and_grow(people, scale, shift):
     assert np.abs(follow(people, now, BOXES) - expected).max() < 2
 
 
-def test_a_face_that_is_gone_is_lost_and_the_other_is_not(people):
+def test_only_the_missing_face_is_lost(people):
     now = people.copy()
     now[17:128, 126:237] = np.random.default_rng(0).integers(0, 256, (111, 111))
     first, second = follow(people, now, BOXES)
@@ -36,10 +36,10 @@ def test_a_face_that_is_gone_is_lost_and_the_other_is_not(people):
     assert second == pytest.approx(BOXES[1], abs=0.1)
 
 
-def test_a_face_that_leaves_the_frame_is_lost(people):
+def test_face_outside_the_frame_is_lost(people):
     gone = cv2.warpAffine(people, np.array([[1, 0, 0], [0, 1, -120.0]]), people.shape[::-1])
     assert np.isnan(follow(people, gone, BOXES[:1])).all()
 
 
-def test_no_face_is_followed_to_none(people):
+def test_no_faces_to_follow(people):
     assert follow(people, people, np.empty((0, 4))).shape == (0, 4)

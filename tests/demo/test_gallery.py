@@ -30,7 +30,7 @@ def labels(tmp_path):
     return path
 
 
-def test_pictures_are_where_the_labels_say(labels, tmp_path):
+def test_picture_paths_of_labels(labels, tmp_path):
     names = ["inner/two.jpg", "dogs & cats.jpg", "old.jpg"]
     pictures, records = labelled_pictures(labels, None)
     assert pictures == {name: tmp_path / name for name in names}
@@ -39,7 +39,7 @@ def test_pictures_are_where_the_labels_say(labels, tmp_path):
     assert pictures == {name: tmp_path / "photos" / name for name in names}
 
 
-def test_labels_that_are_missing_are_refused(tmp_path):
+def test_missing_labels_are_rejected(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.csv: expected a label file"):
         labelled_pictures(tmp_path / "nowhere.csv", None)
 
@@ -76,7 +76,7 @@ def pictures_of(page):
     return [cv2.imdecode(np.frombuffer(base64.b64decode(d), np.uint8), 1) for d in data]
 
 
-def test_the_largest_face_of_each_picture_has_its_row(shared, labels, tmp_path):
+def test_largest_face_has_a_row(shared, labels, tmp_path):
     image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
     image = cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
     boxes = [Box(136, 27, 227, 118), Box(439, 33, 547, 141)]
@@ -112,7 +112,7 @@ def best_match(image, part):
     return max(cv2.matchTemplate(image, p, cv2.TM_CCOEFF_NORMED).max() for p in parts)
 
 
-def test_a_table_of_many_ends_with_the_first(tmp_path):
+def test_long_table_is_cut(tmp_path):
     rows = "".join(f"{i}.jpg,{i}\n" for i in range(MAX_PICTURES + 5))
     (tmp_path / "labels.csv").write_text("path,age\n" + rows)
     with open_table(tmp_path / "labels.csv", tmp_path) as add:
@@ -122,7 +122,7 @@ def test_a_table_of_many_ends_with_the_first(tmp_path):
     assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_PICTURES)]
 
 
-def test_nothing_is_written_when_the_demo_is_ended(labels, tmp_path):
+def test_ended_demo_writes_no_table(labels, tmp_path):
     before = set(tmp_path.iterdir())
     with (
         pytest.raises(KeyboardInterrupt),

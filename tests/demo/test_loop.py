@@ -144,7 +144,7 @@ class Finder:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_every_frame_of_a_file_is_shown(live):
+def test_every_file_frame_is_shown(live):
     """Of a camera, the last one is."""
     clip = Clip(40, live)
     results = list(video_results(clip.video, Finder(), Recorder(), Smoother(1)))
@@ -167,7 +167,7 @@ def test_video_left_early_is_closed(live):
     assert threading.active_count() == before
 
 
-def test_hanging_camera_does_not_hang_the_demo(monkeypatch):
+def test_hanging_camera_ends_the_demo(monkeypatch):
     monkeypatch.setattr(threads, "_PATIENCE", 0.2)
     unplugged, calls = threading.Event(), []
 

@@ -40,7 +40,7 @@ def test_csv_has_one_row_per_face(path):
     )
 
 
-def test_csv_of_a_video_has_time_and_track(path):
+def test_video_csv_has_time_and_track(path):
     with to_csv(path, video="a clip") as write:
         write(two_faces("frame000003.jpg", time=0.1001, tracks=[4, 2]))
         write(result("frame000004.jpg", time=0.13346, tracks=[]))
@@ -169,7 +169,7 @@ def test_kept_records_are_on_disk_first(path, open_file):
         assert b"2.jpg" in partial_of(path).read_bytes()
 
 
-def test_restored_results_are_the_recorded(path):
+def test_restored_results_equal_the_records(path):
     write_all(path, to_csv)
     restored = read_done(path, None)[RESULTS[0].picture.name]
     assert restored.restored
@@ -179,7 +179,7 @@ def test_restored_results_are_the_recorded(path):
     assert restored.estimates.age_low.tolist() == [15, 55]
 
 
-def test_done_is_what_both_files_have(tmp_path):
+def test_done_pictures_are_in_both_files(tmp_path):
     csv, jsonl = tmp_path / "f.csv", tmp_path / "f.jsonl"
     write_all(csv, to_csv)
     write_all(jsonl, to_jsonl, RESULTS[:2])

@@ -52,7 +52,7 @@ def video_results():
     yield result(time=0.3, tracks=[])
 
 
-def test_table_of_a_video_has_a_row_per_track(capsys):
+def test_video_table_has_tracks(capsys):
     with pytest.raises(KeyboardInterrupt), table.printed_table(job(video="a clip")) as add:
         for one in video_results():
             add(one)
@@ -116,7 +116,7 @@ def test_records_never_replace_a_picture(tmp_path, flag):
 
 
 @pytest.mark.parametrize("place", ["file", "file/inner"])
-def test_folder_that_cannot_be_made_is_rejected(tmp_path, place):
+def test_impossible_folder_is_rejected(tmp_path, place):
     (tmp_path / "file").touch()
     own = job(pictures=["a.jpg"], output_dir=tmp_path / place)
     with pytest.raises(UserError, match="--output_dir"), copies.annotated_copies(own):

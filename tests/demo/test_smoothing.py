@@ -13,27 +13,27 @@ from tests.demo.made import frames
 AGES = np.arange(101)
 
 
-def said(*faces):
+def estimates(*faces):
     """Estimates of faces that are p_female and one or two ages, equally likely."""
     ages = [np.isin(AGES, ages) / len(ages) for _, *ages in faces]
     p_female = np.array([p for p, *_ in faces], np.float32)
     return Estimates.of(p_female, np.array(ages, np.float32).reshape(-1, 101))
 
 
-def test_the_first_frames_are_their_mean_and_later_ones_weigh_alike():
+def test_moving_average_of_ages():
     smooth = Smoother(3)
     ages = [20, 30, 40, 50, 10]
-    shown = [smooth([7], said((age / 100, age))).age[0] for age in ages]
+    shown = [smooth([7], estimates((age / 100, age))).age[0] for age in ages]
     fourth = 30 + (50 - 30) / 3
     fifth = fourth + (10 - fourth) / 3
     assert shown == pytest.approx([20, 25, 30, fourth, fifth], abs=1e-4)
 
 
-def test_distributions_are_averaged_and_ages_and_intervals_read_from_them():
+def test_averages_are_of_distributions():
     smooth = Smoother(30)
-    smooth([0], said((0.2, 20)))
-    smooth([0], said((0.5, 60)))
-    steady = smooth([0], said((0.8, 20, 61)))
+    smooth([0], estimates((0.2, 20)))
+    smooth([0], estimates((0.5, 60)))
+    steady = smooth([0], estimates((0.8, 20, 61)))
     expected = np.zeros(101)
     expected[[20, 60, 61]] = 1.5 / 3, 1 / 3, 0.5 / 3
     assert steady.age_distribution[0] == pytest.approx(expected, abs=1e-6)
@@ -43,31 +43,31 @@ def test_distributions_are_averaged_and_ages_and_intervals_read_from_them():
     assert (steady.age_low[0], steady.age_high[0]) == (low[0], high[0])
 
 
-def test_a_track_that_is_new_or_was_gone_begins_anew():
+def test_new_track_has_no_history():
     smooth = Smoother(30)
-    smooth([0], said((0.1, 20)))
-    both = smooth([0, 1], said((0.1, 40), (0.9, 70)))
+    smooth([0], estimates((0.1, 20)))
+    both = smooth([0, 1], estimates((0.1, 40), (0.9, 70)))
     assert both.age == pytest.approx([30, 70])
-    assert len(smooth([], said()).age) == 0
-    assert smooth([0], said((0.1, 40))).age == pytest.approx([40])
+    assert len(smooth([], estimates()).age) == 0
+    assert smooth([0], estimates((0.1, 40))).age == pytest.approx([40])
 
 
 def test_faces_may_come_in_any_order():
     smooth = Smoother(30)
-    smooth([5, 3], said((0.1, 20), (0.9, 60)))
-    assert smooth([3, 5], said((0.7, 80), (0.3, 40))).age == pytest.approx([70, 30])
+    smooth([5, 3], estimates((0.1, 20), (0.9, 60)))
+    assert smooth([3, 5], estimates((0.7, 80), (0.3, 40))).age == pytest.approx([70, 30])
 
 
-def test_one_frame_is_as_it_was():
+def test_single_frame_is_unchanged():
     smooth = Smoother(1)
     for age in (20, 70):
-        given = said((age / 100, age, age + 5))
+        given = estimates((age / 100, age, age + 5))
         steady = smooth([0], given)
         assert (steady.age_distribution == given.age_distribution).all()
         assert steady.p_female == given.p_female and steady.age == given.age
 
 
-def test_distributions_sum_to_one_however_long_a_track_is():
+def test_long_track_keeps_normalization():
     rng, smooth = np.random.default_rng(0), Smoother(30)
     for _ in range(200):
         distribution = rng.dirichlet(np.ones(101), 2).astype(np.float32)
@@ -85,24 +85,22 @@ def estimator(original_weights):
     "clip, shown, min_face",
     [("carphone_pristine.mp4", slice(40), 22), ("short_hamilton_clip.mp4", slice(195, 227), 40)],
 )
-def test_shown_ages_move_by_less_than_a_third_in_real_clips(
-    shared, estimator, clip, shown, min_face
-):
+def test_smoothing_steadies_real_clips(shared, estimator, clip, shown, min_face):
     images = frames(shared / "demo" / clip)[shown]
     tracks = [*map(Tracker(get_detector("dlib", min_face)), images)]
     faces = [
         estimator.crop.stack(image, [track.face for track in found])
         for image, found in zip(images, tracks, strict=True)
     ]
-    said = estimator(np.concatenate(faces))
-    assert len(said.age) >= 30
+    estimates = estimator(np.concatenate(faces))
+    assert len(estimates.age) >= 30
 
     def step(smooth):
         """The standard deviation of the changes from frame to frame."""
         ages, begin = {}, 0
         for found in tracks:
             own = slice(begin, begin := begin + len(found))
-            steady = smooth([face.number for face in found], said.of_faces(own))
+            steady = smooth([face.number for face in found], estimates.of_faces(own))
             for face, age in zip(found, steady.age, strict=True):
                 ages.setdefault(face.number, []).append(age)
         return np.concatenate([np.diff(track) for track in ages.values()]).std()

@@ -49,7 +49,7 @@ def share_found(images, tracks):
     return np.mean(found)
 
 
-def test_a_face_is_one_track_and_found_as_dlib_finds_it_in_every_frame(carphone):
+def test_one_face_is_one_track(carphone):
     images = carphone[:90]
     tracks, searched = follow_all(images, get_detector("dlib", 22))
     assert share_found(images, tracks) >= 0.95
@@ -57,7 +57,7 @@ def test_a_face_is_one_track_and_found_as_dlib_finds_it_in_every_frame(carphone)
     assert searched <= 15
 
 
-def test_a_cut_ends_tracks(hamilton):
+def test_cut_ends_tracks(hamilton):
     images = hamilton[195:228]
     tracks, searched = follow_all(images, get_detector("dlib", 40))
     assert share_found(images, tracks) >= 0.95
@@ -65,14 +65,14 @@ def test_a_cut_ends_tracks(hamilton):
     assert searched <= 8
 
 
-def test_no_track_lives_on_where_clips_are_spliced(carphone, hamilton):
+def test_spliced_clips_share_no_track(carphone, hamilton):
     enlarged = [cv2.resize(image, (640, 360)) for image in carphone[:6]]
     everywhere = [Face(Box(200, 100, 400, 300))]
     tracks, _ = follow_all(enlarged + hamilton[195:201], lambda image: everywhere)
     assert numbers(tracks) == {0: list(range(6)), 1: list(range(6, 12))}
 
 
-def test_cuts_are_seen_and_nothing_else_is_one(carphone, hamilton):
+def test_cuts_are_detected(carphone, hamilton):
     def cuts(images):
         grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
         return [i for i in range(1, len(grey)) if is_cut(grey[i - 1], grey[i])]
@@ -82,12 +82,12 @@ def test_cuts_are_seen_and_nothing_else_is_one(carphone, hamilton):
 
 
 @pytest.mark.parametrize("gain, offset", [(0.5, 0), (1, 40), (0.3, 90)])
-def test_light_that_is_switched_is_no_cut(carphone, gain, offset):
+def test_switched_light_is_not_a_cut(carphone, gain, offset):
     grey = cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY)
     assert not is_cut(grey, np.clip(gain * grey.astype(float) + offset, 0, 255).astype(np.uint8))
 
 
-def test_darkness_goes_on(carphone):
+def test_dark_frames_are_not_cuts(carphone):
     black = np.zeros((144, 176), np.uint8)
     assert not is_cut(black, black)
     assert is_cut(black, cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY))
@@ -108,7 +108,7 @@ def moved(image, x, y):
 
 
 @pytest.mark.parametrize("found, every", [([LEFT], DETECT_EVERY), ([], SEARCH_EVERY)])
-def test_faces_are_looked_for_now_and_then(still, found, every):
+def test_detection_interval(still, found, every):
     searched = []
     tracker = Tracker(lambda image: searched.append(frame) or found)
     for frame in range(2 * every + 2):  # noqa: B007  the detector sees it
@@ -116,14 +116,14 @@ def test_faces_are_looked_for_now_and_then(still, found, every):
     assert searched == [0, every, 2 * every]
 
 
-def test_a_face_that_one_detection_misses_is_kept_and_two_end_it(still):
+def test_two_missed_detections_end_a_track(still):
     answers = iter([[LEFT], [], [LEFT], [], [], [LEFT]])
     end = 4 * DETECT_EVERY
     tracks, _ = follow_all([still] * (end + SEARCH_EVERY + 1), lambda image: next(answers))
     assert numbers(tracks) == {0: list(range(end)), 1: [end + SEARCH_EVERY]}
 
 
-def test_a_face_that_is_lost_is_looked_for_at_once(still):
+def test_lost_face_is_detected_at_once(still):
     covered = still.copy()
     box = LEFT.box
     covered[box.top : box.bottom, box.left : box.right] = np.random.default_rng(0).integers(
@@ -135,7 +135,7 @@ def test_a_face_that_is_lost_is_looked_for_at_once(still):
     assert searched == 2
 
 
-def test_boxes_go_to_the_tracks_they_overlap_most(still):
+def test_boxes_join_overlapping_tracks(still):
     found = [
         Face(Box(*(edge + 8 for edge in face.box))) for face in (RIGHT, LEFT)
     ]  # the other way round
@@ -144,7 +144,7 @@ def test_boxes_go_to_the_tracks_they_overlap_most(still):
     assert {track.number: track.face for track in tracks[-1]} == {0: found[1], 1: found[0]}
 
 
-def test_a_large_frame_s_boxes_are_in_its_own_pixels(still):
+def test_boxes_of_large_frames(still):
     large = cv2.resize(still, None, fx=3, fy=3)
     box = Box(*(3 * edge for edge in LEFT.box))
     tracks, _ = follow_all([large, moved(large, 24, 12)], lambda image: [Face(box)])

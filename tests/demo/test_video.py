@@ -70,7 +70,7 @@ def test_pixels_are_made_square(tmp_path, aspect, size):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
-def test_cut_file_is_read_as_far_as_it_goes(tmp_path, name):
+def test_cut_file_is_read_partially(tmp_path, name):
     path = tmp_path / name
     if name == "a.avi":
         noise = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
@@ -97,7 +97,7 @@ def test_broken_frame_is_counted(tmp_path):
     assert "19 of 20" in video.problem
 
 
-def test_trimmed_file_has_lost_nothing(tmp_path):
+def test_trimmed_file_is_complete(tmp_path):
     """An edit list hides its first 20 frames."""
     write_timed(tmp_path / "a.mp4", EVEN)
     content = bytearray((tmp_path / "a.mp4").read_bytes())
@@ -109,7 +109,7 @@ def test_trimmed_file_has_lost_nothing(tmp_path):
     assert video.problem == ""
 
 
-def test_name_with_a_colon_is_a_file(tmp_path, monkeypatch):
+def test_file_name_with_a_colon(tmp_path, monkeypatch):
     write_timed(tmp_path / "cam:1.mp4", EVEN[:3])
     monkeypatch.chdir(tmp_path)
     assert open_video("cam:1.mp4").name == "cam:1"
@@ -193,7 +193,7 @@ def test_camera_is_released_when_left_early(connect):
     assert camera.released
 
 
-def test_camera_that_does_not_open_is_rejected(connect):
+def test_missing_camera_is_rejected(connect):
     camera = connect()
     with pytest.raises(UserError, match=r"--camera 2.*webcam"):
         open_camera(2)

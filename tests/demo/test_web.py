@@ -97,7 +97,7 @@ def test_sections_mark_the_faces(analyser, upload):
         assert f"#{red:02x}{green:02x}{blue:02x}" == colours[label]
 
 
-def test_csv_is_that_of_the_script(analyser, upload):
+def test_csv_equals_the_scripts(analyser, upload):
     lines = page.csv_of([analyser(upload)]).decode().splitlines()
     assert lines[0].startswith("file,face,left,top,right,bottom,age,")
     assert lines[1].startswith("two.png,0,10,10,50,50,20.00,19,21,0.9")
@@ -109,7 +109,7 @@ def test_unreadable_upload_is_named(analyser, tmp_path):
         analyser(tmp_path / "a.png")
 
 
-def test_pictures_are_upright_as_their_exif_tag_says(tmp_path):
+def test_uploads_are_upright(tmp_path):
     lying = Image.fromarray(np.zeros((30, 50, 3), np.uint8))
     tags = Image.Exif()
     tags[0x112] = 6  # to be turned right
@@ -118,7 +118,7 @@ def test_pictures_are_upright_as_their_exif_tag_says(tmp_path):
 
 
 @pytest.mark.parametrize("width, height", [(10_000, 5_001), (100_000, 100_000)])
-def test_a_small_file_of_too_many_pixels_is_refused_undecoded(tmp_path, width, height):
+def test_huge_uploads_are_rejected_undecoded(tmp_path, width, height):
     png_header(tmp_path / "bomb.png", width, height)
     with pytest.raises(ImageError, match=r"bomb\.png: .* 50 million pixels"):
         page.read_upload(tmp_path / "bomb.png")
@@ -156,7 +156,7 @@ def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding):
         *(("/gradio_api/run/predict", False), ("/gradio_api/proxy=http://a", False)),
     ],
 )
-def test_only_the_page_s_routes_are_served(path, served):
+def test_only_page_routes_are_served(path, served):
     assert bool(web._ROUTES.fullmatch(path)) is served
 
 
@@ -168,14 +168,14 @@ def environment(monkeypatch):
 
 
 @pytest.mark.parametrize("host, port", [("127.0.0.1", None), ("127.0.0.1", 70_000), ("a..b", 80)])
-def test_an_address_that_cannot_be_had_is_named(host, port):
+def test_unavailable_address_is_named(host, port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = port or taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--host {host} --port {port}: expected a free"):
             web.serve(None, 30, host, port)
 
 
-def test_without_gradio_it_says_what_to_install(monkeypatch, environment):
+def test_missing_gradio_is_named(monkeypatch, environment):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(UserError, match="pip install gradio"):
         web.serve(None, 30, "127.0.0.1", free_port())

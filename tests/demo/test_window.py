@@ -50,7 +50,7 @@ def frame(time):
     return two_faces(time=time, tracks=[0, 1])
 
 
-def test_the_window_shows_the_annotated_picture_with_a_hint_below(monkeypatch):
+def test_window_shows_annotation_and_hint(monkeypatch):
     screen = Screen(monkeypatch, [SPACE])
     one = result(size=(600, 800))
     one.picture.image[:] = 200
@@ -64,7 +64,7 @@ def test_the_window_shows_the_annotated_picture_with_a_hint_below(monkeypatch):
 
 
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (SPACE, True), (ENTER, True)])
-def test_a_picture_stays_until_a_key_is_pressed_and_esc_ends(monkeypatch, key, goes_on):
+def test_picture_waits_for_a_key(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [-1, -1, key])
     with picture_window(job()) as show:
         assert show(two_faces()) is goes_on
@@ -72,7 +72,7 @@ def test_a_picture_stays_until_a_key_is_pressed_and_esc_ends(monkeypatch, key, g
 
 
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (-1, True), (ENTER, True)])
-def test_frames_do_not_wait_for_a_key_and_esc_ends(monkeypatch, key, goes_on):
+def test_esc_ends_a_video(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [key, -1])
     with video_window(job(LIVE)) as show:
         assert show(frame(0.0)) is goes_on
@@ -80,14 +80,14 @@ def test_frames_do_not_wait_for_a_key_and_esc_ends(monkeypatch, key, goes_on):
 
 
 @pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False)])
-def test_space_pauses_a_video_until_space_or_esc(monkeypatch, then, goes_on):
+def test_space_pauses_a_video(monkeypatch, then, goes_on):
     screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
     with video_window(job(FILE)) as show:
         assert show(frame(0.0)) is goes_on
     assert screen.keys == []
 
 
-def test_a_file_s_frames_are_shown_when_their_time_has_come(monkeypatch):
+def test_frames_are_shown_in_time(monkeypatch):
     screen = Screen(monkeypatch, [-1] * 3)
     with video_window(job(FILE)) as show:
         for second in (5.0, 5.5, 5.0):
@@ -97,7 +97,7 @@ def test_a_file_s_frames_are_shown_when_their_time_has_come(monkeypatch):
     assert 400 < early <= 500
 
 
-def test_a_pause_does_not_count_as_time(monkeypatch):
+def test_pause_delays_later_frames(monkeypatch):
     screen = Screen(monkeypatch, [SPACE, SPACE, -1])
     wait = screen.waitKey
 
@@ -115,7 +115,7 @@ def test_a_pause_does_not_count_as_time(monkeypatch):
     assert 600 < screen.waits[-1] < 750  # less the first key's 0.3 seconds only
 
 
-def test_frames_of_a_camera_are_shown_at_once(monkeypatch):
+def test_camera_frames_are_shown_immediately(monkeypatch):
     screen = Screen(monkeypatch, [-1, -1])
     with video_window(job(LIVE)) as show:
         show(frame(0.0))
@@ -130,7 +130,7 @@ def test_closing_the_window_ends(monkeypatch, window):
         assert not show(frame(0.0))
 
 
-def test_the_window_goes_when_the_demo_fails(monkeypatch):
+def test_failure_closes_the_window(monkeypatch):
     screen = Screen(monkeypatch, [])
     with pytest.raises(UserError), picture_window(job()):
         raise UserError
@@ -142,7 +142,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X and W
 
 @linux
 @pytest.mark.parametrize("display", [None, ""])
-def test_without_a_screen_no_window_is_tried(monkeypatch, display):
+def test_no_window_without_a_screen(monkeypatch, display):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
         if display is not None:
@@ -153,7 +153,7 @@ def test_without_a_screen_no_window_is_tried(monkeypatch, display):
 
 
 @linux
-def test_a_screen_that_is_gone_is_none(monkeypatch):
+def test_lost_screen_is_not_a_screen(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":987")
     assert not has_screen()
@@ -167,7 +167,7 @@ def test_s_saves_the_picture(monkeypatch, tmp_path):
     assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
 
 
-def test_user_s_size_of_the_window_is_kept(monkeypatch):
+def test_window_keeps_the_users_size(monkeypatch):
     screen = Screen(monkeypatch, [-1, -1, -1])
     with video_window(job(LIVE)) as show:
         for _ in range(3):

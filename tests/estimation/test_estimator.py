@@ -44,54 +44,58 @@ def faces() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def said(estimator, faces):
+def estimates(estimator, faces):
     return estimator(faces)
 
 
-def test_a_checkpoint_says_how_faces_are_cut(estimator):
+def test_checkpoint_stores_the_crop(estimator):
     assert estimator.crop == FaceCrop(32, 0.15)
 
 
-def test_one_row_a_face(said):
-    assert said.age.std() > 0.1  # else they would all be alike, and the tests below could not fail
-    assert said.age_distribution.shape == (COUNT, 101)
-    for values in (said.p_female, said.age, said.age_low, said.age_high):
+def test_one_row_per_face(estimates):
+    assert (
+        estimates.age.std() > 0.1
+    )  # else they would all be alike, and the tests below could not fail
+    assert estimates.age_distribution.shape == (COUNT, 101)
+    for values in (estimates.p_female, estimates.age, estimates.age_low, estimates.age_high):
         assert values.shape == (COUNT,)
 
 
-def test_gender_and_age_are_read_from_the_outputs(checkpoint, faces, said):
+def test_estimates_follow_the_outputs(checkpoint, faces, estimates):
     model, _ = load_checkpoint(checkpoint)
     gender, age = model.predict_on_batch(faces)
-    np.testing.assert_allclose(said.p_female, gender[:, 0], atol=1e-4)
+    np.testing.assert_allclose(estimates.p_female, gender[:, 0], atol=1e-4)
     expectations = [sum(year * p for year, p in enumerate(row)) for row in age.astype(float)]
-    np.testing.assert_allclose(said.age, expectations, atol=1e-3)
+    np.testing.assert_allclose(estimates.age, expectations, atol=1e-3)
 
 
-def test_the_interval_is_the_shortest_that_holds_80_percent(said):
-    for row, low, high in zip(said.age_distribution, said.age_low, said.age_high, strict=True):
+def test_interval_is_the_shortest(estimates):
+    for row, low, high in zip(
+        estimates.age_distribution, estimates.age_low, estimates.age_high, strict=True
+    ):
         held = {(i, j): row[i : j + 1].sum() for i in range(101) for j in range(i, 101)}
         assert held[low, high] >= 0.8 - 1e-6
         assert all(mass < 0.8 for (i, j), mass in held.items() if j - i < high - low)
 
 
 @pytest.mark.parametrize("size", [1, 5, 32])
-def test_a_face_is_judged_by_itself(estimator, faces, said, size):
+def test_batch_size_changes_nothing(estimator, faces, estimates, size):
     for start in range(0, COUNT, size):
         part = estimator(faces[start : start + size])
         rows = slice(start, start + size)
-        np.testing.assert_allclose(part.age, said.age[rows], atol=1e-4)
-        np.testing.assert_allclose(part.p_female, said.p_female[rows], atol=1e-4)
+        np.testing.assert_allclose(part.age, estimates.age[rows], atol=1e-4)
+        np.testing.assert_allclose(part.p_female, estimates.p_female[rows], atol=1e-4)
 
 
-def test_the_order_of_faces_does_not_matter(estimator, faces, said):
+def test_order_of_faces_changes_nothing(estimator, faces, estimates):
     order = np.random.default_rng(1).permutation(COUNT)
-    np.testing.assert_allclose(estimator(faces[order]).age, said.age[order], atol=1e-4)
+    np.testing.assert_allclose(estimator(faces[order]).age, estimates.age[order], atol=1e-4)
 
 
 def test_no_face(estimator):
-    said = estimator(np.empty((0, 32, 32, 3), np.uint8))
-    assert said.age_distribution.shape == (0, 101)
-    for values in (said.p_female, said.age, said.age_low, said.age_high):
+    estimates = estimator(np.empty((0, 32, 32, 3), np.uint8))
+    assert estimates.age_distribution.shape == (0, 101)
+    for values in (estimates.p_female, estimates.age, estimates.age_low, estimates.age_high):
         assert values.shape == (0,)
 
 
@@ -108,7 +112,7 @@ def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
         }
 
 
-def test_the_original_weights_on_a_real_face(original_weights):
+def test_original_weights_on_a_portrait(original_weights):
     path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     image = cv2.imread(path, cv2.IMREAD_COLOR)
     # A face 209 x 210 pixels large, and 0.4 of that on each side: 83.6 and 84.
@@ -119,10 +123,12 @@ def test_the_original_weights_on_a_real_face(original_weights):
 
     estimator = Estimator(original_weights)
     box = Box(left=158, top=134, right=367, bottom=344)
-    said = estimator(estimator.crop.stack(read_image(Path(path)), [Face(box)]))
-    assert said.p_female[0] == pytest.approx(female, abs=1e-3)
-    assert said.age[0] == pytest.approx(sum(year * ages[year] for year in range(101)), abs=0.01)
-    np.testing.assert_allclose(said.age_distribution[0], ages, atol=1e-3)
+    estimates = estimator(estimator.crop.stack(read_image(Path(path)), [Face(box)]))
+    assert estimates.p_female[0] == pytest.approx(female, abs=1e-3)
+    assert estimates.age[0] == pytest.approx(
+        sum(year * ages[year] for year in range(101)), abs=0.01
+    )
+    np.testing.assert_allclose(estimates.age_distribution[0], ages, atol=1e-3)
 
 
 def test_predict_takes_paths_arrays_and_lists(shared, checkpoint):
@@ -149,7 +155,7 @@ def test_predict_takes_paths_arrays_and_lists(shared, checkpoint):
     ]
 
 
-def test_predict_rejects_what_is_not_a_picture(checkpoint, tmp_path):
+def test_predict_rejects_other_files(checkpoint, tmp_path):
     estimator = Estimator(checkpoint)
     with pytest.raises(UserError, match=r"gone\.jpg"):
         estimator.predict(tmp_path / "gone.jpg")

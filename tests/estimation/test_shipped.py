@@ -12,7 +12,7 @@ from src.estimation.estimator import Estimator
 from src.estimation.shipped import shipped_weights
 from src.evaluation.evaluate import load_models
 from src.faces.crop import FaceCrop
-from tests.conftest import at_hand
+from tests.conftest import required
 from tests.helpers import ROOT
 
 
@@ -53,7 +53,7 @@ def test_damaged_weights_are_rejected(shipped_copy, name, content, words):
 
 
 def test_git_ignores_other_weights():
-    at_hand(ROOT / ".git")
+    required(ROOT / ".git")
     names = ["README.md", "age_gender.hdf5", "age_gender.hdf5.sha256"]
     others = ["weights.28-3.73.hdf5", "age_gender.hdf5.json", "other.hdf5", "faces.onnx"]
     paths = [f"pretrained_models/{name}" for name in names + others]

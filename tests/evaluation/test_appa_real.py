@@ -10,7 +10,7 @@ from src.evaluation.evaluate import evaluate
 from tests.evaluation.colour_model import ColourModel
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age\n"
-# Age that the face is told, apparent and real age. Errors: 4 10 6 0 5, and 0 20 3 1 10.
+# Estimated, apparent and real age per face. Errors: 4 10 6 0 5, and 0 20 3 1 10.
 PEOPLE = [(20, 24, 20), (40, 30, 60), (60, 66, 63), (30, 30, 29), (10, 5, 0)]
 ROWS = [f"{i:06d}.jpg,38,{apparent},2.5,{real}" for i, (_, apparent, real) in enumerate(PEOPLE)]
 
@@ -42,7 +42,7 @@ def run(data_dir, split="valid", target="apparent"):
     return mean_errors(evaluation, labels), evaluation, figures
 
 
-def test_mae_is_the_mean_absolute_error_against_each_age(data_dir):
+def test_mae_against_each_age(data_dir):
     maes, evaluation, figures = run(data_dir)
     assert maes == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
     assert evaluation.left_out == []
@@ -50,7 +50,7 @@ def test_mae_is_the_mean_absolute_error_against_each_age(data_dir):
     assert run(data_dir, target="real")[2].loc[("all", "mae"), "value"] == pytest.approx(34 / 5)
 
 
-def test_missing_and_unreadable_pictures_are_left_out_and_named(data_dir):
+def test_unreadable_pictures_are_named(data_dir):
     (data_dir / "valid" / "000001.jpg_face.jpg").unlink()
     (data_dir / "valid" / "000004.jpg_face.jpg").write_text("no picture")
     maes, evaluation, _ = run(data_dir)
@@ -61,7 +61,7 @@ def test_missing_and_unreadable_pictures_are_left_out_and_named(data_dir):
     ]
 
 
-def test_the_order_of_rows_and_columns_does_not_matter(data_dir):
+def test_order_of_rows_and_columns(data_dir):
     before, *_ = run(data_dir)
     rows = [",".join(reversed(ROWS[i].split(","))) for i in (3, 0, 4, 2, 1)]
     write_labels(data_dir, rows, header=",".join(reversed(HEADER.strip().split(","))) + "\n")
@@ -69,7 +69,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(data_dir):
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
-def test_other_splits_have_labels_and_pictures_of_their_own(data_dir, split):
+def test_every_split_has_its_labels(data_dir, split):
     write_labels(data_dir, ["000000.jpg,38,50,2.5,52"], split)
     (data_dir / split).mkdir()
     write_face(data_dir, 0, 49, split)
@@ -78,7 +78,7 @@ def test_other_splits_have_labels_and_pictures_of_their_own(data_dir, split):
     assert len(evaluation.rows) == 1
 
 
-def test_epsilon_error_is_of_the_apparent_age_and_its_ratings(data_dir):
+def test_epsilon_error_uses_the_ratings(data_dir):
     """One without a deviation does not count for it."""
     rows = [ROWS[0], ROWS[1].replace("2.5", "5"), ROWS[2].replace("2.5", ""), *ROWS[3:]]
     write_labels(data_dir, rows)
@@ -91,7 +91,7 @@ def test_epsilon_error_is_of_the_apparent_age_and_its_ratings(data_dir):
     assert ("all", "epsilon_error") not in run(data_dir, target="real")[2].index
 
 
-def test_every_category_is_audited_where_the_set_has_them(data_dir):
+def test_categories_are_subgroups(data_dir):
     header = "file,gender,ethnicity,makeup,happiness\n"
     rows = [
         "000000.jpg,male,asian,nomakeup,neutral",
@@ -107,7 +107,7 @@ def test_every_category_is_audited_where_the_set_has_them(data_dir):
     }.items():
         assert figures[name, "mae"] == pytest.approx(mae), name
     assert not [name for name, _ in figures.index if name.startswith(("ethnicity", "file"))]
-    # Of 40 blue, she is told female with 40 %.
+    # A blue value of 40 is estimated as female with 40 %.
     assert figures["gender female", "gender_accuracy"] == 0
 
 
@@ -119,7 +119,7 @@ def test_every_category_is_audited_where_the_set_has_them(data_dir):
         (HEADER + "a.jpg,38,30,2.5,30\nb.jpg,38,,2.5,30\n", "row 2"),
     ],
 )
-def test_labels_of_another_form_are_refused(tmp_path, content, received):
+def test_malformed_labels_are_rejected(tmp_path, content, received):
     (tmp_path / "gt_avg_valid.csv").write_text(content, encoding="latin-1")
     with pytest.raises(UserError) as refused:
         from_appa_real(tmp_path, "valid", "apparent")
@@ -132,12 +132,12 @@ def test_missing_labels_are_named(tmp_path):
         from_appa_real(tmp_path, "test", "apparent")
 
 
-def test_a_missing_folder_is_named(tmp_path):
+def test_missing_folder_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere: expected a folder, found nothing there"):
         from_appa_real(tmp_path / "nowhere", "valid", "apparent")
 
 
-def test_labels_without_pictures_are_refused(tmp_path):
+def test_labels_without_pictures_are_rejected(tmp_path):
     write_labels(tmp_path, ROWS)
     with pytest.raises(UserError, match="valid: expected a folder, found nothing there"):
         run(tmp_path)

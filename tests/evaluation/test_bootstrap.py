@@ -20,7 +20,7 @@ OF_SAMPLE = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_interval_is_scipy_s_percentile_bootstrap(name):
+def test_intervals_equal_scipys(name):
     """Both are drawn, so they agree to a fraction of the interval's width."""
     value, *ends = with_intervals(FIGURES, 200, seed=0, resamples=4000)[name]
     assert value == pytest.approx(OF_SAMPLE[name](ERROR))
@@ -30,7 +30,7 @@ def test_interval_is_scipy_s_percentile_bootstrap(name):
     np.testing.assert_allclose(ends, theirs, atol=0.06 * (theirs.high - theirs.low))
 
 
-def test_the_seed_says_all(monkeypatch):
+def test_equal_seeds_equal_intervals(monkeypatch):
     """Not the size of the pieces that resamples are drawn in."""
     once = with_intervals(FIGURES, 200, seed=5, resamples=300)
     assert once == with_intervals(FIGURES, 200, seed=5, resamples=300)
@@ -41,7 +41,7 @@ def test_the_seed_says_all(monkeypatch):
         assert pieces[name] == pytest.approx(once[name])
 
 
-def test_models_on_the_same_faces_are_paired():
+def test_comparisons_are_paired():
     """One that always errs a year more than another differs by just that, in every resample."""
     error = np.abs(ERROR)
     difference = lambda weights: metrics.mean(error + 1, weights) - metrics.mean(error, weights)  # noqa: E731

@@ -100,7 +100,7 @@ def test_rewriting_changes_nothing(results, tmp_path):
         ABOUT + ABOUT + TERMS,
     ],
 )
-def test_marks_must_be_there_once(results, tmp_path, content):
+def test_marks_are_required_once(results, tmp_path, content):
     card = tmp_path / "README.md"
     card.write_text(content)
     for act in (check_card, lambda path: write_card(path, results, COMMAND)):
@@ -114,7 +114,7 @@ def test_missing_card(tmp_path):
         check_card(tmp_path / "none.md")
 
 
-def test_collections_never_seen_are_apart(tmp_path):
+def test_unseen_collections_are_separate(tmp_path):
     card = tmp_path / "README.md"
     card.write_text(ABOUT + TERMS)
     paths = [

@@ -168,8 +168,8 @@ def test_fit_margin_per_model(tmp_path):
     for faces, expected in ((as_cut, {"tight": whole}), (fitted, {"tight": middle + whole[2:]})):
         results = evaluate(faces, models, resamples=20)
         for evaluation in results.evaluations:
-            wanted = expected.get(evaluation.model, whole)
-            assert evaluation.estimates.age.tolist() == wanted
+            ages = expected.get(evaluation.model, whole)
+            assert evaluation.estimates.age.tolist() == ages
         [note] = results.notes
         assert "tight" in note and "wide.mat" in note and "0.5" in note
 
@@ -215,7 +215,7 @@ def test_models_must_share_the_split(tmp_path):
         split_owner({"c.hdf5": without, "a.hdf5": one}, "test")
 
 
-def test_collections_never_seen_are_whole(tmp_path):
+def test_unseen_collections_are_used_whole(tmp_path):
     """The part is taken of the database of the run only, and metrics are apart."""
     own = write(tmp_path / "utkface.mat", np.arange(60))
     new = write(tmp_path / "lap.mat", np.arange(20) + 0.0, estimated=np.arange(20) + 3)

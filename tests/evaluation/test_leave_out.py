@@ -17,7 +17,7 @@ from tests.helpers import write_database
 PATHS = {name: Path(f"{name}.mat") for name in ("wiki", "utkface", "fairface")}
 
 
-def test_a_round_writes_the_matrix(tmp_path):
+def test_round_writes_matrix(tmp_path):
     paths = [
         write_database(tmp_path / f"{db}.mat", count=16, db=db, age=np.full(16, age))
         for db, age in (("wiki", 20), ("utkface", 60))
@@ -45,7 +45,7 @@ def test_a_round_writes_the_matrix(tmp_path):
     assert rows["gender_accuracy"][0] == (gender.argmax(axis=1) == unseen.gender).mean()
 
 
-def test_the_database_left_out_is_not_monitored():
+def test_left_out_database_is_not_monitored():
     monitor = "val_wiki_pred_age_mae:2,val_utkface_pred_age_mae,val_fairface_pred_age_mae"
     arguments = Arguments(list(PATHS.values()), monitor=monitor, leave_out="all")
     run = without(arguments, PATHS, "utkface")

@@ -164,7 +164,7 @@ def test_names_are_escaped(one):
     assert page.row("<b>x</b>")
 
 
-def test_names_that_are_not_unicode(tmp_path):
+def test_undecodable_names(tmp_path):
     age = np.array([9.0, 30])
     faces = Shown([20, 30], [0, 0], names=["caf\udce9.jpg", "b"], age_low=age, age_high=age)
     _, page = report(tmp_path, faces)
@@ -210,7 +210,7 @@ def test_few_faces_are_marked(one):
     assert "†" not in "".join(page.row("30-39"))
 
 
-def test_every_plot_is_there(one, two):
+def test_all_plots_are_drawn(one, two):
     ages = [*AGE_PLOTS, "Cumulative score"]
     scatter, calibration = "Estimated against true age", "Gender calibration"
     confusion = "Gender confusion matrix"

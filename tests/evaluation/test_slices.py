@@ -39,7 +39,7 @@ def test_rows_of_every_slice_by_hand():
     }
 
 
-def test_several_sources_and_further_columns_are_slices_and_not_crossed():
+def test_further_columns_are_not_crossed():
     labels = Labels(
         names=["a", "b"],
         gender=np.full(2, NAN),
@@ -51,6 +51,6 @@ def test_several_sources_and_further_columns_are_slices_and_not_crossed():
     assert found == {"all": [0, 1], "source own": [1], "source wiki": [0], "makeup much": [1]}
 
 
-def test_ages_above_100_belong_to_the_last_band():
+def test_ages_above_100():
     labels = Labels(["a"], np.array([NAN]), np.array([104.0]), np.array([104.0]))
     assert "age 70-100" in slices(labels)

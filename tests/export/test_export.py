@@ -34,8 +34,8 @@ def database(tmp_path_factory) -> Path:
 
 def test_output_and_description_only(exports):
     files = {path.name for path in exports.values()}
-    beside = {f"{exports[format].name}.json" for format in EXPORTED}
-    assert names(exports["onnx"].parent) == files | beside
+    descriptions = {f"{exports[format].name}.json" for format in EXPORTED}
+    assert names(exports["onnx"].parent) == files | descriptions
 
 
 @pytest.mark.parametrize("format", EXPORTED)
@@ -53,10 +53,12 @@ def test_onnx_interface(exports):
     path = exports["onnx"]
     model = onnx.load(path)
     onnx.checker.check_model(model)
-    beside = json.loads(path.with_name(f"{path.name}.json").read_text())
-    assert {p.key: json.loads(p.value) for p in model.metadata_props} == {"description": beside}
+    description = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert {p.key: json.loads(p.value) for p in model.metadata_props} == {
+        "description": description
+    }
     values = [*model.graph.input, *model.graph.output]
-    for value, config in zip(values, [beside["input"], *beside["outputs"]], strict=True):
+    for value, config in zip(values, [description["input"], *description["outputs"]], strict=True):
         tensor = value.type.tensor_type
         shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
         assert (value.name, shape) == (config["name"], config["shape"])
@@ -232,7 +234,7 @@ def test_other_folders_are_spared(checkpoint, tmp_path):
     assert names(photos) == {"me.jpg"}
 
 
-def test_force_never_replaces_the_weight_file(checkpoint):
+def test_force_spares_the_weight_file(checkpoint):
     before = checkpoint.read_bytes()
     with pytest.raises(UserError, match=f"--output: .*{checkpoint}.*--weight_file"):
         export(checkpoint, "hdf5", checkpoint, force=True)

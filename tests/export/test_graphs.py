@@ -9,7 +9,7 @@ from src.models.heads import twin_heads
 from tests.models.reference import made_faces
 
 
-def test_constants_of_a_network_are_no_inputs(tmp_path):
+def test_constants_are_not_inputs(tmp_path):
     """keras.applications' EfficientNets normalise by constants, which tf2onnx left open."""
     inputs = keras.Input((32, 32, 3))
     net = keras.layers.Normalization(mean=[90.0, 110.0, 130.0], variance=[70.0, 60.0, 50.0])(inputs)
@@ -18,7 +18,7 @@ def test_constants_of_a_network_are_no_inputs(tmp_path):
     save_onnx(tmp_path / "m.onnx", model, {"precision": "float32"}, faces)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     assert [value.name for value in session.get_inputs()] == ["faces"]
-    said = session.run(None, {"faces": faces})
-    for ours, theirs in zip(said, model.predict_on_batch(faces), strict=True):
+    outputs = session.run(None, {"faces": faces})
+    for ours, theirs in zip(outputs, model.predict_on_batch(faces), strict=True):
         assert theirs.std() > 1e-3
         np.testing.assert_allclose(ours, theirs, atol=1e-5)

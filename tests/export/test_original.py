@@ -49,18 +49,18 @@ def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
         }
 
 
-def test_the_originals_network_says_the_same(exported):
+def test_original_network_predicts_the_same(exported):
     checkpoint, path, size = exported
     faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image[:4]
     weights = read_weights(path)
     gender, age = wide_resnet(faces, weights, pool="8x8", scale=1)
-    said = Estimator(checkpoint)(faces)
-    assert said.age.std() > 0.01
-    np.testing.assert_allclose(gender[:, 0], said.p_female, atol=1e-5)
-    np.testing.assert_allclose(age, said.age_distribution, atol=1e-5)
+    estimates = Estimator(checkpoint)(faces)
+    assert estimates.age.std() > 0.01
+    np.testing.assert_allclose(gender[:, 0], estimates.p_female, atol=1e-5)
+    np.testing.assert_allclose(age, estimates.age_distribution, atol=1e-5)
 
 
-def test_keras_loads_it_by_topology(exported):
+def test_keras_loads_by_topology(exported):
     checkpoint, path, size = exported
     faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image
     model = build_model(ORIGINAL, size)
@@ -69,7 +69,7 @@ def test_keras_loads_it_by_topology(exported):
     np.testing.assert_allclose(age, Estimator(checkpoint)(faces).age_distribution, atol=1e-5)
 
 
-def test_keras_2_can_decode_its_names(exported):
+def test_keras_2_decodes_layer_names(exported):
     """Those of layers and weights; a file without a version it takes for one of Keras 1."""
     with h5py.File(exported[1]) as file:
         assert file.attrs["keras_version"].startswith("2")
@@ -77,7 +77,7 @@ def test_keras_2_can_decode_its_names(exported):
             assert file[layer.decode()].attrs["weight_names"][0].decode() in file[layer.decode()]
 
 
-def test_maps_that_windows_do_not_tile_are_refused(tmp_path):
+def test_untiled_maps_are_rejected(tmp_path):
     checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, 48)
     with pytest.raises(UserError, match=r"multiple of 32 pixels.* found 48; use --format hdf5"):
         export(checkpoint, "legacy", tmp_path / "theirs.hdf5")

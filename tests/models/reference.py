@@ -1,6 +1,6 @@
 """WideResNet in numpy, after the original toolkit's code, to check the real one against.
 
-And weights and faces for both, such that what is said differs from face to face.
+And weights and faces with different predictions for each face.
 """
 
 import re

@@ -30,7 +30,7 @@ def rgb(faces: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", PREPARED)
-def test_each_family_gets_pictures_as_it_wants_them(name):
+def test_preprocessing_of_each_family(name):
     model, faces = build(32, name), made_faces(2, 32)
     given = reaches(model, model.layers[1], faces)
     np.testing.assert_allclose(given, PREPARED[name](rgb(faces)), atol=1e-4)
@@ -52,7 +52,7 @@ def download(monkeypatch, tmp_path):
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
 
 
-def test_weights_of_imagenet_see_what_keras_shows_them(download):
+def test_imagenet_weights_see_keras_inputs(download):
     model = build(32, "EfficientNetB0")
     load_imagenet(model, "EfficientNetB0")
     other = applications.EfficientNetB0(
@@ -70,7 +70,7 @@ def test_weights_of_imagenet_see_what_keras_shows_them(download):
                 np.testing.assert_array_equal(a, b)
 
 
-def test_a_failed_download_is_one_line(monkeypatch):
+def test_failed_download_is_one_line(monkeypatch):
     def get_file(*_, **__):
         raise Exception("URL fetch failure on https://storage: None --\n[Errno -2] unknown")
 
@@ -84,7 +84,7 @@ def test_too_small_pictures_are_one_line():
         build(16, "VGG16")
 
 
-def test_names_are_those_of_keras():
+def test_names_equal_keras_names():
     assert {"EfficientNetB3", "ConvNeXtTiny", "NASNetMobile", "ResNet50"} <= {*names()}
     assert all(callable(getattr(applications, name)) for name in names())
 
@@ -100,7 +100,7 @@ def test_names_are_those_of_keras():
         ("RESNET18", "resnet18"),
     ],
 )
-def test_a_name_in_capitals_or_not(text, name):
+def test_names_in_any_case(text, name):
     assert network_name(text) == name
 
 

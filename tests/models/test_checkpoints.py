@@ -31,7 +31,7 @@ DESCRIPTION = Description(
 )
 
 
-def test_margins_are_its_own_and_those_of_its_data():
+def test_margins_of_model_and_data():
     data = [{"margin": 0.4}, {"margin": 0.12}, {"margin": None}, {"db": "of before margins"}]
     assert Description(ARCHITECTURE, FaceCrop(32, 0.4), data=data).margins == [0.4, 0.12]
     assert Description(ARCHITECTURE, FaceCrop(32, 0.25)).margins == [0.25]
@@ -76,28 +76,28 @@ def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_predictions_are_the_same_after_a_round_trip(model, saved):
+def test_round_trip_keeps_predictions(model, saved):
     loaded, _ = load_checkpoint(saved)
     before, after = (network.predict_on_batch(made_faces(4, 32)) for network in (model, loaded))
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_says_all_there_is_to_know(saved):
+def test_checkpoint_stores_the_description(saved):
     _, description = load_checkpoint(saved, depth=28, width=10)
     assert description == DESCRIPTION
 
 
-def test_a_checkpoint_of_before_training_and_calibration_were_described(copy):
+def test_descriptions_of_older_versions(copy):
     with h5py.File(copy, "a") as file:
-        said = json.loads(file.attrs["description"])
-        del said["training"], said["calibration"]
-        file.attrs["description"] = json.dumps(said)
+        stored = json.loads(file.attrs["description"])
+        del stored["training"], stored["calibration"]
+        file.attrs["description"] = json.dumps(stored)
     _, description = load_checkpoint(copy)
     assert description == replace(DESCRIPTION, training=None, calibration=None)
 
 
-def test_large_weights_stored_as_float16_are_computed_with_in_float32(model, saved, tmp_path):
+def test_half_precision_weights_load_as_float32(model, saved, tmp_path):
     path = tmp_path / "weights.hdf5"
     save_checkpoint(path, model, DESCRIPTION, half=True)
     assert path.stat().st_size < 0.6 * saved.stat().st_size
@@ -109,13 +109,13 @@ def test_large_weights_stored_as_float16_are_computed_with_in_float32(model, sav
         np.testing.assert_array_equal(half, stored)
 
 
-def test_keras_itself_reads_a_checkpoint(model, saved):
+def test_keras_reads_a_checkpoint(model, saved):
     other = build_model(ARCHITECTURE, 32)
     other.load_weights(saved)
     assert_same_weights(model, other)
 
 
-def test_a_full_disk_leaves_nothing_of_a_checkpoint(model, tmp_path):
+def test_full_disk_leaves_no_checkpoint(model, tmp_path):
     path = tmp_path / "weights.hdf5"
     path.write_text("what was there")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -129,13 +129,13 @@ def test_a_full_disk_leaves_nothing_of_a_checkpoint(model, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_original_file_is_recognised(original_weights):
+def test_original_file_is_recognised(original_weights):
     _, description = load_checkpoint(original_weights, depth=10, width=1)
     expected = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
     assert description == Description(expected, FaceCrop(64))
 
 
-def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
+def test_original_file_predicts_as_in_keras(original_weights):
     model, description = load_checkpoint(original_weights)
     other = build_model(description.architecture, 64)
     other.load_weights(original_weights)
@@ -147,7 +147,7 @@ def test_the_original_file_gives_what_keras_makes_of_it(original_weights):
 @pytest.mark.parametrize(
     "depth, width, pool, img_size", [(10, 1, "8x8", 48), (10, 3, "global", 32)]
 )
-def test_weights_alone_load_with_their_depth_and_width(tmp_path, depth, width, pool, img_size):
+def test_plain_weights_need_depth_and_width(tmp_path, depth, width, pool, img_size):
     original = {"name": "wide_resnet", "pool": pool, "scale": 1}
     model = build_model({**original, "depth": depth, "width": width}, img_size)
     fill(model)
@@ -160,13 +160,13 @@ def test_weights_alone_load_with_their_depth_and_width(tmp_path, depth, width, p
 
 
 @pytest.mark.parametrize("depth, width", [(16, 2), (10, 1)])
-def test_weights_alone_with_other_flags_name_the_right_ones(model, tmp_path, depth, width):
+def test_wrong_depth_names_the_right_one(model, tmp_path, depth, width):
     write_keras_2(tmp_path / "w.hdf5", model)
     with pytest.raises(UserError, match=rf"WideResNet-{depth}-{width}.*--depth 10 --width 2"):
         load_checkpoint(tmp_path / "w.hdf5", depth, width)
 
 
-def test_code_in_a_file_is_not_run(model, tmp_path):
+def test_stored_code_is_not_run(model, tmp_path):
     mark, path = tmp_path / "mark", tmp_path / "w.hdf5"
     name = str(mark)
     code = keras.layers.Lambda(lambda x: [open(name, "w").close(), x][1])
@@ -195,19 +195,19 @@ def refused(path: Path, *words: str) -> None:
         assert word in message
 
 
-def test_a_missing_file(tmp_path):
+def test_missing_file(tmp_path):
     refused(tmp_path / "w.hdf5", "expected a weight file, found none")
 
 
 @pytest.mark.parametrize("content", [b"", b"weights"])
-def test_text_is_no_weight_file(tmp_path, content):
+def test_text_file_is_rejected(tmp_path, content):
     path = tmp_path / "w.hdf5"
     path.write_bytes(content)
     refused(path, "expected a weight file, HDF5")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.99])
-def test_a_file_cut_short(copy, share):
+def test_file_cut_short(copy, share):
     content = copy.read_bytes()
     copy.write_bytes(content[: int(share * len(content))])
     refused(copy, "expected a weight file, HDF5")
@@ -238,7 +238,7 @@ def test_another_architecture(tmp_path, layers):
 
 
 @pytest.mark.parametrize(
-    "said, words",
+    "stored, words",
     [
         ({"genders": ["male", "female"]}, ["genders ['female', 'male']", "['male', 'female']"]),
         ({"ages": [0, 116]}, ["ages [0, 100]", "[0, 116]"]),
@@ -250,13 +250,13 @@ def test_another_architecture(tmp_path, layers):
         ({"architecture": {**ARCHITECTURE, "width": 1}}, ["(3, 3, 16, 16)", "(3, 3, 16, 32)"]),
     ],
 )
-def test_a_description_of_something_else(copy, said, words):
+def test_invalid_descriptions_are_rejected(copy, stored, words):
     with h5py.File(copy, "a") as file:
-        file.attrs["description"] = json.dumps(json.loads(file.attrs["description"]) | said)
+        file.attrs["description"] = json.dumps(json.loads(file.attrs["description"]) | stored)
     refused(copy, *words)
 
 
-def test_size_that_no_weight_shows_is_asked_for(tmp_path):
+def test_unknown_size_requires_img_size(tmp_path):
     """With a global pool, weights have the same shapes for any size of faces."""
     model = build_model({**ARCHITECTURE, "pool": "global", "scale": 1}, 32)
     write_keras_2(tmp_path / "w.hdf5", model)
@@ -264,7 +264,7 @@ def test_size_that_no_weight_shows_is_asked_for(tmp_path):
         load_checkpoint(tmp_path / "w.hdf5", 10, 2)
 
 
-def test_size_is_read_from_the_stored_network(tmp_path):
+def test_size_of_the_stored_network(tmp_path):
     model = build_model({**ARCHITECTURE, "pool": "global", "scale": 1}, 32)
     write_keras_2(tmp_path / "w.hdf5", model, "model_weights")
     inputs = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 48, 48, 3]}}
@@ -273,12 +273,12 @@ def test_size_is_read_from_the_stored_network(tmp_path):
     assert load_checkpoint(tmp_path / "w.hdf5")[1].crop.size == 48
 
 
-@pytest.mark.parametrize("said", [{"width": 9_000}, {"depth": 9_994}])
-def test_absurd_networks_take_no_memory(copy, said):
+@pytest.mark.parametrize("stored", [{"width": 9_000}, {"depth": 9_994}])
+def test_absurd_networks_take_no_memory(copy, stored):
     """Built, they would take terabytes or minutes."""
     with h5py.File(copy, "a") as file:
         description = json.loads(file.attrs["description"])
-        description["architecture"] |= said
+        description["architecture"] |= stored
         file.attrs["description"] = json.dumps(description)
     start = time.monotonic()
     refused(copy, "expected")
@@ -321,13 +321,13 @@ def test_one_layer_of_another_shape(copy):
     refused(copy, "expected weights [(128, 101)]", "pred_age", "found [(128, 90)]")
 
 
-def test_one_layer_less(copy):
+def test_missing_layer_is_rejected(copy):
     with h5py.File(copy, "a") as file:
         file.attrs["layer_names"] = list(file.attrs["layer_names"])[:-1]
     refused(copy, "expected", "layers with weights, found")
 
 
-def test_a_layer_named_but_not_there(copy):
+def test_named_layer_without_weights(copy):
     with h5py.File(copy, "a") as file:
         del file["pred_age"]
     refused(copy, "pred_age")
@@ -340,7 +340,7 @@ def test_a_layer_named_but_not_there(copy):
         {"name": "MobileNetV3Small", "dropout": 0.2},
     ],
 )
-def test_a_checkpoint_brings_other_networks_back(tmp_path, architecture):
+def test_checkpoints_of_every_network(tmp_path, architecture):
     model = build_model(architecture, 32)
     fill(model)
     save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, FaceCrop(32)))

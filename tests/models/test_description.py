@@ -36,7 +36,7 @@ def test_older_files_lack_fields():
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "null", "[" * 100_000])
-def test_text_that_is_no_description(text):
+def test_damaged_description_is_rejected(text):
     with pytest.raises(UserError, match=r"w\.hdf5"):
         read_description(Path("w.hdf5"), text)
 

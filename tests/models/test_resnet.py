@@ -77,24 +77,24 @@ def resnet18(model: keras.Model, faces: np.ndarray, use_se: bool) -> list[np.nda
     for stride in (1, 1, 2, 1, 2, 1, 2, 1):
         net = block(net, stride)
     features = norm(net).reshape(len(net), -1)
-    said = []
+    outputs = []
     for name in ("pred_gender", "pred_age"):
         (first, bias), (second, last_bias) = named[f"hidden_{name}"], named[name]
         scores = np.maximum(features @ first + bias, 0) @ second + last_bias
         powers = np.exp(scores - scores.max(1, keepdims=True))
-        said.append(powers / powers.sum(1, keepdims=True))
-    return said
+        outputs.append(powers / powers.sum(1, keepdims=True))
+    return outputs
 
 
 @pytest.mark.parametrize("use_se, img_size", [(True, 48), (False, 36)])
-def test_the_same_network_in_numpy_says_the_same(use_se, img_size):
+def test_numpy_network_predicts_the_same(use_se, img_size):
     model = build(img_size, 18, width=2, use_se=use_se)
     fill(model)
     faces = made_faces(3, img_size)
     expected = resnet18(model, faces, use_se)
-    for output, wanted in zip(model.predict_on_batch(faces), expected, strict=True):
+    for output, target in zip(model.predict_on_batch(faces), expected, strict=True):
         assert output.std(0).max() > 1e-3  # not the same for every face
-        np.testing.assert_allclose(output, wanted, atol=1e-4)
+        np.testing.assert_allclose(output, target, atol=1e-4)
 
 
 def multiplications(model: keras.Model) -> int:
@@ -107,7 +107,7 @@ def multiplications(model: keras.Model) -> int:
 
 
 @pytest.mark.parametrize("width, billions", [(4, 0.143), (8, 0.557)])
-def test_multiplications_of_resnet18_at_64_pixels_by_hand(width, billions):
+def test_multiplications_of_resnet18_by_hand(width, billions):
     wide = 8 * width
     count = 62**2 * 27 * wide + 4 * 31**2 * 9 * wide**2
     for before, side in ((31, 16), (16, 8), (8, 4)):
@@ -138,7 +138,7 @@ def test_every_kernel_decays_and_nothing_else():
     assert decay == pytest.approx(expected, rel=1e-5)
 
 
-def test_features_are_dropped_in_training_alone():
+def test_dropout_only_in_training():
     model = build(32, 18, width=1, dropout=0.5)
     [layer] = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     ones = np.ones((4, 2, 2, 64), np.float32)

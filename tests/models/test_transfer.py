@@ -98,7 +98,7 @@ def test_imagenet_requires_keras_applications():
         initialised({"name": "resnet50"}, 64, "imagenet")
 
 
-def test_a_missing_file():
+def test_missing_file():
     with pytest.raises(UserError, match=r"none\.hdf5"):
         initialised(SMALL, 32, "none.hdf5")
 

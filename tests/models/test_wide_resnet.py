@@ -27,7 +27,7 @@ def layer_weights(model: keras.Model) -> dict[str, list[np.ndarray]]:
     return {name: named[name] for name in creation_order([*(named.keys() - heads)]) + heads}
 
 
-def test_parameters_of_wrn_10_1_by_hand(small):
+def test_parameters_by_hand(small):
     first = 9 * 3 * 16
     group_1 = 4 * 16 + 9 * 16 * 16 + 4 * 16 + 9 * 16 * 16  # as wide as what enters: no shortcut
     group_2 = 4 * 16 + 9 * 16 * 32 + 4 * 32 + 9 * 32 * 32 + 16 * 32
@@ -61,7 +61,7 @@ def test_other_depths_are_refused(depth, nearest):
 
 
 @pytest.mark.parametrize("depth", [10, 16, 28, 40])
-def test_depths_of_6n_plus_4_are_taken(depth):
+def test_depths_of_6n_plus_4(depth):
     check_depth(depth)
 
 
@@ -82,12 +82,12 @@ def test_outputs_are_distributions(small, faces):
     "depth, width, pool, scale",
     [(10, 1, "global", 1 / 255), (16, 2, "global", 1 / 255), (10, 2, "8x8", 0.01)],
 )
-def test_the_same_network_in_numpy_says_the_same(faces, depth, width, pool, scale):
+def test_numpy_network_predicts_the_same(faces, depth, width, pool, scale):
     model = build(32, depth, width, pool, scale)
     fill(model)
     expected = wide_resnet(faces, layer_weights(model), pool, scale)
-    for output, wanted in zip(model.predict_on_batch(faces), expected, strict=True):
-        np.testing.assert_allclose(output, wanted, atol=1e-5)
+    for output, target in zip(model.predict_on_batch(faces), expected, strict=True):
+        np.testing.assert_allclose(output, target, atol=1e-5)
 
 
 def test_pixels_are_scaled_inside(small, faces):
@@ -106,7 +106,7 @@ def test_every_kernel_decays_and_nothing_else(small):
     assert decay == pytest.approx(expected, rel=1e-5)
 
 
-def test_kernels_start_as_he_et_al_say():
+def test_kernels_have_he_initialization():
     for kernel in (w for w in build(32, 10, 4).get_weights() if w.size > 10_000):
         inputs = np.prod(kernel.shape[:-1])
         assert kernel.std() == pytest.approx(np.sqrt(2 / inputs), rel=0.05)
@@ -127,7 +127,7 @@ def test_another_pool_is_refused():
         build(32, 10, 1, pool="max")
 
 
-def test_dropout_is_between_a_blocks_convolutions_and_in_training_alone(small, faces):
+def test_dropout_between_convolutions_in_training(small, faces):
     dropped = build(32, 10, 1, dropout=0.5)
     dropped.set_weights(small.get_weights())  # the same weights in the same order
     for a, b in zip(small.predict_on_batch(faces), dropped.predict_on_batch(faces), strict=True):

@@ -91,7 +91,7 @@ def test_partners_are_a_permutation(drawn):
     assert (drawn.partner != np.arange(COUNT)).any()
 
 
-def test_a_state_gives_one_draw():
+def test_state_gives_one_draw():
     first, second, other = (
         draw(np.random.default_rng(seed), 8, SIZE, mixup=0.2) for seed in (5, 5, 6)
     )

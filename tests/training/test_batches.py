@@ -24,7 +24,7 @@ def rows_of(batches: FaceBatches) -> list[int]:
     return [int(face[0, 0, 0]) for i in range(len(batches)) for face in batches[i][0]]
 
 
-def test_an_epoch_holds_every_row_once(database):
+def test_epoch_holds_every_row_once(database):
     assert rows_of(FaceBatches(database, ROWS, 3)) == list(ROWS)
 
 
@@ -120,7 +120,7 @@ def test_targets_of_known_unknown_and_ranges(database):
     np.testing.assert_array_equal(targets["pred_age"], expected)
 
 
-def test_the_database_is_not_written_to(database):
+def test_database_is_not_written_to(database):
     before = database.image.copy()
     batches = FaceBatches(database, ROWS, 3, aug="plain", mixup=0.2)
     for i in range(len(batches)):

@@ -214,7 +214,7 @@ def test_resumed_history_keeps_its_rows(history, tmp_path):
     assert resumed.epochs == history.epochs[:2]
 
 
-def test_a_weighted_mean_may_choose(model, history, tmp_path):
+def test_weighted_mean_may_choose(model, history, tmp_path):
     monitor = "val_a_pred_age_mae:3,val_b_pred_age_mae"
     best = best_of(history, tmp_path, model, monitor=monitor)
     for epoch, (a, b) in enumerate([(8, 4), (7, 8), (7, 6)]):  # 28, 29 and 27 quarters
@@ -271,8 +271,8 @@ def test_overall_metrics_match_numpy(logs, database, compiled):
     gender, age = compiled.predict(database.image, verbose=0)
     targets = gender_targets(database.gender), age_targets(database.age_low, database.age_high)
     losses = [
-        -(target * np.log(said)).sum(axis=1).mean()
-        for target, said in zip(targets, (gender, age), strict=True)
+        -(target * np.log(predicted)).sum(axis=1).mean()
+        for target, predicted in zip(targets, (gender, age), strict=True)
     ]
     assert logs["val_pred_gender_loss"] == pytest.approx(losses[0], rel=1e-4)
     assert logs["val_pred_age_loss"] == pytest.approx(losses[1], rel=1e-4)

@@ -71,8 +71,8 @@ def runs(request, tmp_path_factory):
 
 
 def test_same_losses_as_one_device(runs):
-    said, alone, together = runs
-    assert "\ncpu:0, cpu:1; " in said
+    printed, alone, together = runs
+    assert "\ncpu:0, cpu:1; " in printed
     expected, found = (pd.read_csv(folder / "history.csv") for folder in (alone, together))
     assert len(found) == 2
     pd.testing.assert_frame_equal(found.drop(columns=TIMED), expected.drop(columns=TIMED))
@@ -120,7 +120,7 @@ def test_no_replica_is_left_without_rows(replicas, rows):
     assert len(set(np.bincount(share, minlength=rows))) == 1  # every row counts the same
 
 
-def test_a_batch_must_divide(monkeypatch):
+def test_batch_must_divide(monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
     with pytest.raises(UserError, match=r"--batch_size: .*3 devices.*received 32.*33"):
         with distributed(Arguments([Path("wiki.mat")], distribute=True)):

@@ -78,7 +78,7 @@ def test_learning_rate_steps_at_quarters(history):
     assert history["learning_rate"].tolist() == pytest.approx([0.1, 0.02, 0.004, 0.0008])
 
 
-def test_the_checkpoint_describes_the_run(run, history):
+def test_checkpoint_describes_run(run, history):
     _, description = load_checkpoint(run[1])
     assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
     assert description.crop == FaceCrop(16, 0.4)
@@ -89,7 +89,7 @@ def test_the_checkpoint_describes_the_run(run, history):
         assert description.figures[name] == pytest.approx(row[name])
 
 
-def test_arguments_are_noted(run, original):
+def test_arguments_are_saved(run, original):
     noted = json.loads((run[0] / "arguments.json").read_text())
     expected = {
         "input": [str(original)],

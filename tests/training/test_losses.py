@@ -53,7 +53,7 @@ def test_label_smoothing_by_hand():
 
 
 @pytest.mark.parametrize("years", [[40], [0], [99], [20, 21, 22]])
-def test_label_distribution_loss_as_scipy_says(years):
+def test_label_distribution_loss_equals_scipys(years):
     guess = np.random.default_rng(0).dirichlet(np.ones(101))
     blurred = sum(stats.norm(year, 2).pdf(AGES) / stats.norm(year, 2).pdf(AGES).sum() / len(years)
                   for year in years)  # fmt: skip
@@ -61,7 +61,7 @@ def test_label_distribution_loss_as_scipy_says(years):
     assert value(age_loss("dldl"), age(*years), guess) == pytest.approx(expected, 1e-5)
 
 
-def test_the_label_blurred_has_no_divergence():
+def test_blurred_label_has_no_divergence():
     blurred = stats.norm(40, 2).pdf(AGES)
     assert value(age_loss("dldl"), age(40), blurred) == pytest.approx(0, abs=1e-4)
 

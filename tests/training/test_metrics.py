@@ -32,12 +32,14 @@ def test_metrics_of_each_output():
 
 
 def test_gender_accuracy_skips_the_unknown(measures):
-    said = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
-    measures["accuracy"].update_state(gender_targets(np.array([WOMAN, WOMAN, UNKNOWN, MAN])), said)
+    predictions = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
+    measures["accuracy"].update_state(
+        gender_targets(np.array([WOMAN, WOMAN, UNKNOWN, MAN])), predictions
+    )
     assert float(measures["accuracy"].result()) == pytest.approx(2 / 3)
 
 
-def test_a_smaller_batch_weighs_less(measures):
+def test_smaller_batch_weighs_less(measures):
     accuracy = measures["accuracy"]
     right, wrong = np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)
     accuracy.update_state(gender_targets(np.full(4, WOMAN)), np.repeat(right, 4, axis=0))
@@ -46,8 +48,8 @@ def test_a_smaller_batch_weighs_less(measures):
 
 
 def test_age_error_is_of_the_expectation(measures):
-    said = ages({20: 0.5, 30: 0.5}, {0: 0.25, 100: 0.75}, {50: 1.0})
-    measures["mae"].update_state(exact(30, 60, UNKNOWN), said)
+    predictions = ages({20: 0.5, 30: 0.5}, {0: 0.25, 100: 0.75}, {50: 1.0})
+    measures["mae"].update_state(exact(30, 60, UNKNOWN), predictions)
     assert float(measures["mae"].result()) == pytest.approx((5 + 15) / 2)
 
 
@@ -71,26 +73,26 @@ def test_age_error_mixed_with_unknown(measures):
 
 def test_top5_as_numpy_sorts(measures):
     rng = np.random.default_rng(0)
-    said = rng.dirichlet(np.ones(101), 400).astype(np.float32)
+    predictions = rng.dirichlet(np.ones(101), 400).astype(np.float32)
     labels = rng.integers(0, 101, 400).astype(float)
-    labels[:200] = np.argsort(said[:200])[np.arange(200), rng.integers(91, 101, 200)]
-    likeliest = np.argsort(said)[:, -5:]
+    labels[:200] = np.argsort(predictions[:200])[np.arange(200), rng.integers(91, 101, 200)]
+    likeliest = np.argsort(predictions)[:, -5:]
     among = (likeliest == labels[:, None]).any(axis=1)
     among[350:], labels[350:] = False, UNKNOWN
-    measures["top5"].update_state(exact(*labels), said)
+    measures["top5"].update_state(exact(*labels), predictions)
     assert float(measures["top5"].result()) == pytest.approx(among.sum() / 350)
 
 
 def test_top5_of_a_range(measures):
-    said = ages({29: 0.6, 50: 0.4}, {19: 0.5, 30: 0.5}, {25: 1.0})
-    said[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
+    predictions = ages({29: 0.6, 50: 0.4}, {19: 0.5, 30: 0.5}, {25: 1.0})
+    predictions[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
     targets = age_targets(np.full(3, 20.0), np.full(3, 29.0))
-    measures["top5"].update_state(targets, said)
+    measures["top5"].update_state(targets, predictions)
     assert float(measures["top5"].result()) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("name, targets", [("accuracy", 2), ("mae", 101), ("top5", 101)])
 def test_unknown_labels_alone_count_nothing(measures, name, targets):
-    said = np.full((3, targets), 1 / targets, np.float32)
-    measures[name].update_state(np.zeros((3, targets), np.float32), said)
+    predictions = np.full((3, targets), 1 / targets, np.float32)
+    measures[name].update_state(np.zeros((3, targets), np.float32), predictions)
     assert float(measures[name].result()) == 0

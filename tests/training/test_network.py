@@ -117,6 +117,6 @@ def test_warm_up_is_linear():
     assert schedule.of_epoch(2) == pytest.approx(0.2)  # half of what is left is gone
 
 
-def test_a_warm_up_before_steps():
+def test_warm_up_before_steps():
     assert rates("step", 0.1, 4, 0.5) == pytest.approx([0.1, 0.02, 0.004, 0.0008])
     assert Schedule("step", 0.1, 4, 4, 0.5).of_epoch(0) == pytest.approx(0.05)

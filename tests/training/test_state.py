@@ -87,7 +87,7 @@ def test_resume_after_kill_same_files(whole, killed):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
-def test_a_complete_run_is_not_continued(database, whole):
+def test_complete_run_is_not_continued(database, whole):
     before = (whole / "history.csv").read_bytes()
     trained = train(Arguments([database], whole, resume=True, **FLAGS))
     assert trained.best_file in set(whole.glob("weights.*"))
@@ -128,7 +128,7 @@ def test_other_data_are_rejected(whole, tmp_path, change):
     assert names(whole) == before
 
 
-def test_a_moved_database_is_accepted(database, whole, tmp_path):
+def test_moved_database_is_accepted(database, whole, tmp_path):
     moved = tmp_path / "moved.mat"
     moved.write_bytes(database.read_bytes())
     assert train(Arguments([moved], whole, resume=True, **FLAGS)).best_file.exists()
