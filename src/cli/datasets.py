@@ -23,13 +23,14 @@ def add_dataset_arguments(parser: Parser) -> None:
     group = parser.add_argument_group("options of datasets")
     for option in dict.fromkeys(o for dataset in DATASETS.values() for o in dataset.options):
         users = [db for db, dataset in DATASETS.items() if option in dataset.options]
+        is_switch = option.default is False
+        value = {"type": option.type, "choices": option.choices}
+        default = "" if is_switch else f" (default: {option.default_help or option.default})"
         group.add_argument(
             f"--{option.name}",
-            type=option.type,
-            choices=option.choices,
+            **({"action": "store_true"} if is_switch else value),
             default=argparse.SUPPRESS,  # shows which flags were passed
-            help=f"{option.help}, for --db {', '.join(users)} "
-            f"(default: {option.default_help or option.default})",
+            help=f"{option.help}, for --db {', '.join(users)}{default}",
         )
 
 

@@ -209,6 +209,8 @@ def test_option_of_another_dataset_is_refused(utkface, out, db, flag, value):
 def test_persons_are_stored(out, tmp_path):
     folder = write_wiki(tmp_path / "wiki", wiki_struct(3))
     assert create("wiki", folder, out).returncode == 0
+    assert open_database(out / "db.mat").person is None
+    assert create("wiki", folder, out, "--persons").returncode == 0
     opened = open_database(out / "db.mat")
     assert opened.person.tolist() == opened.names  # which `wiki_struct` has as names
 

@@ -99,7 +99,7 @@ def test_kept_rows_keep_order_and_values(tmp_path):
     assert table["age_high"].tolist() == table["age_low"].tolist()
     assert table["gender"].tolist() == [i % 2 for i in left]
     assert set(table["group"]) == {""}
-    assert table["person"].tolist() == table["path"].tolist()  # `wiki_struct` has them as names
+    assert set(table["person"]) == {""}
 
 
 def test_min_score_is_inclusive(tmp_path):
@@ -133,6 +133,17 @@ def test_real_ages_agree_with_file_names(real):
     np.testing.assert_array_equal(real.table["age_low"], taken - years - (months >= 7))
 
 
+def test_real_persons_are_an_option(real, wiki):
+    """The same rows, with a name each."""
+    table = read(wiki, persons=True).table
+    assert set(real.table["person"]) == {""}
+    pd.testing.assert_frame_equal(table.assign(person=""), real.table)
+    assert (table["person"] != "").all()
+    named = table.set_index("path")["person"]
+    assert named["46/20913246_1984-11-22_2012.jpg"] == "Scarlett Johansson"
+    assert named["68/43568_1956-07-09_2014.jpg"] == "Tom Hanks"
+
+
 @pytest.mark.parametrize(
     ("path", "gender"),
     [
@@ -154,10 +165,10 @@ def without(name):
     return fields
 
 
-@pytest.mark.parametrize("name", ["dob", "full_path", "second_face_score"])
+@pytest.mark.parametrize("name", ["dob", "full_path", "second_face_score", "name"])
 def test_missing_field_is_named(tmp_path, name):
     with pytest.raises(UserError, match=f"'{name}'"):
-        read(write(tmp_path, without(name)))
+        read(write(tmp_path, without(name)), persons=True)
 
 
 def test_struct_of_another_name_is_named(tmp_path):
@@ -256,10 +267,10 @@ def cell_7_3(file, cell):
 def test_version_7_3_equals_version_5(tmp_path, matrix):
     (tmp_path / "5").mkdir()
     (tmp_path / "7.3").mkdir()
-    expected = read(write(tmp_path / "5", people())).table
+    expected = read(write(tmp_path / "5", people()), persons=True).table
     assert expected["person"].tolist() == [f"Zoë {'x' * i}".strip() for i in range(11)] + [""]
     pd.testing.assert_frame_equal(
-        read(write_7_3(tmp_path / "7.3", people(), matrix)).table, expected
+        read(write_7_3(tmp_path / "7.3", people(), matrix), persons=True).table, expected
     )
 
 

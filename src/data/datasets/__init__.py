@@ -33,8 +33,9 @@ COLUMNS = {  # of `Records.table`: name -> value in datasets that lack it
 class Option:
     """An option of a reader, set by the flag `--{name}`.
 
-    help: a noun phrase.  type: converts the flag's text.  choices: the accepted values; None
-    accepts any.  default_help: description of a default that the value does not show.
+    help: a noun phrase.  default: False makes it a flag without a value.  type: converts the
+    flag's text.  choices: the accepted values; None accepts any.  default_help: description of a
+    default that the value does not show.
     """
 
     name: str
@@ -83,6 +84,11 @@ class Records:
 
 
 MIN_SCORE = Option("min_score", "minimum face_score", 1.0, float)
+PERSONS = Option(
+    "persons",
+    "store the names of the people, so that one part of the split has all pictures of a person",
+    False,
+)
 SPLIT = Option("split", "part of the dataset, as its label file is named", "train")
 TARGET = Option("target", "kind of age", "apparent", choices=TARGETS)
 IGNORE_LIST = Option(
@@ -95,9 +101,10 @@ LABELS = Option(
     "labels", "CSV file of paths and labels", type=Path, default_help="labels.csv in --data_dir"
 )
 
+_IMDB_WIKI = (MIN_SCORE, PERSONS)
 DATASETS = {
-    "wiki": Dataset("src.data.datasets.imdb_wiki:read_wiki", (MIN_SCORE,), "wiki_crop"),
-    "imdb": Dataset("src.data.datasets.imdb_wiki:read_imdb", (MIN_SCORE,), "imdb_crop"),
+    "wiki": Dataset("src.data.datasets.imdb_wiki:read_wiki", _IMDB_WIKI, "wiki_crop"),
+    "imdb": Dataset("src.data.datasets.imdb_wiki:read_imdb", _IMDB_WIKI, "imdb_crop"),
     "utkface": Dataset("src.data.datasets.utkface:read"),
     "fairface": Dataset("src.data.datasets.fairface:read", (SPLIT,)),
     "all_age_faces": Dataset("src.data.datasets.all_age_faces:read"),

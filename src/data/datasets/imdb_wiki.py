@@ -25,24 +25,25 @@ _MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 in MATLAB, of year 1 in
 _LABELS = "IMDB-WIKI's labels"
 
 
-def read_wiki(data_dir: Path, min_score: float) -> Records:
+def read_wiki(data_dir: Path, **options) -> Records:
     """The faces of `wiki.mat` with trustworthy labels; see `_read`."""
-    return _read(data_dir, "wiki", min_score)
+    return _read(data_dir, "wiki", **options)
 
 
-def read_imdb(data_dir: Path, min_score: float) -> Records:
+def read_imdb(data_dir: Path, **options) -> Records:
     """The faces of `imdb.mat` with trustworthy labels; see `_read`."""
-    return _read(data_dir, "imdb", min_score)
+    return _read(data_dir, "imdb", **options)
 
 
-def _read(data_dir: Path, name: str, min_score: float) -> Records:
-    """The faces of `{data_dir}/{name}.mat` that pass the rules.
+def _read(data_dir: Path, name: str, min_score: float, persons: bool) -> Records:
+    """The faces of `{data_dir}/{name}.mat` that pass the rules, with the people's names if
+    `persons`.
 
     Raises `UserError` if the file is missing, is not a MATLAB file, lacks the struct or one of its
     fields, or names a picture outside `data_dir`.
     """
     path = data_dir / f"{name}.mat"
-    fields = _read_fields(path, name)
+    fields = _read_fields(path, name, (*_FIELDS, "name") if persons else _FIELDS)
     paths = relative_paths(fields["full_path"], data_dir, path)
     age = ages(fields["dob"], fields["photo_taken"])
     second = fields["second_face_score"]
@@ -63,7 +64,7 @@ def _read(data_dir: Path, name: str, min_score: float) -> Records:
             "age_low": age,
             "age_high": age,
             "gender": fields["gender"],
-            "person": fields["name"],
+            "person": [_text(cell).strip() for cell in fields["name"]] if persons else "",
         }
     )
     return Records(table[kept], removed, margin=MARGIN)
@@ -85,18 +86,19 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     return np.where(is_date, age, np.nan)
 
 
-def _read_fields(path: Path, name: str) -> dict[str, np.ndarray]:
-    """The struct's fields, (N,) each: `full_path` and `name` as str, the rest as float64."""
+def _read_fields(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The `expected` fields of the struct `name`, (N,) each: `full_path` as str, those of
+    `_NUMBERS` as float64."""
     check_input_file(path, f"{_LABELS} (unpack the dataset and set --data_dir to its folder)")
     read = _read_7_3 if h5py.is_hdf5(path) else _read_5
-    fields = read(path, name)
-    missing = [field for field in _FIELDS if field not in fields]
+    fields = read(path, name, expected)
+    missing = [field for field in expected if field not in fields]
     if missing:
         raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
-    lengths = {field: len(fields[field]) for field in _FIELDS}
+    lengths = {field: len(fields[field]) for field in expected}
     if len(set(lengths.values())) > 1:
         raise UserError(f"{path}: expected fields of one length, received {lengths}")
-    paths = [cell.rstrip(" ") if isinstance(cell, str) else "" for cell in fields["full_path"]]
+    paths = [_text(cell).rstrip(" ") for cell in fields["full_path"]]
     wrong = [row for row, cell in enumerate(paths, 1) if not cell]
     if wrong:
         raise UserError(
@@ -107,20 +109,19 @@ def _read_fields(path: Path, name: str) -> dict[str, np.ndarray]:
         numbers = {field: fields[field].astype(np.float64) for field in _NUMBERS}
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: expected numbers in the fields of {name!r}: {error}") from error
-    return numbers | {"full_path": paths, "name": _names(fields.get("name", ()), len(paths))}
+    return fields | numbers | {"full_path": paths}
 
 
-def _names(cells: np.ndarray, count: int) -> list[str]:
-    """Names of the people, "" where unknown."""
-    names = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
-    return names if len(names) == count else [""] * count
+def _text(cell: object) -> str:
+    """A cell's text, "" if it is empty or not text."""
+    return cell if isinstance(cell, str) else ""
 
 
-def _read_5(path: Path, name: str) -> dict[str, np.ndarray]:
+def _read_5(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
     variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
     struct = _struct(path, name, variables)
     names = struct if isinstance(struct, dict) else np.asarray(struct).dtype.names or ()
-    present = [field for field in (*_FIELDS, "name") if field in names]
+    present = [field for field in expected if field in names]
     return {field: np.ravel(_unwrapped(struct[field])) for field in present}
 
 
@@ -129,10 +130,10 @@ def _unwrapped(values: np.ndarray) -> np.ndarray:
     return np.asarray(values[()] if np.ndim(values) == 0 else values)
 
 
-def _read_7_3(path: Path, name: str) -> dict[str, np.ndarray]:
+def _read_7_3(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path) as file:
-            return matlab.read_struct_7_3(_struct(path, name, file), (*_FIELDS, "name"))
+            return matlab.read_struct_7_3(_struct(path, name, file), expected)
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path}: expected {_LABELS}, a MATLAB file; it could not be read: {error}"
