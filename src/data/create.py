@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from src.data import curate, database, writing
-from src.data.datasets import Records, read_dataset, resolve_options
+from src.data.datasets import DATASETS, Records, read_dataset, resolve_options
 from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
 from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
@@ -114,6 +114,8 @@ def create_database(
     `.{stem}.partial.mat` if any face is in it, which `resume` continues.
     """
     check_folder(data_dir)
+    if DATASETS[db].photos and not faces.is_cropped:
+        raise UserError(f"--db {db}: its pictures are photos, expected --detect or --align as well")
     outputs = _outputs(output, contact_sheet)
     options = resolve_options(db, options)
     inputs = [(f"--{name}", value) for name, value in options.items() if isinstance(value, Path)]

@@ -283,6 +283,13 @@ def test_one_face_keeps_large_single_faces(people, out):
     np.testing.assert_array_equal(opened.image[np.array([0])][0], whole)
 
 
+def test_photos_are_never_kept_whole(tmp_path, out):
+    make_picture(tmp_path / "photos" / "00012A05.jpg")
+    done = create("all_age_faces", tmp_path / "photos", out, "--one_face")
+    assert_one_line_error(done, "create_db.py", "--db all_age_faces", "--detect", "--align")
+    assert names(out) == set()
+
+
 def test_alignment_is_stored(people, out):
     done = create("csv", people, out, "--align")
     assert done.returncode == 0, done.stderr

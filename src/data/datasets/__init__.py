@@ -48,11 +48,16 @@ class Option:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset: its reader as "module:function", the reader's options, and its usual folder."""
+    """A dataset.
+
+    reader: "module:function".  folder: its usual one in data/; "" is the dataset's name.
+    photos: whether its pictures are photos, of which faces must be cropped.
+    """
 
     reader: str
     options: tuple[Option, ...] = ()
-    folder: str = ""  # in data/; "" is the dataset's name
+    folder: str = ""
+    photos: bool = False
 
 
 @dataclass
@@ -107,7 +112,7 @@ DATASETS = {
     "imdb": Dataset("src.data.datasets.imdb_wiki:read_imdb", _IMDB_WIKI, "imdb_crop"),
     "utkface": Dataset("src.data.datasets.utkface:read"),
     "fairface": Dataset("src.data.datasets.fairface:read", (SPLIT,)),
-    "all_age_faces": Dataset("src.data.datasets.all_age_faces:read"),
+    "all_age_faces": Dataset("src.data.datasets.all_age_faces:read", photos=True),
     "appa_real": Dataset("src.data.datasets.appa_real:read", (SPLIT, TARGET, IGNORE_LIST)),
     "lap": Dataset("src.data.datasets.lap:read", (SPLIT,)),
     "csv": Dataset("src.data.datasets.labels_csv:read", (LABELS,)),

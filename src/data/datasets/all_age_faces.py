@@ -3,7 +3,7 @@
 Cheng, Li, Wang, Yu & Wang, "Exploiting effective facial patches for robust gender recognition",
 Tsinghua Science and Technology 24(3), 2019, https://github.com/JingchunCheng/All-Age-Faces-Dataset.
 The label is the file name: `00012A05.jpg` is picture 12, of a person of 5 years; pictures up to
-07380 show women. The photos are not face crops: make the database with --detect.
+07380 show women. The photos are not face crops.
 """
 
 import re
