@@ -112,7 +112,7 @@ def share_done(database: Path) -> float:
     partial = partial_of(database)
     if writing.read_fingerprint(partial) is None:
         return 0.0
-    with closing(writing.Places(partial)) as places:
+    with closing(writing.FaceSlots(partial)) as places:
         return float((places.state != writing.TO_DO).mean())
 
 

@@ -110,9 +110,9 @@ def write_our_database(
     """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first."""
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
-    writing.lay_out(path, table, size, "a test")
+    writing.allocate(path, table, size, "a test")
     state, digest = np.ones(1, np.uint8), np.zeros((1, writing.DIGEST_BYTES), np.uint8)
-    with closing(writing.Places(path)) as places:
+    with closing(writing.FaceSlots(path)) as places:
         for row in np.random.default_rng(0).permutation(len(faces)):
             places.write(row, faces[row : row + 1], state, digest)
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}

@@ -24,7 +24,7 @@ from src.progress import Progress
 from src.workers import map_in_order
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
-# What is noted of a record, by code; the first is `writing.TO_DO`.
+# States of a record, by code; the first is `writing.TO_DO`.
 _STATES = ("", "usable", MISSING, UNDECODABLE, *FACE_RULES)
 _USABLE = _STATES.index("usable")
 _BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
@@ -32,9 +32,9 @@ _BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
 
 @dataclass
 class Created:
-    """What `create_database` made: its rows, those removed by each rule, and the files.
+    """The result of `create_database`: rows kept, rows removed by each rule, and files.
 
-    noted: rows that stayed without a label, by which one.
+    noted: number of kept rows without an age, and without a gender.
     """
 
     rows: int
@@ -45,9 +45,9 @@ class Created:
 
 @dataclass(frozen=True)
 class FaceRule:
-    """Which face of a picture goes into a database: the largest that `finder` finds.
+    """The choice of a picture's face for a database: the largest one that `finder` finds.
 
-    one_face: reject pictures without exactly one face, of at least a tenth of the picture's side.
+    one_face: reject pictures without exactly one face of at least a tenth of the picture's side.
     whole: keep the whole picture, resized, instead of the face's crop.
     """
 
@@ -61,11 +61,11 @@ class FaceRule:
 
     @property
     def is_cropped(self) -> bool:
-        """Whether faces are cropped out of pictures, which otherwise are face crops already."""
+        """Whether faces are cropped; otherwise the pictures are face crops already."""
         return not self.whole and (self.finder.detector != "none" or self.finder.crop.is_aligned)
 
     def apply(self, picture: str) -> tuple[str, np.ndarray | None, np.ndarray | None]:
-        """Why a picture is left out, or "", its image, and its face, uint8 (S, S, 3), BGR."""
+        """The reason to leave a picture out, or "", its image, and its face, uint8 (S, S, 3)."""
         found = self.finder.find_in_file(picture)
         reason = found.reason
         if self.one_face and not reason:
@@ -79,7 +79,7 @@ class FaceRule:
 
 @dataclass(frozen=True)
 class _Task:
-    """A run of records, from row `start` on, whose faces are to be read."""
+    """Consecutive records, from row `start` on, to read the faces of."""
 
     start: int
     pictures: list[str]  # absolute paths
@@ -108,10 +108,10 @@ def create_database(
     options: of the dataset's reader, by name; see `datasets.DATASETS`.
     workers, scheduler: see `workers.map_in_order`.
 
-    Next to `output` it leaves `{stem}.removed.csv` (rows that each rule removed),
-    `{stem}.skipped.csv` (pictures left out, and why) and `{stem}.png` (age by gender). Raises
-    `UserError` for what a person can fix. A run that ends early, for whatever reason, leaves
-    `.{stem}.partial.mat` if any face is in it, which `resume` continues.
+    Writes next to `output` `{stem}.removed.csv` (rows removed by each rule), `{stem}.skipped.csv`
+    (pictures left out, with reasons) and `{stem}.png` (age by gender). A run that fails or is
+    killed leaves `.{stem}.partial.mat`, if it contains a face, for `resume`.
+    Raises `UserError` for errors that the user can fix.
     """
     check_folder(data_dir)
     if DATASETS[db].photos and not faces.is_cropped:
@@ -131,11 +131,11 @@ def create_database(
     fingerprint = _fingerprint((*about, max_per_age, seed, mat_version), records.table)
     with locked(output), ExitStack() as finishing, _replacing_all(files, resume) as partials:
         partial, *further = partials
-        if not (resume and _can_go_on(partial, fingerprint)):
+        if not (resume and _can_resume(partial, fingerprint)):
             _start(partial, records.table, img_size, fingerprint)
-        with closing(writing.Places(partial)) as places:
-            tasks = _tasks(places, data_dir, records.table, faces, drop_duplicates)
-            # Threads if OpenCV does all the work, outside of Python's lock.
+        with closing(writing.FaceSlots(partial)) as slots:
+            tasks = _tasks(slots, data_dir, records.table, faces, drop_duplicates)
+            # Threads if OpenCV does all the work, which releases Python's lock.
             found = map_in_order(
                 _read_faces,
                 tasks,
@@ -145,8 +145,8 @@ def create_database(
                 folder=data_dir,
             )
             with closing(found):
-                _fill(places, found)
-        kept, removed, skipped = _select(records, places, max_per_age, drop_duplicates, seed)
+                _fill(slots, found)
+        kept, removed, skipped = _select(records, slots, max_per_age, drop_duplicates, seed)
         if not len(kept):
             partial.unlink()
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
@@ -189,9 +189,9 @@ def _outputs(output: Path, contact_sheet: Path | None) -> list[Output]:
 
 @contextmanager
 def _replacing_all(files: list[Path], resume: bool) -> Iterator[list[Path]]:
-    """As `replacing`, for the database and the files next to it: all appear, or none.
+    """As `replacing`, for the database and the files next to it: all are replaced, or none.
 
-    If the run fails, the partial database is kept if any face is in it.
+    If the run fails, the partial database is kept if it contains a face.
     """
     partial = partial_of(files[0])
     try:
@@ -203,7 +203,7 @@ def _replacing_all(files: list[Path], resume: bool) -> Iterator[list[Path]]:
     except KeyboardInterrupt:
         if not partial.exists():
             raise
-        raise KeyboardInterrupt("the same command with --resume goes on") from None
+        raise KeyboardInterrupt("resume with the same command and --resume") from None
     finally:
         if not partial.exists():
             writing.journal_of(partial).unlink(missing_ok=True)
@@ -212,8 +212,8 @@ def _replacing_all(files: list[Path], resume: bool) -> Iterator[list[Path]]:
 def _remove_without_work(partial: Path) -> None:
     if writing.read_fingerprint(partial) is None:
         return
-    with closing(writing.Places(partial)) as places:
-        has_work = places.has_work
+    with closing(writing.FaceSlots(partial)) as slots:
+        has_work = slots.has_work
     if not has_work:
         partial.unlink()
 
@@ -225,7 +225,7 @@ def _write_further(
     rules = [*removed.items(), ("left", len(table))]
     pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(files[0], index=False)
     left_out = pd.DataFrame(skipped, columns=["path", "reason"])
-    left_out.to_csv(files[1], index=False, errors="backslashreplace")  # files have any name
+    left_out.to_csv(files[1], index=False, errors="backslashreplace")  # file names are bytes
     plot_ages(table, files[2])
 
 
@@ -239,18 +239,18 @@ def _fingerprint(about: tuple, table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _can_go_on(partial: Path, fingerprint: str) -> bool:
-    """Whether an interrupted run left a file; `UserError` where it is of other faces."""
+def _can_resume(partial: Path, fingerprint: str) -> bool:
+    """Whether an interrupted run left a file; `UserError` if it was another run."""
     if partial.exists() and writing.read_fingerprint(partial) != fingerprint:
         raise UserError(
-            f"--resume: expected {partial} to be of the same dataset and arguments, it is of "
-            "others; start anew without --resume"
+            f"--resume: expected {partial} to be of the same dataset and arguments, received "
+            "different ones; pass the same, or start over without --resume"
         )
     return partial.exists()
 
 
 def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
-    """Lay out the file, if there is room for it."""
+    """Allocate the file if the disk has room for it."""
     needed, free = writing.bytes_needed(table, img_size), shutil.disk_usage(partial.parent).free
     size = f"{len(table):,} pictures of {img_size}x{img_size}"
     print(f"{size} take {needed:,} bytes, {free:,} are free", flush=True)
@@ -259,33 +259,33 @@ def _start(partial: Path, table: pd.DataFrame, img_size: int, fingerprint: str) 
             f"{partial.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
             "make room or choose a smaller --img_size"
         )
-    writing.lay_out(partial, table, img_size, fingerprint)
+    writing.allocate(partial, table, img_size, fingerprint)
 
 
 def _tasks(
-    places: writing.Places,
+    slots: writing.FaceSlots,
     data_dir: Path,
     table: pd.DataFrame,
     faces: FaceRule,
     digests: bool,
 ) -> Iterator[_Task]:
-    """The rows that are still to be read, in runs."""
+    """Tasks for the rows that are not read yet."""
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, faces.size))
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
-        if (places.state[rows] == writing.TO_DO).any():
+        if (slots.state[rows] == writing.TO_DO).any():
             pictures = [os.path.abspath(data_dir / path) for path in table["path"].iloc[rows]]
             yield _Task(start, pictures, faces, digests)
 
 
 def _fill(
-    places: writing.Places, found: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
+    slots: writing.FaceSlots, found: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
 ) -> None:
-    """Write what `_read_faces` returns for each task; this process alone writes to the file."""
-    with Progress(len(places.state), "pictures") as progress:
-        progress.update(int((places.state != writing.TO_DO).sum()))
+    """Write the results of `_read_faces`; only this process writes to the file."""
+    with Progress(len(slots.state), "pictures") as progress:
+        progress.update(int((slots.state != writing.TO_DO).sum()))
         for start, faces, state, digest in found:
-            places.write(start, faces, state, digest)
+            slots.write(start, faces, state, digest)
             progress.update(len(state))
 
 
@@ -308,7 +308,7 @@ def _read_faces(task: _Task) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _digest(image: np.ndarray) -> np.ndarray:
-    """uint8 (16,), the same for pictures that are the same to the pixel."""
+    """A hash of the pixels, uint8 (16,)."""
     digest = hashlib.blake2b(repr(image.shape).encode(), digest_size=writing.DIGEST_BYTES)
     digest.update(image)
     return np.frombuffer(digest.digest(), np.uint8)
@@ -316,23 +316,23 @@ def _digest(image: np.ndarray) -> np.ndarray:
 
 def _select(
     records: Records,
-    places: writing.Places,
+    slots: writing.FaceSlots,
     max_per_age: int | None,
     drop_duplicates: bool,
     seed: int,
 ) -> tuple[np.ndarray, dict[str, int], list[tuple[str, str]]]:
-    """Rows that stay, int64, ascending; rows that each rule removed; pictures left out, and why."""
+    """Kept rows, int64, ascending; rows removed by each rule; pictures left out, with reasons."""
     table, removed, skipped = records.table, dict(records.removed), list(records.skipped)
-    reasons = np.array(_STATES, object)[places.state]
-    usable = places.state == _USABLE
+    reasons = np.array(_STATES, object)[slots.state]
+    usable = slots.state == _USABLE
     for code, rule in enumerate(_STATES):
-        count = int((places.state == code).sum())
+        count = int((slots.state == code).sum())
         if rule in (MISSING, UNDECODABLE) or (rule in FACE_RULES and count):
             removed[rule] = count
     kept = np.flatnonzero(usable)
     if drop_duplicates:
         dropped = np.zeros(len(kept), bool)
-        found = curate.find_duplicates(table.iloc[kept], places.digest[kept])
+        found = curate.find_duplicates(table.iloc[kept], slots.digest[kept])
         for rule, rows in found.items():
             reasons[kept[rows]] = rule
             removed[rule] = int(rows.sum())
@@ -350,4 +350,4 @@ def _select(
 def _reasons(removed: dict[str, int]) -> str:
     total = sum(removed.values())
     rules = "; ".join(f"{rule}: {rows:,}" for rule, rows in removed.items() if rows)
-    return f"of {total:,} read were removed: {rules}" if total else "the dataset is empty"
+    return f"removed of {total:,} read: {rules}" if total else "the dataset is empty"

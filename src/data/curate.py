@@ -13,8 +13,8 @@ OVER_CAP = "more than --max_per_age"
 def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.ndarray]:
     """Rows to drop, bool (N,), by reason, from the pictures' digests, uint8 (N, 16).
 
-    Of pixel-identical pictures, the first is kept if all their labels agree, and none if they
-    disagree, as the right label is not known.
+    The first of pixel-identical pictures is kept if all their labels agree. None is kept if they
+    disagree, as the correct label is unknown.
     """
     key = pd.Series(np.ascontiguousarray(digest).view("V16").ravel().tolist(), table.index)
     labels = table.groupby(["age_low", "age_high", "gender"], dropna=False).ngroup()
@@ -23,9 +23,9 @@ def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.nda
 
 
 def over_cap(table: pd.DataFrame, max_per_age: int, seed: int) -> np.ndarray:
-    """Rows to drop, bool (N,), so that no year of age has more than `max_per_age`.
+    """Rows to drop, bool (N,), so that each year of age has at most `max_per_age`.
 
-    The rows are drawn with `seed`. A range counts at its middle; unknown ages are not capped.
+    The rows are drawn with `seed`. A range counts at its middle; unknown ages are not limited.
     """
     age = np.floor(age_middle(table["age_low"], table["age_high"]))
     order = pd.Series(np.random.default_rng(seed).permutation(len(table)), table.index)

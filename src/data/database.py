@@ -2,11 +2,9 @@
 
 Fields as in the original toolkit: `image` uint8 (N, S, S, 3) BGR, `gender`, `age`, `db`,
 `img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `margin`,
-`alignment`, `version`. The format is MATLAB 7.3, HDF5 behind a MATLAB header, so that the file can
-exceed 4 GiB.
-As always between HDF5 and MATLAB, the order of dimensions is reversed: MATLAB sees `image` as
-3 x S x S x N. Version "5" is the classic format, which `scipy.io.loadmat` and the original toolkit
-read.
+`alignment`, `version`. The format is MATLAB 7.3, HDF5 with a MATLAB header, so that the file can
+exceed 4 GiB. MATLAB reverses the dimensions of HDF5: it sees `image` as 3 x S x S x N. Version "5"
+is the classic format, which `scipy.io.loadmat` and the original toolkit read.
 """
 
 import hashlib
@@ -32,7 +30,7 @@ VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown
 TEXTS = ("path", "group", "person")  # str (N,)
 _ROWS_AT_ONCE = 4096
-_ROW_BYTES = 2**13  # of a row's label at most: a text of 4096 UTF-16 units
+_ROW_BYTES = 2**13  # maximum of a label: a text of 4096 UTF-16 units
 _V5_LIMIT = 2**32  # bytes of one variable in scipy's files
 _ORIGINAL_UTKFACE = "utk"  # `db` of the original toolkit's script, which stores 0 = male
 
@@ -54,7 +52,7 @@ def check_fits(version: str, rows: int, img_size: int) -> None:
 
 
 def plain_value(data: h5py.Dataset) -> np.ndarray | str:
-    """A field as the original toolkit wrote it: rows of numbers, and texts."""
+    """A field in the original toolkit's form: rows of numbers, and texts."""
     values = data[()]
     if matlab.is_char(data) and data.ndim == 2:
         texts = matlab.matrix_texts(values)
@@ -63,7 +61,7 @@ def plain_value(data: h5py.Dataset) -> np.ndarray | str:
 
 
 class Faces(Protocol):
-    """Interface of faces, uint8 (N, S, S, 3): an array, a mapped file, or several joined."""
+    """Interface of faces, uint8 (N, S, S, 3): an array, a mapped file, or joined databases."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -76,15 +74,15 @@ class Faces(Protocol):
 class Database:
     """A training database, opened for reading.
 
-    image: uint8 (N, S, S, 3), BGR; indexing it with row numbers, (n,), gives these faces. In a 7.3
-        file it is a memory map, read page by page as rows are accessed.
+    image: uint8 (N, S, S, 3), BGR; indexing with row numbers, (n,), returns these faces. For
+        version 7.3 it is memory-mapped.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
-    names: the pictures' paths in their dataset; empty if the file has none.
-    crop: how the faces were cropped; without a margin if the file does not record it.
-    group: the dataset's group labels, for audits only, "" where unknown; empty if the file has
+    names: the pictures' paths in their dataset; empty if the file stores none.
+    crop: the crop of the faces; its margin is None if the file does not store it.
+    group: the dataset's group labels, for audits only, "" where unknown; empty if the file stores
         none.
     person: str (N,), the same for all pictures of one person, "" where unknown; None if the file
-        names no person.
+        stores none.
     """
 
     path: Path
@@ -112,7 +110,7 @@ class Database:
 
 
 def is_database(path: Path) -> bool:
-    """Whether a file is a training database, of either version, and may be replaced by another."""
+    """Whether a file is a training database of either version."""
     import scipy.io
 
     try:
@@ -121,7 +119,7 @@ def is_database(path: Path) -> bool:
                 names = set(file)
         else:
             names = {name for name, *_ in scipy.io.whosmat(path)}
-    except Exception:  # scipy raises a dozen kinds on a file that is not MATLAB's
+    except Exception:  # scipy raises many kinds for other files
         return False
     return {"image", "gender", "age"} <= names
 
@@ -130,8 +128,8 @@ def open_database(path: Path) -> Database:
     """Open a database of either version, or one of the original toolkit.
 
     Genders of the original toolkit's UTKFace script are converted, with a notice on stderr.
-    Raises `UserError` if the file is missing, is not a database, has no faces, or has fields that
-    do not fit each other.
+    Raises `UserError` if the file is missing, is not a database, has no faces, or has inconsistent
+    fields.
     """
     check_input_file(path, "a database (create_db.py makes one)")
     fields = _read_7_3(path) if h5py.is_hdf5(path) else _read_5(path)
@@ -161,7 +159,7 @@ def open_database(path: Path) -> Database:
     for name, values in labels.items():
         if len(values) != len(image):
             raise UserError(
-                f"{path}: expected one {name!r} a picture, received {len(values)} for "
+                f"{path}: expected one {name!r} per picture, received {len(values)} for "
                 f"{len(image)} pictures; make the database again with create_db.py"
             )
     _check_labels(path, labels)
@@ -188,7 +186,7 @@ def open_database(path: Path) -> Database:
 
 def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
     size, known = fields["image"].shape[1], None if np.isnan(margin) else margin
-    if "align" in fields:  # version 0.1, whose aligned faces had no margin
+    if "align" in fields:  # version 0.1, which aligned faces without a margin
         alignment = _single(fields["align"]) or NO_ALIGNMENT
         known = known if alignment == NO_ALIGNMENT else 0.0
     else:
@@ -223,7 +221,7 @@ def _texts_of(path: Path, fields: dict, name: str) -> list[str]:
     count = len(fields["image"])
     if texts and len(texts) != count:
         raise UserError(
-            f"{path}: expected one {name!r} a picture, received {len(texts)} for {count}"
+            f"{path}: expected one {name!r} per picture, received {len(texts)} for {count}"
         )
     return texts
 
@@ -242,7 +240,7 @@ def _read_5(path: Path) -> dict[str, np.ndarray]:
 def _rows_first(image: np.ndarray) -> np.ndarray:
     """The pictures of a classic file with contiguous rows; in the file, N varies fastest.
 
-    They are copied through a temporary file, so that memory holds them once only.
+    They are copied through a temporary file, to hold them in memory only once.
     """
     with tempfile.TemporaryFile() as file:
         for start in range(0, len(image), _ROWS_AT_ONCE):
@@ -267,14 +265,16 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
     return fields
 
 
-class RowPlaces:
-    """Offsets of the rows of an uncompressed dataset: called with row numbers, (n,), it returns
-    bytes from the file's start, int64 (n,)."""
+class RowOffsets:
+    """Offsets of the rows of an uncompressed dataset, in bytes from the start of the file.
+
+    Called with row numbers, (n,), returns int64 (n,).
+    """
 
     def __init__(self, path: Path, data: h5py.Dataset):
         if data.compression or (data.chunks and data.chunks[1:] != data.shape[1:]):
             raise UserError(
-                f"{path}: expected {data.name[1:]!r} stored uncompressed, some rows to a chunk; "
+                f"{path}: expected {data.name[1:]!r} uncompressed, in chunks of whole rows; "
                 "make the database again with create_db.py"
             )
         self.row_bytes = math.prod(data.shape[1:]) * data.dtype.itemsize
@@ -299,13 +299,12 @@ class RowPlaces:
 class MappedFaces:
     """The pictures of a 7.3 database, memory-mapped.
 
-    `faces[rows]`, rows int (n,), returns uint8 (n, S, S, 3). A database larger than memory can be
-    read in any order.
+    `faces[rows]`, rows int (n,), returns uint8 (n, S, S, 3). The database can exceed memory.
     """
 
     def __init__(self, path: Path, data: h5py.Dataset):
         self.shape, self.dtype = data.shape, data.dtype
-        self._places = RowPlaces(path, data)
+        self._places = RowOffsets(path, data)
         self._bytes = np.asarray(np.memmap(path, np.uint8, "r"))  # slices of a memmap are slow
 
     def __len__(self) -> int:

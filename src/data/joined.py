@@ -11,7 +11,7 @@ from src.outputs import is_same
 
 
 class JoinedFaces:
-    """The pictures of several databases in a row: `faces[rows]`, as in one database."""
+    """The pictures of several databases, concatenated: `faces[rows]`, as in one database."""
 
     def __init__(self, parts: list[Database]):
         self._parts = parts
@@ -33,10 +33,10 @@ class JoinedFaces:
 
 
 def join(parts: list[Database]) -> Database:
-    """One database of the rows of all `parts`, in their order.
+    """One database with the rows of all `parts`, in their order.
 
-    Its margin is the most frequent one of the rows. Raises `UserError` if image sizes or alignments
-    differ, or a file is passed twice.
+    Its margin is the most frequent margin of the rows. Raises `UserError` if image sizes or
+    alignments differ, or a file is passed twice.
     """
     if len(parts) == 1:
         return parts[0]

@@ -1,4 +1,4 @@
-"""MATLAB files: sizes before loading, structs of version 7.3, character matrices."""
+"""MATLAB files: size limits, structs of version 7.3, character matrices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from src.errors import UserError
 if TYPE_CHECKING:
     import h5py
 
-MAX_BYTES = 2**29  # of a file's expanded variables, or of a struct's field: IMDB's need 2^28
+MAX_BYTES = 2**29  # maximum size of decompressed variables; IMDB's labels need 2^28
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15  # types of elements; zlib expands the latter
 _TYPES = {*range(1, 8), 9, *range(12, 19)}
@@ -28,8 +28,8 @@ def read_version_5(path: Path, expected: str, **options) -> dict:
     """The variables of a file of version 4 to 7, by `scipy.io.loadmat` with its `options`.
 
     expected: noun phrase of the file for the message.
-    Raises `UserError` if it cannot be read, or would expand to more than 512 MiB and 8 times its
-    size: pictures and labels do not.
+    Raises `UserError` if it cannot be read, or would decompress to more than 512 MiB and more than
+    8 times its size.
     """
     import scipy.io
 
@@ -40,7 +40,7 @@ def read_version_5(path: Path, expected: str, **options) -> dict:
         variables = scipy.io.loadmat(path, **options)
     except UserError:
         raise
-    except Exception as error:  # scipy raises a dozen kinds on damaged files
+    except Exception as error:  # scipy raises many kinds for damaged files
         raise UserError(
             f"{path}: expected {expected}, a MATLAB file; it could not be read: {error}"
         ) from error
@@ -82,8 +82,8 @@ def _check_elements(file: BinaryIO, end: int, order: str) -> None:
 
 
 def read_struct_7_3(group: h5py.Group, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Fields of a struct of version 7.3, (N,) each: numbers as they are, cells and character
-    matrices as str. Raises `ValueError` for a field of another kind."""
+    """Fields of a struct of version 7.3, (N,) each: numbers unchanged, cells and character matrices
+    as str. Raises `ValueError` for other kinds of fields."""
     return {name: _field(group.file, group[name]) for name in names if name in group}
 
 
@@ -119,7 +119,7 @@ def check_size(data: h5py.Dataset, max_bytes: int) -> None:
 
 
 def text_width(texts: Sequence[str]) -> int:
-    """Length of the longest text in UTF-16 units, which MATLAB's characters are."""
+    """Length of the longest text in UTF-16 units, MATLAB's characters."""
     return max((_units(text) for text in texts), default=0)
 
 
@@ -128,7 +128,7 @@ def _units(text: str) -> int:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-16-le", "surrogatepass")  # which names that are not UTF-8 have
+    return text.encode("utf-16-le", "surrogatepass")  # surrogates: file names not in UTF-8
 
 
 def text_matrix(texts: Sequence[str], width: int) -> np.ndarray:

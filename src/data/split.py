@@ -1,7 +1,6 @@
 """Training, validation and test rows of databases.
 
-A checkpoint stores the `Split` of its run, which finds the very rows again, or rejects a database
-in which it cannot.
+A checkpoint stores the `Split` of its run, which finds the same rows again or rejects a database.
 """
 
 import hashlib
@@ -19,17 +18,18 @@ PARTS = ("training", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """How the rows of some databases were divided.
+    """The division of rows of some databases into parts.
 
-    Every row has a place in [0, 1): places below `validation_split` are validation, places from
-    there to below `validation_split + test_split` are test, all others are training. Pictures with
+    Every row has a place in [0, 1): rows below `validation_split` are validation, further rows
+    below `validation_split + test_split` are test, all other rows are training. Pictures with
     identical pixels, and all pictures of a person, share the lowest of their places.
 
-    method: "hash", places by the SHA-256 of the person's name, if the database stores it, or of the
-        file name; or "random", by position and `seed`, of a person's first picture.
+    method: "hash": the place is the SHA-256 of the person's name, if stored, or of the file name;
+        "random": the place is drawn with `seed` by position, for a person by the first picture.
     validation_split, test_split: shares, 0..1.
-    databases: per database `file`, and per part of `PARTS` `rows` and `fingerprint`: the sum modulo
-        2^64 of a hash per row, of its file name or else its pixels, as hexadecimal text.
+    databases: per database its `file`, and per part of `PARTS` the number of `rows` and a
+        `fingerprint`: the sum modulo 2^64, as hexadecimal text, of a hash per row, of its file name
+        or, without names, of its pixels.
     """
 
     method: str
@@ -49,8 +49,7 @@ class Split:
     def places(self, databases: list[Database], flag: str = "--part") -> np.ndarray:
         """Places of the rows of joined databases, float64 (N,), as in the run of this split.
 
-        Raises `UserError` naming `flag` unless all are databases of that run, of which some may be
-        left out.
+        Raises `UserError` naming `flag` unless all are databases of that run; some may be missing.
         """
         numbers = self._find(databases, flag)
         starts = np.cumsum([0, *(_total(entry)[0] for entry in self.databases)])
@@ -95,11 +94,11 @@ class Split:
                 )
 
     def has(self, database: Database) -> bool:
-        """Whether the database is one of the run, as far as its rows show."""
+        """Whether the rows of the database are those of a database of the run."""
         return _count(_keys(database)) in map(_total, self.databases)
 
     def _find(self, databases: list[Database], flag: str) -> list[int]:
-        """Number of each database in the run."""
+        """Index of each database in the run."""
         left = dict(enumerate(map(_total, self.databases)))
         numbers = []
         for database in databases:
@@ -126,9 +125,9 @@ class Split:
 
 
 def read_split(values: dict | None) -> Split | None:
-    """The split in a checkpoint's description, None if it has none.
+    """The split in a checkpoint's description; None if it has none.
 
-    Raises `UserError` if the values are not a split.
+    Raises `UserError` if the values are invalid.
     """
     if values is None:
         return None
@@ -154,7 +153,7 @@ def divide(
     """The split of databases, and the rows, int64, of each of `PARTS` in the joined database.
 
     method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
-    Raises `UserError` if a part with a share above 0 would be empty, or the training set.
+    Raises `UserError` if the training set, or a part with a share above 0, would be empty.
     """
     unnamed = [database for database in databases if not _is_named(database)]
     if method is None:
@@ -174,9 +173,9 @@ def divide(
     empty = [name for name in PARTS if not len(rows[name]) and (name != "test" or test_split)]
     if empty:
         raise UserError(
-            f"--validation_split: expected shares that leave rows to each part, received "
+            f"--validation_split: expected at least one row per part, received "
             f"{validation_split:g} and --test_split {test_split:g} of {count} rows, which leave "
-            f"none to {' and '.join(empty)}"
+            f"none for {' and '.join(empty)}"
         )
     return split, rows
 
@@ -187,7 +186,7 @@ def hashed(name: str) -> float:
 
 
 def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """`rows` of joined databases by the name of their database, numbered if not unique."""
+    """`rows` of joined databases by database name; equal names are numbered."""
     names = [database.db or database.path.stem for database in databases]
     if len(set(names)) < len(names):
         names = [f"{name}{number}" for number, name in enumerate(names, 1)]
@@ -274,7 +273,7 @@ def _total(entry: dict) -> tuple[int, int]:
 
 
 def _keys(database: Database) -> np.ndarray:
-    """A hash per row of its file name, or of its pixels if there are no names, uint64 (N,)."""
+    """A hash per row, uint64 (N,), of its file name or, without names, of its pixels."""
     if not _is_named(database):
         return database.pixel_hashes
     return np.fromiter(map(_sha256, map(_file_name, database.names)), np.uint64)

@@ -14,7 +14,7 @@ from src.outputs import marked
 _FACES_PER_DECADE = 10
 _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
-_MARK = {"Software": "age and gender estimation: create_db.py"}  # of our PNG files
+_MARK = {"Software": "age and gender estimation: create_db.py"}  # PNG metadata
 
 is_summary = marked(_MARK["Software"].encode())
 

@@ -1,12 +1,12 @@
-"""Writing of a training database that any crash leaves resumable.
+"""Crash-safe writing of training databases.
 
-The file is laid out for every record before the first picture is decoded, labels included. Faces
-are then written to their places by plain system calls, in any order, without HDF5. At the end the
-file is cut to the rows that are kept. See `database` for the format.
+The file, with all labels, is allocated for every record before the first picture is decoded. Faces
+are then written to their slots by plain system calls, in any order, without HDF5. At the end the
+file is reduced to the rows that are kept. See `database` for the format.
 
-A process that is killed at any moment leaves a file that can be resumed: it is laid out under
-another name, faces are recorded after they are written and moved in steps that can be repeated,
-and the last changes of HDF5 are journaled before they are applied.
+A process that is killed at any moment leaves a file that can be resumed: the file has another name
+until it is allocated, faces are recorded after they are written and moved in repeatable steps, and
+the last changes by HDF5 are journaled before they are applied.
 """
 
 import io
@@ -23,7 +23,7 @@ from src import __version__
 from src.data.database import (
     COLUMNS,
     TEXTS,
-    RowPlaces,
+    RowOffsets,
     image_bytes,
     plain_value,
 )
@@ -32,7 +32,7 @@ from src.files import LastingFile, atomic, uninterrupted
 from src.labels import age_middle
 from src.outputs import begins_with
 
-TO_DO = 0  # state of a record whose face, or the reason for its lack, is not written yet
+TO_DO = 0  # state of a record that is not read yet
 DIGEST_BYTES = 16
 _HEADER_BYTES = 512
 _CHUNK_BYTES = 2**20
@@ -40,7 +40,7 @@ _LABELS_A_CHUNK = 8192
 _MATLAB_CLASS = {"uint8": "uint8", "float64": "double", "uint16": "char"}
 _SCRATCH = ("state", "digest", "moved")
 _PAGE = 4096  # bytes
-_WRITING = os.O_RDWR | getattr(os, "O_BINARY", 0)  # Windows converts line ends without the latter
+_WRITING = os.O_RDWR | getattr(os, "O_BINARY", 0)  # O_BINARY: no conversion of line ends (Windows)
 _HEADERS = {
     "7.3": b"MATLAB 7.3 MAT-file, Platform: Python, HDF5 schema 1.00",
     "5": b"MATLAB 5.0 MAT-file, Platform: Python",
@@ -48,22 +48,22 @@ _HEADERS = {
 
 
 def bytes_needed(table: pd.DataFrame, img_size: int) -> int:
-    """About the size of the file for all rows of `table`, in bytes."""
+    """Approximate size of the file for all rows of `table`, in bytes."""
     row = 8 * len(COLUMNS) + DIGEST_BYTES + 2 * sum(text_width(table[name]) for name in TEXTS)
     return image_bytes(len(table), img_size) + len(table) * row + 2 * _CHUNK_BYTES
 
 
-def lay_out(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
-    """Create a database for all rows of `table`, `Records.table`, with no face in it yet.
+def allocate(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
+    """Create a database for all rows of `table`, as in `Records`, without faces.
 
-    fingerprint: identifies the run; only a run of the same one may resume the file.
+    fingerprint: identifies the run; only a run with the same fingerprint may resume the file.
     """
     for older in (path, journal_of(path)):
         older.unlink(missing_ok=True)
     count, middle = len(table), age_middle(table["age_low"], table["age_high"])
     with atomic(path) as partial:
         with partial.open("wb") as file:
-            file.truncate(bytes_needed(table, img_size))  # a limit of file sizes fails here
+            file.truncate(bytes_needed(table, img_size))  # fails early at a limit of file sizes
         with _hdf5(partial, "w", userblock_size=_HEADER_BYTES) as file:
             file.attrs["fingerprint"] = fingerprint
             for name in COLUMNS:
@@ -79,11 +79,11 @@ def lay_out(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) ->
             file["moved"] = np.zeros(1, np.int64)
             images = _prepare_images(file, img_size)
             file.flush()
-            images.resize(count, axis=0)  # last, so that the file shrinks when rows are cut off
+            images.resize(count, axis=0)  # last in the file, so that removed rows shrink it
 
 
 def _prepare_images(file: h5py.File, img_size: int) -> h5py.Dataset:
-    """An empty `image` whose chunks get their places, with nothing written, when it is resized."""
+    """An empty dataset `image`; resizing it allocates its chunks without writing to them."""
     how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -92,17 +92,17 @@ def _prepare_images(file: h5py.File, img_size: int) -> h5py.Dataset:
     images = file.create_dataset(
         "image", (0, *face), np.uint8, maxshape=(None, *face), chunks=chunks, dcpl=how
     )
-    _tell_matlab(images)
+    _set_matlab_attributes(images)
     return images
 
 
 def journal_of(path: Path) -> Path:
-    """The file of the last changes to a database, there until the run ends."""
+    """The file with the last changes to a database, which exists until the run ends."""
     return path.with_suffix(".journal")
 
 
 def read_fingerprint(path: Path) -> str | None:
-    """The fingerprint given to `lay_out`; None for other files."""
+    """The fingerprint given to `allocate`; None for other files."""
     if not path.is_file():
         return None
     try:
@@ -115,38 +115,41 @@ def read_fingerprint(path: Path) -> str | None:
         return None
 
 
-class Places:
-    """Where the faces of a laid-out file go, and what is recorded of each so far.
+class FaceSlots:
+    """Slots of the faces in an allocated file, and the state of each record.
 
     state: uint8 (N,), `TO_DO` or the caller's codes.  digest: uint8 (N, 16).
     """
 
     def __init__(self, path: Path):
         self._file = os.open(path, _WRITING)
-        if journal_of(path).exists():  # nothing is left to write
+        if journal_of(path).exists():  # all faces are written
             with np.load(journal_of(path), allow_pickle=False) as journal:
                 self.state, self.digest = journal["state"], journal["digest"]
             return
         with h5py.File(path) as file:
-            self.faces = RowPlaces(path, file["image"])
-            self._scratch = {name: RowPlaces(path, file[name]) for name in ("state", "digest")}
+            self.faces = RowOffsets(path, file["image"])
+            self._scratch = {name: RowOffsets(path, file[name]) for name in ("state", "digest")}
             self.state, self.digest = file["state"][()], file["digest"][()]
 
     def write(self, start: int, faces: np.ndarray, state: np.ndarray, digest: np.ndarray) -> None:
-        """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then record their states,
-        uint8 (n,), and digests, uint8 (n, 16)."""
+        """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their digests, uint8
+        (n, 16), and states, uint8 (n,)."""
         rows = np.arange(start, start + len(state))
         places = self.faces(rows)
         apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
-        for piece in np.split(np.arange(len(rows)), apart):  # as few as possible
+        for piece in np.split(np.arange(len(rows)), apart):  # few large writes
             write_at(self._file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
         self.state[rows], self.digest[rows] = state, digest
-        for name, values in (("digest", digest), ("state", state)):  # the state last: it counts
+        for name, values in (
+            ("digest", digest),
+            ("state", state),
+        ):  # the state last: it is decisive
             write_at(self._file, self._scratch[name](rows[:1])[0], values)
 
     @property
     def has_work(self) -> bool:
-        """Whether any record is done, so that the file is worth resuming."""
+        """Whether any record is done."""
         return bool((self.state != TO_DO).any())
 
     def close(self) -> None:
@@ -162,9 +165,9 @@ def write_at(file: int, offset: int, values: np.ndarray) -> None:
 
 
 def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:
-    """Cut a filled file to the rows `kept`, int64 (n,), ascending; add single `values`.
+    """Reduce a filled file to the rows `kept`, int64 (n,), ascending, and add single `values`.
 
-    If the process is killed, calling it again with the same arguments finishes the file. The caller
+    If the process is killed, another call with the same arguments finishes the file. The caller
     deletes `journal_of(path)` when the file has its final name.
     """
     if not journal_of(path).exists():
@@ -178,14 +181,14 @@ def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version
 
 
 def _move_faces(path: Path, kept: np.ndarray) -> None:
-    """Move the faces of the rows `kept` to the front, recording how many are moved."""
+    """Move the faces of the rows `kept` to the front, and record the number moved."""
     with h5py.File(path) as file:
-        places, counter = RowPlaces(path, file["image"]), RowPlaces(path, file["moved"])
+        places, counter = RowOffsets(path, file["image"]), RowOffsets(path, file["moved"])
         moved = int(file["moved"][0])
     file = os.open(path, _WRITING)
     try:
         while moved < len(kept):
-            # Rows can be moved again as long as none of their sources has been overwritten.
+            # A move can be repeated as long as none of its source rows is overwritten.
             gap = int(kept[moved]) - moved
             end = min(moved + max(gap, 1), len(kept))
             if gap:
@@ -205,7 +208,7 @@ def _read_at(file: int, offset: int, length: int) -> np.ndarray:
 
 
 def _write_journal(path: Path, kept: np.ndarray, values: dict[str, float | str]) -> None:
-    """Write the last changes to the file, and all that a resumed run needs, next to it."""
+    """Write the last changes to the file, and the data for resuming, to the journal."""
     with _Changes(path) as changes:
         with h5py.File(changes, "r+") as file:
             fields = {
@@ -246,7 +249,7 @@ def _apply_journal(path: Path) -> None:
 
 
 class _Changes(io.RawIOBase):
-    """A file object for h5py that keeps what is written in memory, and the file as it is.
+    """A file object for h5py that keeps writes in memory and leaves the file unchanged.
 
     pages: changed pages of `_PAGE` bytes by their number.  size: of the changed file, in bytes.
     """
@@ -297,7 +300,7 @@ class _Changes(io.RawIOBase):
         return bytearray(self._file.read(_PAGE).ljust(_PAGE, b"\0"))
 
     def _pieces(self, view: memoryview) -> Iterator[tuple[memoryview, int, int]]:
-        """The parts of `view`, which begins at the current place, with their page and start."""
+        """The parts of `view`, written at the current position, with their page and start."""
         done = 0
         while done < len(view):
             number, start = divmod(self._at + done, _PAGE)
@@ -311,7 +314,7 @@ class _Changes(io.RawIOBase):
 
 @contextmanager
 def _hdf5(path: Path, mode: str, **how) -> Iterator[h5py.File]:
-    """Open a file for HDF5 to write to; Ctrl-C is deferred, failed writes are raised."""
+    """Open a file for writing by HDF5; Ctrl-C is deferred, failed writes are raised."""
     with uninterrupted(), LastingFile(path, mode.replace("w", "w+")) as disk:
         with h5py.File(disk, mode, **how) as file:
             yield file
@@ -324,17 +327,18 @@ def _replace(data: h5py.Dataset, values: np.ndarray) -> None:
 
 
 def _put(file: h5py.File, name: str, values: np.ndarray, **shape) -> None:
-    _tell_matlab(file.create_dataset(name, data=values, **shape))
+    _set_matlab_attributes(file.create_dataset(name, data=values, **shape))
 
 
-def _tell_matlab(data: h5py.Dataset) -> None:
+def _set_matlab_attributes(data: h5py.Dataset) -> None:
     data.attrs["MATLAB_class"] = np.bytes_(_MATLAB_CLASS[data.dtype.name])
     if data.dtype == np.uint16:
         data.attrs["MATLAB_int_decode"] = np.int32(2)
 
 
 def _header(version: str) -> bytes:
-    """The first 116 bytes of a MATLAB file, without the date: equal databases are equal files."""
+    """The first 116 bytes of a MATLAB file, without a date, so that equal databases have equal
+    files."""
     return _HEADERS[version].ljust(116)
 
 
@@ -344,7 +348,7 @@ def _to_version_5(path: Path) -> None:
 
     with h5py.File(path) as file:
         fields = {name: plain_value(data) for name, data in file.items()}
-    for name in TEXTS:  # scipy writes no lone surrogates, which names that are not UTF-8 have
+    for name in TEXTS:  # scipy cannot write the lone surrogates of file names not in UTF-8
         texts = [text.encode(errors="backslashreplace").decode() for text in fields[name]]
         fields[name] = np.array(texts)
     with atomic(path) as partial:

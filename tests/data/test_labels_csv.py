@@ -47,7 +47,7 @@ def test_columns_can_be_left_out(tmp_path):
 
 def test_labels_names_another_file(tmp_path):
     write(tmp_path, HEADER)
-    (tmp_path / "mine.csv").write_text("path,sex\nm.jpg,m\n")
+    (tmp_path / "mine.csv").write_text("File name,sex\nm.jpg,m\n")
     assert read(tmp_path, tmp_path / "mine.csv").table["path"].tolist() == ["m.jpg"]
 
 
@@ -85,7 +85,7 @@ def test_absolute_paths_inside_the_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("header", "received"),
-    [("file,age", "file, age"), ("path,group", "none"), ("path,age_low", "age_high")],
+    [("url,age", "url, age"), ("path,group", "none"), ("path,age_low", "age_high")],
 )
 def test_missing_column_is_named(tmp_path, header, received):
     with pytest.raises(UserError, match=rf"labels\.csv.*{received}"):

@@ -25,7 +25,7 @@ def make(count):
 
 def fill(path, faces, rows):
     """Write some faces, and record the third state for them."""
-    with closing(writing.Places(path)) as places:
+    with closing(writing.FaceSlots(path)) as places:
         for row in rows:
             digest = np.full((1, writing.DIGEST_BYTES), row % 256, np.uint8)
             places.write(row, faces[row : row + 1], np.full(1, 3, np.uint8), digest)
@@ -50,7 +50,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("count", [1, 341, 342, 1000])  # a chunk holds 341 faces
 def test_faces_in_any_order(path, count):
     faces, table = make(count)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     fill(path, faces, np.random.default_rng(0).permutation(count))
     writing.finish(path, np.arange(count), VALUES, "7.3")
     assert_holds(path, faces, table, np.arange(count))
@@ -62,7 +62,7 @@ def test_faces_in_any_order(path, count):
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
 def test_rows_kept_stay_in_order(path, share, version):
     faces, table = make(1000)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     fill(path, faces, range(1000))
     rows = np.flatnonzero(np.random.default_rng(1).random(1000) < share)
     writing.finish(path, rows, VALUES, version)
@@ -76,9 +76,9 @@ def test_rows_kept_stay_in_order(path, share, version):
 
 def test_runs_of_rows_cross_chunks(path):
     faces, table = make(1000)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     state, digest = np.full(1000, 3, np.uint8), np.zeros((1000, writing.DIGEST_BYTES), np.uint8)
-    with closing(writing.Places(path)) as places:
+    with closing(writing.FaceSlots(path)) as places:
         for rows in (slice(300, 1000), slice(0, 300)):
             places.write(rows.start, faces[rows], state[rows], digest[rows])
     writing.finish(path, np.arange(1000), VALUES, "7.3")
@@ -87,7 +87,7 @@ def test_runs_of_rows_cross_chunks(path):
 
 def test_file_shrinks_when_most_rows_go(path):
     faces, table = make(3000)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     whole = path.stat().st_size
     assert faces.nbytes < whole <= writing.bytes_needed(table, SIZE)
     fill(path, faces, range(100))
@@ -98,11 +98,11 @@ def test_file_shrinks_when_most_rows_go(path):
 
 def test_half_filled_file_resumes(path):
     faces, table = make(700)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     first = np.random.default_rng(2).permutation(700)[:300]
     fill(path, faces, first)
     assert writing.read_fingerprint(path) == "it"
-    with closing(writing.Places(path)) as places:
+    with closing(writing.FaceSlots(path)) as places:
         assert set(np.flatnonzero(places.state == 3)) == set(first)
         assert (places.state[places.state != 3] == writing.TO_DO).all()
         np.testing.assert_array_equal(
@@ -125,7 +125,7 @@ def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
     kept = np.array([0, 2, 3, 4, 7, 9, 10, 11])
     whole = tmp_path / "whole.mat"
     for file in (path, whole):
-        writing.lay_out(file, table, SIZE, "it")
+        writing.allocate(file, table, SIZE, "it")
         fill(file, faces, range(12))
     filled = path.read_bytes()
     writing.finish(whole, kept, VALUES, version)
@@ -151,7 +151,7 @@ def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
             except Killed:
                 pass
         assert writing.read_fingerprint(path) == "it"
-        with closing(writing.Places(path)) as places:
+        with closing(writing.FaceSlots(path)) as places:
             assert (places.state == 3).all()
         writing.finish(path, kept, VALUES, version)
         assert path.read_bytes() == whole.read_bytes()
@@ -160,7 +160,7 @@ def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
 
 def test_killed_conversion_to_version_5_resumes(tmp_path, path, monkeypatch):
     faces, table = make(20)
-    writing.lay_out(path, table, SIZE, "it")
+    writing.allocate(path, table, SIZE, "it")
     fill(path, faces, range(20))
 
     def killed(file, *_, **__):

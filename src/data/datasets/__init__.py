@@ -73,8 +73,8 @@ class Records:
         columns that the reader leaves out are added as unknown.
     removed: number of rows that each rule removed, in the order of the rules.
     skipped: path and reason of rows removed for their picture, not for their label.
-    margin: margin around the face in the dataset's crops, as a fraction of the box that dlib's
-        detector finds; NaN if the pictures are not crops.
+    margin: crop margin of the dataset's pictures, as a fraction of the box of dlib's detector; NaN
+        if they are not face crops.
     """
 
     table: pd.DataFrame
@@ -122,8 +122,7 @@ DATASETS = {
 def read_dataset(db: str, data_dir: Path, **options) -> Records:
     """The records of the dataset `db`, a key of `DATASETS`, in the folder `data_dir`.
 
-    Raises `UserError` for an option that the reader does not declare, and for labels that it does
-    not understand.
+    Raises `UserError` for an option that the reader does not declare, and for unknown labels.
     """
     read = pkgutil.resolve_name(DATASETS[db].reader)
     return read(data_dir, **resolve_options(db, options))

@@ -1,4 +1,4 @@
-"""APPA-REAL: 7,591 faces with their real age and the mean of some 38 guesses of it.
+"""APPA-REAL: 7,591 faces with real ages and the means of about 38 ratings.
 
 Agustsson et al., "Apparent and real age estimation in still images with deep residual regressors on
 APPA-REAL database", FG 2017, https://chalearnlap.cvc.uab.cat/dataset/26/description/.
@@ -14,17 +14,16 @@ from src.data.datasets.tables import read_table
 from src.data.datasets.values import OLDEST
 from src.labels import MAX_AGE, whole_years
 
-MARGIN = 0.4  # of the `_face.jpg` crops
+MARGIN = 0.4  # of the `_face.jpg` crops, as a fraction of the box
 AGE_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}
 _GROUPS = ("ethnicity", "race")  # columns of the categories; the last that exists is the group
 
 
 def read(data_dir: Path, split: str, target: str, ignore_list: Path | None) -> Records:
-    """The faces of a split, by their apparent or real age, as `target` names it; ages above 100
-    become 100.
+    """The faces of a split, labelled with their apparent or real age, as `target` states.
 
-    Gender and group come from `allcategories_{split}.csv` if it exists. Faces named in the column
-    `img_name` of `ignore_list` are left out: crops that show another or no face.
+    Ages above 100 become 100. Gender and group come from `allcategories_{split}.csv` if it exists.
+    Faces in the column `img_name` of `ignore_list`, crops of another or no face, are left out.
     """
     labels = read_labels(data_dir, split)
     age = np.minimum(whole_years(labels[AGE_COLUMNS[target]].to_numpy()), MAX_AGE)

@@ -11,7 +11,7 @@ import pandas as pd
 from src.data.datasets import Records
 from src.data.datasets.tables import read_table
 
-MARGIN = 0.09  # measured as UTKFace's, of the files with margin 0.25 around dlib's face chip
+MARGIN = 0.09  # measured as for UTKFace, on the pictures with padding 0.25
 
 
 def read(data_dir: Path, split: str) -> Records:

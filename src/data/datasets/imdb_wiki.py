@@ -73,12 +73,12 @@ def _read(data_dir: Path, name: str, min_score: float, persons: bool) -> Records
 def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     """Ages in whole years, float64 (N,), from MATLAB serial dates of birth and years of the photo.
 
-    Photos are dated to the middle of their year: birthdays in July or later are still to come.
-    NaN if the date of birth is not a date.
+    Photos are dated to the middle of their year, before birthdays in July or later.
+    NaN if the date of birth is invalid.
     """
     ordinal = np.asarray(dob, np.float64) - _MATLAB_DAYS_AHEAD
     is_date = np.isfinite(ordinal) & (np.abs(ordinal) < 1e7)
-    # As in the original toolkit, a date before year 1 is its first day: too old for any photo.
+    # As in the original toolkit, earlier dates count as the first day of year 1: too old.
     days = np.maximum(np.where(is_date, ordinal, 1), 1).astype(np.int64) - 1
     months = (np.datetime64("0001-01-01") + days).astype("datetime64[M]").astype(np.int64)
     birth_year, birth_month = 1970 + months // 12, 1 + months % 12

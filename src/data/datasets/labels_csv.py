@@ -1,8 +1,8 @@
 """Your own pictures, labelled by a CSV file.
 
 Columns: `path`, relative to the folder; `age`, exact or a range such as 25-32, or `age_low` and
-`age_high`, inclusive; `gender` or `sex`, female or male; `group`, for audits; `person`, the same
-for all pictures of one person. Blanks are unknown, and columns can be left out.
+`age_high`, inclusive; `gender`, female or male; `group`, for audits; `person`, the same for all
+pictures of one person. Blanks are unknown. All columns except `path` are optional.
 """
 
 import posixpath
@@ -16,7 +16,8 @@ from src.data.datasets.tables import LabelTable, read_table
 from src.errors import UserError
 
 _LABELS = ("age", "age_low", "age_high", "gender")
-_ALIASES = {"sex": "gender", "person_id": "person"}
+_ALIASES = {"file": "path", "filename": "path", "image": "path"}
+_ALIASES |= {"sex": "gender", "person_id": "person"}
 
 
 def read(data_dir: Path, labels: Path | None) -> Records:

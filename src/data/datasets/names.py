@@ -1,4 +1,4 @@
-"""Datasets whose labels are the pictures' file names."""
+"""Datasets with labels in the file names."""
 
 import os
 import re

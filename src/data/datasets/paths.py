@@ -14,10 +14,10 @@ from src.errors import UserError
 def relative_paths(
     paths: Iterable[str], folder: Path, source: Path, rows: Iterable[int] | None = None
 ) -> list[str]:
-    """Paths of the label file `source`, relative to `folder` and as the file system spells them.
+    """Paths of the label file `source`, relative to `folder`, spelled as in the file system.
 
-    Absolute paths inside the folder become relative; backslashes become slashes, and another
-    Unicode form (NFC, NFD) the existing file's, unless a file of the very name exists.
+    Absolute paths inside the folder become relative, backslashes become slashes. If no file has the
+    exact name, an existing file with the same name in another Unicode form (NFC, NFD) is used.
     Raises `UserError` with the row, one of `rows` (default: counted from 1), for a path that is
     blank or leads out of the folder.
     """

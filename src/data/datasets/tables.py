@@ -19,15 +19,15 @@ from src.errors import UserError
 _SEPARATORS = "\t;|,"  # the first one wins if several are equally frequent in the header
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it
 _BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
-_LONGEST = 2000  # characters of a cell: more than a path can have
+_LONGEST = 2000  # maximum number of characters of a cell
 _SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
 
 
 class LabelTable:
     """A label file's rows.
 
-    frame: its cells as str, "" where blank, without spaces around them; the index is the number of
-    each row in the file, counted from 1 and without the header.
+    frame: cells as str, stripped, "" if blank; the index is the number of each row in the file,
+        counted from 1 without the header.
     """
 
     def __init__(self, path: Path, frame: pd.DataFrame, decimal_comma: bool):
@@ -41,7 +41,7 @@ class LabelTable:
         return column in self.frame
 
     def texts(self, column: str) -> pd.Series:
-        """A column as str, (N,), numbered from 0; "" in a file without it."""
+        """A column as str, (N,), indexed from 0; all "" if the file lacks it."""
         if column not in self:
             return pd.Series([""] * len(self), dtype=object)
         return self.frame[column].reset_index(drop=True)
@@ -76,7 +76,7 @@ class LabelTable:
         return self._parsed(column, parse, f"a number from 0 to {maximum:g}")
 
     def _parsed(self, column: str, parse: Callable, expected: str) -> np.ndarray:
-        """A column by `parse`, which raises `ValueError` for text that it does not understand."""
+        """A column converted by `parse`, which raises `ValueError` for invalid text."""
         codes, texts = pd.factorize(self.texts(column))
         values = np.full(len(texts), np.nan)
         for code, text in enumerate(texts):
@@ -92,7 +92,7 @@ class LabelTable:
         return values[codes]
 
     def row(self, position: int) -> int:
-        """The number in the file of the row at `position`, from 0."""
+        """The row number in the file of the row at `position`, counted from 0."""
         return int(self.frame.index[position])
 
 
@@ -102,13 +102,13 @@ def read_table(
     optional: Iterable[str] = (),
     aliases: dict[str, str] | None = None,
 ) -> LabelTable:
-    """A CSV file whose first line names its columns, in any case.
+    """A CSV file with a header; the case of column names is ignored.
 
     required, optional: columns by name.  aliases: other names -> columns.
     Separators are commas, semicolons, tabs or bars; unless they are commas, numbers may have a
-    decimal comma. Blank rows and columns are dropped; unknown columns stay, in lower case.
-    Raises `UserError` if the file is not such a table, lacks a required column, or has one twice or
-    under a name that is nearly an optional one.
+    decimal comma. Blank rows and columns are dropped; unknown columns are kept, in lower case.
+    Raises `UserError` if the file is not such a table, lacks a required column, or has a column
+    twice or with a name similar to an optional one.
     """
     lines, separator = _read(path)
     if not lines:
@@ -132,7 +132,7 @@ def read_table(
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> LabelTable:
-    """As `read_table`, for a file of these first `columns`, with or without a header."""
+    """As `read_table`, for a file that begins with `columns`, with or without a header."""
     lines, separator = _read(path)
     decimal_comma = separator != ","
     if lines and _names_columns(lines[0][1][1:], decimal_comma):
@@ -147,7 +147,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> LabelTable:
 
 
 def _names_columns(cells: list[str], decimal_comma: bool) -> bool:
-    """Whether cells that are numbers in other lines name columns."""
+    """Whether the cells are column names, which are not numbers."""
 
     def is_number(text: str) -> bool:
         try:
@@ -160,7 +160,7 @@ def _names_columns(cells: list[str], decimal_comma: bool) -> bool:
 
 
 def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
-    """The lines with something in them, as line number and cells, and the separator."""
+    """The lines that are not blank, as line number and cells, and the separator."""
     text = read_text(path)
     first = next(filter(str.strip, text.splitlines()), "")
     named = _SEPARATOR_LINE.fullmatch(first.strip(" \ufeff"))
@@ -188,7 +188,7 @@ def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
 def _table(
     path: Path, names: list[str], lines: list[tuple[int, list[str]]], separator: str
 ) -> LabelTable:
-    """A table of `lines`, whose cells are padded to the `names`, and whose surplus is blank."""
+    """A table of `lines`, padded to the number of `names`; surplus cells must be blank."""
     width = len(names)
     for number, cells in lines:
         if any(cells[width:]):
@@ -204,7 +204,7 @@ def _table(
 def _check_spelling(
     path: Path, names: list[str], optional: tuple[str, ...], known: dict[str, str]
 ) -> None:
-    """Raise `UserError` if a column is nearly an optional one that is not there."""
+    """Raise `UserError` if a column is similar to a missing optional one."""
     missing = {plain: name for plain, name in known.items() if name in optional}
     missing = {plain: name for plain, name in missing.items() if name not in names}
     for name in filter(None, names):
@@ -221,5 +221,5 @@ def _check_spelling(
 
 
 def _plain(name: str) -> str:
-    """A column's name without case, blanks and marks: "Age (low)" is "agelow"."""
+    """A column's name in lower case without blanks and punctuation: "agelow" for "Age (low)"."""
     return re.sub(r"[\W_]+", "", name.casefold())

@@ -51,7 +51,7 @@ def _decode(path: Path, data: bytes) -> str:
 
 
 def _unmarked_utf_16(data: bytes) -> str | None:
-    """UTF-16's byte order if most characters have a zero byte, as Latin letters have."""
+    """UTF-16's byte order if most characters have a zero byte, as in Latin text."""
     start = data[:4096]
     for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
         if len(start) > 1 and zeros.count(0) > len(zeros) / 2:
@@ -60,7 +60,7 @@ def _unmarked_utf_16(data: bytes) -> str | None:
 
 
 def _is_chinese(data: bytes) -> bool:
-    """Whether the bytes above 127 stand in pairs that GBK decodes, as accents in Latin-1 do not."""
+    """Whether the bytes above 127 are pairs that GBK decodes, unlike accents in Latin-1."""
     try:
         data.decode("gb18030")
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ from src.data.datasets import Records
 from src.data.datasets.names import read_names
 from src.labels import GENDERS, MAX_AGE
 
-MARGIN = 0.12  # median over 150 crops of the space around dlib's box on each side
+MARGIN = 0.12  # median space on each side of dlib's box, in 150 crops
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\.jpg(\.chip\.jpg)?", re.IGNORECASE)
 _GENDER = (GENDERS.index("male"), GENDERS.index("female"))  # by UTKFace's code

@@ -1,10 +1,10 @@
-"""Ages and genders as people write them in label files."""
+"""Spellings of ages and genders in label files."""
 
 import re
 
 from src.labels import GENDERS, MAX_AGE
 
-OLDEST = 122  # years, the longest known life: a larger number is not an age
+OLDEST = 122  # years, the longest known life; larger numbers are rejected
 UNKNOWN = {
     *("", "na", "n/a", "#n/a", "n.a.", "nan", "none", "null", "unknown", "unk", "u", "?", "-"),
 }
