@@ -44,6 +44,12 @@ def get_args():
         help="detect and crop the largest face of each picture of --image_csv (default: pictures "
         "are face crops)",
     )
+    group.add_argument(
+        "--collection",
+        default="",
+        help="dataset that the pictures of --image_csv are from, as of create_db.py --db, or any "
+        "other name: files them as held out, trained on or never seen (default: unknown)",
+    )
     cli.add_detector_arguments(group)
     cli.add_scheduler_argument(group)
     cli.add_weight_arguments(parser, several=True)
@@ -52,9 +58,11 @@ def get_args():
         "--card",
         type=Path,
         help="model card (Markdown) that receives the metrics, between its lines "
-        "<!-- figures: begin --> and <!-- figures: end -->",
+        "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
+        "<!-- pictures: begin --> and <!-- pictures: end -->",
     )
     parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
+    parser.needs("--collection", lambda args: args.image_csv, "--image_csv")
     parser.needs("--detector", lambda args: args.detect, "--detect")
     parser.needs("--min_face", lambda args: args.detect, "--detect")
     parser.needs("--scheduler", lambda args: args.detect, "--detect")
@@ -76,13 +84,16 @@ def main():
     with locked(args.output):
         check_output_folder(args.output, args.force, args.card, read_files(args))
         if args.card:
-            check_card(args.card)
+            section = "pictures" if args.image_csv else "figures"
+            check_card(args.card, section)
         models = load_models(
             args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
         )
         if args.image_csv:
             detector = args.detector if args.detect else "none"
-            faces = from_csv(args.image_csv, detector, args.min_face, args.scheduler)
+            faces = from_csv(
+                args.image_csv, args.collection, detector, args.min_face, args.scheduler
+            )
         else:
             owner, notes = split_owner(models, args.part)
             faces = from_databases(args.input, args.part, owner, args.fit_margin)
@@ -91,7 +102,8 @@ def main():
         print(tables(results))
         write_results(args.output, results)
         if args.card:
-            write_card(args.card, results, shlex.join(["python", "evaluate.py", *sys.argv[1:]]))
+            command = shlex.join(["python", "evaluate.py", *sys.argv[1:]])
+            write_card(args.card, results, command, section)
     print(f"\nreport: {args.output / 'report.html'}")
 
 

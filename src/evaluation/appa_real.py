@@ -11,6 +11,7 @@ from src.evaluation.labelled import PictureFaces
 from src.evaluation.results import Evaluation, Labels
 from src.files import check_folder
 
+DB = "appa_real"
 _SAME_AS_GROUP = ("ethnicity", "race")
 
 
@@ -38,10 +39,11 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFace
             age_low=age,
             age_high=age,
             age_std=_deviations(labels) if target == "apparent" else None,
-            columns=_categories(labels),
+            columns={"source": np.full(len(names), DB)} | _categories(labels),
         ),
         paths=[data_dir / split / name for name in names],
         notes=[],
+        collection=DB,
     )
     return faces, labels
 

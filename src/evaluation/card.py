@@ -1,4 +1,4 @@
-"""Metric tables of a model card, between two marks in a Markdown file."""
+"""Metric tables of a model card, between two marks of a Markdown file."""
 
 from pathlib import Path
 
@@ -10,30 +10,35 @@ from src.evaluation.slices import ALL, CROSS, FEW, by_kind
 from src.evaluation.tables import BY_SLICE, figures_of, text, uses
 from src.files import check_output_file, replacing
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _CROSSED = CROSS.join(["age", "gender"])  # the only crossing in a card
 Row = tuple[str, str]  # slice and model
 
 
-def check_card(path: Path) -> None:
+def marks(section: str) -> tuple[str, str]:
+    """The lines around the tables of a section."""
+    return f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+
+
+def check_card(path: Path, section: str = "figures") -> None:
     """Raise `UserError` if `write_card` cannot write to `path`, before any work is done."""
-    _around(path)
+    _around(path, *marks(section))
     check_output_file(path)
 
 
-def write_card(path: Path, results: Results, command: str) -> None:
-    """Replace the text between the marks in `path` by tables of all models.
+def write_card(path: Path, results: Results, command: str, section: str = "figures") -> None:
+    """Replace the text between the marks of a section in `path` by tables of all models.
 
     command: the command of the evaluation, for reference.
     """
-    before, after = _around(path)
+    begin, end = marks(section)
+    before, after = _around(path, begin, end)
     code = f"Written by\n\n```bash\n{command}\n```"
-    tables = "\n\n".join([BEGIN, *_sections(results), _legend(results), code, END])
+    tables = "\n\n".join([begin, *_sections(results), _legend(results), code, end])
     with replacing(path) as partial:
         partial.write_text(before + tables + after, encoding="utf-8")
 
 
-def _around(path: Path) -> tuple[str, str]:
+def _around(path: Path, begin: str, end: str) -> tuple[str, str]:
     """The text before and after the marks."""
     try:
         content = path.read_text(encoding="utf-8")
@@ -41,11 +46,11 @@ def _around(path: Path) -> tuple[str, str]:
         raise UserError(
             f"--card: expected a Markdown file, {path} cannot be read: {error}"
         ) from error
-    before, _, rest = content.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end or content.count(BEGIN) + content.count(END) > 2:
+    before, _, rest = content.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found or content.count(begin) + content.count(end) > 2:
         raise UserError(
-            f"--card: expected {BEGIN} and below it {END} in {path}, once each; add both lines"
+            f"--card: expected {begin} and below it {end} in {path}, once each; add both lines"
         )
     return before, after
 
@@ -95,10 +100,16 @@ def _table(results: Results, rows: list[Row]) -> str:
 
 def _legend(results: Results) -> str:
     resamples = results.arguments.get("resamples", 1000)
-    calibrated = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
+    notes = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
+    notes += [
+        f"{e.model}: {len(e.left_out):,} of {len(results.labels):,} pictures left out: missing, "
+        "undecodable or without a face."
+        for e in results.evaluations
+        if e.left_out
+    ]
     legend = (
         "MAE: mean absolute error in years, for age ranges the distance to the range. In interval: "
         "the share of ages within the 80 % interval. "
         f"\\[...\\]: 95 % bootstrap interval, {resamples:,} resamples. \\*: fewer than {FEW} faces."
     )
-    return "\n\n".join([legend, *calibrated])
+    return "\n\n".join([legend, *notes])

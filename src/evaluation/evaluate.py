@@ -1,5 +1,6 @@
 """Evaluation of models on labelled faces."""
 
+from contextlib import closing
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from src.models.description import Description
 from src.progress import Progress
 
 WORST = 24  # faces
-_BATCH = 4096  # faces read at a time
 
 
 def load_models(
@@ -146,17 +146,15 @@ def estimate(
 ) -> tuple[np.ndarray, Estimates, list[tuple[str, str]]]:
     """Rows with a face, int64 (M,), their estimates, and name and reason of each other row."""
     count, found, left_out, pieces = len(faces.labels), [], [], []
-    with Progress(count, faces.unit) as progress:
-        for start in range(0, count, _BATCH):
-            rows = np.arange(start, min(start + _BATCH, count))
-            read, reasons = faces.read(rows, estimator)
-            for row, reason in zip(rows, reasons, strict=True):
+    with Progress(count, faces.unit) as progress, closing(faces.batches(estimator)) as batches:
+        for read, reasons in batches:
+            for row, reason in enumerate(reasons, len(found) + len(left_out)):
                 if reason:
                     left_out.append((faces.labels.names[row], reason))
                 else:
                     found.append(row)
             pieces.append(estimator(read))
-            progress.update(len(rows))
+            progress.update(len(reasons))
     if not found:
         name, reason = left_out[0]
         raise UserError(

@@ -1,6 +1,9 @@
 """Labelled faces of databases and pictures, cropped as each model expects them."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -13,10 +16,13 @@ from src.data.split import rows_by_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
-from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of
-from src.faces.finder import FaceFinder
+from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of, use_of_pictures
+from src.faces.finder import FaceFinder, Found
 from src.faces.images import change_margin, resize
 from src.models.description import Description
+
+BATCH = 4096  # faces read at a time
+Faces = tuple[np.ndarray, list[str]]
 
 
 class EvaluationSet(Protocol):
@@ -29,11 +35,14 @@ class EvaluationSet(Protocol):
     unit: str
     notes: list[str]
 
-    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
+    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
         """Faces of `rows`, int64 (n,), as the model expects them, and reasons of missing ones.
 
         Returns uint8 (m, S, S, 3), m <= n, BGR, and per row "" or the reason; m of them are "".
         """
+
+    def batches(self, estimator: Estimator) -> Iterator[Faces]:
+        """All rows in their order, as `read` returns them, at most `BATCH` at a time."""
 
     def check(self, estimator: Estimator) -> list[str]:
         """Differences between these faces and the model's, one line each.
@@ -65,13 +74,17 @@ class DatabaseFaces:
     owner: Description | None = None
     unit: str = "faces"
 
-    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
+    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
         faces, size = self.database.image[self.rows[rows]], estimator.crop.size
         if self.fit_margin:
             _fit_margin(faces, self.margins[rows], estimator)
         if self.database.crop.size != size:
             faces = _stack([resize(face, size) for face in faces], size)
         return faces, [""] * len(rows)
+
+    def batches(self, estimator: Estimator) -> Iterator[Faces]:
+        for start in range(0, len(self.rows), BATCH):
+            yield self.read(np.arange(start, min(start + BATCH, len(self.rows))), estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
         crop, expected = self.database.crop, estimator.crop
@@ -109,31 +122,53 @@ class DatabaseFaces:
 @dataclass(frozen=True)
 class PictureFaces:
     """One face of each of `paths`, the largest that `detector` finds; with "none" pictures are
-    face crops. detector, min_face: see `detectors.get_detector`. scheduler: see
-    `FaceFinder.find_all`."""
+    face crops.
+
+    collection: the dataset of the pictures, see `seen.use_of_pictures`.
+    detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
+    """
 
     labels: Labels
     paths: list[Path]
     notes: list[str]
+    collection: str = ""
     detector: str = "none"
     min_face: int | None = None
     scheduler: str | None = None
     unit: str = "pictures"
 
-    def read(self, rows: np.ndarray, estimator: Estimator) -> tuple[np.ndarray, list[str]]:
-        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
-        faces, reasons = [], []
-        for found in finder.find_all([self.paths[row] for row in rows], self.scheduler):
-            reasons.append(found.reason)
-            if found.faces:
-                faces.append(found.largest_crop)
-        return _stack(faces, estimator.crop.size), reasons
+    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
+        found = self._finder(estimator).find_all([self.paths[row] for row in rows])
+        return _largest(found, estimator.crop.size)
+
+    def batches(self, estimator: Estimator) -> Iterator[Faces]:
+        with closing(self._finder(estimator).find_all(self.paths, self.scheduler)) as found:
+            for _ in range(0, len(self.paths), BATCH):
+                yield _largest(islice(found, BATCH), estimator.crop.size)
 
     def check(self, estimator: Estimator) -> list[str]:
-        return []
+        if self.collection:
+            return []
+        trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
+        of = f", which was trained on {', '.join(trained)}" if trained else ""
+        return [f"the use of the pictures in training{of}, is unknown; --collection names them"]
 
     def uses(self, description: Description) -> dict[str, str]:
-        return {}
+        use = use_of_pictures(self.collection, self.labels.names, description)
+        return {source: use for source in np.unique(self.labels.columns["source"])}
+
+    def _finder(self, estimator: Estimator) -> FaceFinder:
+        return FaceFinder(self.detector, self.min_face, estimator.crop)
+
+
+def _largest(pictures: Iterable[Found], size: int) -> Faces:
+    """The largest face of each picture, as `EvaluationSet.read` returns them."""
+    faces, reasons = [], []
+    for found in pictures:
+        reasons.append(found.reason)
+        if found.faces:
+            faces.append(found.largest_crop)
+    return _stack(faces, size), reasons
 
 
 def _is_other(margin: float | None, estimator: Estimator) -> bool:
@@ -196,24 +231,31 @@ def from_databases(
 
 
 def from_csv(
-    path: Path, detector: str, min_face: int | None, scheduler: str | None = None
+    path: Path,
+    collection: str = "",
+    detector: str = "none",
+    min_face: int | None = None,
+    scheduler: str | None = None,
 ) -> PictureFaces:
     """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
 
-    detector, min_face, scheduler: as `PictureFaces` takes them.
+    collection, detector, min_face, scheduler: see `PictureFaces`.
     """
     table = read_dataset("csv", path.parent, labels=path).table
+    columns = {"source": np.full(len(table), collection or path.stem)}
+    if table["group"].any():
+        columns["group"] = table["group"].to_numpy(str)
     labels = Labels(
         names=table["path"].tolist(),
         gender=table["gender"].to_numpy(),
         age_low=table["age_low"].to_numpy(),
         age_high=table["age_high"].to_numpy(),
-        columns={"group": table["group"].to_numpy(str)} if table["group"].any() else {},
+        columns=columns,
     )
     rows, notes = _with_label(labels, np.arange(len(labels)))
     labels = select(labels, rows)
     paths = [path.parent / name for name in labels.names]
-    return PictureFaces(labels, paths, notes, detector, min_face, scheduler)
+    return PictureFaces(labels, paths, notes, collection, detector, min_face, scheduler)
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:

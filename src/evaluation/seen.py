@@ -3,7 +3,7 @@
 import numpy as np
 
 from src.data.database import Database
-from src.data.split import Split, read_split
+from src.data.split import Split, hashed, read_split
 from src.errors import UserError
 from src.models.description import Description
 
@@ -14,6 +14,8 @@ USES = {  # and titles of their faces
     TRAINED_ON: "Collections trained on, training faces included",
     UNKNOWN: "Collections of unknown use in training",
 }
+# Databases that may be split by the names of persons, which label files of pictures need not have.
+_BY_PERSON = ("imdb", "wiki", "csv")
 _UNNAMED = ("", "csv")  # `db` of databases that are not a named collection
 
 
@@ -36,6 +38,25 @@ def _use(database: Database, description: Description) -> str:
     if not trained or (not is_named and names.intersection(_UNNAMED)):
         return UNKNOWN
     return NEVER_SEEN
+
+
+def use_of_pictures(collection: str, names: list[str], description: Description) -> str:
+    """One of `USES` for pictures with these file names.
+
+    collection: the dataset they are from, as in `Database.db`, or another name; "" if unknown.
+    Pictures of a dataset trained on are `HELD_OUT` if the model's split is by the hash of file
+    names and assigns none of them to training.
+    """
+    trained = {part.get("db") for part in description.data}
+    if not (collection and trained):
+        return UNKNOWN
+    if collection not in trained:
+        return NEVER_SEEN
+    split = read_split(description.split)
+    if split is None or split.method != "hash" or collection in _BY_PERSON:
+        return TRAINED_ON
+    parts = split.part_of(np.array([hashed(name) for name in names]))
+    return HELD_OUT if parts.all() else TRAINED_ON  # 0 is training
 
 
 def rows_of_part(

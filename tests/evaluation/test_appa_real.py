@@ -46,6 +46,7 @@ def test_mae_against_each_age(data_dir):
     maes, evaluation, figures = run(data_dir)
     assert maes == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
     assert evaluation.left_out == []
+    assert evaluation.collections == {"appa_real": "unknown"}
     assert figures.loc[("all", "mae"), "value"] == pytest.approx(25 / 5)
     assert run(data_dir, target="real")[2].loc[("all", "mae"), "value"] == pytest.approx(34 / 5)
 

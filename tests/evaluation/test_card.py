@@ -1,15 +1,18 @@
 """Tables of a model card."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.evaluation.card import BEGIN, END, check_card, write_card
+from src.evaluation.card import check_card, marks, write_card
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import names, write_our_database
 
+BEGIN, END = marks("figures")
 COMMAND = "python evaluate.py --card README.md"
 ABOUT, TERMS = f"# Weights\n\n{BEGIN}\n", f"{END}\n\nResearch only.\n"
 
@@ -107,6 +110,20 @@ def test_marks_are_required_once(results, tmp_path, content):
         with pytest.raises(UserError, match=r"--card.*README\.md"):
             act(card)
     assert card.read_text() == content
+
+
+def test_sections_are_apart(results, tmp_path):
+    card = tmp_path / "README.md"
+    begin, end = marks("pictures")
+    card.write_text(ABOUT + TERMS + f"{begin}\n{end}\n")
+    left_out = [
+        replace(each, left_out=[("a.jpg", "no face found")]) for each in results.evaluations
+    ]
+    write_card(card, replace(results, evaluations=left_out), COMMAND, "pictures")
+    before, _, after = card.read_text().partition(begin)
+    assert before == ABOUT + TERMS
+    assert "### All faces" in after and "ours: 1 of 35 pictures" in after
+    check_card(card)
 
 
 def test_missing_card(tmp_path):

@@ -1,5 +1,7 @@
 """From labelled faces, in databases or pictures, to results."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from src.data.split import PARTS, hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
+from src.evaluation import labelled
 from src.evaluation.evaluate import estimate, evaluate, load_models, split_owner
 from src.evaluation.labelled import from_csv, from_databases
+from src.evaluation.seen import use_of_pictures
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
-from src.faces.finder import largest
+from src.faces.finder import FaceFinder, largest
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import split_of, write_our_database
@@ -81,7 +85,7 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
     ages = np.arange(11) * 7
     path = write(tmp_path / "db.mat", ages, estimated=ages + np.arange(11))
     whole = run(all_of(path))
-    monkeypatch.setattr(evaluating, "_BATCH", 4)
+    monkeypatch.setattr(labelled, "BATCH", 4)
     model = ColourModel()
     pieces = evaluate(all_of(path), {"model": model}, resamples=20)
     assert model.batches == [4, 4, 3]
@@ -113,14 +117,14 @@ def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
 def test_batches_and_order_change_nothing(utkface, original_weights, monkeypatch):
     folder, rows = utkface
     estimator = Estimator(original_weights)
-    faces = from_csv(write_csv(folder, rows), "none", None)
+    faces = from_csv(write_csv(folder, rows))
     found, whole, _ = estimate(faces, estimator)
     assert found.tolist() == list(range(12))
-    monkeypatch.setattr(evaluating, "_BATCH", 5)
+    monkeypatch.setattr(labelled, "BATCH", 5)
     _, pieces, _ = estimate(faces, estimator)
     order = np.random.default_rng(1).permutation(12)
     shuffled = write_csv(folder, [rows[i] for i in order], name="shuffled.csv")
-    _, turned, _ = estimate(from_csv(shuffled, "none", None), estimator)
+    _, turned, _ = estimate(from_csv(shuffled), estimator)
     for name in ("age", "p_female", "age_distribution"):
         expected = getattr(whole, name)
         np.testing.assert_allclose(getattr(pieces, name), expected, atol=1e-4)
@@ -248,6 +252,59 @@ def test_changed_database_of_the_run(tmp_path, name):
     assert from_databases([changed]).uses(owner) == {name: expected}
 
 
+def test_use_of_named_pictures():
+    """Places by the hash of the file name, as of the splits of databases."""
+    files = [f"{i}.jpg" for i in range(50)]
+    held_out = [name for name in files if hashed(name) < 0.3]
+    entry = {part: {"rows": 0, "fingerprint": "0"} for part in PARTS}
+    split = {"method": "hash", "validation_split": 0.2, "test_split": 0.1, "seed": 0}
+    split["databases"] = [{"file": "db.mat", **entry}]
+    trained = [{"db": "utkface"}, {"db": "wiki"}]
+    owner = Description({}, FaceCrop(8), data=trained, split=split)
+    assert use_of_pictures("utkface", held_out, owner) == "held out"
+    assert use_of_pictures("utkface", files, owner) == "trained on"
+    assert use_of_pictures("wiki", held_out, owner) == "trained on"  # may be split by person
+    assert use_of_pictures("lap", files, owner) == "never seen"
+    assert use_of_pictures("", files, owner) == "unknown"
+    at_random = replace(owner, split=split | {"method": "random"})
+    assert use_of_pictures("utkface", held_out, at_random) == "trained on"
+    assert use_of_pictures("utkface", held_out, replace(owner, split=None)) == "trained on"
+    assert use_of_pictures("lap", files, Description({}, FaceCrop(8))) == "unknown"
+
+
+def test_collection_of_pictures(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
+    csv = write_csv(tmp_path, ["a.png,30"], "path,age")
+    model = ColourModel()
+    model.description.data = [{"db": "utkface"}]
+    unknown, new = (run(from_csv(csv, name), model=model) for name in ("", "lap"))
+    [note] = unknown.notes
+    assert "utkface" in note and "--collection" in note and new.notes == []
+    assert table(unknown).loc[("collections unknown", "mae"), "value"] == pytest.approx(3)
+    assert table(new).loc[("collections never seen", "mae"), "value"] == pytest.approx(3)
+
+
+def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
+    """So that a scheduler is connected to once, however many batches there are."""
+    rows = [f"{i}.png,{30 + i}" for i in range(5)]
+    for i in range(5):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), face(30 + i, size=20))
+    calls = []
+
+    def find_all(finder, paths, scheduler=None):
+        calls.append((len(paths), scheduler))
+        return (finder.find_in_file(path) for path in paths)
+
+    monkeypatch.setattr(FaceFinder, "find_all", find_all)
+    monkeypatch.setattr(labelled, "BATCH", 2)
+    model = ColourModel()
+    pictures = from_csv(write_csv(tmp_path, rows, "path,age"), scheduler="tcp://there:8786")
+    found, estimates, _ = estimate(pictures, model)
+    assert calls == [(5, "tcp://there:8786")]
+    assert model.batches == [2, 2, 1]
+    assert estimates.age == pytest.approx(30 + found)
+
+
 class Model:
     """A model with a split."""
 
@@ -260,7 +317,7 @@ def test_unreadable_pictures_are_left_out(tmp_path):
     (tmp_path / "b.png").write_text("no picture")
     cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
     rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
-    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"), "none", None)).evaluations
+    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
     assert evaluation.rows.tolist() == [0, 3]
     assert evaluation.left_out == [
         ("b.png", "picture undecodable"),
@@ -272,7 +329,7 @@ def test_unreadable_pictures_are_left_out(tmp_path):
 def test_no_readable_picture(tmp_path):
     csv = write_csv(tmp_path, ["a.png,30,male", "b.png,40,male"])
     with pytest.raises(UserError, match=r"none of 2.*a\.png"):
-        run(from_csv(csv, "none", None))
+        run(from_csv(csv))
 
 
 def test_detection_uses_model_margin(shared, tmp_path):
@@ -284,7 +341,7 @@ def test_detection_uses_model_margin(shared, tmp_path):
     face = largest(get_detector("dlib")(photo))
     margins = (0.0, 1.0)
     models = {f"{margin}": ColourModel(margin=margin) for margin in margins}
-    results = run(from_csv(csv, "dlib", None), **models)
+    results = run(from_csv(csv, detector="dlib"), **models)
     for margin, evaluation in zip(margins, results.evaluations, strict=True):
         expected = ColourModel()(FaceCrop(8, margin).stack(photo, [face]))
         assert evaluation.estimates.age == pytest.approx(expected.age)
