@@ -23,11 +23,12 @@ _RECOUNT_SECONDS = 5
 
 @contextmanager
 def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
-    """The workers of the Dask scheduler at `address` as an executor, and their present number.
+    """The workers of the Dask scheduler at `address` as an executor, and a function that returns
+    their current number.
 
-    A task whose worker is lost is repeated by another worker; a task that loses four workers in a
-    row fails. Raises `UserError` if the scheduler cannot be reached, has no worker within 30
-    seconds or is lost, or if a task fails with its workers.
+    If a worker is lost, another worker repeats its task; a task that loses four workers in a row
+    fails. Raises `UserError` if the scheduler cannot be reached, has no worker within 30 seconds or
+    is lost, or if a task fails with its workers.
     """
     distributed = library("distributed", "dask[distributed]")
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are raised here
@@ -90,7 +91,7 @@ class _WorkerCount:
 
 @lru_cache
 def environment() -> tuple[tuple[str, str], ...]:
-    """Name and version of the software that the pixels of a face depend on."""
+    """Names and versions of the software that affects the pixels of a face."""
     import cv2
     import numpy as np
     import PIL
@@ -113,10 +114,10 @@ def run_on_worker(
     folder: str,
     task: Task,
 ) -> Done:
-    """`function` of `task`, on a worker of a cluster.
+    """Return `function(task)`, on a worker of a cluster.
 
-    Raises `UserError`, with the worker's address, if the worker has several threads, another
-    `environment()` than the `expected` one, or an empty `folder`, the shared storage.
+    Raises `UserError`, with the worker's address, if the worker has several threads, an
+    `environment()` other than `expected`, or an empty `folder`, the shared storage.
     """
     from distributed import get_worker
 

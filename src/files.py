@@ -1,4 +1,4 @@
-"""Atomic writes, and checks of files and folders before their use."""
+"""Atomic writes, and checks of files and folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KINDS = {
 
 
 def partial_of(path: Path) -> Path:
-    """Name of the unfinished file of `replacing`; it keeps the suffix, which some writers need."""
+    """Name of the partial file of `replacing`; the suffix is kept, as some writers need it."""
     return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 
@@ -42,12 +42,12 @@ def replacing(
     keep_on: type[BaseException] | tuple[type[BaseException], ...] = (),
     resume: bool = False,
 ) -> Iterator[Path]:
-    """Yield a path next to `path` to write to; it replaces `path` when the block succeeds.
+    """Yield a path next to `path` for writing; it replaces `path` when the block succeeds.
 
-    A folder may be written as well, and replaces a folder. If the block fails, the partial file is
-    deleted unless the error is one of `keep_on`, and `path` stays as it was.
-    resume: the block continues the partial file of an earlier run, which is deleted otherwise.
-    Raises `UserError` if the disk is full or the like.
+    The path may become a file or a folder. If the block fails, `path` is unchanged and the partial
+    file is deleted, unless the error is one of `keep_on`.
+    resume: continue the partial file of an earlier run, which is deleted otherwise.
+    Raises `UserError` for errors of the system that users can fix, such as a full disk.
     """
     partial = partial_of(path)
     if not resume:
@@ -61,7 +61,7 @@ def replacing(
         if not isinstance(error, OSError) or error.errno not in _FIXABLE:
             raise
         reason = os.strerror(error.errno)
-        kept = f"{partial} is kept for --resume" if keep else "nothing was kept of it"
+        kept = f"{partial} is kept for --resume" if keep else "the partial file was deleted"
         raise UserError(f"{path} could not be written: {reason}; {kept}") from error
     finally:
         if not keep:
@@ -70,7 +70,7 @@ def replacing(
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """As `replacing`, but errors of the system are raised as they are."""
+    """As `replacing`, but without conversion of `OSError` to `UserError`."""
     partial = partial_of(path)
     remove(partial)
     try:
@@ -147,7 +147,7 @@ class LastingFile(io.FileIO):
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Defer Ctrl-C until the block ends."""
-    if threading.current_thread() is not threading.main_thread():  # others never receive it
+    if threading.current_thread() is not threading.main_thread():  # never interrupted
         yield
         return
     pressed = []
@@ -163,7 +163,7 @@ def uninterrupted() -> Iterator[None]:
 def file_kind(path: Path) -> str:
     """ "a file", "a folder", "a FIFO", "a device", "a socket" or "nothing"; links are followed.
 
-    Raises `UserError` if the path cannot be followed: a loop of links, a name too long.
+    Raises `UserError` for an invalid path, such as a loop of links or a name that is too long.
     """
     try:
         return _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a special file")
@@ -171,7 +171,7 @@ def file_kind(path: Path) -> str:
         return "nothing"
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path!s:.200}: expected a path that can be used: {reason}") from error
+        raise UserError(f"{path!s:.200}: expected a valid path: {reason}") from error
 
 
 def check_input_file(path: Path, expected: str, max_bytes: int | None = None) -> None:
@@ -208,7 +208,7 @@ def read_input_file(path: Path, expected: str, max_bytes: int) -> bytes:
 
 @contextmanager
 def reading(path: Path, expected: str) -> Iterator[None]:
-    """Raise `UserError`, naming the file, for whatever a library raises about its content."""
+    """Raise `UserError`, naming the file, for any exception of a library in the block."""
     try:
         yield
     except UserError:
@@ -233,7 +233,7 @@ def check_output_place(path: Path) -> None:
     """Raise `UserError` unless a file or folder can be created at `path`."""
     if not path.name or path.name == "..":
         raise UserError(f"{str(path)!r}: expected the name of an output; name another")
-    file_kind(partial_of(path))  # raises if the name leaves no room for the partial file's
+    file_kind(partial_of(path))  # raises if the partial file's name would be too long
     check_folder(path.parent)
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path.parent}: expected a folder that can be written to; it cannot")

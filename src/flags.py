@@ -21,12 +21,12 @@ def flag(
     metavar: str | None = None,
     needs: dict[str, tuple] | None = None,
 ) -> Any:
-    """A dataclass field that `add_flags` makes a flag of, with the field's name and type.
+    """A dataclass field that `add_flags` turns into a flag with its name and type.
 
-    Flags of bool are switches, those of list take several values.
+    A bool is a switch, a list takes several values.
     limits: interval of accepted numbers, "[0, 1)".
-    const: value of the flag without an argument; None if it must have one.
-    needs: other flags, and the values of each with which this one has an effect.
+    const: value of the flag without an argument; None if it requires one.
+    needs: values of other flags that this flag requires to have an effect.
     """
     metadata = {
         "help": help,
@@ -104,7 +104,7 @@ def number(kind: type, limits: str | None = None) -> Callable[[str], int | float
 
 
 def within(value: float, limits: str) -> bool:
-    """Whether an interval, such as "[0, 1)" or "(0, inf)", contains a value; NaN is in none."""
+    """Whether an interval, such as "[0, 1)" or "(0, inf)", contains a value; never for NaN."""
     low, high = (float(end) for end in limits[1:-1].split(","))
     above = value >= low if limits[0] == "[" else value > low
     below = value <= high if limits[-1] == "]" else value < high
@@ -124,8 +124,8 @@ def describe(kind: type, limits: str | None) -> str:
 
 
 def check_values(values: Any) -> None:
-    """Raise `UserError` if a flag of a dataclass instance has a value that is not accepted, or a
-    value other than its default that has no effect."""
+    """Raise `UserError` if a flag of a dataclass instance has an invalid value, or a value other
+    than its default without effect."""
     for one in flags_of(type(values)):
         value, meta = getattr(values, one.name), one.metadata
         if value is None or value == one.default:

@@ -1,4 +1,4 @@
-"""Encodings of age and gender, and estimates from distributions."""
+"""Labels, targets and errors of age and gender."""
 
 from typing import TypeVar
 
@@ -66,15 +66,15 @@ def whole_years(ages: np.ndarray) -> np.ndarray:
 
 
 def age_interval(age_distribution: np.ndarray, mass: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
-    """The shortest range of whole years that holds at least `mass` of each distribution.
+    """The shortest range of whole years that contains at least `mass` of each distribution.
 
-    Takes (N, 101), returns the first and the last year of the range, int64 (N,) each. The more
-    probable of two ranges of equal length is returned.
+    Takes (N, 101), returns the first and the last year of the range, int64 (N,) each. Among ranges
+    of equal length, the most probable one is returned.
     """
     count, classes = age_distribution.shape
     cumulative = np.zeros((count, classes + 1))
     np.cumsum(age_distribution, axis=1, out=cumulative[:, 1:])
-    needed = mass * cumulative[:, -1] - 1e-9  # rounding must not widen a range that holds `mass`
+    needed = mass * cumulative[:, -1] - 1e-9  # tolerance for rounding
     low = np.zeros(count, np.int64)
     high = np.full(count, classes - 1, np.int64)
     open_rows = np.arange(count)

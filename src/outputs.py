@@ -15,8 +15,8 @@ class Output:
     """A file or folder that a run is about to write.
 
     flag: the flag that names it.
-    kind: noun phrase of its content ("a database"), and `is_kind` whether an existing file or
-        folder has it: only then may it be replaced.
+    kind: noun phrase of its content, such as "a database".
+    is_kind: whether an existing file or folder has this content, so that it may be replaced.
     folder: whether it is a folder.
     """
 
@@ -28,11 +28,11 @@ class Output:
 
 
 def check_outputs(outputs: Iterable[Output], inputs: Iterable[tuple[str, Path | None]]) -> None:
-    """Raise `UserError` if an output cannot be written, or would destroy something.
+    """Raise `UserError` if an output cannot be written, or would destroy other data.
 
-    inputs: flags and paths of all files that the run reads; None for those not set.
-    Rejects an output that is an input, two outputs of one path, and an existing file or folder of
-    another kind. An empty file may be replaced by any.
+    inputs: flags and paths of all files that the run reads; None if not set.
+    Rejects an output that is an input, two outputs with the same path, and an existing file or
+    folder of another kind. Empty files may be replaced.
     """
     taken = [(flag, path) for flag, path in inputs if path is not None]
     for output in outputs:
@@ -64,14 +64,14 @@ def _check_kind(output: Output) -> None:
 
 
 def is_same(path: Path, other: Path) -> bool:
-    """Whether two paths lead to one file or folder, which need not exist."""
+    """Whether two paths name the same file or folder, which may be missing."""
     with suppress(OSError):
         return os.path.samefile(path, other)
     return os.path.normcase(os.path.realpath(path)) == os.path.normcase(os.path.realpath(other))
 
 
 def begins_with(*beginnings: bytes) -> Callable[[Path], bool]:
-    """A check that a file has one of these beginnings, for `Output.is_kind`."""
+    """A check that a file begins with one of these bytes, for `Output.is_kind`."""
 
     def is_kind(path: Path) -> bool:
         with path.open("rb") as file:
@@ -94,8 +94,8 @@ def marked(mark: bytes) -> Callable[[Path], bool]:
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of an output, a file or folder at `path`, until the block ends.
 
-    The lock file `.{name}.lock` is next to `path`; the system releases the lock when the process
-    dies, and a file that is left over locks nothing. Raises `UserError` if another run holds it.
+    The lock file is `.{name}.lock` next to `path`. The system releases the lock when the process
+    dies, and a left-over file locks nothing. Raises `UserError` if another run holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -114,6 +114,6 @@ def locked(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows deletes no open file; the lock's release does
+        with suppress(OSError):  # Windows deletes the file when the lock is released
             place.unlink()
         lock.release()

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line every tenth of the way elsewhere."""
+"""Progress bars on terminals, and lines elsewhere."""
 
 import sys
 
@@ -6,7 +6,10 @@ from tqdm import tqdm
 
 
 class Progress(tqdm):
-    """`with Progress(total, unit) as progress: progress.update(done)`, on stderr."""
+    """A progress bar on stderr, or a line per tenth of the work if stderr is not a terminal.
+
+    `with Progress(total, unit) as progress: progress.update(done)`
+    """
 
     def __init__(self, total: int, unit: str):
         self._plain = not sys.stderr.isatty()

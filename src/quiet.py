@@ -1,4 +1,4 @@
-"""Suppression of the messages of libraries."""
+"""Suppression of library messages."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from src.files import uninterrupted
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Suppress messages of libraries on stderr while they are imported, unless that fails.
+    """Suppress library messages on stderr during imports, unless an import fails.
 
     TensorFlow writes its first messages before it reads any log level; they would hide a one-line
-    error. Ctrl-C is deferred: during an import, libraries swallow it or fail with their own error.
+    error. Ctrl-C is deferred, as libraries swallow it during an import or fail.
     """
     with uninterrupted(), quiet_stderr():
         yield
@@ -23,7 +23,7 @@ def quiet_import() -> Iterator[None]:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Suppress messages on stderr; if the block fails by a bug, they are written after all."""
+    """Suppress messages on stderr; they are written if the block raises other than `UserError`."""
     sys.stderr.flush()
     with ExitStack() as stack:
         try:
@@ -36,7 +36,7 @@ def quiet_stderr() -> Iterator[None]:
         try:
             yield
         except UserError:
-            raise  # its one line is enough
+            raise  # without the messages
         except Exception:
             held.seek(0)
             os.write(kept, held.read())

@@ -26,14 +26,14 @@ def map_in_order(
     scheduler: str | None = None,
     folder: Path = Path(),
 ) -> Generator[Done]:
-    """Results of `function` for each task, in the tasks' order, two tasks per worker under way.
+    """Results of `function` for each task, in order, with two pending tasks per worker.
 
     Functions, tasks and results are pickled, except with `threads`. Close the generator to stop
     early.
 
-    workers: local processes, or threads (default: one per core).
-    scheduler: address of a Dask scheduler, whose workers replace the local ones.
-    folder: where the tasks' files are; workers of a scheduler must have it too.
+    workers: number of local processes, or threads (default: one per core).
+    scheduler: address of a Dask scheduler, to use its workers instead of local ones.
+    folder: folder of the tasks' files, which the scheduler's workers must have too.
     """
     with _executor(workers or available_cores(), threads, scheduler) as (pool, count):
         if scheduler:
@@ -46,7 +46,8 @@ def map_in_order(
 def _executor(
     workers: int, threads: bool, scheduler: str | None
 ) -> Iterator[tuple[Executor, Callable[[], int]]]:
-    """An executor and its present number of workers; tasks are cancelled at the end."""
+    """An executor and a function that returns its number of workers; tasks are cancelled at the
+    end."""
     if scheduler:
         with cluster.connected(scheduler) as connected:
             yield connected
@@ -66,9 +67,9 @@ def available_cores() -> int:
 
 
 def processes(workers: int) -> ProcessPoolExecutor:
-    """A pool of new processes, since some libraries cannot be forked. They ignore Ctrl-C."""
+    """A pool of spawned processes, as some libraries cannot be forked. They ignore Ctrl-C."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
-    with _blocking_ctrl_c():  # inherited, so that no process dies of it while it starts
+    with _blocking_ctrl_c():  # inherited by the processes while they start
         for _ in range(workers):
             pool.submit(int)  # starts one
     return pool
@@ -93,7 +94,7 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent ends, which cannot do it if it is killed."""
+    """End this process when its parent ends, even if the parent is killed."""
     parent_process().join()
     os._exit(1)
 
@@ -104,7 +105,7 @@ def in_order(
     tasks: Iterable[Task],
     maximum: Callable[[], int],
 ) -> Iterator[Done]:
-    """Results of `function` for each task, in the tasks' order, at most `maximum()` under way."""
+    """Results of `function` for each task, in order, with at most `maximum()` pending tasks."""
     running = deque()
     for task in tasks:
         running.append(pool.submit(function, task))

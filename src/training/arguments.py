@@ -9,10 +9,10 @@ from src.models import RESNETS
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
 AUGMENTATIONS = ("plain", "strong")
-# Figures that can choose the best epoch: whether higher is better.
+# Metrics that can choose the best epoch, and whether higher is better.
 MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
 MONITORED |= {"pred_age_top5": True}
-_PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # where a run runs, not what it does
+_PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # machines, which do not affect results
 # Flags that may differ when a run is resumed; the data themselves are compared by `state`.
 _MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
 _MAY_CHANGE |= {"tensorboard", "wandb"}
@@ -31,8 +31,8 @@ LOSSES = {  # name -> "module:function" of labels and predictions, imported at f
 class Arguments:
     """The arguments of a run, each a flag of train.py.
 
-    Values that are None have defaults that follow from other values, or mean "not used".
-    Raises `UserError` for a value out of range and for one without effect.
+    None stands for a default that depends on other values, or for "not used".
+    Raises `UserError` for values out of range and for values without effect.
     """
 
     input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
@@ -252,7 +252,7 @@ class Arguments:
         if self.hosts is None:
             return
         if self.leave_out:
-            raise UserError("--leave_out: runs on one machine, received --hosts; leave one out")
+            raise UserError("--leave_out: expected one machine, received --hosts; omit one of them")
         if self.distribute:
             raise UserError("--distribute: no effect with --hosts, which uses all devices")
         if self.hosts != "auto" and not self.hosts.rpartition(":")[2].isdecimal():
@@ -309,7 +309,7 @@ class Arguments:
         return architecture
 
     def as_json(self) -> dict:
-        """Names and values as JSON types, except where the run runs."""
+        """Names and values as JSON types, without the machines of the run."""
         values = {name: value for name, value in asdict(self).items() if name not in _PLACE}
         return values | {
             "input": [str(path) for path in self.input],
@@ -317,17 +317,18 @@ class Arguments:
         }
 
     def check_same(self, recorded: dict) -> None:
-        """Raise `UserError` if a run to resume began with other arguments, `recorded`.
+        """Raise `UserError` if the `recorded` arguments of the run to resume are different.
 
-        Flags that are newer than the run began with their default.
+        Flags that the run did not know yet had their default.
         """
         values = self.as_json()
         for one in flags_of(Arguments):
             began = recorded.get(one.name, one.default)
             if one.name not in _MAY_CHANGE and began != values[one.name]:
                 raise UserError(
-                    f"--resume: expected --{one.name} {began}, as the run in {self.output_path} "
-                    f"began, received {values[one.name]}; pass that, or another --output_path"
+                    f"--resume: expected --{one.name} {began}, as in the run in "
+                    f"{self.output_path}, received {values[one.name]}; pass the same value, or "
+                    "another --output_path"
                 )
 
 

@@ -16,7 +16,7 @@ from src.training.augment import augment, draw, part
 from src.training.distribution import SingleDevice, has_accelerator
 from src.training.losses import class_weights
 
-_THREADS = 4  # that make batches for an accelerator
+_THREADS = 4  # number of prefetching threads for an accelerator
 
 
 class FaceBatches(keras.utils.PyDataset):
@@ -24,20 +24,18 @@ class FaceBatches(keras.utils.PyDataset):
 
     A batch is uint8 faces (n, S, S, 3), BGR, and a dict of the targets `pred_gender` (n, 2) and
     `pred_age` (n, 101). The last batch of an epoch may be smaller. With `shuffle` the order changes
-    every epoch; every batch has its own random state, from seed, epoch and number, so that batches
-    may be made in any order.
+    every epoch. The random state of a batch depends on seed, epoch and index alone, so that batches
+    can be computed in any order.
 
-    `waited` is the time in seconds spent waiting for batches, the most that the device can have
-    waited.
+    `waited` is the time in seconds spent waiting for batches, an upper bound of the device's.
 
-    threads: number of threads that prefetch batches; 0 makes each batch on demand, which costs
-        least if the CPU trains.
+    threads: number of threads that prefetch batches; 0 computes each batch on demand, which is
+        best if the CPU trains.
     aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
     epoch: the first epoch, counted from 0.
-    weights: weight of each row of the database, float32 (N,) by output, that its targets are
-        multiplied by.
-    share: rows of a batch of n that this process makes, int64, if several devices share it. All
-        draw for the whole batch.
+    weights: factor of each row's targets, float32 (N,) by output.
+    share: rows of a batch of n for this process, int64, if several devices share the batch. Each
+        process draws the random numbers of the whole batch.
     """
 
     def __init__(
@@ -83,7 +81,7 @@ class FaceBatches(keras.utils.PyDataset):
         return batch
 
     def _take(self, index: int) -> tuple:
-        """A batch made by the threads, which then make the following ones."""
+        """A prefetched batch; further ones are requested from the threads."""
         for ahead in range(index, min(index + self._ahead, len(self))):
             if ahead not in self._coming:
                 self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)

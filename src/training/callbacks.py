@@ -29,9 +29,9 @@ _CURVES = {  # file: columns of the history, each with its `val_` counterpart
 
 
 class DeferInterrupt(keras.callbacks.Callback):
-    """As a context, defers Ctrl-C until a batch ends.
+    """As a context manager, defers Ctrl-C until a batch ends.
 
-    Within a batch the libraries sometimes swallow it, or turn it into errors of their own.
+    Within a batch, libraries sometimes swallow it or turn it into other errors.
     """
 
     def __enter__(self) -> "DeferInterrupt":
@@ -57,7 +57,7 @@ class Validation(keras.callbacks.Callback):
     """Adds `val_{metric}` to the logs of every epoch, and `val_{database}_{metric}` if there are
     several databases.
 
-    batches: validation faces by database name. The metrics on all faces are means of those on the
+    batches: validation faces by database name. The metrics on all faces are means over the
         databases, weighted by the number of faces with a known label.
     """
 
@@ -66,7 +66,7 @@ class Validation(keras.callbacks.Callback):
         self._batches = {name: own for name, own in batches.items() if len(own)}
 
     def check_monitor(self, arguments: Arguments) -> None:
-        """Raise `UserError` unless validation reports every metric of --monitor on some face."""
+        """Raise `UserError` if a metric of --monitor has no validation face with a known label."""
         prefixes = {"val_": list(self._batches.values())}
         if len(self._batches) > 1:
             prefixes |= {f"val_{name}_": [own] for name, own in self._batches.items()}
@@ -100,7 +100,7 @@ class History(keras.callbacks.Callback):
 
     Adds to the metrics of an epoch the learning rate, the training faces per second, and
     `data_wait`, the share of the time spent waiting for batches.
-    epochs: the rows so far, those of a resumed run included.
+    epochs: the rows so far, including the rows before a resume.
     """
 
     def __init__(self, folder: Path, schedule: Schedule, batches: FaceBatches, done: int = 0):
@@ -236,7 +236,7 @@ class FiniteLoss(keras.callbacks.Callback):
     def _check(self, loss: float, batch: int, where: str) -> None:
         if not math.isfinite(loss):
             rate = self._schedule.of_epoch(self._epoch, batch)
-            good = f"the last good checkpoint is {self._best.best_file}"
+            good = f"the last checkpoint is {self._best.best_file}"
             raise UserError(
                 f"the loss became {loss} at {where}, at learning rate {rate:g}; pass a lower --lr; "
                 + (good if self._best.best_file else "there is no checkpoint yet")

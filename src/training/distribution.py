@@ -1,8 +1,8 @@
 """Devices, precision, and distribution over this machine's or several machines' devices.
 
-Every device has the whole network and a part of each batch. A distributed run equals one on a
-single device with the whole batch, except for the rounding of sums; `Mirrored` and `Sharded`
-correct what their engines would do differently.
+Data parallelism: every device has the whole network and a part of each batch. A distributed run
+equals a run on one device with the same batches, except for rounding; `Mirrored` and `Sharded`
+correct the differences of their backends.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from src.training.hosts import joined
 
 
 def list_devices() -> list[str]:
-    """Names of the accelerators, or else of the CPUs: "gpu:0", "gpu:1", ..."""
+    """Names of the accelerators, or of the CPUs if there are none: "gpu:0", "gpu:1", ..."""
     devices = keras.distribution.list_devices()
     return [device for device in devices if not device.startswith("cpu")] or devices
 
@@ -55,13 +55,13 @@ def precision(mixed: bool) -> Iterator[None]:
 
 
 class SingleDevice:
-    """One device that takes whole batches."""
+    """Training on one device."""
 
     def __init__(self):
         self.devices = list_devices()[:1]  # their names
 
     def share(self, rows: int) -> np.ndarray:
-        """Rows, int64, of a batch of `rows` rows that this process makes, in their order."""
+        """Rows, int64, in order, that this process loads of a batch of `rows` rows."""
         return np.arange(rows)
 
     def compile(self, model: keras.Model, **options) -> None:
@@ -70,10 +70,10 @@ class SingleDevice:
 
 
 class Mirrored(SingleDevice):
-    """TensorFlow: each device has a replica of the network, which takes its part of the batch.
+    """TensorFlow: each device has a replica of the network and a part of the batch.
 
-    A replica may receive fewer rows of the last batch than the other replicas. The mean over
-    replicas of their means ignores that; sums over all replicas do not.
+    In the last batch a replica may have fewer rows than the other replicas, so losses and gradients
+    are sums over all replicas, not means of their means.
     """
 
     def __init__(self, strategy):
@@ -81,8 +81,8 @@ class Mirrored(SingleDevice):
         self._strategy = strategy
 
     def share(self, rows: int) -> np.ndarray:
-        """See `SingleDevice.share`. Rows are repeated if a replica would otherwise have none, which
-        changes no mean: some of TensorFlow's convolutions reject empty batches."""
+        """See `SingleDevice.share`. Rows are repeated if a replica would otherwise be empty, which
+        some of TensorFlow's convolutions reject; no mean changes."""
         times, replicas = 1, len(self.devices)
         while -(-rows * times // -(-rows * times // replicas)) < replicas:
             times += 1
@@ -101,8 +101,8 @@ class Mirrored(SingleDevice):
     def _shared(self, loss: Callable) -> Callable:
         """The mean of `loss`, (N,), over the rows of all replicas.
 
-        Its value, which Keras reports, is the same on all replicas; its gradient is that of the
-        replica's own rows, for the strategy to sum.
+        The value, which Keras reports, is the same on all replicas. The gradient is of the
+        replica's own rows, and the strategy sums the gradients.
         """
         import tensorflow as tf
 
@@ -118,7 +118,7 @@ class Mirrored(SingleDevice):
         return shared
 
     def _clip_the_sum(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Keras clips the gradients of each replica before their sum: sum them first."""
+        """Sum gradients before clipping: Keras clips them per replica."""
         import tensorflow as tf
 
         apply, replicas = optimizer.apply_gradients, self._strategy.num_replicas_in_sync
@@ -133,10 +133,10 @@ class Mirrored(SingleDevice):
 
 
 class Sharded(SingleDevice):
-    """JAX: one program, whose arrays lie on all devices, each with equally many rows of a batch.
+    """JAX: one program with arrays sharded over all devices, an equal number of rows on each.
 
-    A batch that does not divide is padded to a length that does, and the step drops the padding.
-    Steps are compiled per shape, so each length stands for one number of rows to keep.
+    Other batches are padded, and the compiled step drops the padding. Steps are compiled per shape,
+    so each padded length stands for one number of rows.
     """
 
     def __init__(self, batch_size: int):
@@ -180,8 +180,8 @@ def distributed(arguments: Arguments) -> Iterator[SingleDevice]:
     if arguments.hosts:
         if engine != "jax":
             raise UserError(
-                f"--hosts: expected Keras on JAX, found {engine}, whose strategy for several "
-                "machines fails in Keras 3's fit; set KERAS_BACKEND=jax"
+                f"--hosts: expected Keras on JAX, found {engine}, which does not support several "
+                "machines in Keras 3's fit; set KERAS_BACKEND=jax"
             )
         with joined(arguments.hosts, arguments.num_hosts, arguments.host_id):
             with _sharded(arguments.batch_size) as sharded:

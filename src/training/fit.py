@@ -59,7 +59,7 @@ def train(arguments: Arguments) -> Trained:
     """Train a network on databases.
 
     `output_path` receives `weights.*.hdf5`, `history.csv`, `loss.png`, `accuracy.png`,
-    `arguments.json` and `state.hdf5`. Raises `UserError` for mistakes in arguments or files.
+    `arguments.json` and `state.hdf5`. Raises `UserError` for errors in arguments or files.
     """
     data = open_data(arguments)
     with (
@@ -129,7 +129,8 @@ def _train(
     ]
     if best.is_exhausted:
         print(
-            f"already stopped early after epoch {done}; raise --early_stopping to go on", flush=True
+            f"already stopped early after epoch {done}; raise --early_stopping to continue",
+            flush=True,
         )
     else:
         _fit(model, batches, arguments, done, callbacks)
@@ -221,7 +222,8 @@ def _about(database: Database) -> dict:
 
 
 def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
-    """Mean age and share of men, the constant baseline; None if either is unknown for all."""
+    """Mean age and share of men, for the constant baseline; None if no age or no gender is
+    known."""
     if np.isnan(ages).all() or np.isnan(gender).all():
         return None
     return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}

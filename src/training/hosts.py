@@ -74,9 +74,9 @@ def _initialize(*hosts, **options) -> None:
 
 
 def _call_witness() -> subprocess.Popen:
-    """Start a process that reports a lost host when JAX ends this process, and mute JAX.
+    """Start a process that reports a lost host when JAX ends this process.
 
-    Python's stderr is kept.
+    Silences JAX's own messages, but not Python's stderr.
     """
     line = f"{Path(sys.argv[0]).name}: error: {_LOST}"
     command = [sys.executable, "-I", "-c", _WITNESS, line]
@@ -87,7 +87,7 @@ def _call_witness() -> subprocess.Popen:
 
 
 def _fail(error: BaseException, witness: subprocess.Popen) -> None:
-    """Let the process end by `error` without waiting for the other hosts, as JAX would."""
+    """End the process by `error` without waiting for the other hosts, as JAX would."""
     message = str(error).lower()
     code = {KeyboardInterrupt: 130, UserError: 2}.get(type(error), 1)
     if code == 1 and any(word in message for word in _LOST_IN):
@@ -101,7 +101,7 @@ def _fail(error: BaseException, witness: subprocess.Popen) -> None:
 
 def _leave(code: int, witness: subprocess.Popen) -> None:
     if is_first_host():
-        time.sleep(1)  # all other hosts end with it: let them print first
+        time.sleep(1)  # the other hosts end with this one: let them print first
     witness.communicate(b"failed")
     sys.stdout.flush()
     os._exit(code)
@@ -111,7 +111,7 @@ def from_environment(
     address: str | None, count: int | None, number: int | None
 ) -> tuple[str | None, int | None, int | None]:
     """`address`, `count` and `number`, by default from JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES
-    and JAX_PROCESS_ID; None if these are not set, for JAX to ask the scheduler (Slurm, Open MPI).
+    and JAX_PROCESS_ID. If these are not set, None lets JAX ask the scheduler (Slurm, Open MPI).
     """
 
     def variable(name: str) -> int | None:

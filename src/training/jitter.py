@@ -1,4 +1,4 @@
-"""The rest of `--aug strong`: zoom, rotation, low resolution, blur and colour.
+"""Zoom, rotation, low resolution, blur and colour of `--aug strong`.
 
 Datasets differ in margins, lighting and resolution; strong augmentation makes the network ignore
 these differences.
@@ -21,7 +21,7 @@ CAST = 1.1  # factor of each colour channel, log-uniform
 GREY_PROBABILITY = 0.1
 BLUR_PROBABILITY = 0.25
 LOW_RESOLUTION_PROBABILITY = 1 / 3
-LOW_RESOLUTION = 28  # pixels, the smallest side, as of small faces in photos
+LOW_RESOLUTION = 28  # pixels, minimum side, as of small faces in photos
 BLUR = (0.4, 1.2)  # standard deviation of the Gaussian, 5 x 5, in pixels
 _LUMA = np.array([0.114, 0.587, 0.299])  # of BGR: ITU-R BT.601
 
@@ -34,7 +34,7 @@ class Jitter:
     matrix: float64 (N, 2, 3), maps a pixel (x, y, 1) to its new place; flips included.
     colour: float32 (N, 3, 4), maps a pixel (b, g, r, 1) to its new colour.
     blur: float64 (N,), standard deviation in pixels, 0 for none.
-    side: int64 (N,), pixels, the resolution that the face is reduced to; its own for none.
+    side: int64 (N,), pixels, reduced resolution; the face's size for no reduction.
     """
 
     warped: np.ndarray

@@ -2,8 +2,8 @@
 
 Every loss takes targets and predictions, (N, 2) or (N, 101), and returns the loss per row, float32
 (N,). A target is a distribution times the weight of its row: it sums to 1 for a known label, to 0
-for an unknown one, to less than 1 if mixup mixed both. The loss is that of the distribution, times
-the sum: missing labels are masked out.
+for an unknown one, to less than 1 if mixup mixed both. The loss is the loss of the distribution
+times this sum, so that missing labels are masked out.
 """
 
 import pkgutil
@@ -17,7 +17,7 @@ from src.labels import AGES, age_targets, gender_targets
 from src.models.description import OUTPUTS
 from src.training.arguments import LOSSES
 
-FOCUS = 2.0  # gamma of the focal loss, the best one of its paper
+FOCUS = 2.0  # gamma of the focal loss, the paper's default
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
 MEAN_WEIGHT, VARIANCE_WEIGHT = 0.2, 0.05  # lambda 1 and 2 of Pan et al.
 NEIGHBOURS = 2  # years on each side in the frequency of an age
@@ -42,8 +42,8 @@ def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
 def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
     """The age loss: `age_loss` is "ce", "dldl" or "mean_variance".
 
-    loss, label_smoothing: of `gender_loss`, which "ce" is and "mean_variance" adds to; "dldl" uses
-        neither.
+    loss, label_smoothing: see `gender_loss`; "ce" is this loss, "mean_variance" adds to it, "dldl"
+        ignores both.
     """
     classify = gender_loss(loss, label_smoothing)
     mean_variance = _weighed(mean_and_variance)
@@ -57,10 +57,10 @@ def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.
 
 
 def _weighed(loss: Loss) -> Loss:
-    """`loss` of targets divided by their sum, times that sum.
+    """`loss` of normalized targets, times the sum of each target.
 
-    Without it TensorFlow would push predictions for unknown labels towards uniform: it fuses the
-    gradients of softmax and cross-entropy as if every target summed to 1.
+    Without this, TensorFlow would push predictions for unknown labels towards uniform, as it fuses
+    the gradients of softmax and cross-entropy as if every target summed to 1.
     """
 
     def weighed(targets, predictions):
@@ -80,26 +80,25 @@ def cross_entropy(labels, predictions):
 
 
 def focal(labels, predictions):
-    """Focal loss: cross-entropy that weights well-predicted rows less, (N,).
+    """Focal loss, (N,): cross-entropy with less weight on well-predicted rows.
 
-    (1 - p)^2 * -log p, with the p of each row: Lin et al., ICCV 2017,
-    https://arxiv.org/abs/1708.02002. For an age range or a mixed label, log p is the mean of the
-    classes' log p under the label.
+    (1 - p)^2 * -log p per row: Lin et al., ICCV 2017, https://arxiv.org/abs/1708.02002. For an age
+    range or a mixed label, log p is the expectation of the classes' log p under the label.
     """
     entropy = cross_entropy(labels, predictions)
     return (1 - ops.exp(-entropy)) ** FOCUS * entropy
 
 
 def label_distribution(labels, predictions):
-    """Label distribution learning: divergence from blurred ages, plus error in years, (N,).
+    """Label distribution learning, (N,): divergence from the blurred label plus error in years.
 
     Kullback-Leibler divergence of the prediction from the label blurred by a Gaussian of 2 years,
-    truncated at 0 and 100 and normalized: neighbouring ages look alike, and years of birth and of
-    photo leave an uncertainty of about that size. Gao et al., "Deep label
-    distribution learning with label ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
-    Plus the distance in years between the expectations of label and prediction: Gao et al., "Age
-    estimation using expectation of label distribution learning", IJCAI 2018,
-    https://www.ijcai.org/proceedings/2018/99 (with its weight, 1).
+    truncated at 0 and 100 and normalized: neighbouring ages look alike, and ages from years of
+    birth and of photo are uncertain by about as much. Gao et al., "Deep label distribution learning
+    with label ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
+    Plus the distance in years between the expectations of label and prediction, with weight 1: Gao
+    et al., "Age estimation using expectation of label distribution learning", IJCAI 2018,
+    https://www.ijcai.org/proceedings/2018/99.
     """
     blurred = ops.matmul(labels, ops.convert_to_tensor(_gaussians(), "float32"))
     negative_entropy = ops.sum(blurred * ops.log(ops.maximum(blurred, 1e-30)), axis=-1)
@@ -114,11 +113,11 @@ def _gaussians() -> np.ndarray:
 
 
 def mean_and_variance(labels, predictions):
-    """The mean and variance losses that Pan et al. add to cross-entropy, with their weights, (N,).
+    """Mean loss plus variance loss, (N,), to add to cross-entropy.
 
-    0.2 of half the squared distance between prediction's and label's expectation, 0.05 of the
-    prediction's variance, in years squared: Pan et al., "Mean-variance loss for deep age estimation
-    from a face", CVPR 2018. The expectation of an age range is its middle.
+    0.2 times half the squared distance between the expectations of prediction and label, plus 0.05
+    times the prediction's variance, in squared years: Pan et al., "Mean-variance loss for deep age
+    estimation from a face", CVPR 2018. The expectation of an age range is its middle.
     """
     mean = _expectation(predictions)
     ages = ops.convert_to_tensor(AGES, "float32")
@@ -134,16 +133,15 @@ def _expectation(distributions):
 def class_weights(
     balance: str, age_low: np.ndarray, age_high: np.ndarray, gender: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Class weights per row in the loss of each output, float32 (N,).
+    """Class weights per row for the loss of each output, float32 (N,).
 
-    balance: "inverse", one over the frequency of the label, "sqrt", its square root, or "none". The
-        frequency of an age is the mean over the years from 2 below to 2 above it; a range counts by
-        its share in each of its years, and its frequency is their mean: Yang et al., "Delving into
-        deep imbalanced regression", ICML 2021, https://arxiv.org/abs/2102.09554. The frequency of
-        a gender is that among faces of the same age, as children and the old are few: an unknown
-        age counts as an even distribution over all.
-    age_low, age_high, gender: labels (N,), NaN if unknown. Weights are 1 for unknown labels, and
-        have a mean of 1 over known ones.
+    Weights are 1 for unknown labels and have a mean of 1 over known ones.
+    balance: "inverse": 1 / frequency of the label; "sqrt": its square root; or "none". The
+        frequency of an age is smoothed over the years from 2 below to 2 above it, and a range is
+        uniform over its years: Yang et al., "Delving into deep imbalanced regression", ICML 2021,
+        https://arxiv.org/abs/2102.09554. The frequency of a gender is computed among faces of the
+        same age, as there are few children and old people; unknown ages are uniform.
+    age_low, age_high, gender: labels (N,), NaN if unknown.
     """
     power = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}[balance]
     genders, ages = gender_targets(gender), age_targets(age_low, age_high)

@@ -1,4 +1,4 @@
-"""Metrics of every epoch, on faces with a known label.
+"""Metrics of training and validation, on faces with a known label.
 
 Targets and predictions are distributions, (N, 2) or (N, 101); an unknown label is all zeros.
 """
@@ -32,8 +32,8 @@ def accuracy(targets, predictions):
 def age_error(targets, predictions):
     """Distance in years, (N,), from the predicted expectation to the label's range, 0 within.
 
-    The error of `labels.age_errors`. Labels that mixup mixed are not a range of years: their
-    distance is that to their expectation.
+    As in `labels.age_errors`, but labels mixed by mixup are not ranges: the distance is to their
+    expectation.
     """
     ages = ops.convert_to_tensor(AGES, "float32")
     age = ops.sum(predictions * ages, -1)

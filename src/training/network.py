@@ -27,8 +27,8 @@ def get_network(
     """The network to train, with its initial weights, and its architecture.
 
     faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
-    resumed: the architecture of the run to resume, whose state replaces all weights; --init is then
-        not read.
+    resumed: the architecture of the run to resume; its state replaces all weights, so --init is not
+        read.
     """
     architecture = resumed or arguments.architecture
     with precision(arguments.mixed_precision):
@@ -109,7 +109,7 @@ def slow_statistics(model: keras.Model, momentum: float) -> None:
 
 @contextmanager
 def averaged(model: keras.Model) -> Iterator[None]:
-    """Within the block the model has its averaged weights, if its optimizer keeps an EMA.
+    """Use the averaged weights within the block, if the optimizer keeps an EMA.
 
     They predict better than the last weights while the learning rate is high: Polyak & Juditsky,
     SIAM J. Control Optim. 1992.

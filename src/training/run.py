@@ -24,9 +24,9 @@ _MAX_DEPTH = 2  # lists in a dictionary
 def parse(parser: argparse.ArgumentParser, argv: list[str]) -> Arguments:
     """The arguments of a command line, with the flags of train.py added to `parser`.
 
-    --config names a recipe, a YAML file of flags without dashes; --resume may name the folder of a
-    run, whose arguments are read alike. Flags of the command line take precedence.
-    Raises `UserError` for an unreadable file, and for values that do not fit together.
+    --config names a recipe, a YAML file of flags without dashes. --resume may name the folder of a
+    run, to use its arguments. Flags of the command line take precedence.
+    Raises `UserError` for an unreadable file, and for inconsistent values.
     """
     parser.add_argument("--config", type=Path, help="recipe: a YAML file of flags and values")
     parser.add_argument(

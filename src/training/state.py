@@ -1,4 +1,4 @@
-"""The state of a run, from which it resumes as if it had never stopped.
+"""The state of a run, for resuming.
 
 `state.hdf5` stores every variable of model and optimizer after an epoch: weights, moments, moving
 averages, step, and the random states of dropout. Batches need no state: each draws from seed, epoch
@@ -60,13 +60,15 @@ class State:
         variables = _variables(model)
         shapes = [np.shape(value) for value in self.values]
         if shapes != [tuple(variable.shape) for variable in variables]:
-            raise UserError(f"{self.path}: expected the state of {model.name}, found another's")
+            raise UserError(
+                f"{self.path}: expected the state of {model.name}, found that of another network"
+            )
         for variable, value in zip(variables, self.values, strict=True):
             variable.assign(value)
 
 
 def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
-    """SHA-256 of all that a run takes from its databases: pixels, labels, crop, rows per part."""
+    """SHA-256 of a run's data: pixels, labels, crop, rows per part."""
     digest = hashlib.sha256()
     for database in databases:
         digest.update(repr(database.crop).encode())
