@@ -75,7 +75,7 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.evaluation.card import check_card, write_card
-        from src.evaluation.evaluate import evaluate, load_models, split_owner
+        from src.evaluation.evaluate import check_splits, evaluate, load_models
         from src.evaluation.labelled import from_csv, from_databases
         from src.evaluation.output import check_output_folder, write_results
         from src.evaluation.tables import tables
@@ -95,9 +95,9 @@ def main():
                 args.image_csv, args.collection, detector, args.min_face, args.scheduler
             )
         else:
-            owner, notes = split_owner(models, args.part)
+            owner = next(iter(models.values())).description  # its split defines the part
             faces = from_databases(args.input, args.part, owner, args.fit_margin)
-            faces.notes.extend(notes)
+            faces.notes.extend(check_splits(models, faces))
         results = evaluate(faces, models, args.seed, args.resamples, vars(args))
         print(tables(results))
         write_results(args.output, results)

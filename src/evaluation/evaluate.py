@@ -13,9 +13,9 @@ from src.estimation.estimator import Estimates, Estimator
 from src.estimation.shipped import shipped_weights
 from src.evaluation.compare import COLUMNS, compare
 from src.evaluation.figures import baseline, figures, measure
-from src.evaluation.labelled import EvaluationSet, select
+from src.evaluation.labelled import DatabaseFaces, EvaluationSet, select
 from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.seen import model_split
+from src.evaluation.seen import NEVER_SEEN
 from src.evaluation.slices import ALL, is_age_band, slices
 from src.models.description import Description
 from src.progress import Progress
@@ -46,25 +46,24 @@ def load_models(
     }
 
 
-def split_owner(models: dict[str, Estimator], part: str) -> tuple[Description, list[str]]:
-    """Description of the first model, whose split defines `part`, and notes on further models.
+def check_splits(models: dict[str, Estimator], faces: DatabaseFaces) -> list[str]:
+    """Notes on models without a split, which may have been trained on the part of the first one.
 
-    Raises `UserError` if the first model has no split, or another one has a different split.
+    Raises `UserError` if a model has another split than the first one, unless it never saw the
+    collections.
     """
-    (first, estimator), *rest = models.items()
-    owner, notes = estimator.description, []
-    if part == "all":
-        return owner, notes
-    split = model_split(owner, "--part")
-    for name, other in rest:
-        if other.description.split is None:
-            notes.append(f"{name} has no split: faces of the {part} part may be among those it saw")
-        elif model_split(other.description, "--part") != split:
+    (first, owner), *rest = models.items()
+    notes = []
+    for name, other in rest if faces.part != "all" else ():
+        split, uses = other.description.split, faces.uses(other.description)
+        if split is None:
+            notes.append(f"{name} has no split, and may have been trained on {faces.part} faces")
+        elif split != owner.description.split and {*uses.values()} != {NEVER_SEEN}:
             raise UserError(
-                f"--part {part}: expected models of one split, {first} and {name} have different "
-                "ones; evaluate them one by one"
+                f"--part {faces.part}: expected models with the same split, {first} and {name} "
+                "have different ones; evaluate them one by one"
             )
-    return owner, notes
+    return notes
 
 
 def evaluate(

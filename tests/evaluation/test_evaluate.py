@@ -12,7 +12,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
 from src.evaluation import labelled
-from src.evaluation.evaluate import estimate, evaluate, load_models, split_owner
+from src.evaluation.evaluate import check_splits, estimate, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.seen import use_of_pictures
 from src.faces.crop import FaceCrop
@@ -208,15 +208,17 @@ def test_no_known_label_is_refused(tmp_path):
 def test_models_must_share_the_split(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
     one, same, other = (Model(split_of(path, validation=v)) for v in (0.3, 0.3, 0.4))
+    elsewhere = split_of(write(tmp_path / "other.mat", np.arange(40)), validation=0.3)
+    unseen = Model(elsewhere, [{"db": "fairface"}])
     without = Model(None)
-    owner, notes = split_owner({"a.hdf5": one, "b.hdf5": same, "c.hdf5": without}, "validation")
-    assert owner == one.description
-    assert [note.split()[0] for note in notes] == ["c.hdf5"]
-    assert split_owner({"c.hdf5": without}, "all") == (without.description, [])
+    faces = from_databases([path], "validation", one.description)
+    models = {"a.hdf5": one, "b.hdf5": same, "c.hdf5": without, "d.hdf5": unseen}
+    assert [note.split()[0] for note in check_splits(models, faces)] == ["c.hdf5"]
+    assert check_splits({"a.hdf5": one, "c.hdf5": without}, all_of(path)) == []
     with pytest.raises(UserError, match=r"--part validation.*a\.hdf5.*b\.hdf5"):
-        split_owner({"a.hdf5": one, "b.hdf5": other}, "validation")
+        check_splits({"a.hdf5": one, "b.hdf5": other}, faces)
     with pytest.raises(UserError, match=r"--part.*all"):
-        split_owner({"c.hdf5": without, "a.hdf5": one}, "test")
+        from_databases([path], "test", without.description)
 
 
 def test_unseen_collections_are_used_whole(tmp_path):
@@ -308,8 +310,8 @@ def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
 class Model:
     """A model with a split."""
 
-    def __init__(self, split: dict | None):
-        self.description = Description({}, FaceCrop(8), split=split)
+    def __init__(self, split: dict | None, data=()):
+        self.description = Description({}, FaceCrop(8), data=list(data), split=split)
 
 
 def test_unreadable_pictures_are_left_out(tmp_path):
