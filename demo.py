@@ -28,11 +28,12 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.demo import app
+    args.model_file = args.weight_file
     if args.cache:
         from src.export.cached import cached_onnx
 
         model = (args.depth, args.width, args.img_size)
-        args.weight_file = cached_onnx(args.weight_file, args.cache, *model)
+        args.model_file = cached_onnx(args.weight_file, args.cache, *model)
     app.run(args)
 
 

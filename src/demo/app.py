@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,10 +35,9 @@ def run(args: Namespace) -> None:
     once its outputs are complete.
     """
     if args.web:
-        from src.demo import page, web
+        from src.demo.web.server import serve
 
-        finder, estimator = _tools(args)
-        return web.serve(page.Analyser(finder, estimator), args.smooth, args.host, args.port)
+        return serve(*_tools(args), args)
     with ExitStack() as stack:
         job = _open_job(args, stack)
         check_outputs(all_outputs(job), _inputs(job))
@@ -46,7 +45,9 @@ def run(args: Namespace) -> None:
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         if job.video:
-            _run_video(job, finder, estimator, sinks)
+            window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
+            idle = window.idle if window and job.video.live else None
+            run_video(job, finder, estimator, sinks, idle)
         else:
             _run_pictures(job, finder, estimator, sinks)
     if job.video and job.video.problem:
@@ -102,7 +103,7 @@ def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
 
 def _tools(args: Namespace) -> tuple[FaceFinder, Estimator]:
     """The face finder and the model, whose crops it makes."""
-    estimator = Estimator(args.weight_file, args.depth, args.width, args.runtime, args.img_size)
+    estimator = Estimator(args.model_file, args.depth, args.width, args.runtime, args.img_size)
     crop = estimator.crop
     if args.margin is not None:
         crop = replace(crop, margin=args.margin)
@@ -151,17 +152,21 @@ def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: lis
             raise
 
 
-def _run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
-    window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
-    idle = window.idle if window and job.video.live else None
+def run_video(
+    job: Job,
+    finder: FaceFinder,
+    estimator: Estimator,
+    sinks: list[Sink],
+    idle: Callable[[], bool] | None = None,
+) -> None:
+    """Give the results of a video's frames to the sinks, until one of them ends it.
+
+    idle: see `loop.video_results`.
+    """
     smoother = Smoother(job.args.smooth)
+    results = loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
     # Ctrl-C is how a webcam without a window ends: its results are kept.
-    with (
-        suppress(KeyboardInterrupt),
-        closing(
-            loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
-        ) as results,
-    ):
+    with suppress(KeyboardInterrupt), closing(results):
         _give(results, sinks)
 
 

@@ -25,13 +25,14 @@ def annotate(
     boxes: Sequence[Box],
     estimates: Estimates,
     anonymize: bool = False,
-    number: int | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> np.ndarray:
     """A copy of `image`, uint8 (H, W, 3), BGR, with each face's box and label.
 
-    A label is "age (interval) gender", preceded by the face's number, from `number` on. Lines and
-    text grow with the picture. A label covers no face where the picture has room for that.
+    A label is "age (interval) gender". Lines and text grow with the picture. A label covers no face
+    where the picture has room for that.
     anonymize: blur the faces.
+    numbers: of the faces, which precede their labels.
     """
     annotated = image.copy()
     if anonymize:
@@ -42,7 +43,7 @@ def annotate(
         cv2.rectangle(annotated, box[:2], box[2:], COLOURS[gender], line)
     taken = [_grown(box, line) for box in boxes]
     for i, box in enumerate(boxes):
-        text = "" if number is None else f"{number + i}: "
+        text = "" if numbers is None else f"{numbers[i]}: "
         text += f"{estimates.age[i]:.0f} ({estimates.age_low[i]}-{estimates.age_high[i]})"
         label = _Label(f"{text} {INITIALS[estimates.gender[i]]}", box, image.shape)
         place = label.find_place(taken)

@@ -31,4 +31,4 @@ class Result:
 
     @cached_property
     def annotated(self) -> np.ndarray:
-        return annotate(self.picture.image, self.boxes, self.estimates, self.anonymize)
+        return annotate(self.picture.image, self.boxes, self.estimates, self.anonymize, self.tracks)

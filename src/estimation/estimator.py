@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -96,13 +97,15 @@ class Estimator:
         runtime = runtime or runtime_of(weight_file)
         self._predict, self.description = load(weight_file, runtime, depth, width, img_size)
         self.crop = self.description.crop
+        self._turn = Lock()  # some runtimes are not thread-safe
 
     def __call__(self, faces: np.ndarray) -> Estimates:
         """Estimate crops, uint8 (N, size, size, 3), BGR, 0..255; N may be 0."""
         genders = [np.empty((0, 2), np.float32)]
         ages = [np.empty((0, 101), np.float32)]
         for start in range(0, len(faces), _BATCH):
-            gender, age = self._predict(faces[start : start + _BATCH])
+            with self._turn:
+                gender, age = self._predict(faces[start : start + _BATCH])
             genders.append(gender)
             ages.append(age)
         return Estimates.of(np.concatenate(genders)[:, 0], np.concatenate(ages))

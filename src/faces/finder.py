@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "face below a tenth of the picture",
 )
 _SMALL = 0.1  # of the picture's side
+_TURN = Lock()  # detectors are not thread-safe
 _FEW = 8  # pictures that are done before another process has started
 
 
@@ -71,7 +73,8 @@ class FaceFinder:
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Faces of a picture, uint8 (H, W, 3), BGR; only those with points for an aligned crop."""
-        return self.located(image, _detector(self.detector, self.min_face)(image))
+        with _TURN:
+            return self.located(image, _detector(self.detector, self.min_face)(image))
 
     def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
         """The faces that can be cropped, with points if the crop needs them and they have none."""

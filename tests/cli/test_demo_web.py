@@ -1,17 +1,9 @@
 """demo.py --web in Chromium, with pictures and with a (fake) webcam."""
 
 import json
-import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from importlib.util import find_spec
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -25,20 +17,23 @@ from src.faces import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
 from src.faces.images import read_image
 from src.labels import GENDERS
-from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, names, run
+from tests.cli.browser import (
+    MISSING,
+    PHONE,
+    choose,
+    chromium,
+    elements,
+    press,
+    rows,
+    serving,
+    visit,
+    wait_for,
+)
+from tests.helpers import assert_one_line_error, names, run
 
-MISSING = [name for name in ("gradio", "selenium") if not find_spec(name)]
-MISSING += [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 WEBCAM = (640, 376)
-CHROMIUM_FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--disable-quic", "--window-size=1200,900"),
-    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +46,7 @@ def photo(shared, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(photo, exports):
-    """The boxes of the photo's faces, from left to right, and what the estimator says of them."""
+    """The boxes of the photo's faces, from left to right, and their estimates."""
     estimator = Estimator(exports["onnx"])
     image = read_image(photo)
     found = sorted(
@@ -62,92 +57,28 @@ def expected(photo, exports):
 
 @pytest.fixture(scope="module")
 def server(exports, tmp_path_factory):
-    """demo.py --web at work; its temporary files lie in `folder`."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    command = [sys.executable, ROOT / "demo.py", "--web", "--port", port]
-    with subprocess.Popen(
-        [*command, "--weight_file", exports["onnx"]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(folder)},
-        preexec_fn=heed_ctrl_c,
-    ) as process:
-        try:
-            line = process.stdout.readline()
-            assert line == f"http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
-            yield SimpleNamespace(process=process, folder=folder, port=port, url=line.split()[0])
-        finally:
-            process.kill()
+    with serving(tmp_path_factory.mktemp("server"), "--weight_file", exports["onnx"]) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def chromium(photo, tmp_path_factory):
+def driver(photo, tmp_path_factory):
     """A browser whose webcam shows the photo, brighter and darker by turns."""
-    from selenium import webdriver
-
     folder = tmp_path_factory.mktemp("chromium")
     with (folder / "webcam.y4m").open("wb") as video:
         video.write(b"YUV4MPEG2 W%d H%d F2:1 Ip A1:1 C420jpeg\n" % WEBCAM)
         image = cv2.resize(read_image(photo), WEBCAM)
         for frame in (image, cv2.convertScaleAbs(image, alpha=0.9)):  # so that something changes
             video.write(b"FRAME\n" + cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420).tobytes())
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in CHROMIUM_FLAGS:
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={folder / 'profile'}")
-    options.add_argument(f"--use-file-for-fake-video-capture={folder / 'webcam.y4m'}")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with chromium(folder, folder / "webcam.y4m") as driver:
+        yield driver
 
 
 @pytest.fixture
-def page(chromium, server):
+def page(driver, server):
     """The page, newly opened."""
-    chromium.get(server.url)
-    wait_for(lambda: elements(chromium, "input[type=file]"))
-    return chromium
-
-
-def wait_for(condition, seconds=60):
-    """What `condition` gives as soon as that is true."""
-    from selenium.common.exceptions import StaleElementReferenceException
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with suppress(StaleElementReferenceException):  # the page makes many elements anew
-            if value := condition():
-                return value
-        time.sleep(0.2)
-    raise TimeoutError
-
-
-def elements(page, selector, text=""):
-    return [e for e in page.find_elements("css selector", selector) if text in e.text]
-
-
-def press(page, text):
-    def click():
-        for button in elements(page, "button", text)[-1:]:
-            button.click()
-            return True
-
-    wait_for(click)
-
-
-def choose(page, path):
-    elements(page, "input[type=file]")[0].send_keys(str(path))
-
-
-def rows(page, table=".faces"):
-    """The cells of each face's row."""
-    found = page.find_elements("css selector", f"{table} .virtual-row")
-    return [row.text.split("\n") for row in found if row.text.strip()]
+    visit(driver, server.url)
+    return driver
 
 
 def is_as_wide_as_the_screen(page):
@@ -170,9 +101,9 @@ def sides_are_drawn(shot, box, scale, colour):
 def check(found, estimates, years=0.51, percent=0.51):
     """The rows must have the estimates, as exactly as they are rounded."""
     assert len(found) == len(estimates.age)
-    for i, (_, _, age, interval, gender) in enumerate(found):
+    for i, (_, age, interval, gender, _) in enumerate(found):
         assert abs(int(age) - estimates.age[i]) < years
-        low, high = map(int, interval.split(" to "))
+        low, high = map(int, interval.split("-"))
         assert abs(low - estimates.age_low[i]) < years
         assert abs(high - estimates.age_high[i]) < years
         assert gender.startswith(GENDERS[estimates.gender[i]])
@@ -203,12 +134,36 @@ def test_label_and_row_mark_each_other(page, photo):
     wait_for(lambda: [e.text[:1] for e in elements(page, ".legend-item.marked")] == ["1"])
 
 
+def test_face_pointed_at_is_marked(page, photo, expected):
+    choose(page, photo)
+    wait_for(lambda: len(rows(page)) == 2)
+    [shown] = elements(page, ".shown .base-image")
+    wait_for(lambda: shown.rect["width"] > 300)
+    scale = shown.rect["width"] / 960
+    for number, box in enumerate(expected[0], 1):
+        x, y = (box.left + box.right) / 2 * scale, (box.top + box.bottom) / 2 * scale
+        centre = shown.rect["width"] / 2, shown.rect["height"] / 2
+        point_at(page, shown, x - centre[0], y - centre[1])
+        [marked] = wait_for(lambda: elements(page, ".faces .virtual-row.marked"))
+        assert marked.text.startswith(str(number))
+    point_at(page, shown, 3 - centre[0], 3 - centre[1])
+    wait_for(lambda: not elements(page, ".marked"))
+
+
+def point_at(page, element, right, down):
+    """Move the pointer to a place relative to the middle of an element, in pixels."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    chain = ActionChains(page).move_to_element_with_offset(element, round(right), round(down))
+    chain.perform()
+
+
 def test_faces_are_numbered_across_pictures(page, photo, shared):
     other = photo.with_name("portrait.png")
     cv2.imwrite(str(other), cv2.resize(read_image(shared / "demo" / "obama.jpg"), (480, 600)))
     choose(page, f"{photo}\n{other}")
     wait_for(lambda: len(rows(page)) == 3)
-    assert [row[:2] for row in rows(page)] == [
+    assert [[row[0], row[4]] for row in rows(page)] == [
         ["1", photo.name],
         ["2", photo.name],
         ["3", "portrait.png"],
@@ -217,7 +172,7 @@ def test_faces_are_numbered_across_pictures(page, photo, shared):
 
 def test_example_has_results(page):
     press(page, "Example")
-    wait_for(lambda: [row[1] for row in rows(page)] == ["grace_hopper.jpg"])
+    wait_for(lambda: [row[4] for row in rows(page)] == ["grace_hopper.jpg"])
 
 
 @pytest.mark.parametrize("screen", [PHONE, {**PHONE, "width": 1300, "mobile": False}])
@@ -236,6 +191,37 @@ def test_page_fits_phone_and_desktop(page, photo, screen):
         assert below is (screen["width"] == PHONE["width"])
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_clip_is_annotated(page, shared, tmp_path):
+    """The annotated clip plays, its tracks are listed, and files can be downloaded."""
+    press(page, "Video")
+    choose(page, shared / "demo" / "carphone_pristine.mp4", "video")
+    [track] = wait_for(lambda: rows(page, ".tracks"))
+    assert track[:2] == ["0", "0.0-4.0"]
+    [clip] = wait_for(lambda: elements(page, ".clip video"))
+    properties = "return [arguments[0].duration, arguments[0].videoWidth]"
+    duration, width = wait_for(
+        lambda: (found := page.execute_script(properties, clip))[0] and found[1] and found
+    )
+    assert (round(duration, 1), width) == (4.0, 192)
+    downloads = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
+    for button, file, header in (
+        ("Tracks as CSV", "carphone_pristine.tracks.csv", "track,from,to,"),
+        ("Faces of all frames", "faces.csv", "file,face,left,"),
+    ):
+        press(page, button)
+        wait_for((tmp_path / file).is_file)
+        assert (tmp_path / file).read_text().startswith(header)
+
+
+def test_stopped_clip_shows_its_beginning(page, shared):
+    press(page, "Video")
+    choose(page, shared / "demo" / "short_hamilton_clip.mp4", "video")
+    wait_for(lambda: elements(page, ".clip .progress-text"))
+    press(page, "Stop")
+    wait_for(lambda: rows(page, ".tracks") or elements(page, ".clip video"))
 
 
 def test_webcam_has_results(page, expected):
@@ -258,7 +244,7 @@ def test_unreadable_picture_is_named(page, tmp_path):
     page.refresh()
     wait_for(lambda: elements(page, "input[type=file]"))
     choose(page, tmp_path / "large.jpg")
-    wait_for(lambda: elements(page, "body", "exceed"))
+    wait_for(lambda: elements(page, "body", "large.jpg: expected a picture of at most"))
 
 
 def test_page_loads_nothing_external(page, photo):

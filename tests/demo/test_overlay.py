@@ -74,7 +74,7 @@ def test_label_is_age_interval_gender(monkeypatch, age, p_female, text):
 
 def test_faces_are_numbered(monkeypatch):
     boxes = Box(10, 60, 60, 110), Box(200, 60, 250, 110)
-    assert [t[:3] for t in texts(monkeypatch, *boxes, number=3)] == ["3: ", "4: "]
+    assert [t[:3] for t in texts(monkeypatch, *boxes, numbers=(3, 7))] == ["3: ", "7: "]
 
 
 def test_label_stands_on_the_box():

@@ -1,16 +1,20 @@
 """The page's answers, by a detector and an estimator whose answers are known."""
 
+import re
 import socket
 import struct
 import sys
 import zlib
+from argparse import Namespace
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from src.demo import page, web
+from src.demo.web import clips, pictures, server, webcam
+from src.demo.web.guard import is_served
+from src.demo.web.page import Service, model_card
 from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.faces import finder
@@ -19,6 +23,8 @@ from src.faces.detectors import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, ImageError
 from src.labels import AGES
+from tests.demo.made import frames, job, write_timed
+from tests.helpers import names
 
 BOXES = [Box(70, 20, 110, 60), Box(10, 10, 50, 50)]
 
@@ -50,9 +56,18 @@ def picture(left=20, right=60):
     return image
 
 
+def service_of(finder, folder, **flags):
+    return Service(finder, estimate, job(weight_file=None, **flags).args, folder)
+
+
 @pytest.fixture
-def analyser(finding):
-    return page.Analyser(finding(BOXES), estimate)
+def service(finding, tmp_path):
+    return service_of(finding(BOXES), tmp_path)
+
+
+@pytest.fixture
+def result(service, upload):
+    return pictures.analyse(service, upload)
 
 
 @pytest.fixture
@@ -71,25 +86,25 @@ def png_header(path, width, height):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
-def test_table_has_a_row_per_face(analyser, upload):
+def test_table_has_a_row_per_face(result):
     """From left to right, numbered across pictures."""
-    table = page.table_of([analyser(upload), analyser(upload)])
-    rows = ["20", "19 to 21", "female, 90 %"], ["60", "59 to 61", "male, 80 %"]
+    table = pictures.table_of([result, result])
+    rows = ["20", "19-21", "female, 90 %"], ["60", "59-61", "male, 80 %"]
     assert table.to_numpy().tolist() == [
-        [number + 1, "two.png", *rows[number % 2]] for number in range(4)
+        [number + 1, *rows[number % 2], "two.png"] for number in range(4)
     ]
 
 
-def test_curves_are_the_distributions(analyser, upload):
-    curves = page.curves_of(analyser(upload), first=3)
+def test_curves_are_the_distributions(result):
+    curves = pictures.curves_of(result, first=3)
     first = curves[curves["face"] == "face 3"]
     assert first["age"].tolist() == list(AGES)
     assert first["probability"][19:22].tolist() == [0.25, 0.5, 0.25]
     assert len(curves) == 2 * len(AGES)
 
 
-def test_sections_mark_the_faces(analyser, upload):
-    (image, places), colours = page.sections_of(analyser(upload), first=5)
+def test_sections_mark_the_faces(result):
+    (image, places), colours = pictures.sections_of(result, first=5)
     assert [place for place, _ in places] == [(10, 10, 50, 50), (70, 20, 110, 60)]
     assert [label for _, label in places] == ["5: 20 (19-21) F", "6: 60 (59-61) M"]
     for (left, top, _, bottom), label in places:
@@ -97,16 +112,16 @@ def test_sections_mark_the_faces(analyser, upload):
         assert f"#{red:02x}{green:02x}{blue:02x}" == colours[label]
 
 
-def test_csv_equals_the_scripts(analyser, upload):
-    lines = page.csv_of([analyser(upload)]).decode().splitlines()
+def test_csv_equals_the_scripts(result):
+    lines = pictures.csv_of([result]).decode().splitlines()
     assert lines[0].startswith("file,face,left,top,right,bottom,age,")
     assert lines[1].startswith("two.png,0,10,10,50,50,20.00,19,21,0.9")
 
 
-def test_unreadable_upload_is_named(analyser, tmp_path):
+def test_unreadable_upload_is_named(service, tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(ImageError, match=r"a\.png"):
-        analyser(tmp_path / "a.png")
+        pictures.analyse(service, tmp_path / "a.png")
 
 
 def test_uploads_are_upright(tmp_path):
@@ -114,14 +129,14 @@ def test_uploads_are_upright(tmp_path):
     tags = Image.Exif()
     tags[0x112] = 6  # to be turned right
     lying.save(tmp_path / "turned.jpg", exif=tags)
-    assert page.read_upload(tmp_path / "turned.jpg").shape == (50, 30, 3)
+    assert pictures.read_upload(tmp_path / "turned.jpg").shape == (50, 30, 3)
 
 
 @pytest.mark.parametrize("width, height", [(10_000, 5_001), (100_000, 100_000)])
 def test_huge_uploads_are_rejected_undecoded(tmp_path, width, height):
     png_header(tmp_path / "bomb.png", width, height)
     with pytest.raises(ImageError, match=r"bomb\.png: .* 50 million pixels"):
-        page.read_upload(tmp_path / "bomb.png")
+        pictures.read_upload(tmp_path / "bomb.png")
 
 
 def ages_of(stream, *brightnesses):
@@ -130,12 +145,12 @@ def ages_of(stream, *brightnesses):
     return result.estimates.age.round().tolist()
 
 
-def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding):
+def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding, tmp_path):
     now = 100.0
-    monkeypatch.setattr(page.time, "monotonic", lambda: now)
-    one = page.Analyser(finding(BOXES[1:]), estimate)
-    assert ages_of(page.Stream(one, 1), 20, 40) == [40]
-    stream = page.Stream(one, 30)
+    monkeypatch.setattr(webcam.time, "monotonic", lambda: now)
+    finder = finding(BOXES[1:])
+    assert ages_of(webcam.Stream(service_of(finder, tmp_path, smooth=1)), 20, 40) == [40]
+    stream = webcam.Stream(service_of(finder, tmp_path, smooth=30))
     assert not stream.goes_on_with(picture())
     assert ages_of(stream, 20, 40) == [30]
     now += 1
@@ -143,6 +158,75 @@ def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding):
     assert not stream.goes_on_with(picture()[:40])
     now += 2
     assert not stream.goes_on_with(picture())
+
+
+@pytest.fixture
+def clip(tmp_path):
+    write_timed(tmp_path / "clip.mp4", [0.1 * i for i in range(12)], images=12 * [picture()])
+    return tmp_path / "clip.mp4"
+
+
+def test_clip_is_annotated_as_by_script(service, clip, tmp_path):
+    seen = []
+    job = clips.annotate_clip(
+        service, clip, tmp_path / "out", lambda result, video: seen.append(result) is None
+    )
+    assert len(seen) == len(frames(tmp_path / "out" / "clip.mp4")) == 12
+    assert names(tmp_path / "out") == {"clip.mp4", "clip.tracks.csv", "clip.tracks", "faces.csv"}
+    rows, faces = clips.tracks_of(tmp_path / "out" / "clip.tracks.csv")
+    rows_by_age = sorted(rows, key=lambda row: int(row[2]))
+    assert [row[1::3] for row in rows_by_age] == [["0.0-1.1", "female"], ["0.0-1.1", "male"]]
+    assert [int(row[2]) for row in rows_by_age] == pytest.approx([20, 60], abs=5)  # compression
+    assert [caption for _, caption in faces] == [
+        f"{number}: {age} ({interval}) {gender[0].upper()}"
+        for number, _, age, interval, gender in rows
+    ]
+    assert job.video.problem == ""
+
+
+def test_stopped_clip_keeps_its_frames(service, clip, tmp_path):
+    clips.annotate_clip(
+        service, clip, tmp_path / "out", lambda result, video: result.picture.time < 0.45
+    )
+    assert len(frames(tmp_path / "out" / "clip.mp4")) == 6
+
+
+def test_long_clip_ends_at_the_limit(monkeypatch, service, clip, tmp_path):
+    monkeypatch.setattr(clips, "MAX_VIDEO_SECONDS", 0.25)
+    clips.annotate_clip(service, clip, tmp_path / "out", lambda result, video: True)
+    assert len(frames(tmp_path / "out" / "clip.mp4")) == 4
+
+
+def test_playlist_is_not_a_clip(service, clip, tmp_path):
+    """FFmpeg would open what it names."""
+    for name, text in (
+        ("list.mp4", f"#EXTM3U\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n"),
+        ("concat.mp4", f"ffconcat version 1.0\nfile {clip.name}\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(UserError, match=name):
+            clips.annotate_clip(service, tmp_path / name, tmp_path / "out", None)
+
+
+def test_clip_of_large_frames_is_refused(monkeypatch, service, clip, tmp_path):
+    monkeypatch.setattr(clips, "MAX_VIDEO_PIXELS", 120 * 80 - 1)
+    with pytest.raises(UserError, match="120x80"):
+        clips.annotate_clip(service, clip, tmp_path / "out", None)
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip.mkv", "clip.webm", "clip.ts", "clip.mov"])
+def test_clips_of_all_containers_are_read(service, tmp_path, name):
+    codec = "libvpx" if name.endswith("webm") else "libx264"
+    write_timed(tmp_path / name, [0, 0.1], codec, images=2 * [picture()])
+    job = clips.annotate_clip(service, tmp_path / name, tmp_path / "out", lambda *_: True)
+    assert (tmp_path / "out" / "faces.csv").read_text().count("frame000001") == 2
+    assert job.video.problem == ""
+
+
+def test_model_card_needs_no_other_page(service):
+    card = model_card(service)
+    assert "## Limitations" in card and "license_name" not in card
+    assert set(re.findall(r"\]\((\w+:)?", card)) == {"https:"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +241,7 @@ def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding):
     ],
 )
 def test_only_page_routes_are_served(path, served):
-    assert bool(web._ROUTES.fullmatch(path)) is served
+    assert is_served(path) is served
 
 
 @pytest.fixture
@@ -172,13 +256,13 @@ def test_unavailable_address_is_named(host, port):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = port or taken.getsockname()[1]
         with pytest.raises(UserError, match=f"--host {host} --port {port}: expected a free"):
-            web.serve(None, 30, host, port)
+            server.serve(None, None, Namespace(host=host, port=port))
 
 
 def test_missing_gradio_is_named(monkeypatch, environment):
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(UserError, match="pip install gradio"):
-        web.serve(None, 30, "127.0.0.1", free_port())
+        server.serve(None, None, Namespace(host="127.0.0.1", port=free_port()))
 
 
 def free_port():

@@ -39,13 +39,13 @@ def has_tracks(job: Job) -> bool:
     return bool(job.args.output_dir and job.video)
 
 
-def _paths(job: Job) -> tuple[Path, Path]:
+def track_paths(job: Job) -> tuple[Path, Path]:
     folder = job.args.output_dir
     return folder / f"{job.video.name}.tracks.csv", folder / f"{job.video.name}.tracks"
 
 
 def track_outputs(job: Job) -> list[Output]:
-    table, folder = _paths(job)
+    table, folder = track_paths(job)
     is_ours = begins_with(",".join(COLUMNS).encode())
     if not table.parent.is_dir():
         return []
@@ -88,7 +88,7 @@ def _update(tracks: dict[int, _Track], number: int, result: Result, i: int) -> N
 
 
 def _write(job: Job, tracks: dict[int, _Track]) -> None:
-    table, folder = _paths(job)
+    table, folder = track_paths(job)
     make_folder("--output_dir", table.parent)
     with replacing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -40,13 +40,15 @@ def has_copy(job: Job) -> bool:
     return bool(job.args.output_dir and job.video)
 
 
-def _path(job: Job) -> Path:
+def video_path(job: Job) -> Path:
     return job.args.output_dir / f"{job.video.name}.mp4"
 
 
 def video_outputs(job: Job) -> list[Output]:
     folder = folder_outputs("--output_dir", job.args.output_dir)
-    return [*folder, Output("--output_dir", _path(job), "an MP4 file", _is_mp4)] if folder else []
+    return (
+        [*folder, Output("--output_dir", video_path(job), "an MP4 file", _is_mp4)] if folder else []
+    )
 
 
 def _is_mp4(path: Path) -> bool:
@@ -60,7 +62,7 @@ def annotated_video(job: Job) -> Iterator[Callable[[Result], bool]]:
 
     Raises `UserError` if it cannot be written, even at its end: a full disk leaves no file.
     """
-    copy = _path(job)
+    copy = video_path(job)
     make_folder("--output_dir", copy.parent)
     with locked(copy), replacing(copy.resolve()) as partial:
         with closing(_open_writer(partial, job.video)) as writer:

@@ -1,37 +1,34 @@
-"""The server of the demo's page."""
+"""The server of the page."""
 
 import logging
 import os
-import re
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from src.demo.page import MAX_MEGABYTES, MAX_PIXELS, STYLE, Analyser, make_page
+from src.demo.web.guard import MAX_PIXELS, MAX_VIDEO_MEGABYTES, guarded
+from src.demo.web.page import STYLE, Service, make_page
 from src.errors import UserError
+from src.estimation.estimator import Estimator
 from src.extras import library
+from src.faces.finder import FaceFinder
 
 _MAX_VISITORS = 100  # whose state is kept, the latest ones: a webcam's tracks
-# The routes that the page needs. Gradio has more, some of which keep files.
-_ROUTES = re.compile(
-    r"/|/(assets|static)/.+|/(gradio_api/)?theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json"
-    r"|/config/?|/gradio_api/(info|startup-events|upload|upload_progress|queue/(join|data)|reset)/?"
-    r"|/gradio_api/(heartbeat/\w+|stream/\w+(/close)?|file=.+)|/gradio_api/cancel"
-)
 
 
-def serve(analyser: Analyser, smooth: int, host: str, port: int) -> None:
-    """Serve the page at `host` and `port` until Ctrl-C; `smooth` as `make_page` takes it.
+def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
+    """Serve the page at --host and --port of demo.py, whose arguments are `args`, until Ctrl-C.
 
-    Files are in a private folder, deleted after two minutes, and the folder is deleted at the end.
+    Files are in a private folder, which is deleted at the end.
     Raises `UserError` if Gradio is not installed or the address is not free.
     """
+    host, port = args.host, args.port
     _check_address(host, port)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # is read when Gradio is imported
@@ -42,7 +39,7 @@ def serve(analyser: Analyser, smooth: int, host: str, port: int) -> None:
         )
         pillow.MAX_IMAGE_PIXELS = MAX_PIXELS  # a frame of twice as many is rejected
         _report_errors_briefly()
-        page = make_page(analyser, smooth, Path(folder))
+        page = make_page(Service(finder, estimator, args, Path(folder)))
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
             server_port=port,
@@ -54,9 +51,9 @@ def serve(analyser: Analyser, smooth: int, host: str, port: int) -> None:
             mcp_server=False,
             ssr_mode=False,
             state_session_capacity=_MAX_VISITORS,
-            max_file_size=f"{MAX_MEGABYTES}mb",
-            app_kwargs={"middleware": [middleware.Middleware(_guarded)]},
-            theme=themes.Default(font="system-ui", font_mono="monospace"),  # none from Google
+            max_file_size=f"{MAX_VIDEO_MEGABYTES}mb",
+            app_kwargs={"middleware": [middleware.Middleware(guarded)]},
+            theme=themes.Default(font="system-ui", font_mono="system-ui"),  # none from Google
             css=STYLE,
             footer_links=[],
         )
@@ -94,45 +91,3 @@ def _check_address(host: str, port: int) -> None:
             f"--host {host} --port {port}: expected a free address of this computer: {reason}; "
             "end the program that uses it, or pass another"
         ) from error
-
-
-def _guarded(app: Callable) -> Callable:
-    """The ASGI application `app`, with the routes of the page alone, and requests of limited size.
-
-    Gradio holds uploads to a limit, but not the frames of a stream.
-    """
-    longest = 2 * MAX_MEGABYTES * 2**20  # a frame comes as text, which is longer
-    requests, responses = (
-        library(f"starlette.{name}", "gradio") for name in ("requests", "responses")
-    )
-
-    async def guarded(scope: dict, receive: Callable, send: Callable) -> None:
-        begun = False
-
-        async def send_on(message: dict) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        async def refuse(text: str, code: int) -> None:
-            await responses.PlainTextResponse(text, code)(scope, receive, send)
-
-        if scope["type"] != "http":
-            return await app(scope, receive, send)
-        if not _ROUTES.fullmatch(scope["path"]):
-            return await refuse("not found", 404)
-        if scope["method"] == "POST":
-            length = dict(scope["headers"]).get(b"content-length", b"")
-            if not length.isdigit() or int(length) > longest:
-                return await refuse("longer than a picture may be", 413)
-        try:
-            await app(scope, receive, send_on)
-        except requests.ClientDisconnect:  # in the middle of an upload
-            pass
-        except Exception as error:
-            if begun:
-                raise
-            print(f"a request failed: {type(error).__name__}", file=sys.stderr, flush=True)
-            await refuse("the request could not be understood", 400)
-
-    return guarded

@@ -1,0 +1,97 @@
+"""The page: a note on the model, and a tab each for pictures, videos and a webcam."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from src.estimation.estimator import Estimator
+from src.estimation.shipped import SHIPPED
+from src.extras import library
+from src.faces.finder import FaceFinder
+
+if TYPE_CHECKING:
+    import gradio
+
+KEPT = 300  # seconds that files are kept
+_NOTE = f"""# Age and gender
+Age and gender of faces, estimated from their appearance by a small network: **statistical guesses,
+for research only**, whose errors differ by age, gender and group. Files go to the computer that
+serves this page and nowhere else, and are deleted {KEPT // 60} minutes later."""
+_LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
+STYLE = """
+.marked { outline: 2px solid var(--color-accent) !important; outline-offset: -2px }
+.shown img { max-height: 75vh; object-fit: contain }
+.shown .mask:not(.active) { opacity: 0 !important }
+.shown .mask.active { opacity: 0.5 !important }
+.card { overflow-x: auto }
+.card * { overflow-wrap: normal !important; word-break: normal !important }
+.uploads .thumbnail-lg { aspect-ratio: auto; height: 130px }
+"""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the tabs share.
+
+    args: of demo.py.  folder: private, deleted when the server ends.
+    """
+
+    finder: FaceFinder
+    estimator: Estimator
+    args: Namespace
+    folder: Path
+
+    def new_file(self, content: bytes, name: str) -> str:
+        """Path of a new file that Gradio serves and deletes."""
+        processing = library("gradio.processing_utils", "gradio")
+        return processing.save_bytes_to_cache(content, name, str(self.folder))
+
+    def kept(self, path: Path) -> str:
+        """Path of a copy of a file that Gradio serves and deletes."""
+        processing = library("gradio.processing_utils", "gradio")
+        return processing.save_file_to_cache(path, str(self.folder))
+
+
+def make_page(service: Service) -> gradio.Blocks:
+    """The page, whose files Gradio deletes `KEPT` seconds after they were made."""
+    from src.demo.web.clips import clip_tab
+    from src.demo.web.pictures import MARK, picture_tab
+    from src.demo.web.webcam import webcam_tab
+
+    gradio = library("gradio")
+    with gradio.Blocks(
+        title="Age and gender",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(KEPT // 5, KEPT),
+    ) as page:
+        gradio.Markdown(_NOTE)
+        with gradio.Accordion("The model, its errors and its limits", open=False):
+            gradio.Markdown(model_card(service), elem_classes="card")
+        with gradio.Tab("Pictures"), gradio.Row():
+            picture_tab(service)
+        with gradio.Tab("Video"), gradio.Row():
+            clip_tab(service, page)
+        with gradio.Tab("Webcam"), gradio.Row():
+            webcam_tab(service)
+        page.load(js=MARK)
+    return page
+
+
+def model_card(service: Service) -> str:
+    """The model card of the shipped weights as Markdown, or the description of another file."""
+    weight_file = service.args.weight_file
+    if weight_file is None:
+        card = SHIPPED.with_name("README.md").read_text(encoding="utf-8")
+        return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
+    description = service.estimator.description
+    data = ", ".join(str(part.get("db", "?")) for part in description.data) or "unknown"
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in description.figures.items())
+    return (
+        f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
+        f"validation figures: {figures or 'unknown'}. It has no model card."
+    )

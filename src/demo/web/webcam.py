@@ -1,0 +1,77 @@
+"""The page's tab for a webcam, whose faces are tracked."""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+
+from src.demo.result import Result
+from src.demo.smoothing import Smoother
+from src.demo.sources import Picture
+from src.demo.tracking import Tracker
+from src.demo.web.page import KEPT, Service
+from src.demo.web.pictures import HEADERS, SIDE, annotated, table_of
+from src.extras import library
+from src.faces.images import shrink
+
+_EVERY = 0.2  # seconds between the frames that a page sends
+_PAUSE = 2  # seconds without a frame, after which a stream is a new one
+
+
+class Stream:
+    """A webcam's stream: faces are tracked, and predictions smoothed along each track."""
+
+    def __init__(self, service: Service):
+        self._service, self._smooth = service, Smoother(service.args.smooth)
+        self._track = Tracker(service.finder.detect)
+        self._shape: tuple[int, ...] | None = None
+        self._time = 0.0
+
+    def goes_on_with(self, image: np.ndarray) -> bool:
+        """Whether the frame `image` may be the next: soon enough, and of the same size."""
+        return image.shape == self._shape and time.monotonic() < self._time + _PAUSE
+
+    def answer(self, image: np.ndarray) -> Result:
+        """The faces of the next frame, uint8 (H, W, 3), BGR."""
+        tracks = self._track(image)
+        numbers, boxes = [track.number for track in tracks], [t.face.box for t in tracks]
+        crops = self._service.finder.crop.stack(image, [track.face for track in tracks])
+        estimates = self._smooth(numbers, self._service.estimator(crops))
+        self._shape, self._time = image.shape, time.monotonic()
+        return Result(Picture("webcam", image), boxes, estimates, crops, numbers)
+
+
+def webcam_tab(service: Service) -> None:
+    """The tab's components and events, in an open gradio.Blocks."""
+    gradio = library("gradio")
+
+    def answer(frame: np.ndarray, stream: Stream | None) -> tuple:
+        image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        if stream is None or not stream.goes_on_with(image):
+            stream = Stream(service)
+        result = stream.answer(image)
+        picture = cv2.cvtColor(shrink(annotated(result), SIDE), cv2.COLOR_BGR2RGB)
+        return stream, picture, table_of([result])
+
+    camera = gradio.Image(
+        sources=["webcam"],
+        streaming=True,
+        webcam_options=gradio.WebcamOptions(mirror=False),
+        label="Webcam",
+        height=320,
+    )
+    with gradio.Column(min_width=320):
+        live = gradio.Image(label="Faces", interactive=False, elem_classes="live")
+        table = gradio.Dataframe(headers=HEADERS, interactive=False, elem_classes="live-faces")
+    stream = gradio.State(time_to_live=KEPT)
+    camera.stream(
+        answer,
+        inputs=[camera, stream],
+        outputs=[stream, live, table],
+        stream_every=_EVERY,
+        show_progress="hidden",
+        concurrency_limit=None,
+        api_visibility="private",
+    )
