@@ -1,6 +1,8 @@
 # make demo   installs, and runs the demo on a real portrait
 # make test   installs, and runs the tests
 PYTHON ?= python3
+# Processes of make test.
+WORKERS ?= 2
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
@@ -14,7 +16,7 @@ demo: .venv/installed
 	    --csv data/demo/faces.csv --no_display
 
 test: .venv/tested
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
@@ -64,7 +66,7 @@ test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
 	    -r tests/requirements.txt -c tests/oldest.txt
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 # Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:

@@ -1,4 +1,4 @@
-"""Fixtures: real data if available, small made datasets otherwise."""
+"""Fixtures: real data if available, portraits from sample data, small generated datasets."""
 
 import os
 import runpy
@@ -8,13 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from src.faces.crop import FaceCrop
 from tests.helpers import ROOT, wiki_struct, write_wiki
+from tests.portraits import write_portraits
 
 SHARED = ROOT.parent / "shared" / "data"
 ORIGINAL_WEIGHTS = ROOT / "pretrained_models" / "weights.28-3.73.hdf5"
 SHIPPED_WEIGHTS = ROOT / "pretrained_models" / "age_gender.hdf5"
+
+
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:  # one of several processes, which share the cores
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def required(path: Path) -> Path:
@@ -40,21 +48,47 @@ def original_weights() -> Path:
 
 @pytest.fixture(scope="session")
 def shipped() -> Path:
-    """The weights that ship."""
+    """The shipped weights."""
     return required(SHIPPED_WEIGHTS)
 
 
 @pytest.fixture(scope="session")
-def wiki(shared, tmp_path_factory) -> Path:
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Returns a read-only folder that a function fills once for all processes of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if IS_WORKER else base
+
+    def filled(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, partial = base / name, base / f"{name}.partial"
+        with FileLock(base / f"{name}.lock"):
+            if not folder.exists():
+                partial.mkdir()
+                fill(partial)
+                partial.rename(folder)
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def portraits(once) -> Path:
+    """The folder of `write_portraits`."""
+    return once("portraits", write_portraits)
+
+
+@pytest.fixture(scope="session")
+def wiki(shared, once) -> Path:
     """The real wiki_crop folder, unpacked."""
-    folder = tmp_path_factory.mktemp("wiki")
-    subprocess.run(["tar", "xzf", shared / "wiki_crop.tar.gz", "-C", folder], check=True)
-    return folder / "wiki_crop"
+    archive = shared / "wiki_crop.tar.gz"
+    unpacked = once(
+        "wiki", lambda folder: subprocess.run(["tar", "xzf", archive, "-C", folder], check=True)
+    )
+    return unpacked / "wiki_crop"
 
 
 @pytest.fixture
 def run_here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
-    """Run a script within this process, which has TensorFlow loaded already."""
+    """Run a script within this process."""
 
     def within(script: str, *args) -> subprocess.CompletedProcess:
         monkeypatch.setattr(sys, "argv", [script, *map(str, args)])
@@ -71,26 +105,31 @@ def run_here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
 
 @pytest.fixture
 def small_wiki(tmp_path) -> Path:
-    """A made wiki_crop folder of 40 people."""
+    """A generated wiki_crop folder of 40 people."""
     return write_wiki(tmp_path / "wiki_crop", wiki_struct(40))
 
 
+EXPORTS = {"onnx": "m.onnx", "litert": "m.tflite", "saved_model": "m", "hdf5": "weights.hdf5"}
+
+
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory) -> dict[str, Path]:
+def exports(once) -> dict[str, Path]:
     """A small network for faces of 32 pixels by format: as a checkpoint, and exported."""
+    folder = once("exports", write_exports)
+    return {format: folder / name for format, name in EXPORTS.items()}
+
+
+def write_exports(folder: Path) -> None:
     from src.export.export import export
     from src.models import build_model
     from src.models.checkpoints import save_checkpoint
     from src.models.description import Description
     from tests.models.reference import fill
 
-    folder = tmp_path_factory.mktemp("exports")
-    files = {"onnx": "m.onnx", "litert": "m.tflite", "saved_model": "m", "hdf5": "weights.hdf5"}
-    paths = {format: folder / name for format, name in files.items()}
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     model = build_model(architecture, 32)
     fill(model)
-    save_checkpoint(paths["hdf5"], model, Description(architecture, FaceCrop(32, 0.15)))
+    checkpoint = folder / EXPORTS["hdf5"]
+    save_checkpoint(checkpoint, model, Description(architecture, FaceCrop(32, 0.15)))
     for format in ("onnx", "litert", "saved_model"):
-        export(paths["hdf5"], format, paths[format])
-    return paths
+        export(checkpoint, format, folder / EXPORTS[format])
