@@ -32,8 +32,7 @@ from benchmarks.turns import in_turns, ratio
 from src import cli
 from src.data.datasets import read_dataset, resolve_options
 from src.errors import UserError
-from src.faces import DETECTORS
-from src.faces.detectors import get_detector
+from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, overlap, read_image
 
 HEADERS = "detector recall precision found wrong side right down seconds time".split()

@@ -32,7 +32,7 @@ def main():
 
         from src.demo.overlay import annotate
         from src.estimation.estimator import Estimates
-        from src.faces.detectors import Face
+        from src.faces.detectors.base import Face
         from src.faces.images import Box
         from src.models.checkpoints import load_checkpoint
 

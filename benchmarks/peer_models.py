@@ -20,7 +20,7 @@ import numpy as np
 from src.data.split import hashed, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.faces import DEFAULT_DETECTOR
+from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder, largest
 from src.labels import GENDERS
 

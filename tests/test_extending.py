@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from src import models
+from src import cli, models
 from src.data import datasets
 from src.data.database import open_database
 from src.faces.crop import FaceCrop
@@ -85,6 +85,22 @@ def test_loss(example, monkeypatch):
     labels, predictions = np.float32([[1, 0], [0, 0]]), np.float32([[0.8, 0.2], [0.5, 0.5]])
     found = losses.gender_loss("poly")(labels, predictions)
     np.testing.assert_allclose(found, [-np.log(0.8) + 0.2, 0], atol=1e-6)
+
+
+def test_detector(example, monkeypatch):
+    from src.faces import detectors
+    from src.faces.finder import FaceFinder
+
+    register(monkeypatch, detectors.DETECTORS, example("A detector", "skin", detectors))
+    parser = cli.Parser("")
+    cli.add_detector_arguments(parser)
+    args = parser.parse_args(["--detector", "skin", "--min_face", "40"])
+    picture = np.full((100, 200, 3), 90, np.uint8)
+    picture[20:80, 110:170] = skin = 120, 150, 210  # BGR
+    found = FaceFinder(args.detector, args.min_face, FaceCrop(32, 0.0)).find(picture)
+    (face,) = found.faces
+    assert np.abs(np.subtract(face.box, (110, 20, 170, 80))).max() <= 2
+    assert np.abs(np.median(found.crops, axis=(0, 1, 2)) - skin).max() <= 1
 
 
 def test_runtime(example, tiny, monkeypatch, tmp_path):

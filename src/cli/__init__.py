@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.errors import UserError
-from src.faces import DEFAULT_DETECTOR, DETECTORS
+from src.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from src.flags import number
 from src.quiet import quiet_import as quiet_import
 

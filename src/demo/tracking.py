@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from src.demo.flow import follow
-from src.faces.detectors import Detect, Face
+from src.faces.detectors.base import Detect, Face
 from src.faces.images import Box, overlap, shrink
 
 DETECT_EVERY = 10  # frames, while all faces are followed

@@ -9,7 +9,7 @@ import numpy as np
 from src.errors import UserError
 from src.estimation.runtimes import load, runtime_of
 from src.estimation.shipped import shipped_weights
-from src.faces import DEFAULT_DETECTOR
+from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.labels import GENDERS, age_interval, expected_age

@@ -8,9 +8,9 @@ from matplotlib import cbook
 
 from src.data.database import open_database
 from src.errors import UserError
-from src.faces import DEFAULT_DETECTOR
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors import DEFAULT_DETECTOR
+from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.labels import age_errors

@@ -1,14 +1,5 @@
 """Faces in pictures: detection, alignment, crops."""
 
-# Classes of `detectors` by name.
-DETECTORS = {
-    "centerface": "CenterFace",
-    "dlib": "DlibDetector",
-    "dlib-cnn": "DlibCnnDetector",
-    "mtcnn": "MtcnnDetector",
-    "none": "WholePicture",
-}
-DEFAULT_DETECTOR = "centerface"
 NO_ALIGNMENT = "none"
 # Alignments and the margins that they have by default, as fractions of the face box's side or of
 # the template's. 0.4 is the original toolkit's, 0.25 the padding of dlib's face chips.

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
 from src.faces.alignment import align
-from src.faces.detectors import Face
+from src.faces.detectors.base import Face
 from src.faces.images import crop_with_margin, resize
 
 

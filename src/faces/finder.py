@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Detect, Face, find_points, get_detector
-from src.faces.images import Box, ImageError, read_image
+from src.faces.detectors import get_detector
+from src.faces.detectors.base import Detect, Face
+from src.faces.images import ImageError, read_image
 from src.workers import map_in_order
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
@@ -80,8 +81,9 @@ class FaceFinder:
         """The faces that can be cropped, with points if the crop needs them and they have none."""
         if not self.crop.is_aligned:
             return faces
+        find_points = _detector("centerface", None).find_points
         found = (
-            Face(face.box, _points(image, face.box), face.score) if face.points is None else face
+            replace(face, points=find_points(image, face.box)) if face.points is None else face
             for face in faces
         )
         return [face for face in found if face.points is not None]
@@ -127,10 +129,6 @@ def _find_alone(finder: FaceFinder, path: Path) -> Found:
 def _detector(name: str, min_face: int | None) -> Detect:
     """One of each per process: detectors take time to load."""
     return get_detector(name, min_face)
-
-
-def _points(image: np.ndarray, box: Box) -> np.ndarray | None:
-    return find_points(image, box, _detector("centerface", None))
 
 
 def largest(faces: list[Face]) -> Face:

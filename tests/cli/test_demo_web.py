@@ -13,7 +13,7 @@ import pytest
 
 from src.demo.overlay import COLOURS
 from src.estimation.estimator import Estimator
-from src.faces import DEFAULT_DETECTOR
+from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
 from src.faces.images import read_image
 from src.labels import GENDERS

@@ -15,7 +15,7 @@ from src.demo.smoothing import Smoother
 from src.demo.sources import Picture
 from src.demo.sources.video import Video
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors.base import Face
 from src.faces.finder import UNDECODABLE, Found
 from src.faces.images import Box
 from tests.demo.made import estimates

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut
-from src.faces.detectors import Face, get_detector
+from src.faces.detectors import get_detector
+from src.faces.detectors.base import Face
 from src.faces.images import Box, overlap
 from tests.demo.made import frames
 

@@ -19,7 +19,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.faces import finder
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, ImageError
 from src.labels import AGES

@@ -10,9 +10,9 @@ from matplotlib import cbook
 
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.faces import DEFAULT_DETECTOR
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors import DEFAULT_DETECTOR
+from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.models import build_model

@@ -10,8 +10,7 @@ import pytest
 
 from benchmarks.detectors import marked_pictures, matched
 from src.errors import UserError
-from src.faces import DETECTORS
-from src.faces.detectors import find_points, get_detector
+from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, crop_with_margin, overlap, read_image
 
 SEARCHING = [name for name in DETECTORS if name != "none"]
@@ -37,9 +36,9 @@ def around(image, box, border):
     return part, Box(border, border, *(side - border for side in part.shape[1::-1]))
 
 
-def assert_same_faces(found, expected, least=0.4):
+def assert_same_faces(found, expected, min_overlap=0.4):
     """Each expected face must be found once, and nothing else."""
-    assert len(found) == len(matched(found, expected, least)) == len(expected)
+    assert len(found) == len(matched(found, expected, min_overlap)) == len(expected)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -79,7 +78,7 @@ def test_points_agree_between_detectors(groups):
 def test_points_of_another_detectors_box(groups):
     image, boxes = next(marked_pictures(groups / "testing.xml"))
     for box in boxes:
-        points = find_points(image, box, made("centerface"))
+        points = made("centerface").find_points(image, box)
         own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
         assert np.abs(points - own).mean() < 0.08 * (box.right - box.left)
 
@@ -93,7 +92,7 @@ def test_points_in_a_face_crop(groups, margin):
         left, top = (max(int(edge - margin * side), 0) for edge in box[:2])
         crop = crop_with_margin(image, box, margin)
         whole = Box(0, 0, *crop.shape[1::-1])
-        points = np.add(find_points(crop, whole, made("centerface")), (left, top))
+        points = np.add(made("centerface").find_points(crop, whole), (left, top))
         own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
         assert np.abs(points - own).mean() < 0.08 * side
 
@@ -101,7 +100,7 @@ def test_points_in_a_face_crop(groups, margin):
 @pytest.mark.parametrize("box", [Box(0, 0, 40, 40), Box(-500, -500, -400, -400)])
 def test_no_points_without_a_face(groups, box):
     for image in (np.full((100, 100, 3), 90, np.uint8), read_image(groups / "dogs.jpg")):
-        assert find_points(image, box, made("centerface")) is None
+        assert made("centerface").find_points(image, box) is None
 
 
 def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):
@@ -169,7 +168,7 @@ def test_none_takes_the_whole_picture():
 @pytest.mark.parametrize("name", SEARCHING)
 def test_pictures_are_searched_in_rgb(name, monkeypatch):
     searched = []
-    monkeypatch.setattr(made(name, None), "_find", lambda image: searched.append(image) or [])
+    monkeypatch.setattr(made(name, None), "find", lambda image: searched.append(image) or [])
     detector(name)(np.full((90, 90, 3), (255, 100, 0), np.uint8))  # blue
     (image,) = searched
     assert image[0, 0].tolist() == [0, 100, 255] and image.flags.c_contiguous

@@ -10,7 +10,7 @@ import pytest
 from src.data.create import FaceRule
 from src.faces import finder
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors.base import Face
 from src.faces.finder import (
     MISSING,
     MORE_FACES,

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors.base import Face
 from src.faces.images import (
     Box,
     ImageError,

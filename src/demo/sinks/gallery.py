@@ -17,9 +17,9 @@ from src.data.datasets import read_dataset
 from src.demo.job import Job
 from src.demo.result import Result
 from src.demo.sinks.copies import is_picture, make_folder
-from src.faces import DEFAULT_DETECTOR
 from src.faces.crop import FaceCrop
-from src.faces.detectors import Face
+from src.faces.detectors import DEFAULT_DETECTOR
+from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import data_url, read_image, shrink
 from src.files import replacing

@@ -12,7 +12,7 @@ import numpy as np
 from src.demo.sources import Picture
 from src.demo.sources.containers import Container, read_container
 from src.errors import UserError
-from src.faces.detectors import SMALLEST_SHARE
+from src.faces.detectors.base import SMALLEST_SHARE
 
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # a larger one in a header is the rate of its clock

@@ -1,0 +1,31 @@
+"""Registry of face detectors: classes by name."""
+
+from __future__ import annotations
+
+import pkgutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from src.faces.detectors.base import Detect
+
+DETECTORS = {  # name -> "module:class", imported at first use
+    "centerface": "src.faces.detectors.centerface:CenterFace",
+    "dlib": "src.faces.detectors.dlib:Dlib",
+    "dlib-cnn": "src.faces.detectors.dlib:DlibCnn",
+    "mtcnn": "src.faces.detectors.mtcnn:Mtcnn",
+    "none": "src.faces.detectors.base:WholePicture",
+}
+DEFAULT_DETECTOR = "centerface"
+
+
+def get_detector(name: str, min_face: int | None = None) -> Detect:
+    """Return a function from a picture, uint8 (H, W, 3), BGR, to its faces.
+
+    name: one of `DETECTORS`.
+    min_face: side of the smallest face to detect, in pixels; None for a 16th of the picture's
+        longer side. Smaller faces may be found as well.
+
+    Boxes are squares in dlib's convention, so that a model gets the same crop from every detector.
+    A detector is not thread-safe. Raises `UserError` if its package is not installed.
+    """
+    return pkgutil.resolve_name(DETECTORS[name])(min_face)

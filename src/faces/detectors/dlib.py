@@ -1,0 +1,50 @@
+"""dlib's detectors: HOG features, and a convolutional network."""
+
+import dlib
+import numpy as np
+
+from src.extras import package_file
+from src.faces.detectors.base import Detector, Face
+from src.faces.images import Box
+
+
+class Dlib(Detector):
+    """dlib's frontal face detector: HOG features (Dalal and Triggs, CVPR 2005) and a linear SVM."""
+
+    smallest = 80
+
+    def __init__(self, min_face: int | None = None):
+        super().__init__(min_face)
+        self._detect = dlib.get_frontal_face_detector()
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        rectangles, scores, _ = self._detect.run(image, 0, 0.0)
+        return [
+            Face(_box(rectangle), score=score)
+            for rectangle, score in zip(rectangles, scores, strict=True)
+        ]
+
+
+class DlibCnn(Detector):
+    """dlib's convolutional detector: King, "Max-margin object detection",
+    https://arxiv.org/abs/1502.00046, on features of a network."""
+
+    smallest = 80  # of 12 faces it found all at 76 pixels, 10 at 70, none at 58
+    frame = 1.09, 0.04, 0.06
+
+    def __init__(self, min_face: int | None = None):
+        super().__init__(min_face)
+        model = package_file(
+            "face_recognition_models",
+            "models/mmod_human_face_detector.dat",
+            "face_recognition_models==0.3.0",
+        )
+        self._detect = dlib.cnn_face_detection_model_v1(str(model))
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        return [Face(_box(face.rect), score=face.confidence) for face in self._detect(image, 0)]
+
+
+def _box(rectangle) -> Box:
+    """The box of a dlib rectangle, whose right and bottom are inside."""
+    return Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)

@@ -1,0 +1,47 @@
+"""MTCNN, three networks for boxes and five points."""
+
+import numpy as np
+
+from src.extras import library
+from src.faces.detectors.base import Detector, Face
+from src.faces.images import Box
+
+
+class Mtcnn(Detector):
+    """Three networks in a row: Zhang et al., SPL 2016, https://arxiv.org/abs/1604.02878."""
+
+    smallest = 20  # the package's own min_face_size
+    frame = 0.99, 0.01, 0.07
+
+    def __init__(self, min_face: int | None = None):
+        super().__init__(min_face)
+        mtcnn, stages, weights = (
+            library(name, "mtcnn==1.0.0")
+            for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
+        )
+        folder = weights.__path__[0]
+        # By their paths: by its names alone it would take such a file of the current folder first,
+        # and unpickle it.
+        self._model = mtcnn.MTCNN(
+            [
+                getattr(stages, f"Stage{letter}Net")(weights=f"{folder}/{letter.lower()}net.lz4")
+                for letter in "PRO"
+            ]
+        )
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        found = self._model.detect_faces(
+            image, fit_to_image=False, box_format="xyxy", output_type="numpy"
+        )
+        # A row is the picture's number, the box, the score, five x and five y.
+        return [
+            Face(Box(*row[1:5]), _ordered(np.reshape(row[6:16], (2, 5)).T), float(row[5]))
+            for row in np.asarray(found, np.float64)
+        ]
+
+
+def _ordered(points: np.ndarray) -> np.ndarray:
+    """Eyes, nose and corners of the mouth, each pair from left to right in the picture."""
+    first, second = (points[0], points[1]), (points[3], points[4])
+    eyes, mouth = (sorted(pair, key=lambda point: point[0]) for pair in (first, second))
+    return np.stack([*eyes, points[2], *mouth])
