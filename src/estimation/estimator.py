@@ -24,7 +24,7 @@ class Estimates:
     """Estimates of N faces.
 
     p_female: float32 (N,), 0..1.  age: float32 (N,), years, the distribution's expectation.
-    age_low, age_high: int64 (N,), years, the shortest range that holds 80 %.
+    age_low, age_high: int64 (N,), years, the shortest range with a probability of 80 %.
     age_distribution: float32 (N, 101).
     """
 
@@ -36,7 +36,7 @@ class Estimates:
 
     @classmethod
     def of(cls, p_female: np.ndarray, age_distribution: np.ndarray) -> "Estimates":
-        """Read ages and intervals from distributions, float32 (N, 101)."""
+        """Estimates with ages and intervals computed from distributions, float32 (N, 101)."""
         low, high = age_interval(age_distribution)
         return cls(p_female, expected_age(age_distribution), low, high, age_distribution)
 
@@ -60,8 +60,8 @@ class FaceEstimate:
     """One face of a picture and its estimates.
 
     box: in pixels of the picture.  age: years, the distribution's expectation.
-    age_low, age_high: years, the shortest range that holds 80 %.  gender: one of `labels.GENDERS`.
-    p_female: 0..1.  age_distribution: float32 (101,).
+    age_low, age_high: years, the shortest range with a probability of 80 %.
+    gender: one of `labels.GENDERS`.  p_female: 0..1.  age_distribution: float32 (101,).
     """
 
     box: Box
@@ -76,7 +76,7 @@ class FaceEstimate:
 class Estimator:
     """A checkpoint or an exported model that estimates age and gender.
 
-    crop: the face crops that it takes.
+    crop: the face crops that it expects.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""APPA-REAL: faces with a real age and an apparent one, the mean of about 38 ratings."""
+"""Evaluation on APPA-REAL, by real and apparent age."""
 
 from pathlib import Path
 

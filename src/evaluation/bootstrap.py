@@ -19,7 +19,7 @@ def with_intervals(
     """Value, lower and upper end of the 95 % interval of each function, for `count` faces.
 
     All functions share the resamples, which depend on `count`, `seed` and `resamples` alone, so
-    that two models on the same faces are paired.
+    that models are compared on paired resamples.
     """
     once = np.ones((1, count))
     drawn = {name: [] for name in functions}
@@ -35,7 +35,7 @@ def with_intervals(
 
 
 def _draw(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """How often each of `count` faces is drawn per resample, float64 (b, count), in batches."""
+    """Number of draws of each of `count` faces per resample, float64 (b, count), in batches."""
     rng = np.random.default_rng(seed)
     batch = max(1, _MAX_CELLS // count)
     for start in range(0, resamples, batch):

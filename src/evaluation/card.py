@@ -10,7 +10,7 @@ from src.evaluation.slices import ALL, CROSS, FEW, by_kind
 from src.evaluation.tables import BY_SLICE, figures_of, text, uses
 from src.files import check_output_file, replacing
 
-_CROSSED = CROSS.join(["age", "gender"])  # the only crossing in a card
+_CROSSED = CROSS.join(["age", "gender"])  # the only crossed subgroups in a card
 Row = tuple[str, str]  # slice and model
 
 

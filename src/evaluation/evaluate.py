@@ -30,7 +30,7 @@ def load_models(
     runtime: str | None = None,
     img_size: int | None = None,
 ) -> dict[str, Estimator]:
-    """Models by the shortest ends of their paths that differ; see `Estimator`."""
+    """Models by name, the shortest distinct ends of their paths; see `Estimator`."""
     paths = [path or shipped_weights() for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
@@ -93,7 +93,7 @@ def evaluate(
 
 
 def _about(models: dict[str, Estimator]) -> dict[str, dict]:
-    """The crops that each model takes."""
+    """The crop that each model expects."""
     return {name: asdict(model.crop) for name, model in models.items()}
 
 

@@ -22,7 +22,7 @@ class Baseline:
     """A constant prediction.
 
     age: years.  gender: 0 or 1.  Either is NaN if unknown.
-    source: the faces whose mean age and majority gender they are.
+    source: the faces of the mean age and the majority gender.
     """
 
     age: float
@@ -75,7 +75,7 @@ def measure(labels: Labels, estimates: Estimates, baseline: Baseline) -> dict[st
 
 
 def _equal(predicted: np.ndarray | float, gender: np.ndarray) -> np.ndarray:
-    """1 if equal, 0 if not, NaN if one is unknown."""
+    """1 if equal, 0 if different, NaN if one is unknown."""
     unknown = np.isnan(predicted) | np.isnan(gender)
     return np.where(unknown, np.nan, predicted == gender)
 
@@ -83,10 +83,10 @@ def _equal(predicted: np.ndarray | float, gender: np.ndarray) -> np.ndarray:
 def figures(
     measures: dict[str, np.ndarray], slices: dict[str, np.ndarray], seed: int, resamples: int
 ) -> pd.DataFrame:
-    """All metrics of all slices, with the columns `COLUMNS`; metrics of no face are left out.
+    """All metrics of all slices, with the columns `COLUMNS`; metrics without faces are omitted.
 
-    The calibration error is left out for slices of one gender: given the true gender, even right
-    probabilities differ from the accuracy.
+    The calibration error is omitted for slices of one gender: given the true gender, even
+    calibrated probabilities differ from the accuracy.
     """
     table = []
     for name, rows in slices.items():

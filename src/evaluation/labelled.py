@@ -60,7 +60,7 @@ class DatabaseFaces:
 
     margins: of their crops, float64 (N,), NaN where unknown.
     part: of the split of `owner`, the description of a model; or "all".
-    fit_margin: whether faces with margins that a model was not trained with are cut or padded.
+    fit_margin: whether faces with a margin unknown to the model are cropped or padded.
     """
 
     labels: Labels
@@ -172,12 +172,12 @@ def _largest(pictures: Iterable[Found], size: int) -> Faces:
 
 
 def _is_other(margin: float | None, estimator: Estimator) -> bool:
-    """Whether a margin is known to be none that the model was trained with."""
+    """Whether a margin is known, and not among the model's training margins."""
     return margin is not None and not np.isclose(margin, estimator.description.margins).any()
 
 
 def _fit_margin(faces: np.ndarray, margins: np.ndarray, estimator: Estimator) -> None:
-    """Give faces (N, S, S, 3), cut with `margins`, the model's margin where theirs are others."""
+    """Change faces (N, S, S, 3) with other `margins` than the model's to its margin, in place."""
     for margin in np.unique(margins[~np.isnan(margins)]):
         if _is_other(margin, estimator):
             for place in np.flatnonzero(margins == margin):
@@ -259,7 +259,7 @@ def from_csv(
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The rows that have a label, and a note on the number of rows that have none."""
+    """The rows with a label, and a note on the number of rows without."""
     known = rows[~(np.isnan(labels.gender) & np.isnan(labels.age_low))[rows]]
     without = len(rows) - len(known)
     if not len(known):

@@ -1,7 +1,7 @@
 """The table of metrics, and their functions.
 
-Functions of arrays over N faces take `weights`, float64 (B, N): how often each face counts, one row
-per bootstrap resample (ones for the faces as they are). They return float64 (B,). No row of weights
+Functions of arrays over N faces take `weights`, float64 (B, N): the count of each face, one row per
+bootstrap resample (all ones for the original sample). They return float64 (B,). No row of weights
 may be all zeros. Age errors are signed, in years, see `labels.age_errors`.
 """
 
@@ -25,12 +25,12 @@ class Metric:
     name: in JSON and CSV.
     title: in tables, with its unit.
     format: format specification of a value, without a sign unless values are signed.
-    meaning: phrase that explains it in the report.
+    meaning: explanation in the report.
     better: 1 if higher is better, -1 if lower is better, 0 if neither.
     function: from the arrays of `needs` and `weights` to values, float64 (B,).
     needs: names of per-face measures, see `figures.measure`; faces without one are ignored.
-    column: title in tables by subgroup; "" keeps the metric out of them.
-    compared: whether models are compared by it.
+    column: title in tables by subgroup; "" omits the metric there.
+    compared: whether comparisons of models include it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Metric:
 
 
 def label_ranks(distribution: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Number of years outside each label's range that are at least as probable as its best year.
+    """Number of years outside each label's range with at least the probability of its best year.
 
     distribution: (N, 101).  low, high: (N,), whole years.  Returns float64 (N,), NaN if unknown.
     """
@@ -68,7 +68,7 @@ def covered_shares(
 
 
 def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of `values`, (N,): the bias of errors, the accuracy of hits (0 or 1)."""
+    """Mean of `values`, (N,): the bias for errors, the accuracy for hits (0 or 1)."""
     return weights @ values / weights.sum(axis=1)
 
 

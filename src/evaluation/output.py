@@ -40,7 +40,7 @@ def check_output_folder(
 
 
 def _is_evaluation(folder: Path) -> bool:
-    """Whether a folder holds the files of an evaluation, or nothing."""
+    """Whether a folder contains only the files of an evaluation."""
     return all(
         path.name in FILES and path.is_file() and marked(_MARKS[path.name])(path)
         for path in folder.iterdir()

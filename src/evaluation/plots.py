@@ -76,7 +76,7 @@ def draw_plots(results: Results) -> list[Plot]:
 
 
 def series(place: int) -> tuple[str, str, str]:
-    """Colour, text sign and marker of the model at `place`; they repeat after the last."""
+    """Colour, text sign and marker of the model at `place`, cyclic."""
     return SERIES[place % len(SERIES)]
 
 

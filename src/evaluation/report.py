@@ -79,7 +79,7 @@ class _Family(NamedTuple):
 
 
 def write_report(path: Path, results: Results) -> None:
-    """Write the results to `path` as an HTML page without scripts and references to other files."""
+    """Write the results to `path` as a self-contained HTML page without scripts."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

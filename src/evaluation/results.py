@@ -20,8 +20,8 @@ class Labels:
     names: of their pictures.
     gender: float64 (N,), 0 female, 1 male, NaN where unknown.
     age_low, age_high: float64 (N,), years, inclusive, NaN where unknown.
-    age_std: float64 (N,), standard deviation in years of the ratings that the age is the mean of;
-        None if it is not a mean of ratings.
+    age_std: float64 (N,), standard deviation in years of the ratings behind a mean age; None if
+        ages are not means of ratings.
     columns: further labels by kind ("group", "source", "expression", ...), str (N,), "" where
         unknown. For audits only, never predicted.
     """
@@ -50,9 +50,9 @@ class Evaluation:
     worst, worst_faces: int64 (W,), positions in `rows` of the largest errors, largest first, and
         their faces, uint8 (W, S, S, 3), BGR.
     left_out: name and reason of each row without a face.
-    baseline: the constant prediction of the metrics named `baseline_...`, and its source.
+    baseline: the constant prediction for the metrics named `baseline_...`, and its source.
     collections: use of each source in the model's training, one of `seen.USES`.
-    calibration: phrase on the faces that the model's temperatures were fitted on; "" if none.
+    calibration: description of the faces for temperature scaling; "" without it.
     """
 
     model: str

@@ -8,7 +8,7 @@ from src.errors import UserError
 from src.models.description import Description
 
 NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN = "never seen", "held out", "trained on", "unknown"
-USES = {  # and titles of their faces
+USES = {  # with titles of their sections
     NEVER_SEEN: "Collections never seen",
     HELD_OUT: "Held-out faces of collections trained on",
     TRAINED_ON: "Collections trained on, training faces included",
@@ -26,7 +26,7 @@ def use_of(database: Database, description: Description, part: str) -> str:
 
 
 def _use(database: Database, description: Description) -> str:
-    """`TRAINED_ON`, `NEVER_SEEN` or `UNKNOWN`, from the databases that the model names."""
+    """`TRAINED_ON`, `NEVER_SEEN` or `UNKNOWN`, from the databases in the description."""
     trained = description.data
     split = read_split(description.split)
     names, files = ({part.get(key) for part in trained} for key in ("db", "file"))
@@ -82,8 +82,8 @@ def model_split(description: Description, flag: str) -> Split:
     split = read_split(description.split)
     if split is None:
         raise UserError(
-            f"{flag}: expected a weight file with its split, as train.py writes; this one has "
-            "none, so that the faces it was trained on are unknown"
+            f"{flag}: expected a weight file that stores its split, as train.py writes; this one "
+            "stores none, so its training faces are unknown"
             + ("; use --part all" if flag == "--part" else "")
         )
     return split

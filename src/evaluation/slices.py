@@ -16,7 +16,7 @@ _DECADES = 8  # the last one extends to MAX_AGE
 
 
 def slices(labels: Labels) -> dict[str, np.ndarray]:
-    """Rows of each slice that has any, int64, by name, "all" first.
+    """Rows, int64, of each non-empty slice by name, "all" first.
 
     "age 0-9" and so on; "children 0-12"; "gender female"; "group Asian", "source wiki" and values
     of further columns; and crossings of age, gender and group, "age 0-9 x gender female".

@@ -51,7 +51,7 @@ def left_out(evaluation: Evaluation) -> str:
 
 
 def uses(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
-    """Title and slices of each use of collections: all its faces, and each source's."""
+    """Title and slices of each use of collections: all its faces, then its sources."""
     found = set(evaluation.figures["slice"])
     blocks = []
     for use, title in USES.items():

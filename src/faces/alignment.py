@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 
 # Positions of the five points in a square of side 1, without a margin. "five_points" is ArcFace's
-# template (Deng et al., CVPR 2019, https://arxiv.org/abs/1801.07698). "face_chip" is the layout of
-# dlib's face chips, where `dlib.get_face_chip` calls the margin padding: medians of CenterFace's
-# points on 116 such chips of UTKFace and All-Age-Faces.
+# template (Deng et al., CVPR 2019, https://arxiv.org/abs/1801.07698). "face_chip" is that of
+# `dlib.get_face_chip`, which calls the margin padding: medians of CenterFace's points on 116 face
+# chips of UTKFace and All-Age-Faces.
 TEMPLATES = {
     "five_points": np.array(
         [
@@ -28,13 +28,13 @@ _ALIASING = 0.5  # scale below which bilinear interpolation skips pixels
 def align(
     image: np.ndarray, points: np.ndarray, alignment: str, margin: float, size: int
 ) -> np.ndarray:
-    """The face warped so that its points lie on a template's, uint8 (size, size, 3), BGR.
+    """The face, warped so that its points match a template, uint8 (size, size, 3), BGR.
 
     points: float64 (5, 2), pixels.  alignment: one of `TEMPLATES`.  margin: around the template,
     as a fraction of its side.
 
-    Outside the picture its border is repeated. The similarity transform is the least-squares one:
-    Umeyama, PAMI 1991.
+    The border of the picture is repeated outside it. The similarity transform is the least-squares
+    solution: Umeyama, PAMI 1991.
     """
     template = (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
     matrix = _similarity(points, template)
@@ -51,7 +51,7 @@ def align(
 
 def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Rotation, scale and shift from points to targets, float64 (2, 3)."""
-    # In the plane of complex numbers a similarity is z -> a z + b.
+    # In complex numbers a similarity is z -> a z + b.
     source, target = points @ (1, 1j), targets @ (1, 1j)
     centred = source - source.mean()
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)

@@ -14,11 +14,11 @@ from src.faces.images import crop_with_margin, resize
 
 @dataclass(frozen=True)
 class FaceCrop:
-    """How faces are cropped out of pictures.
+    """Parameters of face crops.
 
     size: side of the square crop, in pixels.
-    margin: around the face box, or around the alignment's template, as a fraction of its side; NaN
-        compares unequal, so an unknown margin is None.
+    margin: around the face box, or around the alignment's template, as a fraction of its side; None
+        if unknown.
     alignment: one of `faces.DEFAULT_MARGINS`.
     """
 

@@ -27,17 +27,17 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
 )
 _SMALL = 0.1  # of the picture's side
 _TURN = Lock()  # detectors are not thread-safe
-_FEW = 8  # pictures that are done before another process has started
+_FEW = 8  # pictures: fewer are done before another process starts
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture and its faces, or the reason why there are none.
+    """A picture and its faces, or the reason for having none.
 
     image: uint8 (H, W, 3), BGR; None if it cannot be read.
     faces: every face that can be cropped.  crops: uint8 (N, S, S, 3), BGR.
     reason: `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces.
-    error: the line for the user if the picture cannot be read.
+    error: message for the user if the picture cannot be read.
     """
 
     image: np.ndarray | None
@@ -49,16 +49,16 @@ class Found:
     @property
     def largest_crop(self) -> np.ndarray:
         """The crop of the `largest` face."""
-        # By identity: faces of one box have arrays of points, which have no single truth value.
+        # By identity, as comparing arrays of points has no single truth value.
         face = largest(self.faces)
         return self.crops[next(i for i, other in enumerate(self.faces) if other is face)]
 
 
 @dataclass(frozen=True)
 class FaceFinder:
-    """Finds the faces of pictures and crops them.
+    """Detects the faces of pictures and crops them.
 
-    detector, min_face: see `detectors.get_detector`.  crop: what the crops are like.
+    detector, min_face: see `detectors.get_detector`.  crop: parameters of the crops.
     Raises `UserError` at first use if the detector's package is not installed.
     """
 
@@ -73,12 +73,12 @@ class FaceFinder:
             _detector("centerface", None)
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """Faces of a picture, uint8 (H, W, 3), BGR; only those with points for an aligned crop."""
+        """Faces of a picture, uint8 (H, W, 3), BGR; for aligned crops only faces with points."""
         with _TURN:
             return self.located(image, _detector(self.detector, self.min_face)(image))
 
     def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
-        """The faces that can be cropped, with points if the crop needs them and they have none."""
+        """The faces that can be cropped, with points added if an aligned crop needs them."""
         if not self.crop.is_aligned:
             return faces
         find_points = _detector("centerface", None).find_points
@@ -105,7 +105,7 @@ class FaceFinder:
         return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
 
     def find_all(self, paths: Sequence[Path], scheduler: str | None = None) -> Generator[Found]:
-        """`find_in_file` of all `paths` in their order, on all cores if they are many.
+        """`find_in_file` of all `paths`, in order, on all cores if there are many.
 
         scheduler: see `workers.map_in_order`.
         """
@@ -127,7 +127,7 @@ def _find_alone(finder: FaceFinder, path: Path) -> Found:
 
 @lru_cache
 def _detector(name: str, min_face: int | None) -> Detect:
-    """One of each per process: detectors take time to load."""
+    """A detector, loaded once per process."""
     return get_detector(name, min_face)
 
 
@@ -137,8 +137,8 @@ def largest(faces: list[Face]) -> Face:
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
-    """Why a picture of a `shape` is not one of exactly one face that is large enough: one of
-    `FACE_RULES`, or "" if it is."""
+    """The rule, one of `FACE_RULES`, by which a picture of `shape` does not have exactly one large
+    face; "" if it has."""
     if not faces:
         return NO_FACE
     if len(faces) > 1:

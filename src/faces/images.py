@@ -1,4 +1,4 @@
-"""Pictures: the one way to read, crop and resize them."""
+"""Reading, cropping and resizing of pictures."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from src.errors import UserError
 from src.files import file_kind, read_input_file
 
-# Of pictures that OpenCV reads, and of those that are then named as unreadable.
+# Extensions of pictures that OpenCV reads, then of pictures that are reported as unreadable.
 EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .webp .tif .tiff .gif .avif .jp2 .hdr .pic .exr "
     ".pbm .pgm .ppm .pnm .pxm .pam .pfm .sr .ras "
@@ -49,9 +49,9 @@ class ImageError(UserError):
 
 
 class Box(NamedTuple):
-    """A face in a picture, in its pixels: `left` and `top` inside, `right` and `bottom` outside.
+    """A face in a picture, in pixels: `left` and `top` inclusive, `right` and `bottom` exclusive.
 
-    A detector's box may reach past the picture's border.
+    A detector's box may exceed the picture's border.
     """
 
     left: int
@@ -69,8 +69,10 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def picture_kind(head: bytes) -> str | None:
-    """The format of a picture, by the first 32 bytes of its file; None if they are of no picture
-    format. HEIC, JPEG XL, Photoshop and camera raw files are pictures that OpenCV cannot read."""
+    """The picture format of a file, from its first 32 bytes; None for other files.
+
+    HEIC, JPEG XL, Photoshop and camera raw are formats that OpenCV cannot read.
+    """
     matches = (name for start, name in _KINDS if re.match(start, head, re.DOTALL))
     return next(matches, None)
 
@@ -79,10 +81,10 @@ def read_image(path: Path | str) -> np.ndarray:
     """The picture as uint8 (height, width, 3), BGR, 0..255, upright.
 
     EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent pictures are
-    converted; of more than 8 bits, as many are kept as its brightest pixel needs (10, 12, 14 or
-    16), and the upper 8 of them returned. Raises `FileNotFoundError` if there is no file, and
-    `ImageError`, with the path, if it is not a whole picture: a JPEG cut short is rejected, though
-    many decoders fill the missing part with grey.
+    converted. The depth of 16-bit files is the smallest of 10, 12, 14 or 16 bits that holds the
+    brightest pixel, and the upper 8 bits are returned. Raises `FileNotFoundError` if the file is
+    missing, and `ImageError`, with the path, if it is not a complete picture: truncated JPEGs are
+    rejected, while many decoders fill the missing part with grey.
     """
     path = Path(path)
     try:
@@ -97,7 +99,7 @@ def read_image(path: Path | str) -> np.ndarray:
     try:
         image = _decode_avif(content) if kind == "AVIF" else _decode(content)
     except (cv2.error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "err", error)  # cv2.error's own text is four lines
+        reason = getattr(error, "err", error)  # str(cv2.error) has four lines
         raise ImageError(f"{path}: could not be decoded: {reason}") from error
     if image is None:
         found = (
@@ -114,14 +116,14 @@ def _decode(content: bytes) -> np.ndarray | None:
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype == np.uint8:
         return image
-    if image.dtype != np.uint16:  # float pictures, which OpenCV scales by their format's rule
+    if image.dtype != np.uint16:  # OpenCV scales float pictures by the rule of their format
         return cv2.imdecode(data, cv2.IMREAD_COLOR)
     bits = next(bits for bits in (8, 10, 12, 14, 16) if image.max() < 1 << bits)
     return np.right_shift(image, bits - 8, out=image).astype(np.uint8)
 
 
 def _decode_avif(content: bytes) -> np.ndarray:
-    """By Pillow, which applies an AVIF's rotation and mirroring, as OpenCV does not."""
+    """Decode with Pillow, which, unlike OpenCV, applies an AVIF's rotation and mirroring."""
     with Image.open(io.BytesIO(content)) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError(f"more than {MAX_PIXELS:,} pixels")
@@ -135,14 +137,14 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture with a longer side of at most `side` pixels, uint8 (h, w, ...), h and w >= 1."""
+    """The picture, shrunk to at most `side` pixels on its longer side, uint8 (h, w, ...)."""
     scale = min(1, side / max(image.shape[:2]))
     size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
-    """The picture, uint8 (H, W, 3), BGR, as a URL that holds it, so that a page needs no file.
+    """The picture, uint8 (H, W, 3), BGR, as a data URL, for pages without other files.
 
     kind: "jpeg" or "png".
     """
@@ -151,10 +153,9 @@ def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
 
 
 def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
-    """A face (S, S, 3) that was cut with `margin`, as one of the same size with the margin `new`.
+    """A face (S, S, 3) that was cropped with `margin`, changed to the margin `new`.
 
-    A smaller one is cut out of the middle; what a larger one would show is not in the face: its
-    border is repeated there.
+    A smaller margin crops the middle; a larger margin repeats the border. The size stays the same.
     """
     scale, size = (1 + 2 * margin) / (1 + 2 * new), len(face)
     shift = (size - 1) / 2 * (1 - scale)
@@ -165,10 +166,10 @@ def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
 
 
 def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
-    """The part of `image` (H, W, 3) that holds `box` and `margin` times its size on each side.
+    """The part of `image` (H, W, 3) with `box` and `margin` times its size on each side.
 
-    Clipped at the picture's border, and one pixel wider than the margin asks, as in the original
-    toolkit: models trained with it see the same crop.
+    Clipped at the picture's border, and one pixel wider than the margin, as in the original
+    toolkit, so that its models get the same crop.
     """
     height, width = image.shape[:2]
     dx, dy = margin * (box.right - box.left), margin * (box.bottom - box.top)

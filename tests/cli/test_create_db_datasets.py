@@ -234,7 +234,7 @@ def test_unusual_file_names(out, tmp_path):
 def test_no_picture_left_by_duplicates(labels, out):
     done = create("csv", labels("a.jpg,20,,,f,", missing=1), out, "--drop_duplicates")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("of 1 read were removed: picture missing: 1")
+    assert done.stderr.splitlines()[-1].endswith("picture missing: 1")
     assert names(out) == set()
 
 
