@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """A label file of the held-out pictures of a dataset, by the hash of the file name.
 
+Missing pictures and duplicates of pictures outside these hashes are left out.
+
 python benchmarks/held_out.py --db utkface --data_dir data/raw/UTKFace --output data/raw/utkface.csv
 """
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -44,8 +47,11 @@ def main():
     from src.labels import GENDERS
 
     table = read_dataset(args.db, args.data_dir).table
+    table = table[[(args.data_dir / path).is_file() for path in table["path"]]]
     low, high = args.hashes
-    table = table[[low <= hashed(path) < high for path in table["path"]]]
+    is_held_out = table["path"].map(lambda path: low <= hashed(path) < high)
+    contents = table["path"].map(lambda path: sha256((args.data_dir / path).read_bytes()).digest())
+    table = table[is_held_out.groupby(contents).transform("all")]
     if table.empty:
         raise UserError(f"--hashes: expected a range that holds pictures, received {low} {high}")
     data_dir, folder = args.data_dir.resolve(), args.output.resolve().parent

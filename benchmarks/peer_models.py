@@ -11,20 +11,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from src.data.split import hashed, read_split
 from src.errors import UserError
 from src.estimation.estimator import Estimator
+from src.evaluation.seen import NEVER_SEEN, TRAINED_ON, UNKNOWN, use_of_pictures
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder, largest
 from src.labels import GENDERS
 
-NEVER, OTHER_FACES, TRAINED, UNKNOWN = "never", "its other faces", "yes", "unknown"
+_ORIGINAL_MIN_FACE = 40  # pixels: the original enlarges pictures twice for dlib's 80
 NPM = "@vladmandic/{}@{} @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0"
 
 
@@ -54,8 +55,8 @@ class Peer(Protocol):
         """The guess for a picture, uint8 (H, W, 3), BGR; None if no face is found."""
 
     def trained_on(self, dataset: str, names: list[str]) -> str:
-        """Whether these pictures of a dataset, a key of `DATASETS`, were trained on: `NEVER`,
-        `OTHER_FACES`, `TRAINED` or `UNKNOWN`."""
+        """Use in training of these pictures of a dataset, a key of `DATASETS`: one of
+        `seen.USES`."""
 
 
 class Checkpoint:
@@ -66,12 +67,12 @@ class Checkpoint:
 
         self.name, self.files = name, [path or SHIPPED]
         self._estimator = Estimator(path)
-        # The original was made for dlib's detector.
-        detector = DEFAULT_DETECTOR if trained is None else "dlib"
-        self._finder = FaceFinder(detector, None, self._estimator.crop)
-        data = self._estimator.description.data
-        self._trained = {part["db"] for part in data} if trained is None else set(trained)
-        self._split = read_split(self._estimator.description.split)
+        self._description = self._estimator.description
+        detector, min_face = DEFAULT_DETECTOR, None
+        if trained is not None:
+            self._description = replace(self._description, data=[{"db": db} for db in trained])
+            detector, min_face = "dlib", _ORIGINAL_MIN_FACE
+        self._finder = FaceFinder(detector, min_face, self._estimator.crop)
 
     def __call__(self, image: np.ndarray) -> Guess | None:
         faces, detection = _timed(lambda: self._finder.detect(image))
@@ -82,14 +83,7 @@ class Checkpoint:
         return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
 
     def trained_on(self, dataset: str, names: list[str]) -> str:
-        if not self._trained:
-            return UNKNOWN
-        if dataset not in self._trained:
-            return NEVER
-        if self._split is None or self._split.method != "hash":
-            return TRAINED
-        parts = self._split.part_of(np.array([hashed(name) for name in names]))
-        return OTHER_FACES if parts.all() else TRAINED  # 0 is the training part
+        return use_of_pictures(dataset, names, self._description)
 
 
 class AgeAndGender:
@@ -157,7 +151,7 @@ class NodePeer:
     def trained_on(self, dataset: str, names: list[str]) -> str:
         if self._trained is None:
             return UNKNOWN
-        return TRAINED if dataset in self._trained else NEVER
+        return TRAINED_ON if dataset in self._trained else NEVER_SEEN
 
     def _answer(self):
         line = self._process.stdout.readline()

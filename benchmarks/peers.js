@@ -57,7 +57,7 @@ async function loadHuman() {
   return [files, detect, estimate, boxOf];
 }
 
-// As in the package's demo/node-wasm.js, without expressions and descriptors.
+// As in the package's demo/node-wasm.js, its options too, without expressions and descriptors.
 async function loadFaceApi() {
   const root = path.join(modules, '@vladmandic/face-api');
   const models = path.join(root, 'model');
@@ -71,7 +71,7 @@ async function loadFaceApi() {
   };
   for (const net of Object.keys(nets)) await faceapi.nets[net].loadFromDisk(models);
   const files = Object.values(nets).map((name) => path.join(models, `${name}_model.bin`));
-  const options = new faceapi.SsdMobilenetv1Options();
+  const options = new faceapi.SsdMobilenetv1Options({ minConfidence: 0.1, maxResults: 10 });
   const detect = (tensor) => faceapi.detectAllFaces(tensor, options);
   const estimate = (tensor) => detect(tensor).withFaceLandmarks().withAgeAndGender();
   return [files, detect, estimate, (face) => face.detection.box];

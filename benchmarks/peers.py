@@ -26,8 +26,8 @@ from src.errors import UserError
 from src.progress import Progress
 
 ROOT = Path(__file__).parents[1]
-HEADERS = ["", "trained on it", "found", "age MAE", "gender", "common: age MAE", "gender"]
-COSTS = ["", "ms per picture", "ms per face", "MB"]
+HEADERS = ["", "in training", "found", "age MAE", "gender", "common: age MAE", "gender"]
+COSTS = ["ms per picture", "ms per face", "MB"]
 
 
 class Collection(NamedTuple):
@@ -139,14 +139,14 @@ def figures(peers: list, guesses: list[list], of: Collection) -> tuple[list[list
 
 
 def costs(peer, guesses: list) -> list[str]:
-    """Row of the table of times and sizes: medians over the pictures with a face."""
+    """Times, medians over the pictures with a face, and size."""
     own = [guess for guess in guesses if guess]
     times = [
         f"{statistics.median(getattr(guess, name) for guess in own):.0f}" if own else ""
         for name in ("picture", "face")
     ]
     size = sum(file.stat().st_size for file in peer.files) / 1e6
-    return [peer.name, *times, f"{size:.1f}"]
+    return [*times, f"{size:.1f}"]
 
 
 def main():
@@ -164,6 +164,7 @@ def main():
     for peer in peers:
         peer(read_image(collections[0].paths[0]))  # compiles
     everything = [[] for _ in peers]
+    summary = [[peer.name] for peer in peers]
     for of in collections:
         guesses = [[] for _ in peers]
         with Progress(len(of.paths), "pictures") as progress:
@@ -175,10 +176,14 @@ def main():
         rows, common = figures(peers, guesses, of)
         print(f"\n{of.dataset}: {len(of.paths):,} pictures; a face found by all in {common:,}\n")
         print(tabulate(rows, HEADERS, "pipe", disable_numparse=True), flush=True)
-        for own, more in zip(everything, guesses, strict=True):
+        for own, more, line, row in zip(everything, guesses, summary, rows, strict=True):
             own += more
-    rows = [costs(peer, own) for peer, own in zip(peers, everything, strict=True)]
-    print(f"\n{tabulate(rows, COSTS, 'pipe', disable_numparse=True)}")
+            _, use, share, age, gender, *_ = row
+            line.append(f"{age}, {gender} ({use}; {share} found)")
+    for peer, own, line in zip(peers, everything, summary, strict=True):
+        line += costs(peer, own)
+    datasets = [f"{of.dataset}: age MAE, gender" for of in collections]
+    print(f"\n{tabulate(summary, ['', *datasets, *COSTS], 'pipe', disable_numparse=True)}")
 
 
 if __name__ == "__main__":
