@@ -1,4 +1,4 @@
-"""Leave-one-database-out rounds: errors on databases that the network never saw."""
+"""Leave-one-database-out rounds: metrics on databases that the network never saw."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from tabulate import tabulate
 
-from src.data.database import open_database
+from src.data.database import Database, open_database
 from src.data.joined import join
 from src.data.split import rows_by_database
 from src.errors import UserError
@@ -15,45 +16,50 @@ from src.estimation.estimator import Estimator
 from src.evaluation.evaluate import estimate
 from src.evaluation.figures import baseline, measure
 from src.evaluation.labelled import from_databases, select
+from src.evaluation.seen import TRAINED_ON, use_of
 from src.files import replacing
+from src.models.checkpoints import stored_description
 from src.training.arguments import Arguments
 from src.training.fit import train
 
-TABLE = "leave_out.csv"
+TABLE, MATRIX = "leave_out.csv", "leave_out.md"
 
 
 def leave_out(arguments: Arguments) -> pd.DataFrame:
     """Train without each database of `arguments.leave_out`, and evaluate each run on all databases.
 
-    A run without NAME has the folder `output_path/without_NAME`. The database left out is evaluated
-    on all its faces, every other one on the test set of the run, or its validation set if there is
-    no test set. Writes `output_path/leave_out.csv` after every run and returns its rows:
-    `trained_without`, `tested_on`, `part`, `faces`, `age_mae` in years, `gender_accuracy` 0..1.
-    Raises `UserError` unless there are two databases or more, of one size and alignment.
+    A run without NAME has the folder `output_path/without_NAME`; with `resume`, complete runs are
+    evaluated only. The database left out is evaluated on all its faces, the databases of the run on
+    its test set, or its validation set if there is no test set. Writes `leave_out.csv` and
+    `leave_out.md`, see `matrix`, to `output_path` after every run. Returns the rows of the table:
+    `trained_without`, `tested_on`, `part`, `faces`, `age_mae` in years, `gender_accuracy` and
+    `coverage` of the 80 % interval, 0..1.
+    Raises `UserError` unless there are two databases or more, of one size and alignment, and if the
+    initial weights were trained on a database to leave out.
     """
     databases = [open_database(path) for path in arguments.input]
     join(databases)
-    names = list(rows_by_database(databases, np.arange(0)))
-    paths = dict(zip(names, arguments.input, strict=True))
-    chosen = names if arguments.leave_out == "all" else [arguments.leave_out]
-    if len(names) < 2 or not set(chosen) <= set(names):
+    by_name = dict(zip(rows_by_database(databases, np.arange(0)), databases, strict=True))
+    chosen = list(by_name) if arguments.leave_out == "all" else [arguments.leave_out]
+    if len(by_name) < 2 or not set(chosen) <= set(by_name):
         raise UserError(
             "--leave_out: expected two databases or more, and all or the name of one, received "
-            f"{arguments.leave_out} with {', '.join(names)}"
+            f"{arguments.leave_out} with {', '.join(by_name)}"
         )
+    _check_init(arguments.init, {name: by_name[name] for name in chosen})
+    paths = {name: database.path for name, database in by_name.items()}
+    part = "test" if arguments.test_split else "validation"
     rows = []
     for left_out in chosen:
         trained = train(without(arguments, paths, left_out))
-        estimator = Estimator(trained.best_file)
-        held_out = "test" if arguments.test_split else "validation"
-        for name, path in paths.items():
-            part = "all" if name == left_out else held_out
-            where = {"trained_without": left_out, "tested_on": name, "part": part}
-            rows.append(where | _errors(estimator, path, part))
+        rows += _evaluate(trained.best_file, paths, left_out, part)
         keras.utils.clear_session()
+        table = pd.DataFrame(rows)
         with replacing(arguments.output_path / TABLE) as partial:
-            pd.DataFrame(rows).to_csv(partial, index=False)
-    return pd.DataFrame(rows)
+            table.to_csv(partial, index=False)
+        with replacing(arguments.output_path / MATRIX) as partial:
+            partial.write_text(matrix(table) + "\n", encoding="utf-8")
+    return table
 
 
 def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Arguments:
@@ -76,28 +82,73 @@ def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Argu
     )
 
 
-def matrix(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `leave_out` as trained-without by tested-on: "4.71 / 94.2 %"."""
-    cells = [
-        f"{row.age_mae:.2f} / {row.gender_accuracy:.1%}" + " (unseen)" * (row.part == "all")
-        for row in rows.itertuples()
-    ]
-    table = rows.assign(cell=cells)
+def matrix(table: pd.DataFrame) -> str:
+    """The rows of `leave_out` as Markdown, trained without by tested on: "4.71, 94.2 %, 81 %".
+
+    Databases left out are bold; a dash stands for metrics without a label.
+    """
+    cells = []
+    for row in table.itertuples():
+        values = ((row.age_mae, ".2f"), (row.gender_accuracy, ".1%"), (row.coverage, ".0%"))
+        texts = ["-" if np.isnan(value) else format(value, form) for value, form in values]
+        cell = ", ".join(texts).replace("%", " %")
+        cells.append(f"**{cell}**" if row.trained_without == row.tested_on else cell)
     order = list(dict.fromkeys(table["tested_on"]))
-    table = table.pivot(index="trained_without", columns="tested_on", values="cell")
-    return table.loc[[name for name in order if name in table.index], order]
+    table = table.assign(cell=cells)
+    found = table.pivot(index="trained_without", columns="tested_on", values="cell")
+    rows = [[name, *found.loc[name, order]] for name in order if name in found.index]
+    return tabulate(rows, ["trained without", *order], tablefmt="pipe", disable_numparse=True)
 
 
-def _errors(estimator: Estimator, path: Path, part: str) -> dict[str, float]:
-    faces = from_databases([path], part, estimator.description)
+def _check_init(init: str | None, left_out: dict[str, Database]) -> None:
+    """Raise `UserError` if a checkpoint for initial weights was trained on a database left out."""
+    description = stored_description(Path(init)) if init else None
+    for name, database in left_out.items() if description else ():
+        if use_of(database, description, "all") == TRAINED_ON:
+            raise UserError(
+                f"--init: expected weights that never saw {name}, which is left out; {init} was "
+                "trained on it"
+            )
+
+
+def _evaluate(
+    weight_file: Path, paths: dict[str, Path], left_out: str, part: str
+) -> list[dict[str, object]]:
+    """The rows of `leave_out` for one run."""
+    estimator = Estimator(weight_file)
+    own = {name: path for name, path in paths.items() if name != left_out}
+    measures = _measure(estimator, own, part)
+    measures |= _measure(estimator, {left_out: paths[left_out]}, "all")
+    return [
+        {
+            "trained_without": left_out,
+            "tested_on": name,
+            "part": "all" if name == left_out else part,
+            "faces": len(measures[name]["error"]),
+            "age_mae": _mean(np.abs(measures[name]["error"])),
+            "gender_accuracy": _mean(measures[name]["correct"]),
+            "coverage": _mean(measures[name]["covered"]),
+        }
+        for name in paths
+    ]
+
+
+def _measure(
+    estimator: Estimator, paths: dict[str, Path], part: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """Per-face measures of each database, see `figures.measure`.
+
+    All databases of a run are read at once, as one alone may not show which faces are of a part.
+    """
+    faces = from_databases([*paths.values()], part, estimator.description)
     faces.check(estimator)
     found, estimates, _ = estimate(faces, estimator)
     labels = select(faces.labels, found)
     measures = measure(labels, estimates, baseline(None, labels))
+    sources = rows_by_database(faces.parts, np.arange(0))
     return {
-        "faces": len(found),
-        "age_mae": _mean(np.abs(measures["error"])),
-        "gender_accuracy": _mean(measures["correct"]),
+        name: {key: values[labels.columns["source"] == source] for key, values in measures.items()}
+        for name, source in zip(paths, sources, strict=True)
     }
 
 

@@ -109,7 +109,8 @@ class Arguments:
     leave_out: str | None = flag(
         None,
         help="database to leave out of training and to evaluate on; --leave_out alone: each one in "
-        "turn; all errors are written to output_path/leave_out.csv (default: none)",
+        "turn; the metrics of all runs are written to leave_out.csv and leave_out.md in "
+        "output_path (default: none)",
         group=SPLIT,
         const="all",
         metavar="DATABASE",

@@ -9,8 +9,11 @@ import pytest
 from src.data.database import open_database
 from src.errors import UserError
 from src.evaluation.leave_out import leave_out, matrix, without
-from src.labels import expected_age
-from src.models.checkpoints import load_checkpoint
+from src.faces.crop import FaceCrop
+from src.labels import age_interval, expected_age
+from src.models import build_model
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
 from src.training.arguments import Arguments
 from tests.helpers import write_database
 
@@ -35,13 +38,22 @@ def test_round_writes_matrix(tmp_path):
         ["utkface", "wiki", "test", 4],
         ["utkface", "utkface", "all", 16],
     ]
-    assert list(matrix(rows)) == list(matrix(rows).index) == ["wiki", "utkface"]
+    lines = (tmp_path / "round" / "leave_out.md").read_text().splitlines()
+    assert lines == matrix(rows).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0] == ["trained without", "wiki", "utkface"]
+    assert [line[0] for line in cells[2:]] == ["wiki", "utkface"]
+    mae, gender, coverage = rows.loc[0, ["age_mae", "gender_accuracy", "coverage"]]
+    assert cells[2][1] == f"**{mae:.2f}, {100 * gender:.1f} %, {100 * coverage:.0f} %**"
+    assert not cells[2][2].startswith("*")
     [best] = (tmp_path / "round" / "without_wiki").glob("weights.*")
     model, description = load_checkpoint(best)
     assert [part["db"] for part in description.data] == ["utkface"]
     unseen = open_database(paths[0])
     gender, age = model.predict(unseen.image, verbose=0)
     assert rows["age_mae"][0] == pytest.approx(np.abs(expected_age(age) - 20).mean(), rel=1e-4)
+    low, high = age_interval(age)
+    assert rows["coverage"][0] == ((low <= 20) & (20 <= high)).mean()
     assert rows["gender_accuracy"][0] == (gender.argmax(axis=1) == unseen.gender).mean()
 
 
@@ -54,6 +66,18 @@ def test_left_out_database_is_not_monitored():
     two = {name: PATHS[name] for name in ("wiki", "utkface")}
     assert without(arguments, two, "utkface").monitor == "val_pred_age_mae"
     assert without(Arguments([*two.values()]), two, "wiki").monitor == "val_loss"
+
+
+def test_init_that_saw_the_database(tmp_path):
+    """Otherwise the metrics would not be of faces never seen."""
+    paths = [write_database(tmp_path / f"{db}.mat", db=db) for db in ("wiki", "utkface")]
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    description = Description(architecture, FaceCrop(16), data=[{"db": "utkface"}])
+    save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 16), description)
+    start = Arguments(paths, tmp_path / "round", init=str(tmp_path / "w.hdf5"), leave_out="all")
+    with pytest.raises(UserError, match=r"--init: .*utkface.*w\.hdf5"):
+        leave_out(start)
+    assert not (tmp_path / "round").exists()
 
 
 @pytest.mark.parametrize("name, count", [("imdb", 2), ("all", 1)])
