@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Faces per second of both kinds of --aug, and of Keras's per-picture pipeline doing the plain one.
+"""Faces per second of both kinds of --aug, and of the original toolkit's augmentation.
 
 python benchmarks/augmentation.py --input data/wiki_db.mat
 
-The other side is the original toolkit's way: `ImageDataGenerator` shifts and flips one picture at a
-time, random erasing is its preprocessing function, and mixup draws a second batch. All run on one
-core, in turns, in one process.
+The original's `ImageDataGenerator` shifts and flips one picture at a time, random erasing is its
+preprocessing function, and mixup draws a second batch. All run on one core, in turns, in one
+process.
 """
 
 import statistics
@@ -29,7 +29,12 @@ BATCH_SIZE = 32
 def get_args():
     parser = cli.Parser(__doc__.splitlines()[0])
     parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
-    parser.add_argument("--seconds", type=cli.positive_float, default=3.0, help="a side and turn")
+    parser.add_argument(
+        "--seconds",
+        type=cli.positive_float,
+        default=3.0,
+        help="seconds per side and turn",
+    )
     parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
     return parser.parse_args()
 
@@ -115,12 +120,12 @@ def main():
         "--aug strong": ours(database, "strong"),
     }
     for batches in sides.values():
-        next(batches)  # what is loaded once does not count
+        next(batches)  # loads libraries
     sides = {name: partial(rate, batches.__next__, args.seconds) for name, batches in sides.items()}
     rates = in_turns(sides, args.turns)
     size = database.crop.size
     for name, measured in rates.items():
-        print(f"{name}: {statistics.median(measured):,.0f} faces a second at {size}x{size}")
+        print(f"{name}: {statistics.median(measured):,.0f} faces per second at {size}x{size}")
     per_picture_rates, plain, strong = rates.values()
     print("--aug to per picture:", ratio(per_picture_rates, plain, digits=1))
     print("--aug strong to --aug:", ratio(plain, strong, digits=2))

@@ -3,9 +3,9 @@
 
 python benchmarks/create_db.py --db utkface --data_dir data/UTKFace
 
-All sides take the same pictures, in turns, in one process: the plain loop on one thread, writing
-nothing; the same on one thread a core, which is what the machine can give at that time; and
-create_db.py from the label file to the finished database, on one thread a core.
+All sides read the same pictures, in turns, in one process: the plain loop on one thread, writing
+nothing; the same loop on one thread per core; and create_db.py from the label file to the finished
+database, on one thread per core.
 """
 
 import os
@@ -40,7 +40,7 @@ def get_args():
 
 
 def plain_loop(paths: list[str], img_size: int, threads: int = 1) -> float:
-    """Seconds that a plain loop takes, its pictures shared out among `threads`."""
+    """Seconds that a plain loop takes, its pictures divided among `threads`."""
 
     def share(number: int) -> None:
         for path in paths[number::threads]:
@@ -67,18 +67,18 @@ def main():
     args = get_args()
     table = read_dataset(args.db, args.data_dir).table
     paths = [str(args.data_dir / path) for path in table["path"] if (args.data_dir / path).exists()]
-    plain_loop(paths, args.img_size)  # the files come from memory in all turns that count
+    plain_loop(paths, args.img_size)  # afterwards the files are cached
     cv2.setNumThreads(1)
-    whole_script(args)  # what is loaded once does not count
+    whole_script(args)  # loads libraries
     sides = {
         "plain loop": lambda: plain_loop(paths, args.img_size),
-        "plain loop, a thread a core": lambda: plain_loop(paths, args.img_size, os.cpu_count()),
+        "plain loop, one thread per core": lambda: plain_loop(paths, args.img_size, os.cpu_count()),
         "create_db.py": lambda: whole_script(args),
     }
     seconds = in_turns(sides, args.turns)
     for name, taken in seconds.items():
         print(
-            f"{name}: {len(paths) / statistics.median(taken):,.0f} pictures a second, "
+            f"{name}: {len(paths) / statistics.median(taken):,.0f} pictures per second, "
             f"ratio {ratio(taken, seconds['plain loop'], digits=2)}"
         )
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The original toolkit's demo loop, as benchmarks/demo.py compares demo.py with it.
+"""The original toolkit's demo loop, for benchmarks/demo.py.
 
-dlib on every frame, enlarged twice, and `model.predict` for its faces; a line and a row a face, and
-a video with what was drawn, as demo.py gives them.
+dlib on every frame, enlarged twice, and `model.predict` on its faces. Outputs are demo.py's: a line
+and a CSV row per face, and an annotated video.
 """
 
 import csv
@@ -19,7 +19,7 @@ def get_args():
     parser.add_argument("--video", required=True, help="a video file")
     parser.add_argument("--weight_file", type=Path, required=True, help="the original's weights")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for the video")
-    parser.add_argument("--csv", type=Path, required=True, help="file for one row a face")
+    parser.add_argument("--csv", type=Path, required=True, help="file for one row per face")
     return parser.parse_args()
 
 

@@ -50,7 +50,7 @@ def main():
     }
     rates = in_turns({name: partial(rate, batches) for name, batches in sides.items()}, args.turns)
     for name, measured in rates.items():
-        print(f"{name}: {statistics.median(measured):,.0f} faces a second")
+        print(f"{name}: {statistics.median(measured):,.0f} faces per second")
     print("ratio:", ratio(*rates.values(), digits=2))
 
 

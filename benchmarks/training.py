@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Faces per second that train.py trains on, and that the original toolkit's way does.
+"""Faces per second of train.py and of the original toolkit's training.
 
 python benchmarks/training.py --input data/wiki_db.mat
 KERAS_BACKEND=jax python benchmarks/training.py --input data/wiki_db.mat --mixed_precision
 
-The original's way: float32, Keras's defaults, and a generator that transforms one picture after the
+The original: float32, Keras's defaults, and a generator that transforms one picture after the
 other. Both sides train the same network in one process, in turns. The floating-point operations of
-a step are counted (forward once, backward twice) and set against what the same device reaches in
-multiplying large matrices.
+a step (forward once, backward twice) are compared with the device's peak in products of large
+matrices.
 """
 
 import statistics
@@ -35,7 +35,9 @@ def get_args():
     parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
     parser.add_argument("--aug", choices=("plain", "strong"), default="plain", help="augmentation")
     parser.add_argument("--mixed_precision", action="store_true", help="bfloat16 on our side")
-    parser.add_argument("--steps", type=cli.positive_int, default=20, help="a side and turn")
+    parser.add_argument(
+        "--steps", type=cli.positive_int, default=20, help="steps per side and turn"
+    )
     parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
     return parser.parse_args()
 
@@ -106,8 +108,10 @@ def as_tuples(batches: Iterator) -> Iterator:
 
 
 def step_operations(model, batch_size: int) -> float:
-    """Floating-point operations of a training step: of convolutions and dense layers, which are
-    nearly all; two for each multiplication, and backward takes twice what forward takes."""
+    """Floating-point operations of the convolutions and dense layers in a training step.
+
+    Two per multiplication; the backward pass takes twice as many as the forward pass.
+    """
     import keras
 
     multiplications = 0
@@ -120,7 +124,7 @@ def step_operations(model, batch_size: int) -> float:
 
 
 def matrix_peak(dtype: str, size: int) -> float:
-    """Floating-point operations a second of products of `size` x `size` matrices."""
+    """Floating-point operations per second of products of `size` x `size` matrices."""
     import keras
     from keras import ops
 
@@ -153,7 +157,7 @@ def main():
         for name, (model, data) in sides.items()
     }
     for measure in measures.values():
-        measure()  # what is compiled once does not count
+        measure()  # compiles
     batches.waited = 0.0
     rates = in_turns(measures, args.turns)
     kind = "bfloat16" if args.mixed_precision else "float32"
@@ -163,7 +167,7 @@ def main():
     for name, dtype in zip(rates, ("float32", kind), strict=True):
         faces = statistics.median(rates[name])
         share = faces * operations / matrix_peak(dtype, size)
-        print(f"{name}: {faces:,.0f} faces a second, {share:.1%} of the {dtype} matrix peak")
+        print(f"{name}: {faces:,.0f} faces per second, {share:.1%} of the {dtype} matrix peak")
     print("ratio:", ratio(*rates.values(), digits=2))
     spent = sum(args.steps * args.batch_size / rate for rate in rates["train.py"])
     print(f"waiting for data: {batches.waited / spent:.1%} of a step")

@@ -1,11 +1,11 @@
-"""What the benchmarks share: all sides measured in turns, and how they compare."""
+"""Measurements in turns, and their ratios."""
 
 import statistics
 from collections.abc import Callable, Iterable
 
 
 def in_turns(sides: dict[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
-    """What each side measures, once a turn, in turns: the machine's moods hit all of them."""
+    """Values of each side, one per turn, in turns, so that the machine's load affects all sides."""
     measured = {name: [] for name in sides}
     for _ in range(turns):
         for name, measure in sides.items():
@@ -14,7 +14,7 @@ def in_turns(sides: dict[str, Callable[[], float]], turns: int) -> dict[str, lis
 
 
 def ratio(one: Iterable[float], other: Iterable[float], digits: int) -> str:
-    """`other / one` of each turn: their median, and the least to the greatest."""
+    """`other / one` of each turn: median, minimum and maximum."""
     ratios = [b / a for a, b in zip(one, other, strict=True)]
-    middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
-    return f"{middle:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
+    middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
