@@ -6,7 +6,7 @@ WORKERS ?= 2
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
-.PHONY: demo test weights peers lint reference test-oldest test-jax
+.PHONY: demo test weights peers lint reference pictures test-oldest test-jax
 
 demo: .venv/installed
 	mkdir -p data/demo
@@ -27,6 +27,10 @@ lint: .venv/tested
 reference: .venv/installed
 	$(RUN) -m src.cli.reference > docs/.cli.partial.md
 	mv docs/.cli.partial.md docs/cli.md
+
+# docs/pictures, after a change of the weights or of the page; needs Chromium.
+pictures: .venv/tested
+	$(RUN) tests/pictures.py
 
 weights: $(ORIGINAL)
 

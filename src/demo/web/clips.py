@@ -125,7 +125,13 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
         table = gradio.Dataframe(
             headers=HEADERS, interactive=False, label="Tracks", elem_classes="tracks"
         )
-        faces = gradio.Gallery(label="Largest face of each track", columns=4, height=230)
+        faces = gradio.Gallery(
+            label="Largest face of each track",
+            columns=4,
+            height=170,
+            object_fit="contain",
+            elem_classes="small",
+        )
         with gradio.Row():
             names = "Tracks as CSV", "Faces of all frames as CSV"
             files = [gradio.DownloadButton(name, interactive=False, size="sm") for name in names]

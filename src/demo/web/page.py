@@ -29,7 +29,7 @@ STYLE = """
 .shown .mask.active { opacity: 0.5 !important }
 .card { overflow-x: auto }
 .card * { overflow-wrap: normal !important; word-break: normal !important }
-.uploads .thumbnail-lg { aspect-ratio: auto; height: 130px }
+.small .thumbnail-lg { aspect-ratio: auto; height: 130px }
 """
 
 

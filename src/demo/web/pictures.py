@@ -168,7 +168,7 @@ def picture_tab(service: Service) -> None:
             height=170,
             object_fit="contain",
             allow_preview=False,
-            elem_classes="uploads",
+            elem_classes="small",
         )
         example = gradio.Button("Example: a portrait of Grace Hopper", size="sm")
         picture = gradio.AnnotatedImage(label="Faces", elem_classes="shown")
