@@ -6,11 +6,11 @@ from tabulate import tabulate
 
 from src.errors import UserError
 from src.evaluation.results import Results
-from src.evaluation.slices import ALL, CROSS, FEW, by_kind
-from src.evaluation.tables import BY_SLICE, figures_of, text, uses
+from src.evaluation.slices import ALL, CROSS, FEW
+from src.evaluation.tables import BY_SLICE, figures_of, sections, text
 from src.files import check_output_file, replacing
 
-_CROSSED = CROSS.join(["age", "gender"])  # the only crossed subgroups in a card
+_CROSSED = "By age and gender"  # the only crossing in a card
 Row = tuple[str, str]  # slice and model
 
 
@@ -56,23 +56,14 @@ def _around(path: Path, begin: str, end: str) -> tuple[str, str]:
 
 
 def _sections(results: Results) -> list[str]:
-    """Headings and tables: all faces, uses of collections, then each kind of slice."""
-    models = {evaluation.model: evaluation for evaluation in results.evaluations}
-    found = {model: set(evaluation.figures["slice"]) for model, evaluation in models.items()}
-    blocks: dict[str, list[Row]] = {"All faces": [(ALL, model) for model in models]}
-    for model, evaluation in models.items():
-        for title, names in uses(evaluation):
-            blocks.setdefault(title, []).extend((name, model) for name in names)
-    for rows in blocks.values():
-        rows.sort(key=lambda row: row[0])  # all collections first, models in their order
-    used = {name for rows in blocks.values() for name, _ in rows}
-    names = dict.fromkeys(name for e in models.values() for name in e.figures["slice"])
-    for kind, own in by_kind(name for name in names if name not in used).items():
-        if CROSS not in kind or kind == _CROSSED:
-            title = "Children" if kind == "children" else f"By {kind}"
-            blocks[title] = [(n, model) for n in own for model in models if n in found[model]]
+    """Headings and tables; of the crossings, age and gender only."""
+    rows = {"All faces": [(ALL, evaluation.model) for evaluation in results.evaluations]}
+    rows |= sections(results.evaluations)
     return [
-        part for title, rows in blocks.items() for part in (f"### {title}", _table(results, rows))
+        part
+        for title, own in rows.items()
+        if CROSS not in own[0][0] or title == _CROSSED
+        for part in (f"### {title}", _table(results, own))
     ]
 
 

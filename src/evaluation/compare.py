@@ -1,39 +1,45 @@
-"""Paired comparisons of two models."""
+"""Paired comparisons of models."""
 
 import numpy as np
 import pandas as pd
 
 from src.evaluation.bootstrap import Function, with_intervals
 from src.evaluation.figures import bind
+from src.evaluation.labelled import select
 from src.evaluation.metrics import METRICS
+from src.evaluation.results import Evaluation, Labels
+from src.evaluation.slices import ALL, is_age_band, slices
 
 COLUMNS = ["models", "slice", "figure", "difference", "low", "high", "n"]
 
 
 def compare(
-    names: tuple[str, str],
-    measures: tuple[dict[str, np.ndarray], dict[str, np.ndarray]],
-    slices: dict[str, np.ndarray],
-    seed: int,
-    resamples: int,
+    labels: Labels, evaluations: list[Evaluation], seed: int, resamples: int
 ) -> pd.DataFrame:
-    """Metrics of the first model minus those of the second, as in `Results.comparisons`.
+    """Metrics of each further model minus those of the first, as in `Results.comparisons`.
 
-    measures: per model, for the same faces, which are resampled jointly.
+    They are of the faces that both models have, all of them and per age band; the faces are
+    resampled jointly.
     """
+    first, *others = evaluations
     table = []
-    for name, rows in slices.items():
-        one, other = (bind({key: values[rows] for key, values in m.items()}) for m in measures)
-        for count, bound in one.items():
-            differences = {
-                metric.name: _difference(bound[metric.name], other[count][metric.name])
-                for metric in METRICS
-                if metric.compared and metric.name in bound
-            }
-            found = with_intervals(differences, count, seed, resamples)
-            table += [(" - ".join(names), name, figure, *found[figure], count) for figure in found]
+    for other in others:
+        names = f"{other.model} - {first.model}"
+        both, here, there = np.intersect1d(other.rows, first.rows, return_indices=True)
+        for part, rows in slices(select(labels, both)).items():
+            if part != ALL and not is_age_band(part):
+                continue
+            one, two = bind(other.measures, here[rows]), bind(first.measures, there[rows])
+            for count, bound in one.items():
+                differences = {
+                    metric.name: _difference(bound[metric.name], two[count][metric.name])
+                    for metric in METRICS
+                    if metric.compared and metric.name in bound
+                }
+                found = with_intervals(differences, count, seed, resamples)
+                table += [(names, part, figure, *found[figure], count) for figure in found]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _difference(one: Function, other: Function) -> Function:
-    return lambda weights: one(weights) - other(weights)
+def _difference(one: Function, two: Function) -> Function:
+    return lambda weights: one(weights) - two(weights)

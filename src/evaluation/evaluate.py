@@ -5,18 +5,17 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from src import __version__
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.shipped import shipped_weights
-from src.evaluation.compare import COLUMNS, compare
+from src.evaluation.compare import compare
 from src.evaluation.figures import baseline, figures, measure
 from src.evaluation.labelled import DatabaseFaces, EvaluationSet, select
 from src.evaluation.results import Evaluation, Labels, Results
 from src.evaluation.seen import NEVER_SEEN
-from src.evaluation.slices import ALL, is_age_band, slices
+from src.evaluation.slices import slices
 from src.models.description import Description
 from src.progress import Progress
 
@@ -81,26 +80,20 @@ def evaluate(
     notes = list(faces.notes)
     for name, estimator in models.items():
         notes += [f"{name}: {note}" for note in faces.check(estimator)]
-    evaluated = [_evaluate(faces, *model, seed, resamples) for model in models.items()]
-    evaluations, measures = zip(*evaluated, strict=True)
+    evaluations = [_evaluate(faces, *model, seed, resamples) for model in models.items()]
+    crops = {name: asdict(model.crop) for name, model in models.items()}
     return Results(
         labels=faces.labels,
-        evaluations=list(evaluations),
-        comparisons=_compare(faces.labels, evaluations, measures, seed, resamples),
-        arguments={"version": __version__, **(arguments or {}), "models": _about(models)},
+        evaluations=evaluations,
+        comparisons=compare(faces.labels, evaluations, seed, resamples),
+        arguments={"version": __version__, **(arguments or {}), "models": crops},
         notes=notes,
     )
 
 
-def _about(models: dict[str, Estimator]) -> dict[str, dict]:
-    """The crop that each model expects."""
-    return {name: asdict(model.crop) for name, model in models.items()}
-
-
 def _evaluate(
     faces: EvaluationSet, name: str, estimator: Estimator, seed: int, resamples: int
-) -> tuple[Evaluation, dict[str, np.ndarray]]:
-    """The evaluation of one model, and the per-face measures of its metrics."""
+) -> Evaluation:
     rows, estimates, left_out = estimate(faces, estimator)
     labels = select(faces.labels, rows)
     constant = baseline(estimator.description.training, labels)
@@ -108,11 +101,11 @@ def _evaluate(
     uses = faces.uses(estimator.description)
     labels = with_uses(labels, uses)
     worst = _worst(measures["error"])
-    evaluation = Evaluation(
+    return Evaluation(
         model=name,
         rows=rows,
         estimates=estimates,
-        error=measures["error"],
+        measures=measures,
         figures=figures(measures, slices(labels), seed, resamples),
         worst=worst,
         worst_faces=faces.read(rows[worst], estimator)[0],
@@ -121,7 +114,6 @@ def _evaluate(
         collections=uses,
         calibration=_calibration(estimator.description),
     )
-    return evaluation, measures
 
 
 def _calibration(description: Description) -> str:
@@ -171,29 +163,3 @@ def _worst(error: np.ndarray) -> np.ndarray:
     """Positions of the largest errors, (W,), largest first."""
     size = np.nan_to_num(np.abs(error), nan=-1)
     return np.argsort(-size, kind="stable")[: min(WORST, int((size > 0).sum()))]
-
-
-def _compare(
-    labels: Labels,
-    evaluations: tuple[Evaluation, ...],
-    measures: tuple[dict[str, np.ndarray], ...],
-    seed: int,
-    resamples: int,
-) -> pd.DataFrame:
-    """Comparisons of each further model with the first, on all faces and per age band."""
-    tables = []
-    first = evaluations[0]
-    for evaluation, measured in zip(evaluations[1:], measures[1:], strict=True):
-        both, here, there = np.intersect1d(evaluation.rows, first.rows, return_indices=True)
-        pair = [
-            {name: values[places] for name, values in of_model.items()}
-            for of_model, places in ((measured, here), (measures[0], there))
-        ]
-        parts = {
-            name: rows
-            for name, rows in slices(select(labels, both)).items()
-            if name == ALL or is_age_band(name)
-        }
-        names = (evaluation.model, first.model)
-        tables.append(compare(names, pair, parts, seed, resamples))
-    return pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)

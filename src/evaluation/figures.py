@@ -90,7 +90,7 @@ def figures(
     """
     table = []
     for name, rows in slices.items():
-        for count, bound in bind({key: values[rows] for key, values in measures.items()}).items():
+        for count, bound in bind(measures, rows).items():
             if is_one_gender(name):
                 bound.pop(ECE, None)
             found = with_intervals(bound, count, seed, resamples)
@@ -98,11 +98,11 @@ def figures(
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def bind(measures: dict[str, np.ndarray]) -> dict[int, dict[str, Function]]:
-    """Metrics as functions of weights alone, by number of faces and name."""
+def bind(measures: dict[str, np.ndarray], rows: np.ndarray) -> dict[int, dict[str, Function]]:
+    """Metrics of `rows`, int64 (n,), as functions of weights alone, by number of faces and name."""
     bound = defaultdict(dict)
     for metric in BY_NAME.values():
-        arrays = np.array([measures[need] for need in metric.needs])
+        arrays = np.array([measures[need][rows] for need in metric.needs])
         arrays = arrays[:, ~np.isnan(arrays).any(axis=0)]
         if arrays.size:
             bound[arrays.shape[1]][metric.name] = partial(metric.function, *arrays)

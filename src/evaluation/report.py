@@ -15,9 +15,8 @@ import pandas as pd
 from src.evaluation.metrics import BASELINE, BY_NAME, CONFUSION, METRICS
 from src.evaluation.plots import draw_plots, series
 from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.seen import USES
-from src.evaluation.slices import ALL, CROSS, FEW, by_kind
-from src.evaluation.tables import BY_SLICE, uses
+from src.evaluation.slices import ALL, CROSS, FEW
+from src.evaluation.tables import BY_SLICE, sections
 from src.faces.images import data_url, shrink
 from src.files import replacing
 from src.labels import GENDERS, age_text
@@ -111,23 +110,13 @@ def write_report(path: Path, results: Results) -> None:
 
 
 def _families(results: Results, models: list[_Column], comparisons: list[_Column]) -> list[_Family]:
-    """Uses of collections per model, then kinds of slices."""
-    blocks = [dict(uses(evaluation)) for evaluation in results.evaluations]
-    families = [
-        _Family(
-            title,
-            False,
-            [(m, own[title]) for m, own in zip(models, blocks, strict=True) if title in own],
-        )
-        for title in USES.values()
-    ]
-    used = {name for own in blocks for names in own.values() for name in names}
-    slices = results.evaluations[0].figures["slice"]
-    for kind, names in by_kind(name for name in slices if name not in used).items():
-        title = "Children" if kind == "children" else f"By {kind.replace(CROSS, ' and ')}"
-        tables = [(column, column.among(names)) for column in models + comparisons]
-        families.append(_Family(title, CROSS in kind, [table for table in tables if table[1]]))
-    return [family for family in families if family.tables]
+    families = []
+    for title, rows in sections(results.evaluations).items():
+        tables = [(m, [name for name, model in rows if model == m.name]) for m in models]
+        names = list(dict.fromkeys(name for name, _ in rows))
+        tables += [(comparison, comparison.among(names)) for comparison in comparisons]
+        families.append(_Family(title, CROSS in names[0], [table for table in tables if table[1]]))
+    return families
 
 
 def _about(results: Results) -> Iterator[tuple[str, str]]:

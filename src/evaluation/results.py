@@ -44,7 +44,7 @@ class Evaluation:
     model: its name in tables.
     rows: int64 (M,), the evaluated rows of the labels: all rows that have a face.
     estimates: of these rows.
-    error: float64 (M,), years, signed, see `labels.age_errors`.
+    measures: of these rows, float64 (M,) by name, see `figures.measure`.
     figures: one row per slice and metric, columns `slice`, `figure`, `value`, `low`, `high` (the
         95 % bootstrap interval) and `n` (number of faces).
     worst, worst_faces: int64 (W,), positions in `rows` of the largest errors, largest first, and
@@ -58,7 +58,7 @@ class Evaluation:
     model: str
     rows: np.ndarray
     estimates: Estimates
-    error: np.ndarray
+    measures: dict[str, np.ndarray]
     figures: pd.DataFrame
     worst: np.ndarray
     worst_faces: np.ndarray
@@ -66,6 +66,11 @@ class Evaluation:
     baseline: str = ""
     collections: dict[str, str] = field(default_factory=dict)
     calibration: str = ""
+
+    @property
+    def error(self) -> np.ndarray:
+        """Age errors, float64 (M,), years, signed, see `labels.age_errors`."""
+        return self.measures["error"]
 
 
 @dataclass(frozen=True)

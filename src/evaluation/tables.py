@@ -9,7 +9,7 @@ from tabulate import tabulate
 from src.evaluation.metrics import BASELINE, BY_NAME, CONFUSION, METRICS
 from src.evaluation.results import Evaluation, Results
 from src.evaluation.seen import USES
-from src.evaluation.slices import ALL, CROSS, FEW
+from src.evaluation.slices import ALL, CROSS, FEW, by_kind
 from src.labels import GENDERS
 
 BY_SLICE = [metric for metric in METRICS if metric.column]
@@ -60,6 +60,23 @@ def uses(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
         if names:
             blocks.append((title, names))
     return blocks
+
+
+def sections(evaluations: list[Evaluation]) -> dict[str, list[tuple[str, str]]]:
+    """Slices and models by title: uses of collections, kinds of subgroups, and their crossings."""
+    rows: dict[str, list[tuple[str, str]]] = {}
+    blocks = {evaluation.model: dict(uses(evaluation)) for evaluation in evaluations}
+    for title in USES.values():
+        own = [(name, model) for model, its in blocks.items() for name in its.get(title, ())]
+        if own:  # all collections first, models in their order
+            rows[title] = sorted(own, key=lambda row: row[0])
+    used = {name for own in rows.values() for name, _ in own}
+    found = {evaluation.model: set(evaluation.figures["slice"]) for evaluation in evaluations}
+    names = (name for evaluation in evaluations for name in evaluation.figures["slice"])
+    for kind, own in by_kind(name for name in names if name not in used).items():
+        title = "Children" if kind == "children" else f"By {kind.replace(CROSS, ' and ')}"
+        rows[title] = [(name, model) for name in own for model in found if name in found[model]]
+    return rows
 
 
 def _main(results: Results) -> str:

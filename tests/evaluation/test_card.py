@@ -68,7 +68,7 @@ def test_sections_and_cells(results, tmp_path):
     assert names(tmp_path) == {"README.md"}
     found = tables(content)
     uses = "Collections of unknown use in training"
-    kinds = ["By age", "Children", "By gender", "By group", "By age x gender"]
+    kinds = ["By age", "Children", "By gender", "By group", "By age and gender"]
     assert list(found) == ["All faces", uses, *kinds]
     _, mae, bias, *_ = found[uses]["source one", "ours"]
     assert mae.startswith("2.03 [2.00, ")
@@ -79,7 +79,7 @@ def test_sections_and_cells(results, tmp_path):
     assert found[uses]["source two", "ours"][0] == "3"
     assert any(cell.endswith(" of 2") for cell in found[uses]["source two", "ours"])
     assert (r"group a\|b", "ours") in found["By group"]
-    assert found["By age x gender"]["age 20-29 x gender male", "ours"][0] == "31"
+    assert found["By age and gender"]["age 20-29 x gender male", "ours"][0] == "31"
     assert "*" not in "".join(found["By age"]["age 20-29", "ours"])
 
 
