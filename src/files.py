@@ -19,6 +19,8 @@ from src.errors import UserError
 if TYPE_CHECKING:
     import h5py
 
+Errors = type[BaseException] | tuple[type[BaseException], ...]
+
 # Errors that users can fix: no space, quota, file too large, no permission, read-only.
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 _KINDS = {
@@ -37,11 +39,7 @@ def partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(
-    path: Path,
-    keep_on: type[BaseException] | tuple[type[BaseException], ...] = (),
-    resume: bool = False,
-) -> Iterator[Path]:
+def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[Path]:
     """Yield a path next to `path` for writing; it replaces `path` when the block succeeds.
 
     The path may become a file or a folder. If the block fails, `path` is unchanged and the partial
@@ -49,7 +47,24 @@ def replacing(
     resume: continue the partial file of an earlier run, which is deleted otherwise.
     Raises `UserError` for errors of the system that users can fix, such as a full disk.
     """
-    partial = partial_of(path)
+    try:
+        with atomic(path, keep_on, resume) as partial:
+            yield partial
+    except OSError as error:
+        if error.errno not in _FIXABLE:
+            raise
+        partial, reason = partial_of(path), os.strerror(error.errno)
+        is_kept = partial.exists()
+        kept = f"{partial} is kept for --resume" if is_kept else "the partial file was deleted"
+        raise UserError(f"{path} could not be written: {reason}; {kept}") from error
+
+
+@contextmanager
+def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[Path]:
+    """As `replacing`, but without conversion of `OSError` to `UserError`."""
+    partial, old = partial_of(path), _old_of(path)
+    if old.is_dir() and not path.exists():  # killed within `_replace`
+        old.rename(path)
     if not resume:
         remove(partial)
     keep = False
@@ -57,38 +72,27 @@ def replacing(
         yield partial
         _replace(partial, path)
     except BaseException as error:
-        keep = isinstance(error, keep_on) and partial.exists()
-        if not isinstance(error, OSError) or error.errno not in _FIXABLE:
-            raise
-        reason = os.strerror(error.errno)
-        kept = f"{partial} is kept for --resume" if keep else "the partial file was deleted"
-        raise UserError(f"{path} could not be written: {reason}; {kept}") from error
+        keep = isinstance(error, keep_on)
+        raise
     finally:
         if not keep:
             remove(partial)
 
 
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """As `replacing`, but without conversion of `OSError` to `UserError`."""
-    partial = partial_of(path)
-    remove(partial)
-    try:
-        yield partial
-        _replace(partial, path)
-    finally:
-        remove(partial)
-
-
 def _replace(partial: Path, path: Path) -> None:
-    if not (partial.is_dir() and path.is_dir()):
+    if not partial.is_dir():
         os.replace(partial, path)
         return
-    old = path.with_name(f".{path.name}.old")  # a folder cannot be replaced in one step
+    old = _old_of(path)
+    if path.is_dir():  # a folder cannot be replaced in one step
+        remove(old)
+        path.rename(old)
+    os.replace(partial, path)
     remove(old)
-    path.rename(old)
-    partial.rename(path)
-    remove(old)
+
+
+def _old_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
 
 
 def remove(path: Path) -> None:

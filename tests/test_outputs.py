@@ -119,6 +119,18 @@ def test_killed_run_releases_its_lock(tmp_path):
         pass
 
 
+def test_kill_between_renames_loses_nothing(tmp_path):
+    (tmp_path / ".model.old").mkdir()
+    (tmp_path / ".model.old" / "earlier").touch()
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "model"):
+        raise KeyboardInterrupt
+    assert names(tmp_path / "model") == {"earlier"}
+    (tmp_path / ".model.old").mkdir()
+    with replacing(tmp_path / "model") as partial:
+        partial.mkdir()
+    assert names(tmp_path) == {"model"}
+
+
 def test_stale_partial_folder_is_not_reused(tmp_path):
     (tmp_path / ".model.partial").mkdir()
     (tmp_path / ".model.partial" / "stale").touch()

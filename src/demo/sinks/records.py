@@ -18,7 +18,7 @@ from src.demo.sources import Picture
 from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.faces.images import Box
-from src.files import partial_of, read_input_file, replacing
+from src.files import atomic, partial_of, read_input_file, replacing
 from src.outputs import Output, begins_with, locked
 
 COLUMNS = "file face left top right bottom age age_low age_high p_female".split()
@@ -147,7 +147,7 @@ def _file(path: Path, job: Job, beginning: str) -> Iterator[TextIO]:
     # The records of an earlier run are kept by any failure of this one.
     keep_on = BaseException if job.args.resume else KeyboardInterrupt
     with locked(path), replacing(path, keep_on=keep_on, resume=True) as partial:
-        with replacing(partial) as begun, begun.open("w", **form) as file:
+        with atomic(partial) as begun, begun.open("w", **form) as file:
             file.write(beginning)
         with partial.open("a", **form) as file:
             yield file
