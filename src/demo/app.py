@@ -1,4 +1,4 @@
-"""The demo: a source, a face finder, an estimator and sinks, wired as the arguments state."""
+"""The demo: connects source, face finder, estimator and sinks."""
 
 import sys
 from argparse import Namespace
@@ -25,14 +25,14 @@ from src.estimation.estimator import Estimator
 from src.faces.finder import FaceFinder
 from src.outputs import check_outputs
 
-_SAME_AGE, _SAME_SHARE = 0.1, 0.01  # differences that batches of another size may make
+_SAME_AGE, _SAME_SHARE = 0.1, 0.01  # maximum differences due to the batch size
 
 
 def run(args: Namespace) -> None:
     """Run the demo with the arguments of demo.py.
 
-    Raises `UserError` for what a person can fix; for a video that could only be read in part,
-    once its outputs are complete.
+    Raises `UserError` for errors that the user can fix; for a video that is only partly readable,
+    after its outputs are complete.
     """
     if args.web:
         from src.demo.web.server import serve
@@ -82,7 +82,7 @@ def _open_job(args: Namespace, stack: ExitStack) -> Job:
 
 
 def _is_done(job: Job, result: Result | None) -> bool:
-    """Whether an earlier run wrote every file of a picture that this one would."""
+    """Whether an earlier run wrote all files of a picture that this run would write."""
     if result is None:
         return False
     files = []
@@ -102,7 +102,7 @@ def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
 
 
 def _tools(args: Namespace) -> tuple[FaceFinder, Estimator]:
-    """The face finder and the model, whose crops it makes."""
+    """The face finder, for the model's crops, and the model."""
     estimator = Estimator(args.model_file, args.depth, args.width, args.runtime, args.img_size)
     crop = estimator.crop
     if args.margin is not None:
@@ -113,13 +113,13 @@ def _tools(args: Namespace) -> tuple[FaceFinder, Estimator]:
 
 
 def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
-    """Raise `UserError` if the first face of the earlier run has another box or age by now."""
+    """Raise `UserError` if the first face of the earlier run now has another box or age."""
     name = next((name for name, result in job.done.items() if result.boxes), None)
     if name is None:
         return
     before = job.done[name]
     now = next(loop.picture_results(finder, {name: job.pictures[name]}, estimator, 1), None)
-    if now is None:  # it is gone or cannot be read, which was reported
+    if now is None:  # missing or unreadable, which was reported
         return
     height, width = now.picture.image.shape[:2]
     boxes = [
@@ -132,8 +132,8 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     ):
         return
     raise UserError(
-        f"--resume: expected the weights, margin and detector of the earlier run, the faces of "
-        f"{job.pictures[name]} come out different; pass the same, or another --csv and --jsonl"
+        f"--resume: expected the weights, margin and detector of the earlier run, received others: "
+        f"the faces of {job.pictures[name]} differ; pass the same, or another --csv and --jsonl"
     )
 
 
@@ -148,7 +148,7 @@ def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: lis
             _give(loop.with_restored(results, job.pictures, job.done), sinks)
         except KeyboardInterrupt:
             if (job.args.csv or job.args.jsonl) and not job.prints_records:
-                raise KeyboardInterrupt("--resume continues after the pictures done") from None
+                raise KeyboardInterrupt("resume with --resume") from None
             raise
 
 
@@ -165,7 +165,7 @@ def run_video(
     """
     smoother = Smoother(job.args.smooth)
     results = loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
-    # Ctrl-C is how a webcam without a window ends: its results are kept.
+    # Ctrl-C is the way to end a webcam without a window, so results are kept.
     with suppress(KeyboardInterrupt), closing(results):
         _give(results, sinks)
 

@@ -1,24 +1,24 @@
-"""Where faces have moved to since the frame before: the Median Flow tracker.
+"""The Median Flow tracker.
 
 Kalal, Mikolajczyk & Matas, "Forward-Backward Error: Automatic Detection of Tracking Failures",
-ICPR 2010. Points of a grid in the box are followed forth and back by the pyramidal Lucas-Kanade
-method; those that come back closest to where they set out move the box.
+ICPR 2010. Grid points in the box are tracked to the next frame and back by the pyramidal
+Lucas-Kanade method; the half with the smallest forward-backward errors moves the box.
 """
 
 import cv2
 import numpy as np
 
 GRID = 10  # points along each side of a box
-WINDOW = 15  # pixels around a point that are compared
-LEVELS = 3  # halvings of the frame
-LOST = 0.1  # of the box's width: a larger median of forward-backward errors is a failure
+WINDOW = 15  # pixels, side of the compared window around a point
+LEVELS = 3  # of the image pyramid
+LOST = 0.1  # of the box's width: maximum median forward-backward error
 
 
 def follow(before: np.ndarray, now: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Boxes of the frame `before`, uint8 (H, W), as they are in the frame `now`, of the same shape.
+    """Boxes in the frame `now`, uint8 (H, W), from boxes in the frame `before`, of the same shape.
 
     boxes: float64 (N, 4): left, top, right, bottom in pixels.
-    Returns the same, with NaN for those that were lost.
+    Returns float64 (N, 4), NaN for lost boxes.
     """
     if not len(boxes):
         return boxes
@@ -33,14 +33,14 @@ def follow(before: np.ndarray, now: np.ndarray, boxes: np.ndarray) -> np.ndarray
 
 
 def _grid(box: np.ndarray) -> np.ndarray:
-    """Points in the middle of the cells of a grid over `box`, float32 (GRID ** 2, 2)."""
+    """The centres of the cells of a grid over `box`, float32 (GRID ** 2, 2)."""
     share = (np.arange(GRID) + 0.5) / GRID
     x, y = np.meshgrid(box[0] + share * (box[2] - box[0]), box[1] + share * (box[3] - box[1]))
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
 def _flow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where points (N, M, 2) have moved to, and bool (N, M), whether they were found there."""
+    """New positions of points (N, M, 2), and whether they were found, bool (N, M)."""
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
         before, now, points.reshape(-1, 1, 2), None, winSize=(WINDOW, WINDOW), maxLevel=LEVELS
     )
@@ -48,8 +48,8 @@ def _flow(before: np.ndarray, now: np.ndarray, points: np.ndarray) -> tuple[np.n
 
 
 def _move(box: np.ndarray, start: np.ndarray, end: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """The box moved by the median shift of its better half of points, and scaled by the median
-    ratio of the distances between them."""
+    """The box, moved by the median shift of the better half of the points, and scaled by the median
+    ratio of their distances."""
     if not np.median(error) <= LOST * (box[2] - box[0]):
         return np.full(4, np.nan)
     good = error <= np.median(error)

@@ -1,4 +1,4 @@
-"""What one run of the demo reads and writes."""
+"""Inputs and outputs of a run of the demo."""
 
 from __future__ import annotations
 

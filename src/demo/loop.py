@@ -1,4 +1,4 @@
-"""Results of pictures and of videos: faces found, followed and estimated."""
+"""Results of pictures and videos: detection, tracking, estimation."""
 
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,7 +18,7 @@ from src.estimation.estimator import Estimator
 from src.faces.finder import FaceFinder, Found
 
 AT_ONCE = 32  # faces or pictures; larger batches are no faster on a CPU
-_MAX_HELD = 2**27  # bytes of pictures that wait for their batch
+_MAX_HELD = 2**27  # bytes of the pictures in a batch
 
 
 def picture_results(
@@ -29,9 +29,9 @@ def picture_results(
     anonymize: bool = False,
     scheduler: str | None = None,
 ) -> Generator[Result]:
-    """Results of pictures by name, whose faces are estimated in batches.
+    """Results of pictures by name. Unreadable pictures are reported on stderr.
 
-    at_once: pictures or faces of a batch. Unreadable pictures are reported on stderr.
+    at_once: maximum number of pictures, and of faces, in a batch.
     scheduler: see `FaceFinder.find_all`.
     """
     with closing(finder.find_all(list(pictures.values()), scheduler)) as found:
@@ -88,9 +88,9 @@ def video_results(
     idle: Callable[[], bool] | None = None,
     anonymize: bool = False,
 ) -> Generator[Result]:
-    """Results of a video's frames, whose faces are followed; estimates are averaged along tracks.
+    """Results of a video's frames; faces are tracked, and estimates are averaged along tracks.
 
-    One thread reads, one detects and follows, and this one estimates. Files are processed in full;
+    One thread reads, one detects and tracks, and this one estimates. Files are processed in full;
     cameras drop frames to stay live.
     idle: called while there is no next frame; returns False to end.
     """
@@ -112,7 +112,7 @@ def video_results(
                 estimates = smoother(numbers, estimator(crops))
                 yield Result(picture, boxes, estimates, crops, numbers, anonymize)
         finally:
-            stop.set()  # a camera that hangs does not keep the threads
+            stop.set()  # ends the threads even if the camera hangs
 
 
 def _follow(

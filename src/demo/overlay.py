@@ -9,13 +9,13 @@ from src.estimation.estimator import Estimates
 from src.faces.images import Box
 from src.labels import INITIALS
 
-# Of females and males, BGR: white text on either has a contrast of at least 7:1.
+# Of female and male faces, BGR: white text on either has a contrast of at least 7:1.
 COLOURS = ((110, 20, 160), (180, 75, 0))
 _WHITE = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_TEXT_OF_FACE = 0.2  # height of the text, as a share of the face's width,
-_TEXT_OF_PICTURE = 0.016, 0.05  # within these shares of the picture's longer side,
-_SMALLEST_TEXT = 10  # and at least so many pixels
+_TEXT_OF_FACE = 0.2  # height of the text, as a fraction of the face's width,
+_TEXT_OF_PICTURE = 0.016, 0.05  # within these fractions of the picture's longer side,
+_SMALLEST_TEXT = 10  # and at least this number of pixels
 _MOSAIC = 6  # blocks along each side of an anonymous face
 _MOSAIC_MARGIN = 0.25  # of its width, around the box: hair, ears and chin
 
@@ -77,13 +77,14 @@ class _Label:
         self.size = text_width + 2 * self._pad, self._text_height + 2 * self._pad
 
     def find_place(self, taken: list[Box]) -> Box:
-        """The nearest place in the picture that covers least of what is `taken`."""
+        """The place in the picture that covers the smallest part of `taken`; the nearest of
+        several."""
         places = list(self._places())
         overlaps = _covered(np.array(places), np.array(taken))
-        return places[int(overlaps.argmin())]  # the first of equals, which is the nearest
+        return places[int(overlaps.argmin())]  # the first minimum is the nearest
 
     def _places(self) -> Iterator[Box]:
-        """Above, below and next to the box, then further and further away from it."""
+        """Above, below and next to the box, then at increasing distances."""
         box, (width, height) = self._box, self.size
         middle = (box.left + box.right - width) // 2
         for ring in range(12):
@@ -125,7 +126,7 @@ class _Label:
 
 
 def _covered(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Pixels of each place, int (N, 4), that are in the boxes `taken`, int (M, 4): (N,)."""
+    """Number of pixels, (N,), of each place, int (N, 4), in the boxes `taken`, int (M, 4)."""
     low = np.maximum(places[:, None, :2], taken[None, :, :2])
     high = np.minimum(places[:, None, 2:], taken[None, :, 2:])
     return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)

@@ -15,7 +15,7 @@ from src.faces.images import Box
 class Result:
     """A picture, the boxes of its faces and their estimates, in the same order.
 
-    faces: uint8 (N, S, S, 3), BGR, as the network takes them.
+    faces: uint8 (N, S, S, 3), BGR, the crops for the network.
     tracks: in video, the number of each face's track.
     anonymize: blur the faces in `annotated`.
     restored: read from the records of an earlier run; its picture's `image` and `faces` are empty.

@@ -6,9 +6,10 @@ from src.estimation.estimator import Estimates
 
 
 class Smoother:
-    """Averages the distributions of age and gender of each track.
+    """Averages the distributions of age and gender along each track.
 
-    The mean of a track's first `frames` frames; later, each new one weighs 1 / `frames`.
+    The mean over a track's first `frames` frames, then an exponential moving average with weight
+    1 / `frames` for each new frame.
     """
 
     def __init__(self, frames: int):

@@ -1,4 +1,4 @@
-"""Parts of the demo that work at the same time, each in a thread of its own."""
+"""Prefetching in threads."""
 
 import time
 from collections import deque
@@ -10,16 +10,16 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
-_POLL = 0.1  # seconds between two checks whether to go on
-_PATIENCE = 2.0  # seconds that a producer gets to end
+_POLL = 0.1  # seconds between two checks of `idle`
+_PATIENCE = 2.0  # seconds to wait for the end of a producer
 
 
 def ahead(
     items: Generator[Item], most: int = 2, idle: Callable[[], bool] | None = None
 ) -> Iterator[Item]:
-    """Make up to `most` items in another thread while those before are being used.
+    """Prefetch up to `most` items in another thread.
 
-    Exceptions of `items` are raised here, in their turn. `items` is closed at the end.
+    Exceptions of `items` are raised here, in order. `items` is closed at the end.
     idle: called while there is no next item; returns False to end.
     """
     pool = ThreadPoolExecutor(1)
@@ -47,10 +47,10 @@ def _wait(future: Future, idle: Callable[[], bool] | None):
 
 
 def latest(items: Generator[Item], stop: Event) -> Iterator[Item]:
-    """The newest of the items that another thread makes without a break; older ones are dropped.
+    """The newest item of a thread that produces continuously; older ones are dropped.
 
-    Ends with the items, or once `stop` is set, even if the next item never comes: a camera that
-    hangs keeps its thread, which ends with the program.
+    Ends with the items, or when `stop` is set, even if the next item never comes: the thread of a
+    hanging camera ends with the program.
     """
     newest: Queue = Queue(1)
     failed = []

@@ -1,4 +1,4 @@
-"""Faces of a video, followed from frame to frame."""
+"""Face tracks in videos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from src.demo.flow import follow
 from src.faces.detectors.base import Detect, Face
 from src.faces.images import Box, overlap, shrink
 
-DETECT_EVERY = 10  # frames, while all faces are followed
-SEARCH_EVERY = 5  # frames, while there are none
-PATIENCE = 2  # detections in a row that may miss a face that is still followed
-SAME_FACE = 0.3  # overlap (intersection over union) from which two boxes are of one face
-FOLLOWED_SIDE = 640  # pixels; a larger frame is shrunk to it before faces are followed in it
-CUT = 0.6  # correlation with the frame before, below which a new scene begins
+DETECT_EVERY = 10  # frames, while all faces are tracked
+SEARCH_EVERY = 5  # frames, while there are no faces
+PATIENCE = 2  # consecutive missed detections that end a track
+SAME_FACE = 0.3  # minimum overlap (intersection over union) of boxes of the same face
+FOLLOWED_SIDE = 640  # pixels, maximum longer side of frames for tracking
+CUT = 0.6  # correlation of consecutive frames below which there is a scene cut
 _THUMBNAIL = (32, 18)
 
 
 class Track(NamedTuple):
-    """A face in a frame, and the number of its track, which is never used again."""
+    """A face in a frame, and the unique number of its track."""
 
     number: int
     face: Face
@@ -29,11 +29,11 @@ class Track(NamedTuple):
 
 @dataclass
 class _Followed:
-    """A face that is followed.
+    """A tracked face.
 
     edges: float64 (4,): left, top, right, bottom in pixels of the frame.
     points: see `Face`; they move with the box between detections.
-    missed: detections in a row that did not find it.  lost: whether it could not be followed.
+    missed: number of consecutive missed detections.  lost: whether tracking failed.
     """
 
     number: int
@@ -55,14 +55,14 @@ class _Followed:
 
 
 class Tracker:
-    """Follows the faces of one video, frame by frame.
+    """Tracks the faces of one video, frame by frame.
 
-    They are detected anew in every `DETECT_EVERY`th frame (in every `SEARCH_EVERY`th where there
-    are none), and at once where one was lost or a cut begins a new scene; a cut ends all tracks.
+    Faces are detected in every `DETECT_EVERY`th frame, in every `SEARCH_EVERY`th if there are none,
+    and immediately if one is lost or the scene cuts. A cut ends all tracks.
     """
 
     def __init__(self, detect: Detect, every_frame: bool = False):
-        """every_frame: detect in every frame, as frames are too far from each other to follow."""
+        """every_frame: detect in every frame, if frames are too far apart for tracking."""
         self._detect, self._every_frame = detect, every_frame
         self._faces: list[_Followed] = []
         self._numbers = 0

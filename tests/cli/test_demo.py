@@ -375,7 +375,7 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
         (["--image_dir", "photos", "--margin", "-1"], "--margin: expected a number"),
         (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected a picture, found no file"),
         (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),
-        (["--video", "text"], "--video: expected a video, text gave no picture"),
+        (["--video", "text"], "--video: expected a video"),
         (["--labels", "text", "--output_dir", "empty"], "text: expected"),
         # flags that do not go together
         (["a.jpg", "--image_dir", "photos"], "one source of pictures, received pictures and"),
@@ -469,9 +469,7 @@ def test_resume_after_kill_and_interrupt(many, run_here, monkeypatch, tmp_path):
         process.send_signal(signal.SIGINT)
         _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert printed.splitlines()[-1] == (
-        "demo.py: interrupted: --resume continues after the pictures done"
-    )
+    assert printed.splitlines()[-1] == ("demo.py: interrupted: resume with --resume")
     assert names(tmp_path) == {partial.name, partial_of(tmp_path / "faces.jsonl").name}
     assert rows_in(partial) > killed
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Sinks, which receive the results: one line of the registry per sink.
+"""Registry of sinks, which receive the results.
 
 A sink is called with every `Result`, and returns False to end the demo.
 """
@@ -16,9 +16,9 @@ Sink = Callable[[Result], bool]
 
 
 class SinkKind(NamedTuple):
-    """How a sink is chosen and opened.
+    """A kind of sink.
 
-    applies: whether the job asks for it.
+    applies: whether the job uses it.
     open: a context manager that yields the sink and completes its output.
     outputs: files and folders that it will write.
     restored: whether it receives the results of an earlier run too, with --resume.
@@ -52,7 +52,7 @@ def all_outputs(job: Job) -> list[Output]:
 
 
 def open_sinks(job: Job, stack: ExitStack) -> list[Sink]:
-    """The sinks that the job asks for; `stack` completes them."""
+    """The sinks that the job uses; `stack` completes them."""
     opened = []
     for kind in SINKS:
         if kind.applies(job):

@@ -13,7 +13,7 @@ from src.faces.images import picture_kind
 from src.files import file_kind, replacing
 from src.outputs import Output
 
-_HEAD = 32  # bytes that a picture's kind is known by
+_HEAD = 32  # bytes that identify a picture format
 
 
 def has_copies(job: Job) -> bool:
@@ -21,8 +21,8 @@ def has_copies(job: Job) -> bool:
 
 
 def copy_path(folder: Path, name: str) -> Path:
-    """Where the annotated copy of the picture `name` is written: under its own name, or as JPEG
-    if its format cannot be written."""
+    """The path of the annotated copy of the picture `name`: its own name, or a JPEG if its format
+    cannot be written."""
     path = folder / name
     if path.suffix and cv2.haveImageWriter(path.suffix):
         return path
@@ -40,8 +40,8 @@ def copy_outputs(job: Job) -> list[Output]:
             continue
         if _identity(copy) in inputs:
             raise UserError(
-                f"--output_dir: expected another folder than that of the pictures, the annotated "
-                f"copy would replace {copy}"
+                f"--output_dir: expected a folder other than the pictures', as the annotated copy "
+                f"would replace {copy}"
             )
         if not is_picture(copy):
             raise UserError(f"--output_dir: expected a picture to replace, {copy} is not one")
@@ -53,14 +53,14 @@ def crop_outputs(job: Job) -> list[Output]:
 
 
 def folder_outputs(flag: str, folder: Path) -> list[Output]:
-    """A folder whose files are checked one by one; none if it is missing and will be made."""
+    """A folder, if it exists; its files are checked one by one."""
     if not folder.exists():
         return []
     return [Output(flag, folder, "a folder", lambda path: True, folder=True)]
 
 
 def is_picture(path: Path) -> bool:
-    """Whether an existing file has a picture's first bytes, or none."""
+    """Whether an existing file is a picture, by its first bytes, or empty."""
     if file_kind(path) != "a file":
         return False
     with path.open("rb") as file:
@@ -74,7 +74,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def make_folder(flag: str, folder: Path) -> None:
-    """Make `folder`, if it is missing. Raises `UserError` if that fails."""
+    """Create `folder` if it is missing. Raises `UserError` if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -93,7 +93,7 @@ def write_picture(path: Path, image) -> None:
 
 @contextmanager
 def annotated_copies(job: Job) -> Iterator[Callable[[Result], bool]]:
-    """Copies with boxes and labels, in the folder --output_dir, which is made."""
+    """Copies with boxes and labels, in the folder --output_dir."""
     folder = job.args.output_dir
     make_folder("--output_dir", folder)
 
@@ -106,7 +106,7 @@ def annotated_copies(job: Job) -> Iterator[Callable[[Result], bool]]:
 
 @contextmanager
 def face_crops(job: Job) -> Iterator[Callable[[Result], bool]]:
-    """Every face as the network sees it, as NAME_FACE.png in the folder --crops."""
+    """The network's crop of every face, as NAME_FACE.png in the folder --crops."""
     folder = job.args.crops
     make_folder("--crops", folder)
 

@@ -1,4 +1,4 @@
-"""The PyTorch toolkit's demo table: pictures, aligned faces, true and estimated age and gender."""
+"""A table of labelled pictures, as in the PyTorch toolkit's demo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from src.outputs import Output, begins_with
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_PICTURES = 20  # the first ones
+MAX_PICTURES = 20  # in the table
 HTML, PNG = "table.html", "table.png"
 _HEADERS = ("raw", "aligned", "true", "predicted")
 _RAW_SIDE = 224  # maximum, in pixels
@@ -49,9 +49,9 @@ class _Row:
 
 
 def labelled_pictures(labels: Path, folder: Path | None) -> tuple[dict[str, Path], pd.DataFrame]:
-    """The pictures that a CSV file labels, by name, and its records, indexed by name.
+    """The labelled pictures of a CSV file by name, and its records, indexed by name.
 
-    labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's own.
+    labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's folder.
     """
     folder = folder or labels.parent
     table = read_dataset("csv", folder, labels=labels).table

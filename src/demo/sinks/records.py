@@ -22,7 +22,7 @@ from src.files import atomic, partial_of, read_input_file, replacing
 from src.outputs import Output, begins_with, locked
 
 COLUMNS = "file face left top right bottom age age_low age_high p_female".split()
-VIDEO_COLUMNS = ["time", "track"]  # seconds; the face's number along the video
+VIDEO_COLUMNS = ["time", "track"]  # seconds; number of the face's track
 _MAX_BYTES = 2**30  # of a file to resume
 
 Record = dict[str, str | int | float | None]
@@ -30,9 +30,9 @@ Write = Callable[[Result], bool]
 
 
 def records(result: Result) -> Iterator[Record]:
-    """One per face; a picture without a face is one record without `face`.
+    """One record per face; a picture without a face has one record without `face`.
 
-    Boxes are in pixels of the picture, within it; `right` and `bottom` are outside the face.
+    Boxes are in pixels of the picture, clipped to it; `right` and `bottom` are exclusive.
     """
     estimates, picture = result.estimates, result.picture
     height, width = picture.image.shape[:2]
@@ -106,9 +106,9 @@ def jsonl_file(job: Job) -> Iterator[Write]:
 
 
 def read_done(csv_path: Path | None, jsonl_path: Path | None) -> dict[str, Result]:
-    """Results of the pictures of which all given files have all faces, by name.
+    """Results by name of the pictures that are complete in all given files.
 
-    The last picture of a file is not one of them, as faces of it may be missing.
+    The last picture of a file counts as incomplete.
     """
     found = []
     for reader, path in ((_read_csv, csv_path), (_read_jsonl, jsonl_path)):
@@ -137,14 +137,14 @@ def _restored(name: str, kept: list[Record]) -> Result:
 
 @contextmanager
 def _file(path: Path, job: Job, beginning: str) -> Iterator[TextIO]:
-    """A file to write after `beginning`, which at once replaces what an earlier run left."""
+    """A file for records after `beginning`, which replaces the file of an earlier run at once."""
     if path == STANDARD_OUTPUT:
         sys.stdout.write(beginning)
         yield sys.stdout
         return
-    # surrogateescape: a file name that is not UTF-8 is written as its bytes.
+    # surrogateescape: file names that are not UTF-8 are written as their bytes.
     form = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-    # The records of an earlier run are kept by any failure of this one.
+    # Records of an earlier run are kept if this one fails.
     keep_on = BaseException if job.args.resume else KeyboardInterrupt
     with locked(path), replacing(path, keep_on=keep_on, resume=True) as partial:
         with atomic(partial) as begun, begun.open("w", **form) as file:
@@ -193,7 +193,7 @@ def _read_jsonl(path: Path) -> list[Record]:
 
 
 def _begun(path: Path) -> tuple[Path, str]:
-    """The file of a run that did not end, else of one that did, and its content."""
+    """The file of an interrupted run, or else of a finished one, and its content."""
     begun = next((file for file in (partial_of(path), path) if file.exists()), None)
     if begun is None:
         return path, ""
@@ -202,7 +202,7 @@ def _begun(path: Path) -> tuple[Path, str]:
 
 
 def _parsed(flag: str, path: Path, lines: Iterable) -> list[Record]:
-    """Records from dicts of text or numbers; the last may be cut short."""
+    """Records from dicts of text or numbers; the last one may be incomplete."""
     found, broken = [], None
     for number, values in enumerate(lines, 1):
         if broken:
@@ -219,7 +219,7 @@ def _parsed(flag: str, path: Path, lines: Iterable) -> list[Record]:
 
 
 def _record(values) -> Record | None:
-    """A record, or None if a value is missing or is not of its column."""
+    """A record, or None if a value is missing or invalid in its column."""
     try:
         name, *others = (values[column] for column in COLUMNS)
         if not isinstance(name, str) or not name:

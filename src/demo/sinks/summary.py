@@ -1,4 +1,4 @@
-"""The end of a run over pictures in short, and its progress."""
+"""Summary and progress of a run over pictures."""
 
 import sys
 from collections import Counter
@@ -35,9 +35,10 @@ def summary_outputs(job: Job) -> list[Output]:
 
 @contextmanager
 def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
-    """A line on stderr at the end, after Ctrl-C too: pictures, faces, and pictures without either.
+    """A line on stderr at the end, also after Ctrl-C: numbers of pictures, faces, and pictures
+    without a face.
 
-    Of a folder, the ages by gender are drawn into --output_dir.
+    For a folder, a histogram of ages by gender is written to --output_dir.
     """
     counts: Counter = Counter()
     rows: list[tuple[float, int]] = []
@@ -74,7 +75,7 @@ def _hint(job: Job) -> str:
 
 
 def has_progress(job: Job) -> bool:
-    """Whether a bar would be alone on its terminal, as no other line is printed."""
+    """Whether no other line is printed next to a progress bar."""
     lines = not (job.args.table or job.prints_records or job.opens_window)
     total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
     return total > 1 and not (lines and sys.stdout.isatty()) and sys.stderr.isatty()
@@ -82,7 +83,7 @@ def has_progress(job: Job) -> bool:
 
 @contextmanager
 def progress(job: Job) -> Iterator[Callable[[Result], bool]]:
-    """A bar with the time left; of a video, by the time of its frames."""
+    """A progress bar; for a video, by the time of its frames."""
     done = 0
     total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
     with Progress(total, "pictures" if job.pictures else "frames") as bar:

@@ -1,4 +1,4 @@
-"""Results on the screen: a line per face, or a table at the end."""
+"""Printed results: a line per face, or a table."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ def texts(result: Result, face: int) -> tuple[str, str, str]:
 
 @contextmanager
 def printed_table(job: Job) -> Iterator[Callable[[Result], bool]]:
-    """A table at the end, after Ctrl-C too: a row per face, in video a row per track."""
+    """A table at the end, also after Ctrl-C: a row per face, or per track of a video."""
     rows: dict[tuple, tuple] = {}
     pictures = 0
 

@@ -20,9 +20,9 @@ from src.extras import library
 from src.files import replacing
 from src.outputs import Output, locked
 
-_TIME_BASE = Fraction(1, 90_000)  # seconds, as MPEG has it
-_MEASURED = 30  # frames at the beginning of a file, whose distances are measured
-_MAX_RATE = 60.0  # frames per second of a copy whose rate is measured
+_TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
+_MEASURED = 30  # frames at the beginning of a file, for a measurement of its rate
+_MAX_RATE = 60.0  # frames per second, maximum of a measured rate
 _SOUND_RATE = 48_000  # samples per second
 
 
@@ -33,7 +33,7 @@ class Writer(Protocol):
         """Add a frame, uint8 (H, W, 3), BGR, at `time` in seconds, later than those before."""
 
     def close(self) -> None:
-        """Complete the file. Raises `OSError` if it is not whole."""
+        """Complete the file. Raises `OSError` if it is incomplete."""
 
 
 def has_copy(job: Job) -> bool:
@@ -60,7 +60,7 @@ def _is_mp4(path: Path) -> bool:
 def annotated_video(job: Job) -> Iterator[Callable[[Result], bool]]:
     """NAME.mp4 in --output_dir, with boxes, labels and, by PyAV, the sound and the true times.
 
-    Raises `UserError` if it cannot be written, even at its end: a full disk leaves no file.
+    Raises `UserError` if it cannot be written; a full disk leaves no file.
     """
     copy = video_path(job)
     make_folder("--output_dir", copy.parent)
@@ -116,7 +116,7 @@ class PyAVWriter:
             self._sound.write_until(time)
 
     def close(self) -> None:
-        self._file.start_encoding()  # which makes the file even if there was no frame
+        self._file.start_encoding()  # creates the file even without frames
         if self._last >= 0:
             self._file.mux(self._stream.encode())
             if self._sound:
@@ -139,7 +139,7 @@ class _Sound:
         self._waiting = None
 
     def _decode(self, av) -> Iterator:
-        """Frames of sound from the beginning on; broken ones are left out."""
+        """Frames of sound from the beginning; broken ones are skipped."""
         start = (self._input.start_time or 0) / av.time_base
         for packet in self._input.demux(self._input.streams.audio[0]):
             try:
@@ -187,7 +187,7 @@ class OpenCVWriter:
             self._written += 1
 
     def close(self) -> None:
-        """OpenCV reports no failed write: the file is opened, and its frames are counted."""
+        """Complete the file and count its frames, as OpenCV does not report failed writes."""
         self._writer.release()
         capture = cv2.VideoCapture(str(self._path))
         count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -200,7 +200,7 @@ class OpenCVWriter:
 
 
 def _constant_rate(video: Video) -> float:
-    """The nominal rate, unless the first frames of a file are closer to each other."""
+    """The nominal rate, or a higher one if the first frames of a file are closer."""
     if video.file is None:
         return video.rate
     capture = cv2.VideoCapture(str(video.file.resolve()))

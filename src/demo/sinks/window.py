@@ -20,7 +20,7 @@ from src.demo.sinks.copies import write_picture
 NAME = "result"
 _ESC, _SPACE, _SAVE, _NONE = 27, ord(" "), ord("s"), -1
 _SIDE = 900  # pixels; a larger picture is shown smaller
-_IDLE = 10  # milliseconds in which the window answers while no frame comes
+_IDLE = 10  # milliseconds for window events while waiting for a frame
 
 
 def has_picture_window(job: Job) -> bool:
@@ -32,7 +32,7 @@ def has_video_window(job: Job) -> bool:
 
 
 class _Window:
-    """An open window; `s` saves what it shows in --output_dir, else in the current folder."""
+    """An open window; `s` saves its picture in --output_dir or the current folder."""
 
     def __init__(self, job: Job):
         self._folder = job.args.output_dir or Path()
@@ -41,7 +41,7 @@ class _Window:
 
     def show(self, result: Result, hint: str) -> None:
         height, width = result.annotated.shape[:2]
-        if self._size != (width, height):  # else the window keeps the size that a user gave it
+        if self._size != (width, height):  # otherwise the window keeps the user's size
             scale = min(1, _SIDE / max(height, width))
             cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
             self._size = width, height
@@ -52,7 +52,7 @@ class _Window:
         return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) >= 1
 
     def key(self, milliseconds: int) -> int:
-        """The key that is pressed within the time, -1 if none is; `s` is dealt with."""
+        """The key pressed within the time, -1 if none; `s` is handled here."""
         key = cv2.waitKey(max(1, milliseconds))
         if key == _SAVE and self._shown:
             self._save(self._shown)
@@ -79,7 +79,7 @@ class PictureWindow(_Window):
 class VideoWindow(_Window):
     """Shows frames; space pauses, ESC or closing the window ends the demo.
 
-    Frames of a file are shown at their times, those of a camera at once.
+    Frames of a file are shown at their times, frames of a camera immediately.
     """
 
     def __init__(self, job: Job):
@@ -100,7 +100,7 @@ class VideoWindow(_Window):
         return key != _ESC and self.is_open()
 
     def idle(self) -> bool:
-        """Let the window answer while a camera gives no frame; False once it is left."""
+        """Handle window events while a camera delivers no frame; False when the window is left."""
         if self._shown is None:
             return True
         return self.key(_IDLE) != _ESC and self.is_open()
@@ -122,9 +122,9 @@ def video_window(job: Job) -> Iterator[VideoWindow]:
 
 @contextmanager
 def _open() -> Iterator[None]:
-    # OpenCV's wheels may lack the fonts that Qt looks for, and print that many times over.
+    # OpenCV's wheels may lack the fonts of Qt, and report that many times.
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
-    # GUI_NORMAL: without Qt's row of buttons, which shrinks the picture.
+    # GUI_NORMAL: without Qt's toolbar, which shrinks the picture.
     cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     try:
         yield
@@ -136,8 +136,8 @@ def _open() -> Iterator[None]:
 def has_screen() -> bool:
     """Whether a window can be opened.
 
-    On Linux another process tries it: if DISPLAY names a screen that is gone, the window library
-    ends the process that asks.
+    On Linux another process tries it, as the window library ends the process if DISPLAY names a
+    screen that does not exist.
     """
     if not sys.platform.startswith("linux"):
         return True
@@ -146,5 +146,5 @@ def has_screen() -> bool:
     probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe')"]
     try:
         return subprocess.run(probe, capture_output=True, timeout=20).returncode == 0
-    except subprocess.TimeoutExpired:  # a screen on a host that does not answer
+    except subprocess.TimeoutExpired:  # the screen's host does not answer
         return False

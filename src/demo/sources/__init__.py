@@ -1,4 +1,4 @@
-"""Sources of the demo's pictures: files, a camera, a video."""
+"""Sources of pictures: files, cameras, videos."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Picture(NamedTuple):
-    """A picture that faces are searched in.
+    """A picture to detect faces in.
 
     image: uint8 (H, W, 3), BGR.
     time: seconds since the first frame, for frames of a video.

@@ -1,22 +1,25 @@
-"""Lengths that the headers of video files state."""
+"""Lengths in the headers of video files."""
 
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-_MOST_BOXES = 10_000  # of an MP4 file; fragmented ones have two per fragment
+_MAX_BOXES = 10_000  # of an MP4 file; fragmented ones have two per fragment
 
 
 class Container(NamedTuple):
-    """counts: whether the header states the number of frames, which is an estimate elsewhere.
-    cut: whether the file ends before its header states."""
+    """Length of a video file according to its header.
+
+    counts: whether the header states the number of frames; otherwise it is an estimate.
+    cut: whether the file is shorter than its header states.
+    """
 
     counts: bool = False
     cut: bool = False
 
 
 def read_container(path: Path) -> Container:
-    """What an MP4, AVI, Matroska or WebM file states; nothing is known of others."""
+    """The header of an MP4, AVI, Matroska or WebM file; both are False for other files."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
@@ -32,10 +35,12 @@ def read_container(path: Path) -> Container:
 
 
 def _mp4_boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
-    """Where the last box ends, and whether there are fragments: a box begins with its length and
-    its type."""
+    """The end of the last box, and whether there are fragments.
+
+    A box begins with its length and its type.
+    """
     end, is_fragmented = 0, False
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         file.seek(end)
         header = file.read(16)
         if len(header) < 8:
@@ -53,7 +58,7 @@ def _mp4_boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
 
 
 def _matroska_end(file: BinaryIO) -> int:
-    """Where the segment ends, which follows the EBML header; 0 if its length is not stated."""
+    """The end of the segment after the EBML header; 0 if its length is unknown."""
     file.seek(4)
     header = _variable_length(file)
     file.seek(header or 0, 1)
@@ -64,8 +69,10 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _variable_length(file: BinaryIO) -> int | None:
-    """An EBML length: as many bytes as its first byte has leading zeros, and one; None if all of
-    its bits are set, which means unknown."""
+    """An EBML length; None if it is unknown, with all bits set.
+
+    The number of leading zeros in its first byte is the number of further bytes.
+    """
     first = file.read(1)
     if not first or not first[0]:
         return None

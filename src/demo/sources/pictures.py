@@ -1,4 +1,4 @@
-"""Picture files, named one by one or found in folders."""
+"""Picture files by name or in folders."""
 
 import os
 from collections import deque
@@ -10,11 +10,11 @@ from src.errors import UserError
 from src.faces.images import EXTENSIONS, picture_kind
 from src.files import check_folder
 
-_HEAD = 32  # bytes that a picture's kind is known by
+_HEAD = 32  # bytes that identify a picture format
 
 
 class Listing(NamedTuple):
-    """Pictures by name, and a line about each group of files that was left out."""
+    """Pictures by name, and a message per group of files left out."""
 
     pictures: dict[str, Path]
     left_out: list[str]
@@ -23,11 +23,11 @@ class Listing(NamedTuple):
 def folder_pictures(
     folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()
 ) -> Listing:
-    """The picture files of a folder by name, which is the path within it, in order of the names.
+    """The picture files of a folder by name, their path within it, sorted.
 
-    A file is a picture by its extension or its first bytes. Linked folders are followed, each
+    A picture is recognised by its extension or its first bytes. Linked folders are followed, each
     folder is searched once, and `outputs` are not searched.
-    Raises `UserError` if the folder is missing or has no picture in it.
+    Raises `UserError` if the folder is missing or contains no picture.
     """
     check_folder(folder)
     found, others, notes = [], 0, []
@@ -52,7 +52,7 @@ def folder_pictures(
 
 
 def named_pictures(paths: list[Path]) -> dict[str, Path]:
-    """Pictures that were named one by one, by the names of their files.
+    """Pictures by file name.
 
     Raises `UserError` if one is missing, or two have the same name.
     """

@@ -15,27 +15,27 @@ from src.errors import UserError
 from src.faces.detectors.base import SMALLEST_SHARE
 
 _DEFAULT_RATE = 30.0  # frames per second
-_MAX_RATE = 240.0  # a larger one in a header is the rate of its clock
-_MAX_PIXEL_ASPECT = 4.0  # a larger one in a header is a mistake
-_CAMERA_PATIENCE = 2.0  # seconds without a frame, after which a camera is gone
-_FILE_PATIENCE = 10  # reads in a row that may fail within a file
+_MAX_RATE = 240.0  # higher rates in a header are clock rates
+_MAX_PIXEL_ASPECT = 4.0  # higher values in a header are errors
+_CAMERA_PATIENCE = 2.0  # seconds without a frame after which a camera is disconnected
+_FILE_PATIENCE = 10  # maximum number of consecutive failed reads of a file
 
 Read = Callable[[], np.ndarray | None]  # the next frame, None after the last
 
 
 @dataclass
 class Video:
-    """Frames in their order, named by number.
+    """Frames in order, named by number.
 
     frames: a generator of `Picture`, all of one size.
     name: name of an annotated copy, without extension.
     rate: nominal frames per second.
     size: width and height of a frame in (square) pixels.
-    live: whether frames that are not read in time are lost.
+    live: whether frames are lost unless read in time.
     file: the video file, None for a camera and a stream.
-    count: frames that the file's header states, 0 if none.
-    every: seconds between the frames that are taken; None takes all.
-    problem: once `frames` is exhausted, a line about frames that could not be read, or "".
+    count: number of frames in the file's header, 0 if unknown.
+    every: interval of the analysed frames in seconds; None for all.
+    problem: message about unreadable frames, or "", once `frames` is exhausted.
     """
 
     frames: Generator[Picture]
@@ -50,16 +50,16 @@ class Video:
 
     @property
     def min_face(self) -> int:
-        """Default side of the smallest face to detect, in pixels: as in pictures, and at most 80,
-        as dlib then does not enlarge large frames."""
+        """Default side of the smallest face to detect, in pixels: as for pictures, but at most 80,
+        so that dlib does not enlarge large frames."""
         return min(80, round(max(self.size) * SMALLEST_SHARE))
 
 
 def open_camera(index: int = 0, every: float | None = None) -> Video:
-    """The webcam `index`, at 640x480 if it can.
+    """The webcam `index`, at 640x480 if possible.
 
     every: see `Video`.
-    Raises `UserError` if it gives no picture.
+    Raises `UserError` if it delivers no frame.
     """
     capture = cv2.VideoCapture(index)
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, 640)
@@ -75,14 +75,14 @@ def open_camera(index: int = 0, every: float | None = None) -> Video:
     if first is None:
         capture.release()
         raise UserError(
-            f"--camera {index}: expected a webcam, none gave a picture; plug one in or try another "
-            "--camera INDEX, close the programs that use it, allow access to it (a container or "
-            "WSL must be given it), or use --image_dir or --video"
+            f"--camera {index}: expected a webcam, none delivered a picture; connect one, try "
+            "another --camera INDEX, close the programs that use it, allow access to it (also for "
+            "containers and WSL), or use --image_dir or --video"
         )
     video = Video(None, f"camera{index}", _rate(capture), first.shape[1::-1], True, every=every)
 
     def note_end(times: list[float]) -> None:
-        video.problem = f"--camera {index}: gave no more pictures after {times[-1]:.1f} s"
+        video.problem = f"--camera {index}: delivered no more pictures after {times[-1]:.1f} s"
 
     video.frames = _frames(capture, first, read, video.size, _since_now(), every, note_end)
     return video
@@ -92,7 +92,7 @@ def open_video(source: str, every: float | None = None) -> Video:
     """A video file or a stream's URL.
 
     every: see `Video`.
-    Raises `UserError` if it gives no picture.
+    Raises `UserError` if no frame can be read.
     """
     is_url = "://" in source
     file = None if is_url else Path(source)
@@ -102,7 +102,7 @@ def open_video(source: str, every: float | None = None) -> Video:
     capture = cv2.VideoCapture(source if is_url else str(file.resolve()))
 
     def read() -> np.ndarray | None:
-        for _ in range(_FILE_PATIENCE):  # a broken frame may lie between whole ones
+        for _ in range(_FILE_PATIENCE):  # skips broken frames
             there, frame = capture.read()
             if there:
                 return frame
@@ -112,7 +112,7 @@ def open_video(source: str, every: float | None = None) -> Video:
     if first is None:
         reason = _why_no_picture(capture, file)
         capture.release()
-        raise UserError(f"--video: expected a video, {source} gave no picture; {reason}")
+        raise UserError(f"--video: expected a video, no frame of {source} can be read; {reason}")
     rate, count = _rate(capture), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     live = is_url and count <= 0
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
@@ -137,7 +137,7 @@ def _frames(
     every: float | None,
     note_end: Callable[[list[float]], None],
 ) -> Generator[Picture]:
-    """The first frame, `image`, and those after it; `note_end` receives the times of all."""
+    """The first frame, `image`, and all further ones; `note_end` receives the times of all."""
     times, due = [], 0.0
     try:
         while image is not None:
@@ -155,14 +155,14 @@ def _frames(
 
 
 def _since_now() -> Callable[[], float]:
-    """A clock for frames that are read as they come."""
+    """A clock for live frames."""
     start = time.monotonic()
     return lambda: time.monotonic() - start
 
 
 def _time_stamps(capture: cv2.VideoCapture, rate: float) -> Callable[[], float]:
-    """A clock that shows the time of the frame that was read last, as its file states it, or, if
-    that does not advance, by `rate`."""
+    """A clock that returns the time stamp of the last frame, or, if time stamps do not advance, a
+    time by `rate`."""
     last = -1 / rate
 
     def clock() -> float:
@@ -180,13 +180,13 @@ def _rate(capture: cv2.VideoCapture) -> float:
 
 
 def _square_size(capture: cv2.VideoCapture, frame: np.ndarray) -> tuple[int, int]:
-    """Width and height, even if changed, of a frame whose pixels are made square by enlarging."""
+    """Width and height of a frame enlarged to square pixels; a changed side is even."""
     height, width = frame.shape[:2]
     over, under = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
     aspect = over / under if over > 0 and under > 0 else 1.0
     if not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
         return width, height
-    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # OpenCV has turned the frame
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # OpenCV rotated the frame
         aspect = 1 / aspect
     if aspect > 1:
         return 2 * round(width * aspect / 2), height
@@ -206,10 +206,10 @@ def _why_no_picture(capture: cv2.VideoCapture, file: Path | None) -> str:
 
 
 def _describe_loss(video: Video, times: list[float]) -> str:
-    """A line about the frames that the file announces and that could not be read, or ""."""
+    """A message about frames in the header that could not be read, or ""."""
     container = read_container(video.file) if video.file else Container()
     missing = video.count - len(times) if container.counts else 0
-    # A file whose beginning was cut off by an edit list announces frames that it does not show.
+    # The header of a file trimmed by an edit list also counts the hidden frames.
     lost = missing if container.cut else min(missing, _gaps(times))
     if lost > 0:
         return f"{video.file}: {len(times):,} of {video.count:,} frames could be read"
@@ -219,7 +219,7 @@ def _describe_loss(video: Video, times: list[float]) -> str:
 
 
 def _gaps(times: list[float]) -> int:
-    """How many frames are missing between those at `times`, by the median distance."""
+    """The number of frames missing between those at `times`, by the median interval."""
     steps = np.diff(times)
     if not len(steps):
         return 0
