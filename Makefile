@@ -9,11 +9,16 @@ ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 .PHONY: demo test weights peers lint reference pictures test-oldest test-jax
 
 demo: .venv/installed
-	mkdir -p data/demo
-	$(RUN) -c "from matplotlib.cbook import get_sample_data as get; \
+	@echo "Estimating age and gender on a portrait of Grace Hopper (U.S. Navy, public domain)."
+	@mkdir -p data/demo
+	@$(RUN) -c "from matplotlib.cbook import get_sample_data as get; \
 	    open('data/demo/grace_hopper.jpg', 'wb').write(get('grace_hopper.jpg').read())"
-	$(RUN) demo.py --image_dir data/demo --output_dir data/demo/annotated \
+	@$(RUN) demo.py --image_dir data/demo --output_dir data/demo/annotated \
 	    --csv data/demo/faces.csv --no_display
+	@echo "Annotated portrait: data/demo/annotated/grace_hopper.jpg; table: data/demo/faces.csv"
+	@echo "Next, after source .venv/bin/activate:"
+	@echo "  python demo.py --image_dir FOLDER --output_dir annotated --csv faces.csv"
+	@echo "  python demo.py --help"
 
 test: .venv/tested
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile
@@ -38,6 +43,7 @@ weights: $(ORIGINAL)
 	$(PYTHON) -m venv .venv
 
 .venv/installed: requirements.txt | .venv/bin/python
+	@echo "Installing the toolkit into .venv (TensorFlow included, a few minutes)."
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
