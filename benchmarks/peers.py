@@ -63,7 +63,7 @@ def get_args():
         type=Path,
         nargs="+",
         default=[None],
-        help="weight files of this toolkit (default: the weights that ship)",
+        help="weight files of this toolkit (default: the shipped weights)",
     )
     parser.add_argument(
         "--original",

@@ -21,6 +21,10 @@ TURNS = (
     r"at hand",
     r"(?<!there )is no(?! longer)",  # use: is not a, has no
     r"where there (is|are)",  # use: if
+    r"those that",  # use: the noun
+    r"the others",  # use: the other ones by name
+    r"that ship",  # use: the shipped weights
+    r"laid out",
 )
 PATTERN = re.compile(rf"\b({'|'.join(TURNS)})\b", re.IGNORECASE)
 # Files by glob, and the maximum number of turns in them.

@@ -20,7 +20,7 @@ _UNNAMED = ("", "csv")  # `db` of databases that are not a named collection
 
 
 def use_of(database: Database, description: Description, part: str) -> str:
-    """One of `USES` for the faces of a database, of which `part` of the model's split was taken."""
+    """One of `USES` for the faces of a database, restricted to `part` of the model's split."""
     use = _use(database, description)
     return HELD_OUT if use == TRAINED_ON and part in ("validation", "test") else use
 

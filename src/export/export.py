@@ -118,7 +118,7 @@ def check_export(
 ) -> None:
     """Raise `UserError` if `export` cannot write its output, before any work is done.
 
-    read: flags and paths of all files that are read, none of which may be replaced.
+    read: flags and paths of all input files, which may not be replaced.
     """
     _check_output(format, output, force, [*read, ("--input", input)])
     _check_precision(format, precision, input)

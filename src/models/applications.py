@@ -57,7 +57,7 @@ def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
 
 
 def load_imagenet(model: keras.Model, name: str) -> None:
-    """Set the weights of `build`'s network, except its heads, to those that Keras downloads.
+    """Set the weights of `build`'s network, except its heads, to weights that Keras downloads.
 
     Raises `UserError` if the download fails.
     """

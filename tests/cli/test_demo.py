@@ -444,7 +444,7 @@ def many(shared, exports, tmp_path_factory):
 
 
 def rows_in(path):
-    """Of faces, without those that were never finished."""
+    """The number of complete records."""
     return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 

@@ -99,7 +99,7 @@ def sides_are_drawn(shot, box, scale, colour):
 
 
 def check(found, estimates, years=0.51, percent=0.51):
-    """The rows must have the estimates, as exactly as they are rounded."""
+    """The rows must have the estimates, up to rounding."""
     assert len(found) == len(estimates.age)
     for i, (_, age, interval, gender, _) in enumerate(found):
         assert abs(int(age) - estimates.age[i]) < years

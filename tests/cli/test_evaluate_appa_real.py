@@ -25,7 +25,7 @@ REAL = [40, 39, 31, 36, 25]
 
 @pytest.fixture(scope="module")
 def evaluated(shared, original_weights, tmp_path_factory):
-    """One run on five faces, one missing picture and one that is none."""
+    """One run on five faces, one missing picture and one unreadable picture."""
     data_dir = tmp_path_factory.mktemp("appa") / "appa-real-release"
     valid = data_dir / "valid"
     valid.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""train.py on two hosts, both of which are this machine: JAX only."""
+"""train.py on two hosts, both on this machine: JAX only."""
 
 import importlib.util
 import os

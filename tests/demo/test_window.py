@@ -23,7 +23,7 @@ def ask_anew():
 
 
 class Screen:
-    """In place of OpenCV's windows: keys are pressed in turn, -1 is none."""
+    """A fake of OpenCV's windows with a sequence of key presses, -1 for none."""
 
     def __init__(self, monkeypatch, keys, visible=1.0):
         self.keys, self.shown, self.waits, self.sizes = list(keys), [], [], []

@@ -240,7 +240,7 @@ def test_better_model_is_named(two):
 
 
 def test_text_alternatives_by_hand(tmp_path):
-    """40 faces are predicted female at 20 %, of which 10 are; 20 at 90 %, of which 18 are."""
+    """40 faces are predicted female at 20 %, 10 of them are; 20 at 90 %, 18 of them are."""
     gender = np.ones(60)
     gender[[*range(10), *range(40, 58)]] = 0
     age = np.full(60, 30.0)

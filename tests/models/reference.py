@@ -33,7 +33,7 @@ def made_faces(count: int, size: int) -> np.ndarray:
 
 
 def creation_order(names: list[str]) -> list[str]:
-    """Keras numbers its layers as they are made: conv2d, conv2d_1, conv2d_2, ..."""
+    """Keras numbers its layers in order of creation: conv2d, conv2d_1, conv2d_2, ..."""
     return sorted(names, key=lambda name: int(re.search(r"\d*$", name)[0] or 0))
 
 

@@ -17,7 +17,7 @@ def drawn() -> Draw:
 
 @pytest.fixture(scope="module")
 def patches(drawn) -> np.ndarray:
-    """Those that are there: left, top, width, height."""
+    """The drawn patches: left, top, width, height."""
     return drawn.patch[drawn.patch[:, 2] > 0].T
 
 

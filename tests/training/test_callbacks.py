@@ -253,7 +253,7 @@ def compiled():
 @pytest.fixture(scope="module")
 def logs(database, compiled):
     parts = {"one": np.arange(12), "two": np.arange(12, 40), "none": np.arange(0)}
-    # Batches of one size: Keras counts a last, smaller one as the others in an output's loss.
+    # Batches of one size: Keras weights a smaller last batch equally in the loss of an output.
     validation = Validation({name: FaceBatches(database, rows, 4) for name, rows in parts.items()})
     validation.set_model(compiled)
     logs = {}

@@ -51,7 +51,7 @@ class Dataset:
     """A dataset.
 
     reader: "module:function".  folder: its usual one in data/; "" is the dataset's name.
-    photos: whether its pictures are photos, of which faces must be cropped.
+    photos: whether its pictures are photos, so that faces must be cropped.
     """
 
     reader: str
