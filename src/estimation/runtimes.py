@@ -5,6 +5,7 @@ library at first use. `Predict` takes faces, uint8 (N, S, S, 3), BGR, N >= 1, an
 distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,11 @@ import numpy as np
 
 from src.errors import UserError
 from src.extras import library
-from src.files import check_folder, check_input_file
+from src.files import check_folder, check_input_file, reading
+from src.labels import AGES, GENDERS
 from src.models.description import OUTPUTS, Description, read_description
 from src.quiet import quiet_stderr
+from src.workers import available_cores
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
 
@@ -23,6 +26,9 @@ DESCRIPTION = "description"  # key in the metadata of exported files
 EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # in a SavedModel's folder
 INPUT, SIGNATURE = "faces", "serving_default"
 _MAX_BYTES = 2**31  # of an export: protobuf's limit
+# Memory to load a graph, or to predict one face with it: a few bytes can describe any tensor.
+_MEMORY, _MEMORY_PER_CORE, _MEMORY_PER_BYTE = 3 * 2**28, 2**26, 8
+_STATUS, _GPU_DRIVER = Path("/proc/self/status"), Path("/proc/driver/nvidia")
 BY_SUFFIX = {".onnx": "onnx", ".tflite": "litert"}
 
 
@@ -47,7 +53,21 @@ def load(
         check_input_file(path, expected, _MAX_BYTES)
     if runtime == "keras":
         return _keras(path, depth, width, img_size)
-    return RUNTIMES[runtime](path)
+    predict, description = RUNTIMES[runtime](path)
+    _check_predicts(path, predict, description.crop.size)
+    return predict, description
+
+
+def _check_predicts(path: Path, predict: Predict, size: int) -> None:
+    """Raise `UserError` unless a network predicts a face of `size` pixels within the memory."""
+    with _bounded(path, f"a network of faces of {size} pixels"):
+        outputs = predict(np.zeros((1, size, size, 3), np.uint8))
+    expected = [(1, len(GENDERS)), (1, len(AGES))]
+    shapes = [output.shape for output in outputs]
+    if shapes != expected or not all(np.isfinite(output).all() for output in outputs):
+        raise UserError(
+            f"{path}: expected finite outputs of the shapes {expected}, received {shapes}"
+        )
 
 
 def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Predict, Description]:
@@ -71,7 +91,7 @@ def _onnx(path: Path) -> tuple[Predict, Description]:
     options.log_severity_level = 4  # errors are raised as well
     preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
-    with _refusing(path, "an ONNX file"):
+    with _bounded(path, "an ONNX file"):
         session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
     description = _describe(path, session.get_modelmeta().custom_metadata_map.get(DESCRIPTION))
 
@@ -84,7 +104,7 @@ def _onnx(path: Path) -> tuple[Predict, Description]:
 def _litert(path: Path) -> tuple[Predict, Description]:
     interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
     content = path.read_bytes()
-    with _refusing(path, "a LiteRT file"):
+    with _bounded(path, "a LiteRT file"):
         model = interpreter.Interpreter(model_content=content)
         model.allocate_tensors()
         runner = model.get_signature_runner(SIGNATURE)
@@ -107,11 +127,13 @@ def _litert_metadata(content: bytes) -> str | None:
 
 
 def _saved_model(path: Path) -> tuple[Predict, Description]:
-    tensorflow = library("tensorflow")
+    if not (path / "saved_model.pb").exists():
+        raise UserError(f"{path}: expected a SavedModel's folder, found no saved_model.pb in it")
     for file in path.rglob("*"):
         if not file.is_dir():
             check_input_file(file, "a file of a SavedModel", _MAX_BYTES)
-    with _refusing(path, "a SavedModel's folder"):
+    tensorflow = library("tensorflow")
+    with _bounded(path, "a SavedModel's folder"):
         serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
     text = path / EXTRA_ASSET
     description = _describe(path, text.read_text() if text.is_file() else None)
@@ -127,15 +149,33 @@ RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _s
 
 
 @contextmanager
-def _refusing(path: Path, expected: str) -> Iterator[None]:
-    """Raise `UserError`, in one line, if a library cannot load a file."""
-    with quiet_stderr():
-        try:
-            yield
-        except Exception as error:
-            raise UserError(
-                f"{path}: expected {expected}; it could not be loaded: {error}"
-            ) from error
+def _bounded(path: Path, expected: str) -> Iterator[None]:
+    """Raise `UserError`, in one line, if a library fails on a file or needs too much memory."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files)
+    limit = _MEMORY + _MEMORY_PER_CORE * available_cores() + _MEMORY_PER_BYTE * size
+    expected = f"{expected}, in {limit / 2**30:.1f} GiB of memory"
+    with quiet_stderr(), reading(path, expected), _limited_memory(limit):
+        yield
+
+
+@contextmanager
+def _limited_memory(limit: int) -> Iterator[None]:
+    """Let allocations of more than `limit` further bytes fail, on Linux without a GPU, whose driver
+    maps more memory than it uses."""
+    if not _STATUS.exists() or _GPU_DRIVER.exists():
+        yield
+        return
+    import resource
+
+    used = 1024 * int(re.search(r"VmData:\s+(\d+)", _STATUS.read_text())[1])
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    if before[0] == resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_DATA, (used + limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _describe(path: Path, text: str | None) -> Description:

@@ -103,7 +103,7 @@ def test_file_cut_short(exports, tmp_path, name, share):
     (whole,) = (path for path in exports.values() if path.name == name)
     content = whole.read_bytes()
     (tmp_path / name).write_bytes(content[: int(share * len(content))])
-    refused(tmp_path / name, "could not be loaded")
+    refused(tmp_path / name, "cannot be read")
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])
@@ -131,6 +131,30 @@ def test_file_of_other_classes(exports, tmp_path):
     model.metadata_props[0].value = json.dumps(stored | {"ages": [0, 116]})
     onnx.save(model, tmp_path / "m.onnx")
     refused(tmp_path / "m.onnx", "expected ages [0, 100], received [0, 116]")
+
+
+def test_network_of_other_face_sizes(exports, tmp_path):
+    model = onnx.load(exports["onnx"])
+    stored = json.loads(model.metadata_props[0].value)
+    stored["crop"]["size"] = 64
+    model.metadata_props[0].value = json.dumps(stored)
+    onnx.save(model, tmp_path / "m.onnx")
+    refused(tmp_path / "m.onnx", "64 pixels")
+
+
+def test_small_file_of_huge_tensors(exports, tmp_path):
+    """40 GB are added to the ages."""
+    model = onnx.load(exports["onnx"])
+    graph = model.graph
+    [last] = [node for node in graph.node if "pred_age" in node.output]
+    last.output[0] = "age"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([10**5, 10**5]), "shape"))
+    make = onnx.helper.make_node
+    graph.node.append(make("ConstantOfShape", ["shape"], ["huge"]))
+    graph.node.append(make("ReduceMax", ["huge"], ["zero"], keepdims=0))
+    graph.node.append(make("Add", ["age", "zero"], ["pred_age"]))
+    onnx.save(model, tmp_path / "m.onnx")
+    refused(tmp_path / "m.onnx", "memory")
 
 
 def test_scripts_offer_every_runtime():
