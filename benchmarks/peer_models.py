@@ -33,13 +33,13 @@ class Guess(NamedTuple):
     """An estimate of the largest face of a picture.
 
     age: years.  gender: 0 female, 1 male, NaN undecided, which counts as a mistake.
-    picture, face: milliseconds of processor time, with and without detection.
+    picture, face: milliseconds of processor time, with and without detection; None if not measured.
     """
 
     age: float
     gender: float
     picture: float
-    face: float
+    face: float | None
 
 
 class Peer(Protocol):

@@ -140,11 +140,11 @@ def figures(peers: list, guesses: list[list], of: Collection) -> tuple[list[list
 
 def costs(peer, guesses: list) -> list[str]:
     """Times, medians over the pictures with a face, and size."""
-    own = [guess for guess in guesses if guess]
-    times = [
-        f"{statistics.median(getattr(guess, name) for guess in own):.0f}" if own else ""
-        for name in ("picture", "face")
-    ]
+    times = []
+    for name in ("picture", "face"):
+        measured = [getattr(guess, name) for guess in guesses if guess]
+        measured = [time for time in measured if time is not None]
+        times.append(f"{statistics.median(measured):.0f}" if measured else "")
     size = sum(file.stat().st_size for file in peer.files) / 1e6
     return [*times, f"{size:.1f}"]
 

@@ -51,6 +51,7 @@ def test_no_face_found():
 def test_costs_are_medians_and_megabytes(tmp_path):
     (tmp_path / "weights").write_bytes(bytes(1_500_000))
     own = [*guesses(1, None, gender=0, milliseconds=9), *guesses(1, 1, gender=0, milliseconds=30)]
+    own.append(Guess(1, 0, 30, None))
     assert costs(MadeUp("one", [tmp_path / "weights"]), own) == ["30", "2", "1.5"]
 
 
