@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import permutations
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 import numpy as np
 import pandas as pd
 
-from src.evaluation.metrics import BASELINE, BY_NAME, CONFUSION, METRICS
+from src.evaluation.metrics import BASELINE, BY_NAME, METRICS
 from src.evaluation.plots import draw_plots, series
 from src.evaluation.results import Evaluation, Labels, Results
 from src.evaluation.slices import ALL, CROSS, FEW
-from src.evaluation.tables import BY_SLICE, sections
+from src.evaluation.tables import BY_SLICE, Figure, figures_of, sections
 from src.faces.images import data_url, shrink
 from src.files import replacing
 from src.labels import GENDERS, age_text
@@ -26,55 +24,37 @@ _THUMBNAIL = 128  # pixels, maximum side
 _MAX_LEFT_OUT = 100
 
 
-class _Cell(NamedTuple):
-    """A metric of a slice, or a difference between two models, as text."""
-
-    value: str
-    interval: str
-    n: int  # faces
-    few: bool
-    better: str = ""  # the better model of a difference whose interval excludes 0
-
-
-class _Confusion(NamedTuple):
-    """A cell of the confusion matrix; `share` is of the true gender's faces, 0 to 1."""
-
-    faces: int
-    share: float
-    percent: str
-
-
 @dataclass(frozen=True)
 class _Column:
-    """A model, or the difference between two: cells by slice and metric."""
+    """A model, or the difference between two.
+
+    figures: by slice and metric.  sign: "+" for a difference.
+    better: "", and of a difference the model that is better if it is above and if it is below 0.
+    evaluation, worst, color, mark: of a model.
+    """
 
     name: str
-    cells: dict[tuple[str, str], _Cell]
-    color: str = ""
+    figures: dict[str, dict[str, Figure]]
     sign: str = ""
-    faces: int = 0
-    baseline: str = ""
-    calibration: str = ""
-    left_out: list[tuple[str, str]] = field(default_factory=list)
-    confusion: dict[tuple[str, str], _Confusion] = field(default_factory=dict)
-    worst: list[dict] = field(default_factory=list)
+    better: tuple[str, str, str] = ("", "", "")
+    evaluation: Evaluation | None = None
+    worst: tuple[dict[str, str], ...] = ()
+    color: str = ""
+    mark: str = ""
+
+    def better_model(self, figure: Figure) -> str:
+        """The better model of a difference whose interval excludes 0."""
+        above_0 = int(figure.low > 0) - int(figure.high < 0)
+        return self.better[BY_NAME[figure.figure].better * above_0]
 
     def faces_of(self, name: str) -> int:
         """Number of faces of a slice: the maximum over the metrics in the tables by slice."""
-        found = (self.cells.get((name, metric.name)) for metric in BY_SLICE)
-        return max((cell.n for cell in found if cell), default=0)
+        found = self.figures.get(name, {})
+        return max((found[each.name].n for each in BY_SLICE if each.name in found), default=0)
 
     def among(self, names: list[str]) -> list[str]:
         """The slices of `names` that have a metric in the tables by slice."""
         return [name for name in names if self.faces_of(name)]
-
-
-class _Family(NamedTuple):
-    """Tables of one kind of slice: columns with the names of their slices."""
-
-    title: str
-    is_crossed: bool
-    tables: list[tuple[_Column, list[str]]]
 
 
 def write_report(path: Path, results: Results) -> None:
@@ -109,13 +89,16 @@ def write_report(path: Path, results: Results) -> None:
         partial.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
-def _families(results: Results, models: list[_Column], comparisons: list[_Column]) -> list[_Family]:
+def _families(
+    results: Results, models: list[_Column], comparisons: list[_Column]
+) -> list[tuple[str, bool, list[tuple[_Column, list[str]]]]]:
+    """Title, whether the slices are crossed, and columns with their slices."""
     families = []
     for title, rows in sections(results.evaluations).items():
         tables = [(m, [name for name, model in rows if model == m.name]) for m in models]
         names = list(dict.fromkeys(name for name, _ in rows))
         tables += [(comparison, comparison.among(names)) for comparison in comparisons]
-        families.append(_Family(title, CROSS in names[0], [table for table in tables if table[1]]))
+        families.append((title, CROSS in names[0], [table for table in tables if table[1]]))
     return families
 
 
@@ -150,66 +133,29 @@ def _in_words(value: object) -> str:
 
 def _model(results: Results, place: int) -> _Column:
     evaluation = results.evaluations[place]
-    color, sign, _ = series(place)
+    color, mark, _ = series(place)
     return _Column(
-        name=evaluation.model,
-        cells={(row.slice, row.figure): _cell(row) for row in evaluation.figures.itertuples()},
+        evaluation.model,
+        figures_of(evaluation.figures),
+        evaluation=evaluation,
+        worst=tuple(
+            _worst(results.labels, evaluation, rank) for rank in range(len(evaluation.worst))
+        ),
         color=color,
-        sign=sign,
-        faces=len(evaluation.rows),
-        baseline=evaluation.baseline,
-        calibration=evaluation.calibration,
-        left_out=evaluation.left_out,
-        confusion=_confusion(evaluation.figures),
-        worst=[_worst(results.labels, evaluation, rank) for rank in range(len(evaluation.worst))],
+        mark=mark,
     )
-
-
-def _cell(row: NamedTuple) -> _Cell:
-    value, low, high = (_text(row.figure, number) for number in (row.value, row.low, row.high))
-    return _Cell(value, f"{low} to {high}", int(row.n), row.n < FEW)
-
-
-def _text(figure: str, number: float, sign: str = "") -> str:
-    return BY_NAME[figure].text(number, sign).replace("%", "\N{NBSP}%")
 
 
 def _comparisons(results: Results) -> list[_Column]:
     """Differences between models, one column per pair."""
-    pairs = {
-        f"{one.model} - {other.model}": (one.model, other.model)
-        for one, other in permutations(results.evaluations, 2)
-    }
-    return [
-        _Column(
-            name=name,
-            cells={
-                (row.slice, row.figure): _difference(row, *pairs[name]) for row in rows.itertuples()
-            },
-        )
-        for name, rows in results.comparisons.groupby("models", sort=False)
-    ]
-
-
-def _difference(row: NamedTuple, one: str, other: str) -> _Cell:
-    """The metric of `one` minus that of `other`."""
-    numbers = (row.difference, row.low, row.high)
-    value, low, high = (_text(row.figure, number, "+") for number in numbers)
-    gain = BY_NAME[row.figure].better * (row.low > 0 or -(row.high < 0))
-    better = {1: one, -1: other}.get(gain, "")
-    return _Cell(value, f"{low} to {high}", int(row.n), row.n < FEW, better)
-
-
-def _confusion(figures: pd.DataFrame) -> dict[tuple[str, str], _Confusion]:
-    """Cells by true and predicted gender; empty if no gender is known."""
-    counts = figures[figures["slice"] == ALL].set_index("figure")["value"]
-    cells = {}
-    for true in GENDERS if "gender_accuracy" in counts else ():
-        row = {predicted: int(counts[CONFUSION[true, predicted].name]) for predicted in GENDERS}
-        for predicted, faces in row.items():
-            share = faces / max(sum(row.values()), 1)
-            cells[true, predicted] = _Confusion(faces, share, _text("gender_accuracy", share))
-    return cells
+    first, *others = (evaluation.model for evaluation in results.evaluations)
+    columns = []
+    for other in others:
+        name = f"{other} - {first}"
+        table = results.comparisons[results.comparisons["models"] == name]
+        figures = figures_of(table.rename(columns={"difference": "value"}))
+        columns.append(_Column(name, figures, sign="+", better=("", other, first)))
+    return [column for column in columns if column.figures]
 
 
 def _worst(labels: Labels, evaluation: Evaluation, rank: int) -> dict[str, str]:

@@ -18,13 +18,22 @@ _MAX_LEFT_OUT = 20
 
 
 class Figure(NamedTuple):
-    """A row of `Evaluation.figures`."""
+    """A row of `Evaluation.figures`, or a difference between two models."""
 
     figure: str
     value: float
     low: float
     high: float
     n: int
+
+    @property
+    def is_few(self) -> bool:
+        return self.n < FEW
+
+    def texts(self, sign: str = "") -> list[str]:
+        """Value, lower and upper end of its interval; `sign` "+" marks differences."""
+        numbers = (self.value, self.low, self.high)
+        return [BY_NAME[self.figure].text(number, sign) for number in numbers]
 
 
 def tables(results: Results) -> str:
@@ -158,10 +167,8 @@ def text(row: Figure | None, sign: str = "", interval: bool = True) -> str:
     """A value as "4.31 [4.20, 4.43]"; "" if absent.  `sign` "+" marks differences."""
     if row is None:
         return ""
-    value, low, high = (
-        BY_NAME[row.figure].text(each, sign) for each in (row.value, row.low, row.high)
-    )
-    value += "*" if row.n < FEW else ""
+    value, low, high = row.texts(sign)
+    value += "*" if row.is_few else ""
     return f"{value} [{low}, {high}]" if interval else value
 
 
