@@ -1,4 +1,4 @@
-"""Running scripts as a user does, and small made datasets."""
+"""Runs of scripts, and small generated datasets."""
 
 import csv
 import os
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(script: str, *args, **environment) -> subprocess.CompletedProcess:
-    """Run a script as a user does, with `environment` added to the variables."""
+    """Run a script in a new process, with `environment` added to the variables."""
     command = [sys.executable, str(ROOT / script), *map(str, args)]
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600
@@ -38,7 +38,7 @@ def heed_ctrl_c() -> None:
 
 
 def assert_one_line_error(done: subprocess.CompletedProcess, script: str, *words: str) -> None:
-    """The script must have ended with code 2 and one line that has `words` in it."""
+    """The script must have ended with code 2 and one line that contains `words`."""
     assert done.returncode == 2, done.stderr
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
@@ -49,7 +49,7 @@ def assert_one_line_error(done: subprocess.CompletedProcess, script: str, *words
 
 @contextmanager
 def mounted(folder, options):
-    """A disk of its own at `folder`; the test is skipped if none can be mounted."""
+    """A separate disk at `folder`; the test is skipped if none can be mounted."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
@@ -68,7 +68,7 @@ def make_picture(path: Path, seed: int = 0, size: int = 40) -> None:
 
 
 def wiki_struct(count: int) -> dict[str, np.ndarray]:
-    """Fields of an IMDB-WIKI struct whose rows pass every rule: `count` people aged 20 to 59."""
+    """Fields of an IMDB-WIKI struct of `count` people aged 20 to 59, who pass every rule."""
     paths = np.empty((1, count), object)
     paths[0] = [np.array([f"{i % 10:02d}/{i}.jpg"]) for i in range(count)]
     return {
@@ -126,7 +126,7 @@ def split_of(path: Path, method: str | None = None, validation=0.1, test=0.0, se
 
 
 def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:
-    """A database of faces, uint8 (N, S, S, 3), that is in no file."""
+    """A database of faces, uint8 (N, S, S, 3), in memory."""
     return Database(
         path=Path("made.mat"),
         image=image,
@@ -140,12 +140,12 @@ def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:
 
 
 def names(folder: Path) -> set[str]:
-    """Names of all that is in a folder."""
+    """Names of the files and folders in a folder."""
     return {path.name for path in folder.iterdir()}
 
 
 def read_csv(path: Path) -> list[tuple[str, ...]]:
-    """Rows of a CSV file, its header too."""
+    """Rows of a CSV file, header included."""
     with path.open(newline="", encoding="utf-8") as file:
         return [tuple(row) for row in csv.reader(file)]
 

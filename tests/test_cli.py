@@ -1,4 +1,4 @@
-"""src/cli: arguments, one-line errors, and how scripts end."""
+"""src/cli: arguments, one-line errors, exit codes."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from tests.helpers import ROOT
 
 @pytest.fixture
 def script(tmp_path):
-    """Run a made script whose `main` has `body`; only there can stdout and stderr be closed."""
+    """Run a script with `body` as its `main` in a new process."""
 
     def run(body: str, stdout=subprocess.PIPE, **environment) -> subprocess.CompletedProcess:
         path = tmp_path / "made.py"
@@ -205,14 +205,14 @@ def test_failed_import_shows_library_messages(capfd):
 
 @pytest.fixture
 def sigint():
-    """As in a foreground job; one in the background may ignore it."""
+    """As in a foreground job; background jobs may ignore it."""
     own = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, own)
 
 
 def test_ctrl_c_waits_for_imports(sigint):
-    """TensorFlow's and pandas' loading swallowed it now and then, and the script went on."""
+    """Imports of TensorFlow and pandas sometimes swallow it."""
     loaded = []
     with pytest.raises(KeyboardInterrupt), cli.quiet_import():
         with suppress(KeyboardInterrupt):

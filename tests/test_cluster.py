@@ -1,4 +1,4 @@
-"""Checks that a cluster's worker passes before it takes a task."""
+"""Checks of a cluster's worker before a task."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ distributed = pytest.importorskip("distributed")
 
 @pytest.fixture
 def run_task(monkeypatch, tmp_path):
-    """Run `len` of "abc" as on a worker whose storage holds one file."""
+    """Run `len` of "abc" as on a worker with one file in its storage."""
     (tmp_path / "picture.jpg").touch()
 
     def run(threads=1, expected=None, folder=tmp_path):

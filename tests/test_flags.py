@@ -1,4 +1,4 @@
-"""src/flags.py: flags of a made dataclass, and the values that they reject."""
+"""src/flags.py: flags of a small dataclass, and rejected values."""
 
 import argparse
 from dataclasses import dataclass

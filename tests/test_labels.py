@@ -20,7 +20,7 @@ def distributions(count):
 
 
 def shortest_range(distribution, mass):
-    """Lowest and highest year, found by trying every range: the shortest, then the fullest."""
+    """First and last year by exhaustive search: the shortest, then the most probable range."""
     best = None
     for low in range(101):
         for high in range(low, 101):

@@ -1,4 +1,4 @@
-"""The rules that the sources keep as a whole: DESIGN, sections 1 and 7."""
+"""Import order of src, lazy imports, and the original toolkit's flags."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ from tests.helpers import ROOT, assert_one_line_error, run
 SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 LONGEST_SCRIPT = 150  # lines
 
-# From the first stage to the last; those in one set stand side by side. `cli` serves scripts only.
+# Import order; modules of one set do not import each other. Only scripts import `cli`.
 STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
@@ -120,14 +120,14 @@ MODULES = {module_name(path): path for path in sorted((ROOT / "src").rglob("*.py
 
 
 def stage(module):
-    """The stage a module belongs to: itself, or the nearest package above it that is one."""
+    """The stage of a module: itself, or the nearest package above it in `STAGES`."""
     while module not in RANK:
         module = module.rpartition(".")[0]
     return module
 
 
 def imported(source):
-    """Modules of src that a module's source imports, wherever in it."""
+    """Modules of src that a module imports, also within functions."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.split(".")[0] == "src")
@@ -163,7 +163,7 @@ def test_scripts_are_short(script):
 
 @pytest.fixture(scope="module", params=SCRIPTS)
 def helped(request):
-    """A script's name, what its --help prints, and the packages that were loaded for it."""
+    """A script's name, its help text, and the modules loaded for it."""
     code = (
         "import json, runpy, sys\n"
         f"sys.argv = [{request.param!r}, '--help']\n"

@@ -33,7 +33,7 @@ def relative(page):
 
 
 def python_commands(page):
-    """The arguments of `python` of each command line in a page's code, by line."""
+    """The arguments of each `python` command in a page's code."""
     blocks = re.findall(r"^```(\w*)\n(.+?)^```$", page.read_text(), re.M | re.S)
     code = "\n".join(block for language, block in blocks if language in ("", "bash"))
     code = code.replace("$scheduler", "tcp://node0:8786")
@@ -94,7 +94,7 @@ def get_args(script):
 
 @pytest.fixture
 def folder(shipped, tmp_path):
-    """A copy of the toolkit with the data that the commands read."""
+    """A copy of the toolkit with the data for the commands."""
     for name in (*SCRIPTS, "src", "recipes"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
@@ -131,7 +131,7 @@ def run_in(folder, *arguments):
 
 
 def expanded(folder, word):
-    """The run's checkpoint in place of the name of one."""
+    """The word, or the run's checkpoint if it names one."""
     if "weights." not in word:
         return word
     return str(next((folder / word).parent.glob("weights.*.hdf5")))

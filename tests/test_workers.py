@@ -1,4 +1,4 @@
-"""Parallel work: order, number of tasks under way, signals."""
+"""Parallel work: order, number of pending tasks, signals."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ def test_errors_are_raised_in_turn():
 
 @pytest.mark.parametrize("seconds", [0, 0.1, 1])
 def test_processes_ignore_ctrl_c(seconds):
-    """A terminal sends it to all processes, and some have not started yet."""
+    """A terminal sends it to all processes, including starting ones."""
     code = (
         "import os, time; from src.workers import processes; pool = processes(2)\n"
         "try:\n    print(flush=True); time.sleep(60)\n"

@@ -38,7 +38,7 @@ def peaked(centre: np.ndarray, width: float) -> Estimates:
 
 
 def test_gender_temperature_is_maximum_likelihood():
-    """As the slope of a logistic regression on the scores."""
+    """The temperature equals the slope of a logistic regression on the scores."""
     rng = np.random.default_rng(0)
     scores = rng.normal(size=800) * 4
     gender = (rng.random(800) < 1 / (1 + np.exp(-scores / 2.5))).astype(float)
@@ -50,7 +50,7 @@ def test_gender_temperature_is_maximum_likelihood():
 
 @pytest.mark.parametrize("spread", [0.5, 2])
 def test_age_temperature_recovers_spread(spread):
-    """Ages are drawn from distributions whose scores the model multiplies by `spread`."""
+    """Ages are drawn from distributions, and the model multiplies their scores by `spread`."""
     rng = np.random.default_rng(0)
     centre, width = rng.uniform(25, 75, (2000, 1)), rng.uniform(5, 9, (2000, 1))
     scores = -(((AGES - centre) / width) ** 2) / 2
@@ -60,7 +60,7 @@ def test_age_temperature_recovers_spread(spread):
 
 
 def test_narrow_age_band_raises_temperature():
-    """Intervals hold few of the ages of 70 or more, and rise to 82 % of all ages for them."""
+    """Few ages of 70 or more are covered, so that coverage rises to 82 % of all ages."""
     rng = np.random.default_rng(0)
     centre = np.append(rng.uniform(20, 60, 2700), rng.uniform(75, 90, 300))
     error = rng.normal(size=3000) * np.where(centre < 70, 5, 25)
@@ -84,7 +84,7 @@ def test_unknown_labels_are_rejected(label):
 
 
 class Overconfident:
-    """Reads an age off the green of a face, with half the spread of its errors."""
+    """Estimates the age from the green of a face, with half the spread of its errors."""
 
     crop = FaceCrop(8)
 
@@ -103,7 +103,7 @@ class Overconfident:
 
 
 def write(path: Path, seed: int, spread: float) -> Path:
-    """1,200 faces with age errors of this spread, of which 15 % have another gender."""
+    """1,200 faces with age errors of this spread; 15 % have the other gender."""
     rng = np.random.default_rng(seed)
     faces = rng.integers(0, 256, (1200, 8, 8, 3), np.uint8)  # no two are equal
     faces[:, 0, 0, 1] = rng.integers(30, 70, 1200)
@@ -145,7 +145,7 @@ def test_validation_faces_are_halved(database):
 
 
 def test_only_unseen_collections_are_fitted(database, tmp_path):
-    """Errors are larger elsewhere: intervals hold 80 % there, and more of the held-out faces."""
+    """Errors on unseen collections are larger: coverage is 80 % there, and higher elsewhere."""
     elsewhere = write(tmp_path / "lap.mat", 1, 12)
     found = calibrate(Overconfident(database), [database, elsewhere])
     assert found.collections == ["lap"]

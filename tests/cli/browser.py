@@ -1,4 +1,4 @@
-"""demo.py --web and a Chromium that visits it."""
+"""demo.py --web and Chromium."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ _FLAGS = (
 
 @contextmanager
 def serving(folder: Path, *args) -> Iterator[SimpleNamespace]:
-    """demo.py --web at work; its temporary files are in `folder`."""
+    """A running demo.py --web; its temporary files are in `folder`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     command = [sys.executable, ROOT / "demo.py", "--web", "--port", port, *args]
@@ -49,7 +49,7 @@ def serving(folder: Path, *args) -> Iterator[SimpleNamespace]:
 
 @contextmanager
 def chromium(folder: Path, webcam: Path | None = None) -> Iterator:
-    """A browser whose profile is in `folder`, and whose webcam shows the file `webcam`."""
+    """A browser with its profile in `folder` and the file `webcam` as its webcam."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -73,12 +73,12 @@ def visit(driver, url):
 
 
 def wait_for(condition, seconds=60):
-    """What `condition` gives as soon as that is true."""
+    """The value of `condition` as soon as it is true."""
     from selenium.common.exceptions import StaleElementReferenceException
 
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        with suppress(StaleElementReferenceException):  # the page makes many elements anew
+        with suppress(StaleElementReferenceException):  # the page replaces many elements
             if value := condition():
                 return value
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""demo.py at work, for the tests of its pictures, its videos and its window."""
+"""Runs of demo.py, for tests of pictures, videos and the window."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ NO_SCREEN = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
 @contextmanager
 def running(folder: Path, *args, **environment) -> Iterator[subprocess.Popen]:
-    """demo.py at work in `folder`; whatever becomes of the test, it ends with it."""
+    """A running demo.py in `folder`, which ends with the test."""
     with subprocess.Popen(
         [sys.executable, ROOT / "demo.py", *map(str, args)],
         stdout=subprocess.PIPE,
@@ -44,7 +44,7 @@ def read_faces(path: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def write_small(photo: Path, path: Path, side: int = 320) -> None:
-    """A photo whose longer side is `side` pixels, in which faces are soon found."""
+    """A photo with a longer side of `side` pixels, for fast detection."""
     image = cv2.imread(str(photo))
     scale = side / max(image.shape[:2])
     path.parent.mkdir(parents=True, exist_ok=True)

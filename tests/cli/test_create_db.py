@@ -40,7 +40,7 @@ def create(data_dir, output, *args):
 
 
 def assert_refused(done, folder, *words):
-    """The run must have ended with one line that has `words` in it, and left nothing."""
+    """The run must have ended with one line that contains `words`, and without files."""
     assert_one_line_error(done, "create_db.py", *words)
     assert names(folder) == set()
 
@@ -54,7 +54,7 @@ def out(tmp_path):
 
 @contextmanager
 def no_file_above(size):
-    """Let no file of a script grow beyond `size` bytes: writing fails as on a full disk."""
+    """Limit the files of a script to `size` bytes: writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -63,12 +63,12 @@ def no_file_above(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-# What it makes
+# Outputs
 
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    """A folder of 12 people, most of them with pictures out of the ordinary."""
+    """A folder of 12 people, most of them with unusual pictures."""
     folder = write_wiki(tmp_path_factory.mktemp("odd") / "wiki_crop", wiki_struct(12))
     pictures = [folder / f"{i % 10:02d}/{i}.jpg" for i in range(12)]
     whole = Image.open(pictures[0])
@@ -208,7 +208,7 @@ def test_real_pictures_equal_the_originals(real, wiki):
         np.testing.assert_array_equal(face, cv2.resize(cv2.imread(str(wiki / path)), (32, 32)))
 
 
-# What it refuses
+# Rejected inputs
 
 
 @pytest.mark.parametrize(
@@ -347,8 +347,8 @@ def test_output_named_like_the_histogram(small_wiki, out):
 
 @pytest.fixture
 def read_only(out):
-    """A folder that cannot be written to, for whoever runs the tests."""
-    if os.geteuid() == 0:  # whom permissions do not bind
+    """A read-only folder, also for root."""
+    if os.geteuid() == 0:  # permissions do not apply to root
         with mounted(out, "ro,size=1m"):
             yield out
     else:
@@ -362,7 +362,7 @@ def test_read_only_output_folder(small_wiki, read_only):
     assert_refused(done, read_only, str(read_only), "can be written to")
 
 
-# What becomes of a run that fails midway
+# Failures during a run
 
 
 def test_too_little_free_space(small_wiki, out):
@@ -377,7 +377,7 @@ def test_version_5_size_limit(small_wiki, out):
 
 @pytest.mark.parametrize("size", [0, 5_000, 1_000_000, 2_000_000])
 def test_file_size_limit_is_one_line(small_wiki, out, size):
-    """The database would take 2.4 MB; those of HDF5's writes that come last fail as well."""
+    """The database would take 2.4 MB; the last writes of HDF5 fail as well."""
     with no_file_above(size):
         done = create(small_wiki, out / "db.mat", "--img_size", 100)
     assert done.returncode == 2, done.stderr
@@ -408,7 +408,7 @@ def test_full_disk_keeps_only_resumable_files(small_wiki, out, size, version):
         assert names(disk) <= RESUMABLE
 
 
-# The script, on a disk that says it has more room than it has.
+# The script, on a disk that reports more free space than it has.
 BOASTING = f"""
 import runpy, shutil, sys
 shutil.disk_usage = lambda path: shutil._ntuple_diskusage(2**40, 0, 2**40)
@@ -427,7 +427,7 @@ def test_failure_keeps_older_files(small_wiki, out):
 
 
 def wait_for_bytes(path, size, running):
-    """Until that much of `path` is on the disk: its length is there from the start."""
+    """Wait until that part of `path` is on the disk; its length is set at the start."""
     while not path.exists() or path.stat().st_blocks * 512 < size:
         assert running.poll() is None, running.stderr.read()
         time.sleep(0.01)
@@ -435,7 +435,7 @@ def wait_for_bytes(path, size, running):
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_resume_after_interrupt(tmp_path, out, sign):
-    """Amid 1.2 GB of pictures, all of one file, which is another when the run goes on."""
+    """During 1.2 GB of pictures, all links to one file, which is replaced before the resume."""
     fields = wiki_struct(1600)
     fields["full_path"][0] = fields["full_path"][0, 0]
     picture = tmp_path / "wiki_crop" / "00" / "0.jpg"
@@ -447,7 +447,7 @@ def test_resume_after_interrupt(tmp_path, out, sign):
         [sys.executable, *map(str, command)],
         stderr=subprocess.PIPE,
         text=True,
-        # Background jobs of a shell, as these tests may be, are started deaf to Ctrl-C.
+        # Background jobs of a shell, as these tests may be, ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for_bytes(out / ".db.partial.mat", 200_000_000, running)

@@ -1,4 +1,4 @@
-"""create_db.py, on other datasets than IMDB-WIKI, and train.py on what it makes of them."""
+"""create_db.py on other datasets than IMDB-WIKI, and train.py on the databases."""
 
 import csv
 import json
@@ -212,7 +212,7 @@ def test_persons_are_stored(out, tmp_path):
     assert open_database(out / "db.mat").person is None
     assert create("wiki", folder, out, "--persons").returncode == 0
     opened = open_database(out / "db.mat")
-    assert opened.person.tolist() == opened.names  # which `wiki_struct` has as names
+    assert opened.person.tolist() == opened.names  # the names in `wiki_struct`
 
 
 def test_unusual_file_names(out, tmp_path):
@@ -260,7 +260,7 @@ def test_faces_are_detected_and_cropped(people, out):
     opened = open_database(out / "db.mat")
     assert opened.names[:2] == ["one.jpg", "two.jpg"]
     assert (opened.crop.margin, opened.crop.alignment) == (0.1, "none")
-    left, top, right, bottom = 255, 189, 549, 484  # dlib's box, read off the picture
+    left, top, right, bottom = 255, 189, 549, 484  # dlib's box
     dx, dy = 0.1 * (right - left), 0.1 * (bottom - top)
     whole = cv2.imread(str(people / "one.jpg"))
     face = whole[int(top - dy) : int(bottom + dy) + 1, int(left - dx) : int(right + dx) + 1]
@@ -302,7 +302,7 @@ def test_alignment_is_stored(people, out):
 
 @pytest.fixture
 def two(labels, utkface, tmp_path):
-    """utkface.mat, and mine.mat, whose labels are ranges or unknown."""
+    """utkface.mat, and mine.mat with ranges or unknown labels."""
     for name, db, folder in (
         ("utkface", "utkface", utkface),
         (

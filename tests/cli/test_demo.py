@@ -29,7 +29,7 @@ TURNED = "turned.jpg"
 
 
 def turned_jpeg(image):
-    """A JPEG of `image` lying on its side, with the EXIF tag that says how to put it upright."""
+    """A JPEG of `image`, rotated by 90 degrees, with the EXIF tag of its orientation."""
     _, data = cv2.imencode(".jpg", cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE))
     # One little-endian directory of one entry: tag 0x112 (orientation), a short, 6 (turn right).
     tags = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\0\0\0\0"
@@ -49,7 +49,7 @@ def bytes_by_name(folder):
 
 @pytest.fixture(scope="module")
 def album(shared, original_weights, tmp_path_factory):
-    """One run over every kind of file: what it printed, read and left behind."""
+    """One run over every kind of file: printed lines, inputs and outputs."""
     work = tmp_path_factory.mktemp("album")
     photos = work / "my photos"
     shutil.copytree(shared / "demo" / "groups", photos)
@@ -134,7 +134,7 @@ def test_boxes_lie_within_the_picture(album):
 
 
 def test_dlib_boxes_equal_the_originals(album, exports, run_here, tmp_path):
-    """It shrank pictures to 640 pixels and let dlib double them."""
+    """The original toolkit shrank pictures to 640 pixels, and dlib doubled them."""
     photos = tmp_path / "photos"
     photos.mkdir()
     for name in ("obama.jpg", "biden.jpg", "Tom_Cruise_avp_2014_4.jpg"):
@@ -159,7 +159,7 @@ def original_model(original_weights):
 
 @pytest.mark.parametrize("name", ["obama.jpg", "2008_001322.jpg", "2008_004176.jpg"])
 def test_estimates_equal_the_original_toolkits(album, original_model, name):
-    """Its demo.py: a margin of 0.4, clipped, both ends inside; bilinear; the expectation."""
+    """The original demo.py: a margin of 0.4, clipped, inclusive; bilinear; the expectation."""
     image = cv2.imread(str(album.photos / name))
     img_h, img_w = image.shape[:2]
     cut = []
@@ -289,7 +289,7 @@ def test_no_display_opens_no_window(shared, exports, run_here, monkeypatch, tmp_
 
 @pytest.fixture
 def photos(shared, tmp_path):
-    """A man in a folder, and in one within it a man and a picture without a face."""
+    """A man in a folder, a man and a picture without a face in its subfolder."""
     folder = tmp_path / "photos"
     write_small(shared / "demo" / "obama.jpg", folder / "obama.jpg")
     write_small(shared / "demo" / "biden.jpg", folder / "inner" / "biden.jpg")
@@ -377,7 +377,7 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
         (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),
         (["--video", "text"], "--video: expected a video"),
         (["--labels", "text", "--output_dir", "empty"], "text: expected"),
-        # flags that do not go together
+        # incompatible flags
         (["a.jpg", "--image_dir", "photos"], "one source of pictures, received pictures and"),
         (["--video", "a.mp4", "--web"], "one source of pictures, received --video and --web"),
         (["--labels", "a.csv", "b.jpg"], "received pictures and --labels"),
@@ -449,7 +449,7 @@ def rows_in(path):
 
 
 def lines_of(process):
-    """The first lines that it prints: of several pictures."""
+    """The first lines that the process prints, for several pictures."""
     return [process.stdout.readline() for _ in range(15)]
 
 
@@ -458,7 +458,7 @@ def test_resume_after_kill_and_interrupt(many, run_here, monkeypatch, tmp_path):
     with running(tmp_path, *many, **NO_SCREEN) as process:
         assert lines_of(process)[0].startswith("000.jpg: ")
         process.kill()
-        # Its processes would hold its output open if they lived on.
+        # Surviving worker processes would keep its output open.
         process.communicate(timeout=60)
     locks = {".faces.csv.lock", ".faces.jsonl.lock"}
     assert names(tmp_path) - locks == {partial.name, partial_of(tmp_path / "faces.jsonl").name}

@@ -1,4 +1,4 @@
-"""demo.py on a video and in front of a webcam."""
+"""demo.py on a video and on a webcam."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def test_video_outputs_have_every_frame(clip, on, tmp_path):
 
 
 def assert_annotated(folder, clip, rows):
-    """The copy must differ from the clip at the boxes' edges, and hardly elsewhere."""
+    """The copy must differ from the clip mainly at the edges of the boxes."""
     assert names(folder) == {clip.name, f"{clip.stem}.tracks", f"{clip.stem}.tracks.csv"}
     shown, plain = frames(folder / clip.name), frames(clip)
     assert len(shown) == len(plain)
@@ -103,7 +103,7 @@ def test_ctrl_c_keeps_video_outputs(clip, exports, tmp_path):
 
 
 class Camera:
-    """In place of a webcam: it gives one photo, and at its fifth has the user press Ctrl-C."""
+    """A fake webcam that returns one photo, and presses Ctrl-C at its fifth frame."""
 
     def __init__(self, image):
         self.image, self.read_count, self.released = image, 0, threading.Event()

@@ -266,7 +266,7 @@ def test_ten_people_upload_one_picture(server, photo):
 
 
 def answer_to(server, photo, session):
-    """The events of a visitor who uploads the photo."""
+    """The events of an upload of the photo by a visitor."""
     head = 'Content-Disposition: form-data; name="files"; filename="two people.png"'
     body = f"--x\r\n{head}\r\n\r\n".encode() + photo.read_bytes() + b"\r\n--x--\r\n"
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -289,7 +289,7 @@ def events(server, session, data):
 
 
 def test_requests_cannot_read_server_files(server, photo):
-    """Only an upload can be named; the terminal has a line and no traceback."""
+    """Only uploads can be requested; the terminal shows a line without a traceback."""
     text = events(server, "bad", [[{"image": file_data(photo), "caption": None}]])
     assert '"success":false' in text
     assert "two people.png" not in text

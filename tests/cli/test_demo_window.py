@@ -1,4 +1,4 @@
-"""demo.py's window on a screen of its own: what is to be seen on it, and its keys."""
+"""The window of demo.py on a virtual screen: its picture and its keys."""
 
 import os
 import shutil
@@ -16,13 +16,13 @@ from tests.cli.demo_runs import read_faces, running, write_small
 
 
 class Screen(NamedTuple):
-    """An X display, and the file that Xvfb keeps its pixels in."""
+    """An X display, and the file with its pixels."""
 
     display: str
     file: str
 
     def look(self) -> np.ndarray:
-        """What is to be seen, uint8 (H, W, 3), BGR: the file is an X window dump."""
+        """The screen's pixels, uint8 (H, W, 3), BGR, from an X window dump."""
         data = np.fromfile(self.file, np.uint8)
         header = data[:100].view(">u4")
         height, line, begin = header[5], header[12], header[0] + 12 * header[19]
@@ -30,7 +30,7 @@ class Screen(NamedTuple):
         return pixels[:, : header[4], :3].copy()
 
     def find(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """How well `picture` is to be seen where it fits best, 0..1, and the screen there."""
+        """The best correlation of `picture` with the screen, 0..1, and the screen at that place."""
         screen = self.look()
         match = cv2.matchTemplate(screen, picture, cv2.TM_CCOEFF_NORMED)
         y, x = np.unravel_index(match.argmax(), match.shape)
@@ -100,7 +100,7 @@ def test_pictures_wait_for_a_key(shared, exports, screen, run_here, tmp_path):
 
 
 def assert_shown(screen, annotated, plain):
-    """Box and label must be where they were drawn, and the keys' hint below the picture."""
+    """Box and label must be at their places, and the hint of the keys below the picture."""
     match, shown = screen.find(annotated)
     drawn = (annotated != plain).any(axis=2)
     coloured = np.logical_or(*((annotated == colour).all(axis=2) for colour in COLOURS)) & drawn

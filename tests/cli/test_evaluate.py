@@ -30,7 +30,7 @@ def write_model(path, img_size=16, alignment="none", **values):
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
-    """Two untrained models on a database of the original toolkit's, dark women and bright men."""
+    """Two untrained models on a database of the original toolkit: dark women, bright men."""
     folder = tmp_path_factory.mktemp("evaluated")
     database = write_database(folder / "wiki.mat", count=50)
     models = [write_model(folder / "a.hdf5", training=TRAINING), write_model(folder / "b.hdf5")]
@@ -104,7 +104,7 @@ def run_here(monkeypatch, capfd):
 
 
 def test_pictures_of_csv(evaluated, run_here, tmp_path):
-    """Unreadable ones are counted and named."""
+    """Unreadable pictures are counted and named."""
     faces = open_database(evaluated.database).image[np.arange(6)]
     for i, face in enumerate(faces):
         cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(face, (40, 40)))
@@ -198,7 +198,7 @@ def test_bad_input_leaves_nothing(evaluated, run_here, tmp_path, args, words):
 
 
 def other_classes(model, path):
-    """A copy whose description has ages up to 116."""
+    """A copy with ages up to 116 in its description."""
     content = model.read_bytes()
     assert content.count(b'"ages": [0, 100]') == 1
     path.write_bytes(content.replace(b'"ages": [0, 100]', b'"ages": [0, 116]'))

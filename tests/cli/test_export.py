@@ -70,7 +70,7 @@ def test_average(exports, tmp_path, export):
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory) -> Path:
-    """400 faces, a tenth of which are validation faces by hash."""
+    """400 faces, a tenth of them validation faces by hash."""
     path = tmp_path_factory.mktemp("database") / "wiki.mat"
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (400, 32, 32, 3), np.uint8)
@@ -81,7 +81,7 @@ def database(tmp_path_factory) -> Path:
 
 
 def test_calibrated_half_precision_export(exports, database, tmp_path, export):
-    """A fresh network predicts nearly the same for all faces, whose ages are 10 to 79."""
+    """A fresh network predicts nearly the same age for all faces, aged 10 to 79."""
     trained, output = tmp_path / "trained.hdf5", tmp_path / "age_gender.hdf5"
     model, description = load_checkpoint(exports["hdf5"])
     save_checkpoint(trained, model, replace(description, split=split_of(database)))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="nee
 FLAGS = ("--depth", "10", "--width", "1", "--batch_size", "8", "--nb_epochs", "8", "--aug")
 FLAGS += ("--lr", "0.001", "--validation_split", "0.26")
 ENVIRONMENT = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-# Runs train.py, and saves the state of a host that would not save it in a folder of its own.
+# Runs train.py, and saves the state of a further host in a separate folder.
 WITH_STATE = """
 import runpy, sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture
 def start():
-    """Start train.py on a host; what still runs in the end is killed."""
+    """Start train.py on a host; it is killed at the end of the test."""
     processes = []
 
     def started(*args, script=("train.py",), **environment) -> subprocess.Popen:
@@ -83,7 +83,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 
 
 def lose(start, database, out, host: int) -> subprocess.CompletedProcess:
-    """Kill one of two hosts after an epoch; returns how the other ended, within two minutes."""
+    """Kill one of two hosts after an epoch; returns the end of the other within two minutes."""
     variables = {
         "JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{free_port()}",
         "JAX_NUM_PROCESSES": "2",

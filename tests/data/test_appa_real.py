@@ -45,7 +45,7 @@ def test_gender_and_group_from_allcategories(tmp_path):
 
 @pytest.mark.parametrize("named", [False, True])
 def test_ignore_list(tmp_path, named):
-    """The one in the folder, or another that is passed."""
+    """The ignore list in the folder, or a passed one."""
     write(tmp_path)
     write(tmp_path, "ignore_list.csv", ["000001.jpg", "999999.jpg"], "img_name\n")
     write(tmp_path, "other.csv", ["1,000000.jpg", "2,000002.JPG"], ",img_name\n")

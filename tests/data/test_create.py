@@ -25,7 +25,7 @@ def out(tmp_path):
 
 @pytest.fixture
 def ctrl_c():
-    """Ctrl-C raises `KeyboardInterrupt`, where the tests are a shell's background job too."""
+    """Ctrl-C raises `KeyboardInterrupt`, also in a background job of a shell."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -55,7 +55,7 @@ def test_ctrl_c_waits_for_all_files(small_wiki, out, monkeypatch, step):
     monkeypatch.setattr(module, step, interrupted)
     with pytest.raises(KeyboardInterrupt) as stopped:
         run(small_wiki, out)
-    assert stopped.value.args == ()  # nothing is left to go on with
+    assert stopped.value.args == ()  # no partial file
     assert names(out) == FILES
 
 
@@ -115,7 +115,7 @@ def test_second_run_is_rejected(small_wiki, out):
 
 @pytest.mark.parametrize("step", ["allocate", "finish", "_select", "_write_further", "_replace"])
 def test_any_crash_resumes(small_wiki, out, monkeypatch, step):
-    """A resumed run gives the very bytes of an uninterrupted one."""
+    """A resumed run writes the same bytes as an uninterrupted one."""
     run(small_wiki, out, max_per_age=1)
     expected = {path.name: path.read_bytes() for path in out.iterdir()}
     module = {"allocate": writing, "finish": writing, "_replace": files}.get(step, create)

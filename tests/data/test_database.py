@@ -44,7 +44,7 @@ def write(path, count=7, size=8, version="7.3"):
 
 
 def write_original(path, **fields):
-    """A file as the original toolkit writes it, with `fields` in place of its own."""
+    """A file as the original toolkit writes it, with some `fields` replaced."""
     image = faces(4, 8)
     values = {
         "image": image,
@@ -342,7 +342,7 @@ def test_other_hdf5_is_rejected(path):
 
 
 def test_unknown_element_types_are_rejected(tmp_path):
-    """scipy crashes Python on them."""
+    """They crash Python in scipy."""
     path = write_database(tmp_path / "wiki.mat", count=4)
     content = bytearray(path.read_bytes())
     start = content.index(b"image\0\0\0") + 8

@@ -54,7 +54,7 @@ def test_birthday_from_july_is_still_ahead(birth, age):
 
 
 def test_photo_before_birth():
-    """Unsigned columns do not wrap round."""
+    """Unsigned columns do not wrap around."""
     dob = np.array([serial_date(1990, 1, 1)], np.uint32)
     assert ages(dob, np.array([1980], np.uint16)) == -10
 

@@ -1,4 +1,4 @@
-"""src/data/split.py: every row in one part, found again from what a checkpoint stores."""
+"""src/data/split.py: every row in one part, and splits from checkpoints."""
 
 import hashlib
 import json

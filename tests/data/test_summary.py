@@ -13,7 +13,7 @@ NAN = np.nan
 
 
 def database(tmp_path, low, high=None, gender=None):
-    """Faces of one colour each; blue is the row."""
+    """Faces of a constant colour; blue is the row."""
     low = np.array(low, float)
     faces = np.zeros((len(low), 8, 8, 3), np.uint8)
     faces[..., 0] = np.arange(len(low))[:, None, None]

@@ -15,7 +15,7 @@ VALUES = {"db": "csv", "img_size": SIZE, "min_score": 1.0, "margin": 0.2, "align
 
 
 def make(count):
-    """Random faces, and labels of which a third are unknown."""
+    """Random faces and labels; a third of the labels is unknown."""
     rng = np.random.default_rng(count)
     low = np.where(np.arange(count) % 3 == 0, np.nan, rng.integers(0, 90, count))
     columns = {"age_low": low, "age_high": low + 5, "gender": rng.choice([0, 1, np.nan], count)}

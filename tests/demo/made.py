@@ -1,4 +1,4 @@
-"""What the demo's tests share: results with estimates that are known, and frames of clips."""
+"""Results with known estimates, and clips, for the tests of the demo."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from src.faces.images import Box
 
 
 def estimates(ages, p_female) -> Estimates:
-    """Of given ages, 0 to 100, with an interval of 5 years on both sides."""
+    """Estimates of given ages, 0 to 100, with an interval of 5 years on both sides."""
     ages = np.array(ages, np.float32)
     whole = ages.astype(np.int64)
     distribution = np.eye(101, dtype=np.float32)[whole]
@@ -26,14 +26,14 @@ def estimates(ages, p_female) -> Estimates:
 def result(
     name="a.jpg", boxes=(), ages=(), p_female=(), size=(60, 80), time=None, tracks=None
 ) -> Result:
-    """Of a black picture."""
+    """A result for a black picture."""
     picture = Picture(name, np.zeros((*size, 3), np.uint8), time)
     faces = np.full((len(boxes), 16, 16, 3), 100, np.uint8)
     return Result(picture, list(boxes), estimates(ages, p_female), faces, tracks)
 
 
 def job(video=None, pictures=(), labels=None, done=None, **flags) -> Job:
-    """Of the flags' defaults but for `flags`, on `pictures`, paths by name, or names alone."""
+    """A job on `pictures`, paths by name or names, with default flags except `flags`."""
     parser = cli.Parser("")
     for add in (add_source_arguments, add_face_arguments, add_sink_arguments):
         add(parser)
@@ -44,7 +44,7 @@ def job(video=None, pictures=(), labels=None, done=None, **flags) -> Job:
 
 
 def two_faces(name="a.jpg", **video) -> Result:
-    """The second reaches past the picture's border."""
+    """Boxes; the second one exceeds the picture's border."""
     boxes = [Box(10, 20, 30, 40), Box(-3, -4, 90, 70)]
     return result(name, boxes, [20.126, 60], [0.98764, 0.25], **video)
 
@@ -79,7 +79,7 @@ def write_timed(
     images=None,
     **container,
 ) -> None:
-    """A clip whose frames have `times`, in seconds, by PyAV.
+    """A clip with frames at `times`, in seconds, by PyAV.
 
     rate: frames per second that the file states.  aspect: shape of its pixels.
     sound: seconds of a tone of 440 Hz.  images: uint8 BGR; numbers on grey if None.

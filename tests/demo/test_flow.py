@@ -1,4 +1,4 @@
-"""Boxes that follow what is in them."""
+"""src/demo/flow.py: boxes that follow moving faces."""
 
 import cv2
 import numpy as np

@@ -63,7 +63,7 @@ def test_restored_pictures_are_read_again(shared, tmp_path):
 
 
 def cells(page):
-    """Rows of the page, as lists of the cells' text with the pictures taken out."""
+    """Rows of the page, as lists of the cells' text without the pictures."""
     rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
     return [
         [re.sub(r"<img[^>]*>", "", cell) for cell in re.findall(r"<t[hd]>(.*?)</t[hd]>", row)]
@@ -106,7 +106,7 @@ def test_largest_face_has_a_row(shared, labels, tmp_path):
 
 
 def best_match(image, part):
-    """The best correlation with `part`, at any of some sizes."""
+    """The best correlation with `part` over several sizes."""
     scales = np.linspace(0.6, 1.6, 41)
     parts = (cv2.resize(part, None, fx=scale, fy=scale) for scale in scales)
     return max(cv2.matchTemplate(image, p, cv2.TM_CCOEFF_NORMED).max() for p in parts)

@@ -1,4 +1,4 @@
-"""Results of pictures and videos, by a detector and an estimator whose answers are known."""
+"""Results of pictures and videos, with a fake detector and a fake estimator."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
 
 
 class Recorder:
-    """An estimator that keeps what it was given and reads a face's age from its first pixel."""
+    """An estimator that records its inputs and returns the first pixel of a face as its age."""
 
     def __init__(self):
         self.calls = []
@@ -37,7 +37,7 @@ class Recorder:
 
 
 class Finding:
-    """In place of a `FaceFinder`: finds the given `Found` of each picture."""
+    """A fake `FaceFinder` that returns the given `Found` of each picture."""
 
     def __init__(self, found):
         self._found = found
@@ -47,7 +47,7 @@ class Finding:
 
 
 def found(number, faces, image=None):
-    """A picture with as many faces, aged 10 times its number and up."""
+    """A picture with that number of faces, aged 10 times its number and up."""
     crops = np.zeros((faces, SIZE, SIZE, 3), np.uint8)
     crops[:] = (10 * number + np.arange(faces))[:, None, None, None]
     image = np.zeros((120, 160, 3), np.uint8) if image is None else image
@@ -92,7 +92,7 @@ def test_restored_results_come_in_order():
 
 def test_few_pictures_are_held():
     class Pixels(np.ndarray):
-        """An array that can be watched."""
+        """An array that accepts weak references."""
 
     alive, most = 0, 0
 
@@ -135,7 +135,7 @@ class Clip:
 
 
 class Finder:
-    """In place of a `FaceFinder`: one face, whose first pixel is the frame's number."""
+    """A fake `FaceFinder`: one face, with the number of the frame in its first pixel."""
 
     crop = FaceCrop(SIZE, 0.0)
 

@@ -21,13 +21,13 @@ def annotated(*boxes, size=(200, 300), ages=None, p_female=0.9, **options):
 
 
 def painted(image):
-    """Left, top, right and bottom (outside) of what is no longer green."""
+    """Left, top, right and bottom (exclusive) of the pixels that are not green."""
     rows, columns = np.nonzero((image != GREEN).any(axis=2))
     return Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
 def label_area(image, box):
-    """Pixels of the label: of the gender's colour or white, but for the box's lines."""
+    """Pixels of the label: white or in the gender's colour, without the lines of the box."""
     outside = image.copy()
     outside[box.top - 9 : box.bottom + 9, box.left - 9 : box.right + 9] = GREEN
     return (outside != GREEN).any(axis=2).sum()
@@ -84,7 +84,7 @@ def test_label_stands_on_the_box():
 
 
 def test_text_grows_with_the_picture():
-    """A face of 50 pixels: its label is as legible in a photo of 4000."""
+    """The label of a face of 50 pixels is legible in a photo of 4000 pixels too."""
     small = painted(annotated(Box(60, 80, 110, 130), size=(300, 400)))
     large = painted(annotated(Box(600, 800, 650, 850), size=(3000, 4000)))
     assert (large.right - large.left) / (small.right - small.left) > 4
@@ -98,7 +98,7 @@ def test_label_stays_in_the_picture(place):
 
 
 def test_labels_cover_no_face():
-    """24 faces close to each other, as in a class's photo."""
+    """24 faces close to each other, as in a class photo."""
     grid = [(x, y) for y in range(60, 700, 160) for x in range(40, 1000, 160)]
     boxes = [Box(x, y, x + 90, y + 90) for x, y in grid]
     image = annotated(*boxes, size=(720, 1060))

@@ -1,4 +1,4 @@
-"""Pictures that are named, and those of folders."""
+"""Pictures by name and in folders."""
 
 import os
 

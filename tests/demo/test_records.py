@@ -1,4 +1,4 @@
-"""Records of the demo's results: one line per face, whole or resumed."""
+"""Records of the demo's results, complete or resumed."""
 
 import json
 import os
@@ -88,7 +88,7 @@ FORMATS = pytest.mark.parametrize("open_file", [to_csv, to_jsonl])
 @FORMATS
 @pytest.mark.parametrize("error, kept", [(ZeroDivisionError, 1), (KeyboardInterrupt, 2)])
 def test_failure_leaves_the_old_file(path, open_file, error, kept):
-    """Ctrl-C leaves the unfinished one next to it."""
+    """Ctrl-C leaves the partial file next to it."""
     path.write_text("as before")
     with pytest.raises(error), open_file(path) as write:
         write(two_faces())
@@ -162,7 +162,7 @@ def test_finished_file_is_extended(path, open_file):
 
 @FORMATS
 def test_kept_records_are_on_disk_first(path, open_file):
-    """Else a second kill would lose them."""
+    """Otherwise a second kill would lose them."""
     write_all(path, open_file)
     done = done_in(path, open_file)
     with open_file(path, done=done, resume=True):

@@ -27,7 +27,7 @@ def test_lines_per_face(capsys):
 
 
 def cells(text):
-    """Of a printed table: its rows, and the line below it."""
+    """The rows of a printed table, and the line below it."""
     header, _, *rows, last = text.splitlines()
     return [line.split() for line in (header, *rows)], last
 

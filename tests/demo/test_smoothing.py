@@ -1,4 +1,4 @@
-"""Ages and genders averaged along tracks: by hand, and in real clips."""
+"""Ages and genders averaged along tracks, by hand and in real clips."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ AGES = np.arange(101)
 
 
 def estimates(*faces):
-    """Estimates of faces that are p_female and one or two ages, equally likely."""
+    """Estimates from a probability of female and one or two equally likely ages per face."""
     ages = [np.isin(AGES, ages) / len(ages) for _, *ages in faces]
     p_female = np.array([p for p, *_ in faces], np.float32)
     return Estimates.of(p_female, np.array(ages, np.float32).reshape(-1, 101))

@@ -1,4 +1,4 @@
-"""Overlapping work: nothing is lost, no thread is left."""
+"""Prefetching: no item is lost, no thread is left."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Faces of real clips, against dlib on every frame; and when faces are looked for."""
+"""Tracks in clips, against dlib on every frame; frames with a detection."""
 
 import cv2
 import dlib
@@ -24,7 +24,7 @@ def hamilton(shared):
 
 
 def follow_all(images, detect):
-    """Tracks of each frame, and how many of the frames were searched for faces."""
+    """Tracks of each frame, and the number of frames with a detection."""
     searched = []
     track = Tracker(lambda image: searched.append(None) or detect(image))
     return [track(image) for image in images], len(searched)
@@ -40,7 +40,7 @@ def numbers(tracks):
 
 
 def share_found(images, tracks):
-    """Of the faces that the original toolkit's way finds in every third frame."""
+    """The share of faces found that the original toolkit finds in every third frame."""
     detect, found = dlib.get_frontal_face_detector(), []
     for image, faces in list(zip(images, tracks, strict=True))[::3]:
         for face in detect(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1):

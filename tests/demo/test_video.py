@@ -1,4 +1,4 @@
-"""Frames of videos and cameras: their times, their shapes and what is lost of them."""
+"""Frames of videos and cameras: times, shapes, losses."""
 
 from fractions import Fraction
 
@@ -146,7 +146,7 @@ def test_silent_address_is_rejected():
 
 
 class Camera:
-    """A webcam that gives `images`; None is a read that fails."""
+    """A fake webcam that returns `images`; None is a failed read."""
 
     def __init__(self, images):
         self.images, self.released = list(images), False

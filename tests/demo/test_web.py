@@ -1,4 +1,4 @@
-"""The page's answers, by a detector and an estimator whose answers are known."""
+"""The page's results, with a fake detector and a fake estimator."""
 
 import re
 import socket
@@ -42,7 +42,7 @@ def finding(monkeypatch):
 
 
 def estimate(faces):
-    """A face's mean brightness is its age, give or take a year; dark ones are female."""
+    """The mean brightness of a face is its age, up to a year; dark faces are female."""
     ages = faces.reshape(len(faces), -1).mean(axis=1).round().astype(int)
     shares = np.zeros((len(faces), len(AGES)), np.float32)
     for years, share in ((-1, 0.25), (0, 0.5), (1, 0.25)):
@@ -77,7 +77,7 @@ def upload(tmp_path):
 
 
 def png_header(path, width, height):
-    """A PNG of 57 bytes that says how large a picture it holds."""
+    """A PNG of 57 bytes with this size in its header."""
     chunks = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), b"IDAT", b"IEND"
     body = b"".join(
         struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
@@ -198,7 +198,7 @@ def test_long_clip_ends_at_the_limit(monkeypatch, service, clip, tmp_path):
 
 
 def test_playlist_is_not_a_clip(service, clip, tmp_path):
-    """FFmpeg would open what it names."""
+    """FFmpeg would open the files that it names."""
     for name, text in (
         ("list.mp4", f"#EXTM3U\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n"),
         ("concat.mp4", f"ffconcat version 1.0\nfile {clip.name}\n"),
@@ -246,7 +246,7 @@ def test_only_page_routes_are_served(path, served):
 
 @pytest.fixture
 def environment(monkeypatch):
-    """Variables that a server sets are put back."""
+    """Restores the variables that a server sets."""
     for name in ("GRADIO_TEMP_DIR", "no_proxy"):
         monkeypatch.setenv(name, "")
 

@@ -53,9 +53,7 @@ def test_checkpoint_stores_the_crop(estimator):
 
 
 def test_one_row_per_face(estimates):
-    assert (
-        estimates.age.std() > 0.1
-    )  # else they would all be alike, and the tests below could not fail
+    assert estimates.age.std() > 0.1  # otherwise the tests below could not fail
     assert estimates.age_distribution.shape == (COUNT, 101)
     for values in (estimates.p_female, estimates.age, estimates.age_low, estimates.age_high):
         assert values.shape == (COUNT,)
@@ -132,7 +130,7 @@ def test_original_weights_on_a_portrait(original_weights):
 
 
 def test_predict_takes_paths_arrays_and_lists(shared, checkpoint):
-    """Each face's estimate is that of its crop."""
+    """The estimate of a face equals that of its crop."""
     estimator = Estimator(checkpoint)
     path = shared / "demo" / "two_people.jpg"
     image = read_image(path)

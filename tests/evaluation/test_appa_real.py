@@ -1,4 +1,4 @@
-"""APPA-REAL's figures, by a model that reads a face's age off its colour."""
+"""Evaluation on APPA-REAL, with a model that estimates ages by colour."""
 
 import cv2
 import numpy as np
@@ -80,7 +80,7 @@ def test_every_split_has_its_labels(data_dir, split):
 
 
 def test_epsilon_error_uses_the_ratings(data_dir):
-    """One without a deviation does not count for it."""
+    """A face without a deviation is ignored."""
     rows = [ROWS[0], ROWS[1].replace("2.5", "5"), ROWS[2].replace("2.5", ""), *ROWS[3:]]
     write_labels(data_dir, rows)
     figures = run(data_dir)[2]

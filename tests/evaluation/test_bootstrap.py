@@ -31,7 +31,7 @@ def test_intervals_equal_scipys(name):
 
 
 def test_equal_seeds_equal_intervals(monkeypatch):
-    """Not the size of the pieces that resamples are drawn in."""
+    """The size of the batches of resamples does not matter."""
     once = with_intervals(FIGURES, 200, seed=5, resamples=300)
     assert once == with_intervals(FIGURES, 200, seed=5, resamples=300)
     assert once != with_intervals(FIGURES, 200, seed=6, resamples=300)
@@ -42,7 +42,7 @@ def test_equal_seeds_equal_intervals(monkeypatch):
 
 
 def test_comparisons_are_paired():
-    """One that always errs a year more than another differs by just that, in every resample."""
+    """A constant difference of a year is the same in every resample."""
     error = np.abs(ERROR)
     difference = lambda weights: metrics.mean(error + 1, weights) - metrics.mean(error, weights)  # noqa: E731
     found = with_intervals({"difference": difference}, 200, seed=0, resamples=100)

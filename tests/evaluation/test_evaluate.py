@@ -95,7 +95,7 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def utkface(shared, tmp_path_factory):
-    """A few real faces, as a CSV of pictures of no size in particular."""
+    """A few real faces, as a CSV of pictures of different sizes."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     rows = []
@@ -222,7 +222,7 @@ def test_models_must_share_the_split(tmp_path):
 
 
 def test_unseen_collections_are_used_whole(tmp_path):
-    """The part is taken of the database of the run only, and metrics are apart."""
+    """The part applies to the database of the run only, and metrics are separate."""
     own = write(tmp_path / "utkface.mat", np.arange(60))
     new = write(tmp_path / "lap.mat", np.arange(20) + 0.0, estimated=np.arange(20) + 3)
     split = split_of(own, validation=0.3)
@@ -241,7 +241,7 @@ def test_unseen_collections_are_used_whole(tmp_path):
 
 @pytest.mark.parametrize("name", ["utkface", "csv"])
 def test_changed_database_of_the_run(tmp_path, name):
-    """A database whose rows are not the run's has no known part, whatever its file is called."""
+    """A database with other rows than the run's is rejected, also with the same file name."""
     own, changed = write(tmp_path / f"{name}.mat", np.arange(60)), tmp_path / "renamed.mat"
     columns = {"age_low": np.arange(59.0), "age_high": np.arange(59.0), "gender": np.ones(59)}
     columns |= {"path": [f"{name}/{i}.jpg" for i in range(59)], "group": [""] * 59}
@@ -335,7 +335,7 @@ def test_no_readable_picture(tmp_path):
 
 
 def test_detection_uses_model_margin(shared, tmp_path):
-    """The wider margin shows more than the face: another mean colour."""
+    """The wider margin includes surroundings of another colour."""
     photo = cv2.imread(str(shared / "demo" / "groups" / "2008_002506.jpg"))
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))

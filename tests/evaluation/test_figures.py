@@ -1,4 +1,4 @@
-"""Faces of each metric, and the baseline."""
+"""Number of faces of each metric, and the baseline."""
 
 import numpy as np
 import pytest

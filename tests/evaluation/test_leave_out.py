@@ -69,7 +69,7 @@ def test_left_out_database_is_not_monitored():
 
 
 def test_init_that_saw_the_database(tmp_path):
-    """Otherwise the metrics would not be of faces never seen."""
+    """Otherwise the network would have seen the faces."""
     paths = [write_database(tmp_path / f"{db}.mat", db=db) for db in ("wiki", "utkface")]
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     description = Description(architecture, FaceCrop(16), data=[{"db": "utkface"}])

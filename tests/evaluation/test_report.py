@@ -136,7 +136,7 @@ def two(people, tmp_path_factory):
 
 
 def titles(page):
-    """Titles of the plots; each must have a picture or table, and a text alternative."""
+    """Titles of the plots, which must have a picture or table, and a text alternative."""
     found = page.source.split("<figcaption><b>")[1:]
     assert all("<svg" in part or "<table" in part for part in found)
     assert len(page.all("svg")) == len(alternatives(page))

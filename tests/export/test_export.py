@@ -1,4 +1,4 @@
-"""src/export: files that say what their checkpoint says, or none."""
+"""src/export: files that predict as their checkpoint, or no file."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""src/export/graphs.py: networks that have more in them than weights."""
+"""src/export/graphs.py: networks with constants."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""src/export/original.py: our network as the original toolkit's, which numpy knows too."""
+"""src/export/original.py, against the original toolkit's network in numpy."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def write_checkpoint(path: Path, architecture: dict, size: int) -> Path:
 
 @pytest.fixture(scope="module", params=[(ARCHITECTURE, 32), (ARCHITECTURE, 64), (FLAT, 32)])
 def exported(request, tmp_path_factory) -> tuple[Path, Path, int]:
-    """A checkpoint, what it became, and the side of its faces."""
+    """A checkpoint, its conversion, and the side of its faces."""
     folder = tmp_path_factory.mktemp("legacy")
     architecture, size = request.param
     checkpoint = write_checkpoint(folder / "ours.hdf5", architecture, size)
@@ -39,7 +39,7 @@ def exported(request, tmp_path_factory) -> tuple[Path, Path, int]:
 
 
 def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
-    """Weights by layer, in the order that the layers were made in, the heads last."""
+    """Weights by layer, in order of creation, heads last."""
     with h5py.File(path) as file:
         layers = creation_order([name.decode() for name in file.attrs["layer_names"]])
         heads = ["pred_gender", "pred_age"]
@@ -70,7 +70,7 @@ def test_keras_loads_by_topology(exported):
 
 
 def test_keras_2_decodes_layer_names(exported):
-    """Those of layers and weights; a file without a version it takes for one of Keras 1."""
+    """Keras 2 decodes the names of layers and weights unless the file has no Keras version."""
     with h5py.File(exported[1]) as file:
         assert file.attrs["keras_version"].startswith("2")
         for layer in file.attrs["layer_names"]:

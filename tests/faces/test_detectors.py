@@ -31,13 +31,13 @@ def groups(shared):
 
 
 def around(image, box, border):
-    """A face with `border` pixels on each side, and where it is in that."""
+    """A face with `border` pixels on each side, and its box."""
     part = image[box.top - border : box.bottom + border, box.left - border : box.right + border]
     return part, Box(border, border, *(side - border for side in part.shape[1::-1]))
 
 
 def assert_same_faces(found, expected, min_overlap=0.4):
-    """Each expected face must be found once, and nothing else."""
+    """Each expected face must be found once, and no other box."""
     assert len(found) == len(matched(found, expected, min_overlap)) == len(expected)
 
 
@@ -85,7 +85,7 @@ def test_points_of_another_detectors_box(groups):
 
 @pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
 def test_points_in_a_face_crop(groups, margin):
-    """However much of the picture the face takes."""
+    """For all sizes of the face in the picture."""
     image, boxes = next(marked_pictures(groups / "testing.xml"))
     for box in boxes:
         side = box.right - box.left
@@ -113,7 +113,7 @@ def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", SEARCHING)
 def test_boxes_agree_with_dlibs(groups, name):
-    """So that a model sees the same crop, whoever finds the face."""
+    """So that crops agree between detectors."""
     pairs = []
     for image, boxes in marked_pictures(groups / "testing.xml"):
         for box in (box for box in boxes if box.right - box.left > 50):
@@ -138,7 +138,7 @@ def test_no_face_in_dogs(groups, name):
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
 def test_boxes_are_in_picture_pixels(groups, name, scale):
-    """Whatever its size, which is not the size that is searched."""
+    """Pictures of all sizes are resized for the search."""
     for image, boxes in list(marked_pictures(groups / "testing.xml"))[:2]:
         resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         expected = [Box(*(round(edge * scale) for edge in box)) for box in boxes]
@@ -176,10 +176,10 @@ def test_pictures_are_searched_in_rgb(name, monkeypatch):
 
 @pytest.mark.parametrize("name", SEARCHING)
 def test_min_face_bounds_detection(groups, name):
-    """One of 37 pixels, one of 91."""
+    """Faces of 37 and 91 pixels."""
     pictures = list(marked_pictures(groups / "testing.xml"))
     small, large = (around(image, boxes[0], 40) for image, boxes in (pictures[2], pictures[1]))
-    if name != "centerface":  # whose search is never as coarse in so small a picture
+    if name != "centerface":  # which searches small pictures at a higher resolution
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])

@@ -1,4 +1,4 @@
-"""Faces of pictures: which, how they are cropped, in one process and in several."""
+"""Faces of pictures: choice and crops, in one process and in several."""
 
 from contextlib import closing
 from multiprocessing import active_children
@@ -42,7 +42,7 @@ def finding(monkeypatch):
 
 @pytest.mark.parametrize("margin", [0.0, 0.4, 1.5])
 def test_crops_equal_the_originals(finding, margin):
-    """Its formula, in demo.py: corners cut to whole pixels, clipped, both ends inside."""
+    """The formula of its demo.py: corners truncated to whole pixels, clipped, inclusive."""
     image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     found = finding(BOXES, FaceCrop(SIZE, margin)).find(image)
     assert [face.box for face in found.faces] == BOXES
@@ -116,7 +116,7 @@ def test_largest_crop_of_equal_boxes():
     assert Found(None, faces, crops).largest_crop.item() == 1
 
 
-# Which face goes into a database
+# Choice of the face for a database
 
 SMALL, LARGE = Box(10, 10, 30, 30), Box(100, 40, 180, 120)
 

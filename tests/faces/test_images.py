@@ -31,7 +31,7 @@ def picture():
 
 
 def assert_near(image, rgb, most=8):
-    """`image`, BGR, must be `rgb` but for what JPEG loses."""
+    """`image`, BGR, must equal `rgb` up to JPEG's losses."""
     assert image.dtype == np.uint8
     assert image.shape == rgb.shape
     assert np.abs(image[:, :, ::-1].astype(int) - rgb).max() <= most
@@ -184,7 +184,7 @@ def test_missing_differs_from_unreadable(tmp_path):
 
 
 def original_crop(image, box, margin):
-    """The crop as the original toolkit's demo cuts it."""
+    """The crop of the original toolkit's demo."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = box
     w, h = x2 - x1, y2 - y1
@@ -239,7 +239,7 @@ def test_margin_changes_around_the_middle(margin, new, left, right):
 
 
 def test_resize_is_bilinear():
-    """Between two pixels lies their mean."""
+    """The value between two pixels is their mean."""
     image = np.zeros((1, 2, 3), np.uint8)
     image[:, 1] = 200
     assert resize(image, 4)[0, :, 0].tolist() == [0, 50, 150, 200]

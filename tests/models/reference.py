@@ -1,4 +1,4 @@
-"""WideResNet in numpy, after the original toolkit's code, to check the real one against.
+"""WideResNet in numpy, after the original toolkit's code, as a reference.
 
 And weights and faces with different predictions for each face.
 """
@@ -10,13 +10,13 @@ import numpy as np
 
 
 def fill(model: keras.Model) -> None:
-    """Give every weight a value of its own; in a fresh network the normalisations do nothing."""
+    """Set every weight at random; normalisations of a fresh network would be identities."""
     rng = np.random.default_rng(0)
     values = []
     for weight in model.weights:
         noise = rng.normal(size=weight.shape)
         if weight.name == "kernel":
-            gain = 2 if len(weight.shape) == 4 else 0.1  # low for a head, else it says but one age
+            gain = 2 if len(weight.shape) == 4 else 0.1  # low for a head, to spread its predictions
             values.append(noise * np.sqrt(gain / np.prod(weight.shape[:-1])))
         elif weight.name in ("gamma", "moving_variance"):
             values.append(1 + abs(noise) / 4)
@@ -26,7 +26,7 @@ def fill(model: keras.Model) -> None:
 
 
 def made_faces(count: int, size: int) -> np.ndarray:
-    """Faces, uint8 (count, size, size, 3), that differ in colour and not in noise alone."""
+    """Faces, uint8 (count, size, size, 3), of different colours with noise."""
     rng = np.random.default_rng(0)
     blocks = rng.integers(0, 256, (count, 4, 4, 3), np.uint8)
     return blocks.repeat(size // 4, axis=1).repeat(size // 4, axis=2)
@@ -42,7 +42,7 @@ def wide_resnet(
 ) -> list[np.ndarray]:
     """Gender (N, 2) and age (N, 101) distributions of faces, uint8 (N, S, S, 3), BGR.
 
-    weights: by layer; convolutions and normalisations in the order they were made in, heads last.
+    weights: by layer; convolutions and normalisations in order of creation, heads last.
     """
     kernels = iter([w[0] for w in weights.values() if w[0].ndim == 4])
     norms = iter([w for w in weights.values() if len(w) == 4])
@@ -64,7 +64,7 @@ def wide_resnet(
 
 
 def _conv(net: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndarray:
-    """Padded so that ceil(side / stride) pixels come out; the odd row of padding comes last."""
+    """Padded for an output of ceil(side / stride) pixels; an odd row of padding is the last."""
     size, side = kernel.shape[0], net.shape[1]
     padding = max((-(-side // stride) - 1) * stride + size - side, 0)
     edges = (padding // 2, padding - padding // 2)
@@ -78,7 +78,7 @@ def _norm_relu(net, gamma, beta, mean, variance) -> np.ndarray:
 
 
 def _pool_8x8(net: np.ndarray) -> np.ndarray:
-    """The mean of 8x8 windows one step apart; at the borders, of what is there of them."""
+    """The mean of 8x8 windows with stride 1; at the borders, of their part inside the map."""
     edges = ((0, 0), (3, 4), (3, 4), (0, 0))
 
     def sums(x):

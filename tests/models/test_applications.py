@@ -1,4 +1,4 @@
-"""src/models/applications.py against keras.applications used as Keras says."""
+"""src/models/applications.py against keras.applications as documented by Keras."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from src.models import network_name
 from src.models.applications import build, load_imagenet, names
 from tests.models.reference import fill, made_faces
 
-# One network of each way to prepare pictures, and what its family says of them.
+# A network per kind of preprocessing, and the preprocessing of its family.
 PREPARED = {
     "VGG16": applications.vgg16.preprocess_input,  # BGR less its mean
     "MobileNet": applications.mobilenet.preprocess_input,  # -1..1
@@ -21,7 +21,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, R
 
 
 def reaches(model: keras.Model, layer: keras.Layer, faces: np.ndarray) -> np.ndarray:
-    """What a layer is given where the model is given faces."""
+    """The input of a layer for faces as the input of the model."""
     return keras.Model(model.inputs, layer.input).predict_on_batch(faces)
 
 
@@ -38,11 +38,11 @@ def test_preprocessing_of_each_family(name):
 
 @pytest.fixture
 def download(monkeypatch, tmp_path):
-    """Keras downloads a file of made weights of EfficientNetB0, such as ImageNet's is."""
+    """A file of made-up weights of EfficientNetB0, in place of Keras's download."""
     made = applications.EfficientNetB0(include_top=False, weights=None)
     fill(made)
     [standardise] = [la for la in made.layers if isinstance(la, keras.layers.Normalization)]
-    # ImageNet's file holds the deviation where a variance belongs; Keras scales once more then.
+    # ImageNet's file stores the deviation as the variance; Keras then scales once more.
     standardise.set_weights([np.array(MEAN), np.array(DEVIATION), np.array(0)])
     made.save_weights(tmp_path / "made.weights.h5")
 

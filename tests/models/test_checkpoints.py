@@ -58,7 +58,7 @@ def copy(saved, tmp_path):
 
 
 def write_keras_2(path: Path, model: keras.Model, group: str = "/") -> None:
-    """Weights as Keras 2 wrote them: bytes, a group a layer, those without weights too."""
+    """Weights as Keras 2 wrote them: names as bytes, one group per layer, also without weights."""
     with h5py.File(path, "w") as file:
         root = file.require_group(group)
         root.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
@@ -174,7 +174,7 @@ def test_stored_code_is_not_run(model, tmp_path):
     evil.save(tmp_path / "evil.h5")
     mark.unlink()
     keras.models.load_model(tmp_path / "evil.h5", compile=False, safe_mode=False)
-    assert mark.exists()  # the file is as bad as it should be
+    assert mark.exists()  # the file does contain code
     mark.unlink()
 
     write_keras_2(path, model, "model_weights")
@@ -296,7 +296,7 @@ def test_weights_that_are_not_finite(copy, value):
 
 @pytest.mark.parametrize("kind", ["link", "data"])
 def test_weights_stored_elsewhere(copy, tmp_path, kind):
-    """HDF5 would open any file that they name, a FIFO as well."""
+    """HDF5 would open any file with such a name, even a FIFO."""
     os.mkfifo(tmp_path / "fifo")
     with h5py.File(copy, "a") as file:
         layer = file["pred_age"]

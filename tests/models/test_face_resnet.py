@@ -29,7 +29,7 @@ def model(faces):
 
 
 def embedding_matrix():
-    """The last layer of dlib's file, (256, 128), which the toolkit has no use for."""
+    """The last layer of dlib's file, (256, 128), which the toolkit does not use."""
     data = face_resnet.dlib_file().read_bytes()
     start = re.compile(rb"\x01\x02\x02\x00\x01\x01\x80\x01\x01\x01\x01").search(
         data, data.index(b"fc_2")

@@ -10,7 +10,7 @@ from tests.models.reference import creation_order, fill, made_faces
 
 
 def parameters(blocks: list[int], use_se: bool, features: int) -> int:
-    """Weights that the PyTorch toolkit's network trains, after its models.py."""
+    """Number of weights of the PyTorch toolkit's network, after its models.py."""
     channels, count = 64, 9 * 3 * 64 + 2 * 64 + 1
     for stage, number in enumerate(blocks):
         for block in range(number):
@@ -42,7 +42,7 @@ def convolve(net: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int 
 
 
 def resnet18(model: keras.Model, faces: np.ndarray, use_se: bool) -> list[np.ndarray]:
-    """What the PyTorch toolkit's ResNet-18 says with the model's weights, by its models.py."""
+    """Predictions of the PyTorch toolkit's ResNet-18 with the model's weights, in numpy."""
     named = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
 
     def of(kind: str):
@@ -98,7 +98,7 @@ def test_numpy_network_predicts_the_same(use_se, img_size):
 
 
 def multiplications(model: keras.Model) -> int:
-    """Of one face, in convolutions and fully connected layers."""
+    """Multiplications per face in convolutions and fully connected layers."""
     count = 0
     for layer in model.layers:
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):

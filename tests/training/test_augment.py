@@ -7,7 +7,7 @@ from scipy import stats
 from src.training.augment import Draw, augment, draw
 
 COUNT, SIZE = 20_000, 64
-LEAST_P = 1e-3  # of a test of a draw whose seed is fixed
+MIN_P = 1e-3  # minimum p-value; the seed is fixed
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +59,20 @@ def test_patches_follow_the_paper(patches):
     rng = np.random.default_rng(1)
     expected = np.array([zhong(rng) for _ in range(patches.shape[1])]).T
     for ours, theirs in zip(patches, expected, strict=True):
-        assert stats.ks_2samp(ours, theirs).pvalue > LEAST_P
+        assert stats.ks_2samp(ours, theirs).pvalue > MIN_P
     ours, theirs = np.prod(patches[2:], axis=0), np.prod(expected[2:], axis=0)
-    assert stats.ks_2samp(ours, theirs).pvalue > LEAST_P
+    assert stats.ks_2samp(ours, theirs).pvalue > MIN_P
 
 
 def test_patches_are_filled_with_any_value(drawn):
     assert drawn.value.dtype == np.uint8
-    assert stats.chisquare(np.bincount(drawn.value, minlength=256)).pvalue > LEAST_P
+    assert stats.chisquare(np.bincount(drawn.value, minlength=256)).pvalue > MIN_P
 
 
 def test_shifts_are_uniform(drawn):
     together = np.zeros((13, 13))  # a tenth of 64 pixels is 6 whole ones
     np.add.at(together, tuple(drawn.shift.T + 6), 1)
-    assert stats.chisquare(together.ravel()).pvalue > LEAST_P
+    assert stats.chisquare(together.ravel()).pvalue > MIN_P
 
 
 def test_half_of_the_faces_are_flipped(drawn):
@@ -83,7 +83,7 @@ def test_shares_are_beta_distributed(drawn):
     # Beta(a, a) has mean 1/2 and variance 1 / (4 (2a + 1)).
     assert drawn.share.mean() == pytest.approx(0.5, abs=0.01)
     assert drawn.share.var() == pytest.approx(1 / (4 * 1.4), abs=0.005)
-    assert stats.kstest(drawn.share, stats.beta(0.2, 0.2).cdf).pvalue > LEAST_P
+    assert stats.kstest(drawn.share, stats.beta(0.2, 0.2).cdf).pvalue > MIN_P
 
 
 def test_partners_are_a_permutation(drawn):
@@ -107,7 +107,7 @@ AGES[3] = 0  # unknown
 
 
 def apply(**changes) -> np.ndarray:
-    """FACES after a draw that leaves everything as it is but for `changes`."""
+    """FACES after a draw that changes nothing except `changes`."""
     faces, _ = augment(FACES, (GENDERS, AGES), made(**changes))
     return faces
 
@@ -198,4 +198,4 @@ def test_erasing_and_mixup_amounts():
     assert not none.patch.any() and (none.share == 1).all()
     tenth = draw(rng, COUNT, SIZE, erasing=0.1, mixup=1.0)
     assert (tenth.patch[:, 2] > 0).mean() == pytest.approx(0.1, abs=0.01)
-    assert stats.kstest(tenth.share, stats.uniform.cdf).pvalue > LEAST_P  # Beta(1, 1)
+    assert stats.kstest(tenth.share, stats.uniform.cdf).pvalue > MIN_P  # Beta(1, 1)

@@ -12,7 +12,7 @@ ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
 
 @pytest.fixture(scope="module")
 def database():
-    """12 faces; the pixels of each say its row."""
+    """12 faces with their row as pixel value."""
     gender, low, high = np.arange(12) % 2.0, np.arange(12.0), np.arange(12.0)
     gender[4], low[5], high[5], low[7], high[7] = np.nan, np.nan, np.nan, 20, 29
     image = np.arange(12, dtype=np.uint8)[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
@@ -20,7 +20,7 @@ def database():
 
 
 def rows_of(batches: FaceBatches) -> list[int]:
-    """The rows of the faces of an epoch, in their order."""
+    """The rows of the faces of an epoch, in order."""
     return [int(face[0, 0, 0]) for i in range(len(batches)) for face in batches[i][0]]
 
 

@@ -64,7 +64,7 @@ class Batches:
 
 @pytest.fixture
 def history(tmp_path):
-    """Of a run of 100 faces an epoch, at a rate of 0.25."""
+    """The history of a run of 100 faces per epoch, at a learning rate of 0.25."""
     batches = Batches()
     return History(tmp_path, Schedule("step", 0.25, 40, 10), batches)
 
@@ -143,7 +143,7 @@ def test_averaged_weights_are_saved(tmp_path, history):
     end(history, best, 0, val_loss=1.0)
     saved, _ = load_checkpoint(best.best_file)
     np.testing.assert_allclose(saved.get_weights()[0], steps[0], rtol=1e-6)
-    np.testing.assert_allclose(kernel.numpy(), steps[1], rtol=1e-6)  # training goes on with it
+    np.testing.assert_allclose(kernel.numpy(), steps[1], rtol=1e-6)  # training continues with it
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_damaged_histories_are_rejected(tmp_path, text):
 
 @pytest.fixture(scope="module")
 def database():
-    """40 faces: of the first 10 no age is known, of the last 25 no gender."""
+    """40 faces: the first 10 without an age, the last 25 without a gender."""
     rng = np.random.default_rng(0)
     ages = rng.integers(0, 101, 40).astype(float)
     ages[:10] = np.nan

@@ -1,4 +1,4 @@
-"""src/training/distribution.py: several devices do what one does; parts of a CPU stand for them."""
+"""src/training/distribution.py: several devices, simulated on a CPU, equal one."""
 
 import importlib.util
 import os
@@ -49,7 +49,7 @@ for distribute in (False, True):
 
 @pytest.fixture(scope="module", params=ENGINES)
 def runs(request, tmp_path_factory):
-    """What was printed, and the folders of a run on one device and of the same run on two."""
+    """The printed lines, and the folders of a run on one device and of the same run on two."""
     if not importlib.util.find_spec(request.param):
         pytest.skip(f"needs {request.param}")
     folder = tmp_path_factory.mktemp("runs")

@@ -29,19 +29,19 @@ COURSE = ["learning_rate", "faces_per_second", "data_wait"]
 
 
 def train(database, folder, **arguments):
-    """The checkpoint that a run on `database` calls best."""
+    """The best checkpoint of a run on `database`."""
     return fit.train(Arguments([database], folder, **arguments)).best_file
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    """A database as the original toolkit wrote them."""
+    """A database of the original toolkit."""
     return write_database(tmp_path_factory.mktemp("database") / "wiki.mat")
 
 
 @pytest.fixture(scope="module")
 def run(original, tmp_path_factory):
-    """The folder of a run of 4 epochs, and the checkpoint that it called best."""
+    """The folder of a run of 4 epochs, and its best checkpoint."""
     folder = tmp_path_factory.mktemp("run") / "made" / "anew"
     return folder, train(original, folder, nb_epochs=4, aug="plain", **SMALL)
 
@@ -112,13 +112,13 @@ def test_separable_faces_are_learned(original, tmp_path):
     train(original, tmp_path, nb_epochs=8, **SMALL | {"batch_size": 4})
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["pred_gender_accuracy"].iloc[-1] > 0.9
-    assert history["pred_age_mae"].iloc[-1] < 10  # 20 for whoever says 40 of all
+    assert history["pred_age_mae"].iloc[-1] < 10  # 20 for a constant 40
     assert history["pred_age_top5"].iloc[-1] > 0.9
 
 
 @pytest.fixture(scope="module")
 def adam_run(tmp_path_factory):
-    """The checkpoint of an epoch by Adam on a database of this toolkit, labels unknown in part."""
+    """The checkpoint of an epoch by Adam on a database with unknown labels."""
     folder = tmp_path_factory.mktemp("adam")
     rng = np.random.default_rng(0)
     unknown, ages = np.arange(20) < 5, rng.integers(0, 101, 20)
@@ -206,7 +206,7 @@ def test_mixed_precision_keeps_float32_weights(original, tmp_path):
 
 @pytest.mark.parametrize("method", ["hash", "random"])
 def test_held_out_faces_are_not_trained(tmp_path, monkeypatch, method):
-    """Faces are numbered by their pixels; the checkpoint alone leads to those held out."""
+    """Pixels number the faces; the checkpoint alone identifies the held-out faces."""
     numbers = np.arange(60, dtype=np.uint8)
     faces = numbers[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
     columns = {"age_low": numbers * 1.0, "age_high": numbers * 1.0, "gender": numbers % 2.0}

@@ -1,4 +1,4 @@
-"""src/training/jitter.py: its spread, its geometry and its colours by hand."""
+"""src/training/jitter.py: spread, geometry and colours by hand."""
 
 from dataclasses import replace
 
@@ -88,7 +88,7 @@ def test_blur_is_a_gaussian():
 
 
 def test_strong_extends_plain():
-    """With the same numbers, faces that are not warped differ by their colours alone."""
+    """With the same random numbers, faces without a warp differ only in colour."""
     rng = np.random.default_rng(0)
     faces = rng.integers(60, 190, (6, 16, 16, 3), np.uint8)
     drawn = draw(np.random.default_rng(1), 6, 16, "strong")

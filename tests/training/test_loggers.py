@@ -42,7 +42,7 @@ class FakeRun:
 
 @pytest.fixture
 def wandb(monkeypatch):
-    """A stand-in for the package, which has no place to send to here."""
+    """A fake of the package, which needs a server."""
     module = ModuleType("wandb")
     module.Error = type("Error", (Exception,), {})
     module.run = FakeRun()

@@ -15,7 +15,7 @@ every_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL)
 
 
 def age(*years: int) -> np.ndarray:
-    """The distribution (101) that is even over some years."""
+    """A uniform distribution (101) over some years."""
     return np.isin(AGES, years).astype(np.float32) / len(years)
 
 
@@ -39,7 +39,7 @@ def test_focal_loss_by_hand(share, expected):
 
 
 def test_focal_loss_is_each_rows_own():
-    """The PyTorch toolkit's took the mean cross-entropy of a batch for that of every row."""
+    """The PyTorch toolkit used the mean cross-entropy of a batch for every row."""
     targets, easy, hard = np.array([[1, 0], [1, 0]]), [0.9, 0.1], [0.1, 0.9]
     both = gender_loss("focal")(targets, np.array([easy, hard]))
     np.testing.assert_allclose(both, [0.01 * -np.log(0.9), 0.81 * -np.log(0.1)], rtol=1e-5)
@@ -82,7 +82,7 @@ def test_losses_fall_near_the_label(loss):
 
 
 def step(loss, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """The loss of one row as Keras trains on it, and the gradient by what goes into softmax."""
+    """The loss of one row in Keras, and its gradient by the logits."""
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(101, use_bias=False, activation="softmax")]
     )
@@ -102,7 +102,7 @@ def test_unknown_labels_have_no_gradient(loss):
 
 @every_loss
 def test_half_a_label_counts_half(loss):
-    """As mixup of a known and an unknown label leaves it."""
+    """The target of mixup with an unknown label."""
     result, gradient = step(loss, age(20, 21))
     half_result, half_gradient = step(loss, 0.5 * age(20, 21))
     assert half_result == pytest.approx(0.5 * result, 1e-5)
@@ -110,7 +110,7 @@ def test_half_a_label_counts_half(loss):
 
 
 def test_gradient_of_cross_entropy_by_hand():
-    """What softmax gives less the label: the label's own, smoothed or not."""
+    """The softmax minus the label, smoothed or not."""
     inputs = np.random.default_rng(0).normal(size=(1, 101))
     probabilities = np.exp(inputs) / np.exp(inputs).sum()
     for smoothing in (0, 0.1):

@@ -11,7 +11,7 @@ from src.training.network import Schedule, averaged, drop_regularizers, get_opti
 
 
 def step(optimizer: keras.optimizers.Optimizer, name: str, value: float, gradients) -> list[float]:
-    """What a variable is after each of some steps."""
+    """The value of a variable after each of some steps."""
     variable = keras.Variable([value], name=name)
     optimizer.build([variable])
     values = []
@@ -37,7 +37,7 @@ def test_adamw_decays_kernels_alone(name, decay):
 
 
 def test_gradients_are_clipped_together():
-    """By the norm of both, 5, to 1: 3 and 4 become 0.6 and 0.8."""
+    """The joint norm is 5 and is clipped to 1: 3 and 4 become 0.6 and 0.8."""
     optimizer = get_optimizer("adam", 0.1, clip_norm=1.0)
     variables = [keras.Variable([0.0], name=name) for name in ("one", "two")]
     optimizer.build(variables)
@@ -57,7 +57,7 @@ def test_regularizers_leave_the_loss():
 
 
 def test_averaged_weights_within_the_block():
-    """Of 1, 0.9 and 0.8, by halves: the average is first 0.9, then 0.85."""
+    """For 1, 0.9, 0.8 and a momentum of 0.5 the average is first 0.9, then 0.85."""
     inputs = keras.Input((1,))
     outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(inputs)
     model = keras.Model(inputs, outputs)
@@ -71,7 +71,7 @@ def test_averaged_weights_within_the_block():
 
 
 def rates(*arguments) -> list[float]:
-    """Of the first step of every epoch; two steps an epoch."""
+    """Rates of the first step of every epoch, with two steps per epoch."""
     name, rate, epochs, *warmup = arguments
     schedule = Schedule(name, rate, epochs, 2, *warmup)
     return [schedule.of_epoch(epoch) for epoch in range(epochs)]
