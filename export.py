@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from src import cli
+from src.export import FORMATS
 
 
 def get_args():
@@ -17,7 +18,7 @@ def get_args():
     parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
     parser.add_argument(
         "--format",
-        choices=("onnx", "litert", "saved_model", "hdf5", "legacy"),
+        choices=tuple(FORMATS),
         required=True,
         help="format of the output; hdf5: a checkpoint of this toolkit; legacy: weights for the "
         "original toolkit's load_weights",

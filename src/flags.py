@@ -47,7 +47,7 @@ def flags_of(cls: type) -> list[Field]:
 
 
 def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add the flags of a dataclass to a parser, in its order and its groups."""
+    """Add the flags of a dataclass to a `cli.Parser`, in its order and its groups."""
     groups: dict[str | None, Any] = {None: parser}
     for one in flags_of(cls):
         group = one.metadata["group"]
@@ -55,6 +55,12 @@ def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
             groups[group] = parser.add_argument_group(group)
         names = [f"--{one.name}", *filter(None, [one.metadata["short"]])]
         groups[group].add_argument(*names, **_options(one, get_type_hints(cls)[one.name]))
+        for other, accepted in one.metadata["needs"].items():
+            parser.needs(
+                names[0],
+                lambda args, other=other, accepted=accepted: getattr(args, other) in accepted,
+                f"--{other} {' or '.join(map(str, accepted))}",
+            )
 
 
 def _options(one: Field, hint: Any) -> dict[str, Any]:
@@ -139,9 +145,3 @@ def check_values(values: Any) -> None:
             raise UserError(
                 f"--{one.name}: expected {describe(kind, meta['limits'])}, received {value}"
             )
-        for other, accepted in meta["needs"].items():
-            if getattr(values, other) not in accepted:
-                raise UserError(
-                    f"--{one.name} {value}: no effect with --{other} {getattr(values, other)}; "
-                    f"leave it out, or pass --{other} {' or '.join(map(str, accepted))}"
-                )

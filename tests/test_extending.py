@@ -104,10 +104,10 @@ def test_detector(example, monkeypatch):
 
 
 def test_runtime(example, tiny, monkeypatch, tmp_path):
+    from src import estimation
     from src.estimation import runtimes
 
-    register(monkeypatch, runtimes.RUNTIMES, example("A runtime", "constant", runtimes))
-    monkeypatch.setitem(runtimes.BY_SUFFIX, ".npz", "constant")
+    register(monkeypatch, estimation.RUNTIMES, example("A runtime", "constant", estimation))
     with h5py.File(tiny[0]) as file:
         text = file.attrs["description"]
     gender, age = np.float32([0.25, 0.75]), np.full(101, 1 / 101, np.float32)

@@ -1,11 +1,13 @@
 """src/flags.py: flags of a small dataclass, and rejected values."""
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from src import cli
 from src.errors import UserError
 from src.flags import add_flags, check_values, flag, within
 
@@ -23,7 +25,7 @@ class Made:
 
 
 def parse(*argv: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(exit_on_error=False)
+    parser = cli.Parser("")
     add_flags(parser, Made)
     return parser.parse_args(argv)
 
@@ -41,9 +43,10 @@ def test_fields_become_flags():
     "name, text",
     [("rate", "0"), ("rate", "nan"), ("count", "0"), ("count", "1.5"), ("kind", "c"), ("aug", "z")],
 )
-def test_rejected_texts(name, text):
-    with pytest.raises(argparse.ArgumentError, match=f"--{name}: .*{text}"):
+def test_rejected_texts(name, text, capsys):
+    with pytest.raises(SystemExit):
         parse("-i", "a", f"--{name}", text)
+    assert re.search(f"--{name}: .*{text}", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +55,21 @@ def test_rejected_texts(name, text):
         ({"rate": 1.5}, "--rate: .*1.5"),
         ({"count": 0}, "--count: .*0"),
         ({"kind": "c"}, "--kind: .*c"),
-        ({"share": 0.1}, r"--share 0\.1: .*--aug None"),
     ],
 )
 def test_rejected_values(values, words):
     with pytest.raises(UserError, match=words):
         check_values(Made([Path("a")], **values))
+
+
+@pytest.mark.parametrize("text", ["0.1", "0.5"])
+def test_flag_without_effect_is_rejected(text, capsys):
+    parser = cli.Parser("")
+    add_flags(parser, Made)
+    assert parser.parse_args(["-i", "a", "--aug", "x", "--share", text]).share == float(text)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["-i", "a", "--share", text])
+    assert re.search(r"--share: .*--aug", capsys.readouterr().err)
 
 
 def test_accepted_values():

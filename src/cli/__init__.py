@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.errors import UserError
+from src.estimation import RUNTIMES
 from src.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from src.flags import number
 from src.quiet import quiet_import as quiet_import
@@ -100,9 +101,10 @@ def add_weight_arguments(
     if runtime:
         group.add_argument(
             "--runtime",
-            choices=("keras", "onnx", "litert", "saved_model"),
-            help="runtime of the weight file, which may be an export of export.py (default: onnx "
-            "for .onnx, litert for .tflite, saved_model for a folder, else keras)",
+            choices=tuple(RUNTIMES),
+            help="runtime of the weight file, which may be an export of export.py (default: "
+            + "".join(f"{name} for {suffix}, " for name, (_, suffix) in RUNTIMES.items() if suffix)
+            + "saved_model for a folder, else keras)",
         )
     old = ", for weight files that do not store it, as the original toolkit's"
     group.add_argument("--depth", type=int, default=16, help="depth of network" + old)

@@ -90,7 +90,7 @@ class Estimator:
         """Load `weight_file`, by default the shipped weights.
 
         depth, width, img_size: see `load_checkpoint`.
-        runtime: one of `runtimes.RUNTIMES`, by default from the file's name.
+        runtime: one of `estimation.RUNTIMES`, by default from the file's name.
         Raises `UserError` if the file cannot be loaded.
         """
         weight_file = Path(weight_file) if weight_file else shipped_weights()

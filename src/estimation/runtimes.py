@@ -5,6 +5,7 @@ library at first use. `Predict` takes faces, uint8 (N, S, S, 3), BGR, N >= 1, an
 distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 """
 
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError
+from src.estimation import RUNTIMES
 from src.extras import library
 from src.files import check_folder, check_input_file, reading
 from src.labels import AGES, GENDERS
@@ -29,12 +31,14 @@ _MAX_BYTES = 2**31  # of an export: protobuf's limit
 # Memory to load a graph, or to predict one face with it: a few bytes can describe any tensor.
 _MEMORY, _MEMORY_PER_CORE, _MEMORY_PER_BYTE = 3 * 2**28, 2**26, 8
 _STATUS, _GPU_DRIVER = Path("/proc/self/status"), Path("/proc/driver/nvidia")
-BY_SUFFIX = {".onnx": "onnx", ".tflite": "litert"}
 
 
 def runtime_of(path: Path) -> str:
-    """The runtime of a file, by its extension; folders are SavedModels."""
-    return "saved_model" if path.is_dir() else BY_SUFFIX.get(path.suffix.lower(), "keras")
+    """The runtime of a file, by its suffix; folders are SavedModels."""
+    if path.is_dir():
+        return "saved_model"
+    named = {suffix: name for name, (_, suffix) in RUNTIMES.items() if suffix}
+    return named.get(path.suffix.lower(), "keras")
 
 
 def load(
@@ -51,9 +55,10 @@ def load(
     else:  # before its library is imported, which takes seconds
         expected = "a weight file" if runtime == "keras" else "an exported model"
         check_input_file(path, expected, _MAX_BYTES)
+    loader = pkgutil.resolve_name(RUNTIMES[runtime][0])
     if runtime == "keras":
-        return _keras(path, depth, width, img_size)
-    predict, description = RUNTIMES[runtime](path)
+        return loader(path, depth, width, img_size)
+    predict, description = loader(path)
     _check_predicts(path, predict, description.crop.size)
     return predict, description
 
@@ -70,7 +75,10 @@ def _check_predicts(path: Path, predict: Predict, size: int) -> None:
         )
 
 
-def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Predict, Description]:
+def load_keras(
+    path: Path, depth: int, width: int, img_size: int | None
+) -> tuple[Predict, Description]:
+    """A checkpoint; see `load_checkpoint`."""
     library("keras", "tensorflow keras")
     from src.models.checkpoints import load_checkpoint
 
@@ -85,7 +93,8 @@ def _keras(path: Path, depth: int, width: int, img_size: int | None) -> tuple[Pr
     return predict, description
 
 
-def _onnx(path: Path) -> tuple[Predict, Description]:
+def load_onnx(path: Path) -> tuple[Predict, Description]:
+    """An ONNX file, on a GPU if ONNX Runtime has one."""
     onnxruntime = library("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as well
@@ -101,7 +110,8 @@ def _onnx(path: Path) -> tuple[Predict, Description]:
     return predict, description
 
 
-def _litert(path: Path) -> tuple[Predict, Description]:
+def load_litert(path: Path) -> tuple[Predict, Description]:
+    """A LiteRT (.tflite) file."""
     interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
     content = path.read_bytes()
     with _bounded(path, "a LiteRT file"):
@@ -126,7 +136,8 @@ def _litert_metadata(content: bytes) -> str | None:
     return None
 
 
-def _saved_model(path: Path) -> tuple[Predict, Description]:
+def load_saved_model(path: Path) -> tuple[Predict, Description]:
+    """A SavedModel's folder."""
     if not (path / "saved_model.pb").exists():
         raise UserError(f"{path}: expected a SavedModel's folder, found no saved_model.pb in it")
     for file in path.rglob("*"):
@@ -143,9 +154,6 @@ def _saved_model(path: Path) -> tuple[Predict, Description]:
         return [outputs[name].numpy() for name in OUTPUTS]
 
     return predict, description
-
-
-RUNTIMES = {"keras": _keras, "onnx": _onnx, "litert": _litert, "saved_model": _saved_model}
 
 
 @contextmanager

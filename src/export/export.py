@@ -10,9 +10,11 @@ import numpy as np
 
 from src.calibration.temperatures import Temperatures, from_scores, scores
 from src.errors import UserError
+from src.estimation import RUNTIMES
 from src.estimation.estimator import Estimates, Estimator
-from src.estimation.runtimes import BY_SUFFIX, INPUT
+from src.estimation.runtimes import INPUT
 from src.estimation.shipped import shipped_weights
+from src.export import FORMATS
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.kinds import is_export
@@ -25,8 +27,6 @@ from src.models.description import OUTPUTS, Description, describe
 from src.outputs import Output, begins_with, check_outputs
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
-FORMATS = (*GRAPHS, "hdf5", "legacy")
-REDUCIBLE = {"fp16": ("onnx", "litert", "hdf5"), "int8": ("onnx", "litert")}  # which formats
 LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # maximum difference of a probability
 YEARS_LIMIT = 0.05  # maximum difference of an age if weights are stored as float16
 MAE_LIMIT = 0.3  # years, maximum change of the mean absolute error by int8
@@ -205,10 +205,10 @@ def _check_output(
     format: str, output: Path, force: bool, inputs: Iterable[tuple[str, Path | None]]
 ) -> None:
     """Raise `UserError` unless `output` may become a file of that format."""
-    by_name = BY_SUFFIX.get(output.suffix.lower())
-    if by_name != (format if format in BY_SUFFIX.values() else None):
-        own = [f"ending in {suffix}" for suffix, name in BY_SUFFIX.items() if name == format]
-        expected = own[0] if own else f"not ending in {output.suffix}"
+    suffix, suffixes = output.suffix.lower(), {name: end for name, (_, end) in RUNTIMES.items()}
+    own = suffixes.get(format, "")
+    if suffix != own and (own or suffix in suffixes.values()):
+        expected = f"ending in {own}" if own else f"not ending in {suffix}"
         raise UserError(
             f"--output: expected a name {expected} for --format {format}, received {output.name}; "
             "demo.py chooses the runtime by it"
@@ -228,11 +228,10 @@ def _check_output(
 
 
 def _check_precision(format: str, precision: str, input: Path | None) -> None:
-    formats = REDUCIBLE.get(precision, FORMATS)
-    if format not in formats:
+    if precision not in ("float32", *FORMATS[format]):
+        formats = [name for name, precisions in FORMATS.items() if precision in precisions]
         raise UserError(
-            f"--{precision}: expected --format {' or '.join(formats)}, received {format}, which "
-            "cannot be"
+            f"--{precision}: expected --format {' or '.join(formats)}, received {format}"
         )
     if precision == "int8" and input is None:
         raise UserError(

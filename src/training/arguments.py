@@ -20,10 +20,14 @@ _WIDTHS = ("wide_resnet", *RESNETS)
 NETWORK, SPLIT, AUGMENTATION = "network", "training, validation and test set", "augmentation"
 OBJECTIVE, SCHEDULE, MACHINE = "losses", "schedule and choice of the epoch", "devices and logs"
 
-
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
     "ce": "src.training.losses:cross_entropy",
     "focal": "src.training.losses:focal",
+}
+AGE_LOSSES = {  # name -> functions, as of LOSSES, whose values are added; "loss" for that of --loss
+    "ce": ("loss",),
+    "dldl": ("src.training.losses:label_distribution",),
+    "mean_variance": ("loss", "src.training.losses:mean_and_variance"),
 }
 
 
@@ -149,7 +153,7 @@ class Arguments:
         help="age loss: the same as --loss (ce), label distribution learning (dldl) or "
         "mean-variance loss",
         group=OBJECTIVE,
-        choices=("ce", "dldl", "mean_variance"),
+        choices=tuple(AGE_LOSSES),
     )
     age_weight: float = flag(1.0, help="weight of the age loss", group=OBJECTIVE, limits="[0, inf)")
     gender_weight: float = flag(

@@ -15,7 +15,7 @@ from keras import ops
 
 from src.labels import AGES, age_targets, gender_targets
 from src.models.description import OUTPUTS
-from src.training.arguments import LOSSES
+from src.training.arguments import AGE_LOSSES, LOSSES
 
 FOCUS = 2.0  # gamma of the focal loss, the paper's default
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
@@ -40,20 +40,17 @@ def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
 
 
 def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The age loss: `age_loss` is "ce", "dldl" or "mean_variance".
+    """The age loss: `age_loss` is a key of `AGE_LOSSES`.
 
-    loss, label_smoothing: see `gender_loss`; "ce" is this loss, "mean_variance" adds to it, "dldl"
-        ignores both.
+    loss, label_smoothing: of `gender_loss`, if the age loss includes --loss.
     """
-    classify = gender_loss(loss, label_smoothing)
-    mean_variance = _weighed(mean_and_variance)
-    return {
-        "ce": classify,
-        "dldl": _weighed(label_distribution),
-        "mean_variance": lambda targets, predictions: (
-            classify(targets, predictions) + mean_variance(targets, predictions)
-        ),
-    }[age_loss]
+    terms = [
+        gender_loss(loss, label_smoothing)
+        if term == "loss"
+        else _weighed(pkgutil.resolve_name(term))
+        for term in AGE_LOSSES[age_loss]
+    ]
+    return lambda targets, predictions: sum(term(targets, predictions) for term in terms)
 
 
 def _weighed(loss: Loss) -> Loss:

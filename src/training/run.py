@@ -55,23 +55,28 @@ def with_files(argv: list[str]) -> list[str]:
         return argv
     flags = []
     if named.resume and str(named.resume) != "auto":
-        flags += [*_read_flags(named.resume / ARGUMENTS), "--output_path", str(named.resume)]
+        recorded = _read_flags(named.resume / ARGUMENTS, recorded=True)
+        flags += [*recorded, "--output_path", str(named.resume)]
     if named.config:
         flags += _read_flags(named.config)
     return flags + argv
 
 
-def _read_flags(path: Path) -> list[str]:
-    known = {flag.name for flag in flags_of(Arguments)}
+def _read_flags(path: Path, recorded: bool = False) -> list[str]:
+    """Flags in a file; without defaults if it is `recorded`, which contains all flags, also those
+    without effect."""
+    defaults = {flag.name: flag.default for flag in flags_of(Arguments)}
     flags = []
     for name, value in _read_mapping(path).items():
         values = value if isinstance(value, list) else [value]
         if name in _RECORDS or value is None or value is False:
             continue
-        if name not in known:
+        if name not in defaults:
             raise UserError(f"{path}: expected flags of train.py, received {name!r:.60}")
         if not all(isinstance(one, str | int | float) for one in values):
             raise UserError(f"{path}: {name}: expected a value or a list, received {value!r:.60}")
+        if recorded and value == defaults[name]:
+            continue
         flags.append(f"--{name}")
         if value is not True:
             flags += map(str, values)

@@ -10,10 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
-from src import cli
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
-from src.estimation.runtimes import RUNTIMES
 from src.faces.crop import FaceCrop
 from tests.helpers import ROOT
 from tests.models.reference import made_faces
@@ -155,10 +153,3 @@ def test_small_file_of_huge_tensors(exports, tmp_path):
     graph.node.append(make("Add", ["age", "zero"], ["pred_age"]))
     onnx.save(model, tmp_path / "m.onnx")
     refused(tmp_path / "m.onnx", "memory")
-
-
-def test_scripts_offer_every_runtime():
-    parser = cli.Parser("A script.")
-    cli.add_weight_arguments(parser)
-    [choices] = [one.choices for one in parser._actions if one.dest == "runtime"]
-    assert tuple(choices) == tuple(RUNTIMES)

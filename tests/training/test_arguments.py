@@ -35,11 +35,6 @@ def test_values_out_of_range_are_rejected(values, flag, received):
 @pytest.mark.parametrize(
     "values, flag, other",
     [
-        ({"arch": "resnet18", "depth": 22}, "depth", "arch"),
-        ({"arch": "face_resnet", "width": 4}, "width", "arch"),
-        ({"use_se": True}, "use_se", "arch"),
-        ({"mixup": 0.5}, "mixup", "aug"),
-        ({"erasing": 0.1}, "erasing", "aug"),
         ({"num_hosts": 2}, "num_hosts", "hosts"),
         ({"distribute": True, "hosts": "auto"}, "distribute", "hosts"),
     ],

@@ -1,6 +1,7 @@
 """src/training/run.py: flags from files, the folder of a run, and every recipe."""
 
 import json
+import re
 import runpy
 import sys
 from dataclasses import replace
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from src import cli
 from src.errors import UserError
 from src.models.face_resnet import MIN_SIZE
 from src.training.arguments import Arguments
-from src.training.run import check_run, start_run, with_files
+from src.training.run import check_run, parse, start_run, with_files
 from tests.helpers import ROOT, names, write_database
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -39,6 +41,29 @@ def test_arguments_of_a_resumed_folder(tmp_path):
     given = ["--resume", str(tmp_path), "--nb_epochs", "9"]
     read = ["--input", "a.mat", "--lr", "0.1", "--output_path", "elsewhere", "--mixed_precision"]
     assert with_files(given) == [*read, "--output_path", str(tmp_path), *given]
+
+
+@pytest.mark.parametrize(
+    "given, flag, other",
+    [
+        (["--arch", "resnet18", "--depth", "16"], "depth", "arch"),
+        (["--arch", "face_resnet", "--width=4"], "width", "arch"),
+        (["--use_se"], "use_se", "arch"),
+        (["--mixup", "0.2"], "mixup", "aug"),
+        (["--erasing", "0.1"], "erasing", "aug"),
+    ],
+)
+def test_flags_without_effect_are_rejected(given, flag, other, capsys):
+    with pytest.raises(SystemExit):
+        parse(cli.Parser(""), ["--input", "a.mat", *given])
+    assert re.search(f"--{flag}: .*--{other}", capsys.readouterr().err)
+
+
+def test_recorded_defaults_are_no_flags(tmp_path):
+    began = Arguments([Path("a.mat")], tmp_path, arch="resnet18", width=4)
+    start_run(began, "tensorflow")
+    resumed = parse(cli.Parser(""), ["--resume", str(tmp_path)])
+    assert replace(resumed, resume=False) == began
 
 
 @pytest.mark.parametrize("given", [[], ["--resume"], ["--resume", "auto"], ["--aug", "--resume"]])
