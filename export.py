@@ -81,7 +81,7 @@ def main():
     with cli.quiet_import():
         from src.estimation.shipped import shipped_weights
         from src.export.average import average
-        from src.export.export import check_export
+        from src.export.checks import check_export
         from src.outputs import locked
 
     precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"

@@ -36,8 +36,7 @@ def fit_age(estimates: Estimates, labels: Labels) -> float:
     """The temperature at which the intervals contain 80 % of the ages.
 
     If the coverage of a large age band is then below 70 %, the temperature rises until it is 70 %,
-    or until the intervals contain 82 % of all ages. Temperatures per age shift estimates more than
-    they widen intervals. Raises `UserError` if no age is known.
+    or until the intervals contain 82 % of all ages. Raises `UserError` if no age is known.
     """
     known = ~np.isnan(labels.age_low)
     _check_known("age", known)

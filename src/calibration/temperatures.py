@@ -25,6 +25,11 @@ class Temperatures:
     gender: float
     age: float
 
+    @classmethod
+    def of(cls, calibration: dict) -> Temperatures:
+        """Those in a `Description.calibration`."""
+        return cls(calibration["gender_temperature"], calibration["age_temperature"])
+
     def scale(self, estimates: Estimates) -> Estimates:
         """Estimates at these temperatures."""
         gender, age = scores(estimates)

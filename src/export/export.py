@@ -1,7 +1,6 @@
 """Export of checkpoints, with a check of the predictions."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,21 +9,18 @@ import numpy as np
 
 from src.calibration.temperatures import Temperatures, from_scores, scores
 from src.errors import UserError
-from src.estimation import RUNTIMES
 from src.estimation.estimator import Estimates, Estimator
 from src.estimation.runtimes import INPUT
 from src.estimation.shipped import shipped_weights
-from src.export import FORMATS
+from src.export.checks import check_export, description_of
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
-from src.export.kinds import is_export
 from src.export.original import to_original
-from src.files import check_output_place, replacing
+from src.files import replacing
 from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import OUTPUTS, Description, describe
-from src.outputs import Output, begins_with, check_outputs
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # maximum difference of a probability
@@ -74,28 +70,25 @@ def export(
     """
     check_export(format, output, precision, input, force, [("--weight_file", weight_file)])
     weight_file = weight_file or shipped_weights()
-    estimator = Estimator(weight_file, depth, width, "keras", img_size)
-    description = _described(estimator.description, calibration, margin)
-    faces = database_faces(input, description.crop) if input else portrait_faces(description)
+    model, description = load_checkpoint(weight_file, depth, width, img_size)
+    if margin is not None:
+        description = replace(description, crop=replace(description.crop, margin=margin))
+    faces = database_faces(input, description.crop) if input else portrait_faces(description.crop)
     if precision == "int8" and not faces.known.any():
         raise UserError(
             f"--input: expected faces of known age for the check of int8, {input} has none"
         )
-    before = estimator(faces.image)
+    before = _estimates(model, faces.image)
     if mirror:
-        before = _mean(before, estimator(np.ascontiguousarray(faces.image[:, :, ::-1])))
-    with replacing(_description_of(output)) as partial_description, replacing(output) as partial:
-        model, _ = load_checkpoint(weight_file, depth, width, img_size)
-        if mirror:
-            model, description = _mirrored(model, description)
-        if calibration:
-            temperatures = Temperatures(
-                calibration["gender_temperature"], calibration["age_temperature"]
-            )
-            temperatures.scale_network(model)
-            before = temperatures.scale(before)
-        if format == "legacy":
-            model, description = to_original(weight_file, model, description)
+        model, description, before = _mirrored(model, description, faces.image, before)
+    if calibration:
+        temperatures = Temperatures.of(calibration)
+        temperatures.scale_network(model)
+        before = temperatures.scale(before)
+        description = replace(description, calibration=calibration)
+    if format == "legacy":
+        model, description = to_original(weight_file, model, description)
+    with replacing(description_of(output)) as partial_description, replacing(output) as partial:
         config = describe(description) | _interface(format, precision, description.crop.size)
         partial_description.write_text(json.dumps(config, indent=2) + "\n")
         if format in GRAPHS:
@@ -108,48 +101,23 @@ def export(
     return exported
 
 
-def check_export(
-    format: str,
-    output: Path,
-    precision: str,
-    input: Path | None,
-    force: bool,
-    read: Iterable[tuple[str, Path | None]] = (),
-) -> None:
-    """Raise `UserError` if `export` cannot write its output, before any work is done.
-
-    read: flags and paths of all input files, which may not be replaced.
-    """
-    _check_output(format, output, force, [*read, ("--input", input)])
-    _check_precision(format, precision, input)
+def _estimates(model: keras.Model, faces: np.ndarray) -> Estimates:
+    gender, age = model.predict(faces, batch_size=32, verbose=0)
+    return Estimates.of(gender[:, 0], age)
 
 
-def _description_of(output: Path) -> Path:
-    return output.with_name(f"{output.name}.json")
-
-
-def _described(
-    description: Description, calibration: dict | None, margin: float | None
-) -> Description:
-    """The description of the exported file."""
-    return replace(
-        description,
-        calibration=calibration or description.calibration,
-        crop=description.crop if margin is None else replace(description.crop, margin=margin),
-    )
-
-
-def _mirrored(model: keras.Model, description: Description) -> tuple[keras.Model, Description]:
+def _mirrored(
+    model: keras.Model, description: Description, faces: np.ndarray, estimates: Estimates
+) -> tuple[keras.Model, Description, Estimates]:
+    """The network with test-time augmentation, its description, and the expected estimates: those
+    of the mean scores of the faces and of their mirror images."""
+    flipped = _estimates(model, np.ascontiguousarray(faces[:, :, ::-1]))
+    pairs = zip(scores(estimates), scores(flipped), strict=True)
     architecture = {**description.architecture, "mirror": True}
     mirrored = build_model(architecture, description.crop.size)
     mirrored.set_weights(model.get_weights())
-    return mirrored, replace(description, architecture=architecture)
-
-
-def _mean(one: Estimates, other: Estimates) -> Estimates:
-    """Estimates of the mean scores of both."""
-    pairs = zip(scores(one), scores(other), strict=True)
-    return from_scores(*((a + b) / 2 for a, b in pairs))
+    means = from_scores(*((a + b) / 2 for a, b in pairs))
+    return mirrored, replace(description, architecture=architecture), means
 
 
 def _interface(format: str, precision: str, img_size: int) -> dict:
@@ -198,44 +166,6 @@ def _check_same(output: Path, format: str, precision: str, exported: Exported) -
         raise UserError(
             f"{output}: expected ages within {YEARS_LIMIT:g} years of the checkpoint's, on "
             f"{exported.faces} they differ by up to {exported.years:.2g}; the file was removed"
-        )
-
-
-def _check_output(
-    format: str, output: Path, force: bool, inputs: Iterable[tuple[str, Path | None]]
-) -> None:
-    """Raise `UserError` unless `output` may become a file of that format."""
-    suffix, suffixes = output.suffix.lower(), {name: end for name, (_, end) in RUNTIMES.items()}
-    own = suffixes.get(format, "")
-    if suffix != own and (own or suffix in suffixes.values()):
-        expected = f"ending in {own}" if own else f"not ending in {suffix}"
-        raise UserError(
-            f"--output: expected a name {expected} for --format {format}, received {output.name}; "
-            "demo.py chooses the runtime by it"
-        )
-    check_output_place(output)
-    folder = format == "saved_model"
-    kinds = [
-        Output("--output", output, f"a file of --format {format}", is_export(format), folder),
-        Output(
-            "--output", _description_of(output), "a description", begins_with(b'{\n  "version"')
-        ),
-    ]
-    check_outputs(kinds, inputs)
-    for path in (output, _description_of(output)):
-        if path.exists() and not force:
-            raise UserError(f"--output: {path} exists; name another, or replace it with --force")
-
-
-def _check_precision(format: str, precision: str, input: Path | None) -> None:
-    if precision not in ("float32", *FORMATS[format]):
-        formats = [name for name, precisions in FORMATS.items() if precision in precisions]
-        raise UserError(
-            f"--{precision}: expected --format {' or '.join(formats)}, received {format}"
-        )
-    if precision == "int8" and input is None:
-        raise UserError(
-            "--int8: expected --input, a database of labelled faces to calibrate on, received none"
         )
 
 

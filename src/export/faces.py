@@ -14,7 +14,6 @@ from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.labels import age_errors
-from src.models.description import Description
 
 PORTRAIT = "grace_hopper.jpg"  # public domain, part of matplotlib
 _MAX_FACES = 256  # of a database
@@ -43,7 +42,7 @@ class Faces:
         return float(np.abs(age_errors(age, self.age_low, self.age_high))[self.known].mean())
 
 
-def database_faces(path: Path, crop: FaceCrop, seed: int = 0) -> Faces:
+def database_faces(path: Path, crop: FaceCrop) -> Faces:
     """Random faces of a database, preferably of known age."""
     database = open_database(path)
     if database.crop.size != crop.size:
@@ -53,17 +52,16 @@ def database_faces(path: Path, crop: FaceCrop, seed: int = 0) -> Faces:
         )
     if not len(database):
         raise UserError(f"--input: expected faces, {path} has none")
-    order = np.random.default_rng(seed).permutation(len(database))
+    order = np.random.default_rng(0).permutation(len(database))
     unknown = np.isnan(database.age_low[order])
     rows = order[np.argsort(unknown, kind="stable")][:_MAX_FACES]
     low, high = database.age_low[rows], database.age_high[rows]
     return Faces(database.image[rows], low, high, f"{len(rows)} faces of {path.name}")
 
 
-def portrait_faces(description: Description) -> Faces:
+def portrait_faces(crop: FaceCrop) -> Faces:
     """18 crops of a portrait, shifted and mirrored, of unknown age."""
     image = read_image(cbook.get_sample_data(PORTRAIT, asfileobj=False))
-    crop = description.crop
     (face,) = FaceFinder(DEFAULT_DETECTOR, None, crop).detect(image)
     faces = crop.stack(image, [_shifted(face, dx, dy) for dx in _SHIFTS for dy in _SHIFTS])
     faces = np.concatenate([faces, faces[:, :, ::-1]])

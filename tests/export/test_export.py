@@ -16,7 +16,6 @@ from src.export import export as module
 from src.export.export import export
 from src.faces.crop import FaceCrop
 from src.models.checkpoints import load_checkpoint
-from src.models.description import Description
 from tests.helpers import mounted, names, write_database
 
 EXPORTED = ("onnx", "litert", "saved_model")
@@ -305,7 +304,7 @@ def test_original_file_becomes_checkpoint(original_weights, tmp_path):
 
 
 def test_portrait_faces_differ():
-    faces = module.portrait_faces(Description({}, FaceCrop(64)))
+    faces = module.portrait_faces(FaceCrop(64))
     assert faces.image.shape == (18, 64, 64, 3)
     assert len(np.unique(faces.image.reshape(18, -1), axis=0)) == 18
     np.testing.assert_array_equal(faces.image[9:], faces.image[:9, :, ::-1])
