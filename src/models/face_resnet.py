@@ -18,7 +18,8 @@ from keras import layers, ops
 
 from src.errors import UserError
 from src.extras import package_file
-from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
+from src.models.blocks import conv
+from src.models.heads import faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
@@ -76,16 +77,8 @@ def _block(net: keras.KerasTensor, channels: int, halves: bool, name: str) -> ke
 def _conv_norm(
     net: keras.KerasTensor, channels: int, name: str, size: int = 3, stride: int = 1
 ) -> keras.KerasTensor:
-    net = layers.Conv2D(
-        channels,
-        size,
-        strides=stride,
-        padding="valid" if stride > 1 else "same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-        name=f"{name}_conv",
-    )(net)
+    padding = "valid" if stride > 1 else "same"
+    net = conv(channels, size, stride, padding=padding, name=f"{name}_conv")(net)
     return layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_norm")(net)
 
 

@@ -3,9 +3,9 @@
 import keras
 
 from src.labels import GENDERS, MAX_AGE
+from src.models.blocks import dense
 from src.models.description import OUTPUTS
 
-WEIGHT_DECAY = 5e-4
 _HIDDEN = "hidden_"
 
 
@@ -31,8 +31,8 @@ def twin_heads(
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
         net = features
         if hidden:
-            net = _dense(hidden, "relu", use_bias, name=_HIDDEN + name)(net)
-        head = _dense(classes, "softmax", use_bias, name=name, dtype="float32")(net)
+            net = dense(hidden, "relu", use_bias=use_bias, name=_HIDDEN + name)(net)
+        head = dense(classes, "softmax", use_bias=use_bias, name=name, dtype="float32")(net)
         heads.append(_average(head) if mirror else head)
     return heads
 
@@ -47,14 +47,3 @@ def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
 def in_head(layer: keras.Layer) -> bool:
     """Whether a layer belongs to a head."""
     return layer.name.removeprefix(_HIDDEN) in OUTPUTS
-
-
-def _dense(units: int, activation: str, use_bias: bool, **arguments) -> keras.layers.Dense:
-    return keras.layers.Dense(
-        units,
-        activation=activation,
-        use_bias=use_bias,
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-        **arguments,
-    )

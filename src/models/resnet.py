@@ -9,7 +9,8 @@ import keras
 from keras import layers
 
 from src.errors import UserError
-from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
+from src.models.blocks import conv, dense
+from src.models.heads import faces_input, twin_heads
 
 # Blocks per stage. The PyTorch toolkit has no bottlenecks: its resnet50 equals its resnet34.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -75,8 +76,8 @@ def _block(
 def _squeeze_and_excite(net: keras.KerasTensor) -> keras.KerasTensor:
     channels = net.shape[-1]
     weights = layers.GlobalAveragePooling2D(keepdims=True)(net)
-    weights = _dense(max(1, channels // SQUEEZE))(weights)
-    weights = _dense(channels, activation="sigmoid")(_prelu()(weights))
+    weights = dense(max(1, channels // SQUEEZE), None, "glorot_normal")(weights)
+    weights = dense(channels, "sigmoid", "glorot_normal")(_prelu()(weights))
     return layers.Multiply()([net, weights])
 
 
@@ -86,24 +87,7 @@ def _conv(
     if stride > 1 and size > 1:
         # "same" would pad below and right only, and shift the block half a pixel off its shortcut.
         net, padding = layers.ZeroPadding2D(size // 2)(net), "valid"
-    return layers.Conv2D(
-        channels,
-        size,
-        strides=stride,
-        padding=padding,
-        use_bias=False,
-        kernel_initializer="glorot_normal",
-        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-    )(net)
-
-
-def _dense(units: int, activation: str | None = None) -> layers.Dense:
-    return layers.Dense(
-        units,
-        activation=activation,
-        kernel_initializer="glorot_normal",
-        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-    )
+    return conv(channels, size, stride, "glorot_normal", padding=padding)(net)
 
 
 def _norm(net: keras.KerasTensor) -> keras.KerasTensor:

@@ -4,7 +4,8 @@ import keras
 from keras import layers
 
 from src.errors import UserError
-from src.models.heads import WEIGHT_DECAY, faces_input, twin_heads
+from src.models.blocks import conv
+from src.models.heads import faces_input, twin_heads
 
 POOLS = ("global", "8x8")
 
@@ -41,7 +42,7 @@ def build(
     blocks = (depth - 4) // 6
     inputs, net = faces_input(img_size, mirror)
     net = layers.Rescaling(scale)(net)
-    net = _conv(16, 3)(net)
+    net = conv(16)(net)
     for stage, channels in enumerate((16 * width, 32 * width, 64 * width), 1):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
@@ -65,23 +66,11 @@ def _block(
     """
     same = net.shape[-1] == channels
     normed = _norm_relu(net)
-    main = _conv(channels, 3, stride)(normed)
+    main = conv(channels, stride=stride)(normed)
     main = layers.Dropout(dropout)(_norm_relu(main))
-    main = _conv(channels, 3)(main)
-    shortcut = net if same else _conv(channels, 1, stride)(normed)
+    main = conv(channels)(main)
+    shortcut = net if same else conv(channels, 1, stride)(normed)
     return layers.Add(name=name)([main, shortcut])
-
-
-def _conv(channels: int, size: int, stride: int = 1) -> layers.Conv2D:
-    return layers.Conv2D(
-        channels,
-        size,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(WEIGHT_DECAY),
-    )
 
 
 def _norm_relu(net: keras.KerasTensor) -> keras.KerasTensor:
