@@ -21,6 +21,13 @@ def get_args():
         "--img_size", type=cli.positive_int, default=32, help="output image size, in pixels"
     )
     add_dataset_arguments(parser)
+    add_face_arguments(parser)
+    add_row_arguments(parser)
+    add_running_arguments(parser)
+    return parser.parse_args()
+
+
+def add_face_arguments(parser):
     faces = parser.add_argument_group("face crops, for pictures that are not cropped yet")
     faces.add_argument(
         "--detect", action="store_true", help="detect the largest face, and crop it with --margin"
@@ -45,6 +52,12 @@ def get_args():
         help="reject pictures without exactly one face of at least a tenth of the picture's side",
     )
     cli.add_detector_arguments(faces)
+    parser.needs("--margin", "--detect", "--align")
+    for flag in ("--detector", "--min_face"):
+        parser.needs(flag, "--detect", "--align", "--one_face")
+
+
+def add_row_arguments(parser):
     rows = parser.add_argument_group("selection of rows")
     rows.add_argument(
         "--max_per_age",
@@ -65,6 +78,10 @@ def get_args():
         default=0,
         help="seed of the random choice of --max_per_age and --contact_sheet",
     )
+    parser.needs("--seed", "--max_per_age", "--contact_sheet")
+
+
+def add_running_arguments(parser):
     running = parser.add_argument_group("file and processes")
     running.add_argument(
         "--mat_version",
@@ -83,19 +100,6 @@ def get_args():
         help="number of pictures decoded in parallel (default: one per core)",
     )
     cli.add_scheduler_argument(workers)
-    parser.needs("--margin", lambda args: args.detect or args.align, "--detect or --align")
-    for flag in ("--detector", "--min_face"):
-        parser.needs(
-            flag,
-            lambda args: args.detect or args.align or args.one_face,
-            "--detect, --align or --one_face",
-        )
-    parser.needs(
-        "--seed",
-        lambda args: args.max_per_age or args.contact_sheet,
-        "--max_per_age or --contact_sheet",
-    )
-    return parser.parse_args()
 
 
 def main():

@@ -14,6 +14,20 @@ from src import cli
 
 def get_args():
     parser = cli.Parser(__doc__)
+    add_face_arguments(parser)
+    cli.add_weight_arguments(parser, several=True)
+    results = cli.add_evaluation_arguments(parser, Path("evaluation"))
+    results.add_argument(
+        "--card",
+        type=Path,
+        help="model card (Markdown) that receives the metrics, between its lines "
+        "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
+        "<!-- pictures: begin --> and <!-- pictures: end -->",
+    )
+    return parser.parse_args()
+
+
+def add_face_arguments(parser):
     group = parser.add_argument_group("labelled faces, either --input or --image_csv")
     faces = group.add_mutually_exclusive_group(required=True)
     faces.add_argument(
@@ -52,23 +66,12 @@ def get_args():
     )
     cli.add_detector_arguments(group)
     cli.add_scheduler_argument(group)
-    cli.add_weight_arguments(parser, several=True)
-    results = cli.add_evaluation_arguments(parser, Path("evaluation"))
-    results.add_argument(
-        "--card",
-        type=Path,
-        help="model card (Markdown) that receives the metrics, between its lines "
-        "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
-        "<!-- pictures: begin --> and <!-- pictures: end -->",
-    )
-    parser.needs("--detect", lambda args: args.image_csv, "--image_csv")
-    parser.needs("--collection", lambda args: args.image_csv, "--image_csv")
-    parser.needs("--detector", lambda args: args.detect, "--detect")
-    parser.needs("--min_face", lambda args: args.detect, "--detect")
-    parser.needs("--scheduler", lambda args: args.detect, "--detect")
-    parser.needs("--fit_margin", lambda args: args.input, "--input")
-    parser.needs("--part", lambda args: args.input, "--input")
-    return parser.parse_args()
+    for flag in ("--detect", "--collection"):
+        parser.needs(flag, "--image_csv")
+    for flag in ("--detector", "--min_face", "--scheduler"):
+        parser.needs(flag, "--detect")
+    for flag in ("--fit_margin", "--part"):
+        parser.needs(flag, "--input")
 
 
 def main():

@@ -39,6 +39,17 @@ def get_args():
         help="database for the check of the predictions (default: faces of a portrait)",
     )
     parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    add_model_arguments(parser)
+    args = parser.parse_args()
+    if args.mirror and args.calibrate:
+        parser.error(
+            "--mirror: expected without --calibrate, received both; export with --mirror first, "
+            "then calibrate that file"
+        )
+    return args
+
+
+def add_model_arguments(parser):
     model = cli.add_weight_arguments(parser, runtime=False)
     model.add_argument(
         "--average",
@@ -67,13 +78,6 @@ def get_args():
         action="store_true",
         help="horizontal-flip test-time augmentation (2x slower)",
     )
-    args = parser.parse_args()
-    if args.mirror and args.calibrate:
-        parser.error(
-            "--mirror: expected without --calibrate, received both; export with --mirror first, "
-            "then calibrate that file"
-        )
-    return args
 
 
 def main():

@@ -69,7 +69,7 @@ def get_args():
         type=cli.positive_int,
         help="limit of train.py's memory in MB (default: a third of the database)",
     )
-    parser.needs("--memory_limit", lambda args: args.cgroup, "--cgroup")
+    parser.needs("--memory_limit", "--cgroup")
     return parser.parse_args()
 
 

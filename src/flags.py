@@ -56,7 +56,7 @@ def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
         names = [f"--{one.name}", *filter(None, [one.metadata["short"]])]
         groups[group].add_argument(*names, **_options(one, get_type_hints(cls)[one.name]))
         for other, accepted in one.metadata["needs"].items():
-            parser.needs(
+            parser.require(
                 names[0],
                 lambda args, other=other, accepted=accepted: getattr(args, other) in accepted,
                 f"--{other} {' or '.join(map(str, accepted))}",

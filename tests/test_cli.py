@@ -101,7 +101,7 @@ def test_flags_without_effect_are_refused(capsys):
     parser = cli.Parser("A script.")
     parser.add_argument("--detect", action="store_true")
     parser.add_argument("--margin", default=0.4)
-    parser.needs("--margin", lambda args: args.detect, "--detect")
+    parser.needs("--margin", "--detect")
     assert parser.parse_args([]).margin == 0.4
     assert parser.parse_args(["--margin=1", "--detect"]).margin == "1"
     for passed in (["--margin", "0.4"], ["--margin=0.4"]):

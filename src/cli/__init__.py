@@ -45,12 +45,20 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
-    def needs(
+    def needs(self, flag: str, *others: str) -> None:
+        """Reject `flag` if it is passed without any of `others`."""
+        self.require(
+            flag,
+            lambda args: any(getattr(args, other.lstrip("-")) for other in others),
+            " or ".join(others),
+        )
+
+    def require(
         self, flag: str, condition: Callable[[argparse.Namespace], object], expected: str
     ) -> None:
-        """Reject `flag` wherever it is passed and `condition` of the arguments is false.
+        """Reject `flag` if it is passed and `condition` of the arguments is false.
 
-        expected: what the flag has an effect with, for the message: "--detect".
+        expected: phrase for the condition, such as "--csv to a file".
         """
         self._needs.append((flag, condition, expected))
 
@@ -156,7 +164,7 @@ def add_evaluation_arguments(parser: Parser, output: Path | None) -> argparse._A
     group.add_argument(
         "--force", action="store_true", help="replace an earlier evaluation in --output"
     )
-    parser.needs("--force", lambda args: args.output, "--output")
+    parser.needs("--force", "--output")
     group.add_argument(
         "--resamples",
         type=positive_int,

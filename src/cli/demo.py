@@ -137,27 +137,28 @@ def add_web_arguments(parser: cli.Parser) -> None:
 def add_needs(parser: cli.Parser) -> None:
     """Reject every flag that has no effect with the source or with the other flags."""
     for flag, sources in _EFFECT.items():
-        parser.needs(
+        parser.require(
             flag,
             lambda args, sources=sources: sources.intersection(_sources(args)),
             " or ".join(sorted(sources)),
         )
-    parser.needs("--min_face", lambda args: args.detector != "none", "a --detector")
-    parser.needs("--resume", lambda args: args.csv or args.jsonl, "--csv or --jsonl")
-    parser.needs(
-        "--resume", lambda args: _STDOUT not in (args.csv, args.jsonl), "a file to continue"
-    )
-    parser.needs("--table", lambda args: _STDOUT not in (args.csv, args.jsonl), "--csv to a file")
-    parser.needs(
-        "--anonymize",
-        lambda args: args.output_dir or not args.no_display,
-        "--output_dir or a window",
-    )
-    parser.needs("--anonymize", lambda args: not args.crops, "no --crops, which shows the faces")
-    parser.needs("--anonymize", lambda args: not args.labels, "no --labels, whose table shows them")
-    parser.needs("--cache", lambda args: not args.runtime, "no --runtime")
+    parser.needs("--resume", "--csv", "--jsonl")
+    for flag, condition, expected in (
+        ("--min_face", lambda args: args.detector != "none", "a --detector"),
+        ("--resume", lambda args: _STDOUT not in (args.csv, args.jsonl), "a file to continue"),
+        ("--table", lambda args: _STDOUT not in (args.csv, args.jsonl), "--csv to a file"),
+        (
+            "--anonymize",
+            lambda args: args.output_dir or not args.no_display,
+            "--output_dir or a window",
+        ),
+        ("--anonymize", lambda args: not args.crops, "no --crops, which shows the faces"),
+        ("--anonymize", lambda args: not args.labels, "no --labels, whose table shows them"),
+        ("--cache", lambda args: not args.runtime, "no --runtime"),
+    ):
+        parser.require(flag, condition, expected)
     for flag in ("--depth", "--width", "--img_size", "--runtime"):
-        parser.needs(flag, lambda args: args.weight_file, "--weight_file")
+        parser.needs(flag, "--weight_file")
 
 
 def _sources(args: argparse.Namespace) -> list[str]:

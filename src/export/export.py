@@ -88,6 +88,18 @@ def export(
         description = replace(description, calibration=calibration)
     if format == "legacy":
         model, description = to_original(weight_file, model, description)
+    return _write(output, format, precision, model, description, faces, before)
+
+
+def _write(
+    output: Path,
+    format: str,
+    precision: str,
+    model: keras.Model,
+    description: Description,
+    faces: Faces,
+    before: Estimates,
+) -> Exported:
     with replacing(description_of(output)) as partial_description, replacing(output) as partial:
         config = describe(description) | _interface(format, precision, description.crop.size)
         partial_description.write_text(json.dumps(config, indent=2) + "\n")

@@ -43,6 +43,12 @@ def initialised(
         model = build_model(architecture, img_size)
         face_resnet.load_dlib(model, path, faces)
         return model, architecture, f"{name}: initial weights from {path.name}, random heads"
+    return _from_checkpoint(name, architecture, img_size, path)
+
+
+def _from_checkpoint(
+    name: str, architecture: dict, img_size: int, path: Path
+) -> tuple[keras.Model, dict, str]:
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
     source, found = load_checkpoint(path, **given, img_size=img_size)
     if network_name(found.architecture["name"]) == name:

@@ -28,7 +28,7 @@ from src.training.hosts import check_agreed, is_first_host
 from src.training.loggers import loggers
 from src.training.network import Schedule, compile_network, get_network
 from src.training.run import STATE, check_run, lock, start_run
-from src.training.state import SavedState, data_digest, read_state
+from src.training.state import SavedState, State, data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
 
@@ -96,18 +96,7 @@ def _train(
         state.check(len(rows), data.digest, arguments.architecture)
     elif arguments.init:
         _check_start(arguments.init, data.split)
-    keras.utils.set_random_seed(arguments.seed)
-    faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
-    model, architecture = get_network(
-        arguments, data.joined.crop.size, faces, state and state.architecture
-    )
-    steps = -(-len(rows) // arguments.batch_size)
-    schedule = Schedule(
-        arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
-    )
-    compile_network(device, model, arguments, schedule)
-    if state:
-        state.restore(model)
+    model, architecture, schedule = _compiled(arguments, data, device, state)
     done = state.epochs if state else 0
     batches = training_batches(device, arguments, data.joined, rows, done)
     validation = Validation(
@@ -135,6 +124,26 @@ def _train(
     else:
         _fit(model, batches, arguments, done, callbacks)
     return Trained(best.best_file, _row(arguments, data.joined.crop.size, best.best))
+
+
+def _compiled(
+    arguments: Arguments, data: Data, device: SingleDevice, state: State | None
+) -> tuple[keras.Model, dict, Schedule]:
+    """The network, with the weights of `state` if the run is resumed, and its architecture."""
+    rows = data.rows["training"]
+    keras.utils.set_random_seed(arguments.seed)
+    faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
+    model, architecture = get_network(
+        arguments, data.joined.crop.size, faces, state and state.architecture
+    )
+    steps = -(-len(rows) // arguments.batch_size)
+    schedule = Schedule(
+        arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
+    )
+    compile_network(device, model, arguments, schedule)
+    if state:
+        state.restore(model)
+    return model, architecture, schedule
 
 
 def _fit(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 import keras
 import numpy as np
@@ -126,6 +127,7 @@ def averaged(model: keras.Model) -> Iterator[None]:
         swap.on_test_end()
 
 
+@dataclass(frozen=True, eq=False)
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Learning rate per step, counted from 0.
 
@@ -135,40 +137,30 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     `warmup_epochs`: Goyal et al., 2017, https://arxiv.org/abs/1706.02677.
     """
 
-    def __init__(
-        self, name: str, rate: float, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0
-    ):
-        super().__init__()
-        self._name = name
-        self._rate = rate
-        self._epochs = epochs
-        self._steps_per_epoch = steps_per_epoch
-        self._warmup_epochs = warmup_epochs
+    name: str
+    rate: float
+    epochs: int
+    steps_per_epoch: int
+    warmup_epochs: float = 0
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
-        if self._name == "step":
-            epoch = ops.floor((step + 0.5) / self._steps_per_epoch)
-            rate = self._rate / 5 ** ops.floor((epoch + 1e-3) * 4 / self._epochs)
+        if self.name == "step":
+            epoch = ops.floor((step + 0.5) / self.steps_per_epoch)
+            rate = self.rate / 5 ** ops.floor((epoch + 1e-3) * 4 / self.epochs)
         else:
-            start = self._warmup_epochs * self._steps_per_epoch
-            rest = self._epochs * self._steps_per_epoch - start
+            start = self.warmup_epochs * self.steps_per_epoch
+            rest = self.epochs * self.steps_per_epoch - start
             progress = ops.clip((step - start) / rest, 0, 1)
-            rate = self._rate * (1 + ops.cos(math.pi * progress)) / 2
-        if not self._warmup_epochs:
+            rate = self.rate * (1 + ops.cos(math.pi * progress)) / 2
+        if not self.warmup_epochs:
             return rate
-        warm = (step + 1) / (self._warmup_epochs * self._steps_per_epoch)
-        return ops.where(warm < 1, self._rate * warm, rate)
+        warm = (step + 1) / (self.warmup_epochs * self.steps_per_epoch)
+        return ops.where(warm < 1, self.rate * warm, rate)
 
     def of_epoch(self, epoch: int, step: int = 0) -> float:
         """The rate of a step of an epoch, both counted from 0."""
-        return float(self(epoch * self._steps_per_epoch + step))
+        return float(self(epoch * self.steps_per_epoch + step))
 
     def get_config(self) -> dict:
-        return {
-            "name": self._name,
-            "rate": self._rate,
-            "epochs": self._epochs,
-            "steps_per_epoch": self._steps_per_epoch,
-            "warmup_epochs": self._warmup_epochs,
-        }
+        return asdict(self)
