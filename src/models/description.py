@@ -64,15 +64,14 @@ def read_description(path: Path, text: str) -> Description:
     with reading(path, "a description"):
         # Older files lack these.
         stored = {"training": None, "calibration": None, "split": None, **json.loads(text)}
-        wrong = [key for key, value in _CONTRACT.items() if stored[key] != value]
+        for key, expected in _CONTRACT.items():
+            if stored[key] != expected:
+                raise UserError(
+                    f"{path}: expected {key} {expected}, received {stored[key]}; it was made by "
+                    f"version {stored.get('version')} of the toolkit, this is {__version__}"
+                )
         stored["crop"] = _crop(stored)
         known = {key: stored[key] for key in Description.__dataclass_fields__}
-    if wrong:
-        key = wrong[0]
-        raise UserError(
-            f"{path}: expected {wrong[0]} {_CONTRACT[wrong[0]]}, received {stored[wrong[0]]}; it "
-            f"was made by version {stored.get('version')} of the toolkit, this is {__version__}"
-        )
     for key, (expected, is_valid) in _VALID.items():
         if not is_valid(known[key]):
             raise UserError(
