@@ -51,7 +51,7 @@ def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
 
 def test_original_network_predicts_the_same(exported):
     checkpoint, path, size = exported
-    faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image[:4]
+    faces = portrait_faces(FaceCrop(size)).image[:4]
     weights = read_weights(path)
     gender, age = wide_resnet(faces, weights, pool="8x8", scale=1)
     estimates = Estimator(checkpoint)(faces)
@@ -62,7 +62,7 @@ def test_original_network_predicts_the_same(exported):
 
 def test_keras_loads_by_topology(exported):
     checkpoint, path, size = exported
-    faces = portrait_faces(Description(ARCHITECTURE, FaceCrop(size))).image
+    faces = portrait_faces(FaceCrop(size)).image
     model = build_model(ORIGINAL, size)
     model.load_weights(path)
     _, age = model.predict_on_batch(faces)
