@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from src.errors import UserError
 from src.files import file_kind, read_input_file
@@ -98,6 +98,8 @@ def read_image(path: Path | str) -> np.ndarray:
     kind = picture_kind(content[:32])
     try:
         image = _decode_avif(content) if kind == "AVIF" else _decode(content)
+    except UnidentifiedImageError:  # its text is Python's
+        image = None
     except (cv2.error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "err", error)  # str(cv2.error) has four lines
         raise ImageError(f"{path}: could not be decoded: {reason}") from error

@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -295,6 +296,30 @@ def test_requests_cannot_read_server_files(server, photo):
     assert "two people.png" not in text
     line = server.process.stderr.readline()
     assert line.startswith("a request failed: ") and "Traceback" not in line
+
+
+def test_malformed_requests_are_one_line(server, photo):
+    for data in ([], [1], ["x"], [[None]], [[{"image": None, "caption": None}]], [[{}]]):
+        assert '"success":false' in events(server, "malformed", data)
+        line = server.process.stderr.readline()
+        assert line.startswith("a request failed: ")
+    for path, body, code in (
+        ("queue/join", b"nonsense", 422),
+        ("queue/join", b"{}", 422),
+        ("queue/join", b'{"data": [], "session_hash": "s"}', 400),
+        ("upload", b"--x", 400),
+        ("cancel", b"[1]", 422),
+        ("file=/etc/passwd", None, 403),
+        ("process_recording", b"", 404),
+    ):
+        request = Request(
+            f"{server.url}gradio_api/{path}", body, {"Content-Type": "application/json"}
+        )
+        with pytest.raises(HTTPError) as error:
+            urlopen(request)
+        with error.value:
+            assert error.value.code == code, path
+    assert "two people.png" in answer_to(server, photo, "after")
 
 
 def test_port_in_use_is_named(server, exports):

@@ -124,6 +124,18 @@ def test_unreadable_upload_is_named(service, tmp_path):
         pictures.analyse(service, tmp_path / "a.png")
 
 
+def test_bad_uploads_leave_the_good_ones(service, upload, tmp_path):
+    bad = {"notes.pdf": b"%PDF", "phone.heic": b"\0\0\0\x18ftypheic", "empty.png": b""}
+    paths = [upload]
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+        paths.insert(0, tmp_path / name)
+    _, table, *_, note = pictures.answer(service, [(str(path), None) for path in paths])
+    assert table["picture"].tolist() == ["two.png", "two.png"]
+    assert all(name in note for name in bad)
+    assert str(tmp_path) not in note
+
+
 def test_uploads_are_upright(tmp_path):
     lying = Image.fromarray(np.zeros((30, 50, 3), np.uint8))
     tags = Image.Exif()
@@ -202,6 +214,7 @@ def test_playlist_is_not_a_clip(service, clip, tmp_path):
     for name, text in (
         ("list.mp4", f"#EXTM3U\n#EXTINF:1,\n{clip}\n#EXT-X-ENDLIST\n"),
         ("concat.mp4", f"ffconcat version 1.0\nfile {clip.name}\n"),
+        ("G.ts", "G" + 187 * " " + "#EXTM3U"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(UserError, match=name):

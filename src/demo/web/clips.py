@@ -33,7 +33,7 @@ _SINKS = annotated_video, track_summary, csv_file
 # FFmpeg also reads playlists, which name other files and addresses.
 _VIDEO = re.compile(
     rb"....(ftyp|moov|mdat|free|skip|wide)|RIFF....AVI |\x1a\x45\xdf\xa3|FLV|OggS"
-    rb"|\x30\x26\xb2\x75|\0\0\x01[\xb3\xba]|(....)?G.{187}",
+    rb"|\x30\x26\xb2\x75|\0\0\x01[\xb3\xba]|G.{187}G|.{4}G.{191}G|GIF8",
     re.DOTALL,
 )
 _LIMITS = f"up to {MAX_VIDEO_MEGABYTES} MB; its first {MAX_VIDEO_SECONDS // 60} minutes are used"
@@ -52,7 +52,7 @@ def annotate_clip(
     Raises `UserError` if `path` is not a video, or its frames are too large.
     """
     with path.open("rb") as file:
-        if not _VIDEO.match(file.read(192)):
+        if not _VIDEO.match(file.read(197)):
             raise UserError(f"{path}: expected a video, as MP4, MOV, WebM, MKV, AVI or MPEG")
     with ExitStack() as stack:
         video = open_video(str(path))
@@ -158,7 +158,7 @@ def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]
             job = annotate_clip(service, source, Path(work, "results"), report)
         except UserError as error:
             none = gradio.DownloadButton(interactive=False)
-            return [None, [], [], none, none, str(error).replace(str(source), source.name)]
+            return [None, [], [], none, none, _shown(error, source)]
         table, _ = track_paths(job)
         rows, pictures = tracks_of(table)
         downloads = [
@@ -170,5 +170,10 @@ def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]
             rows,
             [(service.kept(picture), caption) for picture, caption in pictures],
             *downloads,
-            job.video.problem.replace(str(source), source.name) or _LEGEND,
+            _shown(job.video.problem, source) or _LEGEND,
         ]
+
+
+def _shown(problem: object, source: Path) -> str:
+    """A problem with an upload, by its own name."""
+    return str(problem).removeprefix("--video: ").replace(str(source), source.name)

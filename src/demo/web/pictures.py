@@ -162,7 +162,7 @@ def picture_tab(service: Service) -> None:
         gallery = gradio.Gallery(
             label=f"Up to {MAX_PICTURES} pictures of {MAX_MEGABYTES} MB",
             sources=["upload", "clipboard"],
-            file_types=["image", *sorted(EXTENSIONS)],
+            file_types=["image", "file", *sorted(EXTENSIONS)],  # "file": the server takes all
             interactive=True,
             columns=6,
             height=170,
