@@ -95,7 +95,7 @@ def _train(
     if state:
         state.check(len(rows), data.digest, arguments.architecture)
     elif arguments.init:
-        _check_start(arguments.init, data.split)
+        _check_start(arguments.init, data)
     model, architecture, schedule = _compiled(arguments, data, device, state)
     done = state.epochs if state else 0
     batches = training_batches(device, arguments, data.joined, rows, done)
@@ -178,16 +178,22 @@ def _check_hosts(arguments: Arguments, data: Data) -> None:
     check_agreed(content + (state.read_bytes() if state.exists() else b""))
 
 
-def _check_start(init: str, split: Split) -> None:
-    """Raise `UserError` if the initial weights were trained on faces that the split holds out."""
+def _check_start(init: str, data: Data) -> None:
+    """Print a notice if the initial weights were trained on other crops.
+
+    Raises `UserError` if they were trained on faces that the split holds out.
+    """
     description = stored_description(Path(init))
     if description is None:
         return
+    crop, expected = data.joined.crop, description.crop
+    if crop != expected:
+        print(f"{init}: trained on crops of {expected}; the databases have {crop}", flush=True)
     start = read_split(description.split)
     if start is None:
         print(f"{init}: no split; it may have been trained on held-out faces", flush=True)
     else:
-        split.check_start(start)
+        data.split.check_start(start)
 
 
 def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:

@@ -1,6 +1,7 @@
 """src/training/fit.py: whole runs on a small database."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,7 +12,9 @@ from src.data.database import open_database
 from src.data.split import read_split
 from src.errors import UserError
 from src.faces.crop import FaceCrop
-from src.models.checkpoints import load_checkpoint
+from src.models import build_model
+from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Description
 from src.training import batches, fit
 from src.training.arguments import Arguments
 from tests.helpers import write_database, write_our_database
@@ -233,3 +236,16 @@ def test_held_out_faces_are_not_trained(tmp_path, monkeypatch, method):
         assert not seen & set(database.image[rows][:, 0, 0, 0].tolist())
     trained = split.rows([database], "training")
     assert seen == set(database.image[trained][:, 0, 0, 0].tolist())
+
+
+def test_init_from_other_crops_is_reported(tmp_path, capsys):
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    description = Description(architecture, FaceCrop(32, 0.15))
+    save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 32), description)
+    for crop, count in ((FaceCrop(32, 0.15), 1), (FaceCrop(32, 0.0, "five_points"), 2)):
+        data = SimpleNamespace(joined=SimpleNamespace(crop=crop), split=None)
+        fit._check_start(str(tmp_path / "w.hdf5"), data)
+        printed = capsys.readouterr().out
+        assert len(printed.splitlines()) == count
+    assert "margin 0.15, alignment none" in printed
+    assert "margin 0, alignment five_points" in printed
