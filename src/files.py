@@ -118,7 +118,7 @@ def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
         partial.write_bytes(content.getbuffer())
 
 
-class LastingFile(io.FileIO):
+class DeferredErrorFile(io.FileIO):
     """A file object for h5py whose writes never fail; `raise_error` raises their first error.
 
     HDF5 cannot close a file after a failed write, and crashes Python at exit.

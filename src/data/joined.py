@@ -63,13 +63,13 @@ def join(parts: list[Database]) -> Database:
         age_high=np.concatenate([part.age_high for part in parts]),
         names=[name for part in parts for name in part.names] if all_named else [],
         db="+".join(part.db for part in parts),
-        crop=_commonest([part.crop for part in parts], [*map(len, parts)]),
+        crop=_most_frequent([part.crop for part in parts], [*map(len, parts)]),
         group=[group for part in parts for group in part.group or [""] * len(part)],
         person=_persons(parts),
     )
 
 
-def _commonest(crops: list[FaceCrop], rows: list[int]) -> FaceCrop:
+def _most_frequent(crops: list[FaceCrop], rows: list[int]) -> FaceCrop:
     total = Counter()
     for crop, count in zip(crops, rows, strict=True):
         total[crop] += count

@@ -28,7 +28,7 @@ from src.data.database import (
     plain_value,
 )
 from src.data.matlab import text_matrix, text_width
-from src.files import LastingFile, atomic, uninterrupted
+from src.files import DeferredErrorFile, atomic, uninterrupted
 from src.labels import age_middle
 from src.outputs import begins_with
 
@@ -315,7 +315,7 @@ class _Changes(io.RawIOBase):
 @contextmanager
 def _hdf5(path: Path, mode: str, **how) -> Iterator[h5py.File]:
     """Open a file for writing by HDF5; Ctrl-C is deferred, failed writes are raised."""
-    with uninterrupted(), LastingFile(path, mode.replace("w", "w+")) as disk:
+    with uninterrupted(), DeferredErrorFile(path, mode.replace("w", "w+")) as disk:
         with h5py.File(disk, mode, **how) as file:
             yield file
         disk.raise_error()

@@ -37,11 +37,11 @@ def run(args: Namespace) -> None:
     if args.web:
         from src.demo.web.server import serve
 
-        return serve(*_tools(args), args)
+        return serve(*_finder_and_estimator(args), args)
     with ExitStack() as stack:
         job = _open_job(args, stack)
         check_outputs(all_outputs(job), _inputs(job))
-        finder, estimator = _tools(args)
+        finder, estimator = _finder_and_estimator(args)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         if job.video:
@@ -101,7 +101,7 @@ def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
     yield from (("a picture", path) for path in job.pictures.values())
 
 
-def _tools(args: Namespace) -> tuple[FaceFinder, Estimator]:
+def _finder_and_estimator(args: Namespace) -> tuple[FaceFinder, Estimator]:
     """The face finder, for the model's crops, and the model."""
     estimator = Estimator(args.model_file, args.depth, args.width, args.runtime, args.img_size)
     crop = estimator.crop
@@ -145,7 +145,7 @@ def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: lis
     )
     with closing(results):
         try:
-            _give(loop.with_restored(results, job.pictures, job.done), sinks)
+            _feed(loop.with_restored(results, job.pictures, job.done), sinks)
         except KeyboardInterrupt:
             if (job.args.csv or job.args.jsonl) and not job.prints_records:
                 raise KeyboardInterrupt("resume with --resume") from None
@@ -167,10 +167,10 @@ def run_video(
     results = loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
     # Ctrl-C is the way to end a webcam without a window, so results are kept.
     with suppress(KeyboardInterrupt), closing(results):
-        _give(results, sinks)
+        _feed(results, sinks)
 
 
-def _give(results: Iterator[Result], sinks: list[Sink]) -> None:
+def _feed(results: Iterator[Result], sinks: list[Sink]) -> None:
     for result in results:
         if not all([sink(result) for sink in sinks]):
             return

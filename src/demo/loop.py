@@ -96,7 +96,7 @@ def video_results(
     """
     stop = Event()
 
-    def go_on() -> bool:
+    def is_running() -> bool:
         if not idle():
             stop.set()
         return not stop.is_set()
@@ -104,7 +104,9 @@ def video_results(
     frames = latest(video.frames, stop) if video.live else ahead(video.frames)
     with (
         closing(frames),
-        closing(ahead(_follow(frames, finder, video), idle=go_on if idle else None)) as followed,
+        closing(
+            ahead(_follow(frames, finder, video), idle=is_running if idle else None)
+        ) as followed,
     ):
         try:
             for picture, tracks, crops in followed:

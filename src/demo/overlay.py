@@ -41,7 +41,7 @@ def annotate(
     line = _line(image.shape)
     for box, gender in zip(boxes, estimates.gender, strict=True):
         cv2.rectangle(annotated, box[:2], box[2:], COLOURS[gender], line)
-    taken = [_grown(box, line) for box in boxes]
+    taken = [_enlarged(box, line) for box in boxes]
     for i, box in enumerate(boxes):
         text = "" if numbers is None else f"{numbers[i]}: "
         text += f"{estimates.age[i]:.0f} ({estimates.age_low[i]}-{estimates.age_high[i]})"
@@ -113,7 +113,7 @@ class _Label:
     def draw(self, image: np.ndarray, place: Box, colour: tuple[int, int, int]) -> None:
         """White text on `colour` at `place`, with a line to the box if that is not next to it."""
         box = self._box
-        near = _grown(box, self.size[1])
+        near = _enlarged(box, self.size[1])
         if not _covered(np.array([place]), np.array([near]))[0]:
             ends = [((b[0] + b[2]) // 2, (b[1] + b[3]) // 2) for b in (box, place)]
             start = tuple(np.clip(ends[1], box[:2], box[2:]).tolist())
@@ -132,13 +132,13 @@ def _covered(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
 
 
-def _grown(box: Box, pixels: int) -> Box:
+def _enlarged(box: Box, pixels: int) -> Box:
     return Box(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)
 
 
 def _blur(image: np.ndarray, box: Box) -> None:
     """Replace a face, in place, by a mosaic of the means of a few blocks."""
-    left, top, right, bottom = _grown(box, round(_MOSAIC_MARGIN * (box.right - box.left)))
+    left, top, right, bottom = _enlarged(box, round(_MOSAIC_MARGIN * (box.right - box.left)))
     face = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if not face.size:
         return

@@ -28,7 +28,7 @@ class Track(NamedTuple):
 
 
 @dataclass
-class _Followed:
+class _TrackedFace:
     """A tracked face.
 
     edges: float64 (4,): left, top, right, bottom in pixels of the frame.
@@ -64,7 +64,7 @@ class Tracker:
     def __init__(self, detect: Detect, every_frame: bool = False):
         """every_frame: detect in every frame, if frames are too far apart for tracking."""
         self._detect, self._every_frame = detect, every_frame
-        self._faces: list[_Followed] = []
+        self._faces: list[_TrackedFace] = []
         self._numbers = 0
         self._since = 0  # frames since the last detection
         self._before: np.ndarray | None = None
@@ -110,11 +110,13 @@ class Tracker:
             face.missed += face.number not in seen
         self._faces = [face for face in self._faces if not face.lost and face.missed < PATIENCE]
         for found in new.values():
-            self._faces.append(_Followed(self._numbers, np.array(found.box, float), found.points))
+            self._faces.append(
+                _TrackedFace(self._numbers, np.array(found.box, float), found.points)
+            )
             self._numbers += 1
 
 
-def _pairs(faces: list[_Followed], boxes: list[Box]) -> Iterator[tuple[_Followed, int]]:
+def _pairs(faces: list[_TrackedFace], boxes: list[Box]) -> Iterator[tuple[_TrackedFace, int]]:
     """Faces and the numbers of their boxes, one to one, the largest overlap first."""
     overlaps = [
         (overlap(face.edges, box), f, i)

@@ -26,7 +26,7 @@ _DIFFERENT = (
     "received different ones"
 )
 # Lives until its pipe closes; reports a lost host if nothing was written to the pipe before.
-_WITNESS = "import sys; sys.stdin.read() or sys.exit(sys.argv[1])"
+_REPORTER = "import sys; sys.stdin.read() or sys.exit(sys.argv[1])"
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def joined(hosts: str, count: int | None, number: int | None) -> Iterator[None]:
     address, count, number = from_environment(None if hosts == "auto" else hosts, count, number)
     known = None not in (address, count, number)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    witness = _call_witness()
+    reporter = _start_reporter()
     try:
         _initialize(
             address,
@@ -56,9 +56,9 @@ def joined(hosts: str, count: int | None, number: int | None) -> Iterator[None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         yield
     except BaseException as error:
-        _fail(error, witness)
+        _fail(error, reporter)
         raise
-    witness.communicate(b"done")
+    reporter.communicate(b"done")
 
 
 def _initialize(*hosts, **options) -> None:
@@ -73,36 +73,36 @@ def _initialize(*hosts, **options) -> None:
         ) from error
 
 
-def _call_witness() -> subprocess.Popen:
+def _start_reporter() -> subprocess.Popen:
     """Start a process that reports a lost host when JAX ends this process.
 
     Silences JAX's own messages, but not Python's stderr.
     """
     line = f"{Path(sys.argv[0]).name}: error: {_LOST}"
-    command = [sys.executable, "-I", "-c", _WITNESS, line]
-    witness = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    command = [sys.executable, "-I", "-c", _REPORTER, line]
+    reporter = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    return witness
+    return reporter
 
 
-def _fail(error: BaseException, witness: subprocess.Popen) -> None:
+def _fail(error: BaseException, reporter: subprocess.Popen) -> None:
     """End the process by `error` without waiting for the other hosts, as JAX would."""
     message = str(error).lower()
     code = {KeyboardInterrupt: 130, UserError: 2}.get(type(error), 1)
     if code == 1 and any(word in message for word in _LOST_IN):
         sys.stdout.flush()
-        os._exit(2)  # the witness reports why
-    atexit.register(_leave, code, witness)
+        os._exit(2)  # the reporter reports why
+    atexit.register(_exit, code, reporter)
     if code == 1 and "not the same on each process" in message:
-        atexit.register(_leave, 2, witness)
+        atexit.register(_exit, 2, reporter)
         raise UserError(_DIFFERENT) from error
 
 
-def _leave(code: int, witness: subprocess.Popen) -> None:
+def _exit(code: int, reporter: subprocess.Popen) -> None:
     if is_first_host():
         time.sleep(1)  # the other hosts end with this one: let them print first
-    witness.communicate(b"failed")
+    reporter.communicate(b"failed")
     sys.stdout.flush()
     os._exit(code)
 

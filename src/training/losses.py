@@ -36,7 +36,7 @@ def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
         even = label_smoothing / targets.shape[-1]
         return classify(targets * (1 - label_smoothing) + even, predictions)
 
-    return _weighed(smoothed)
+    return _weighted(smoothed)
 
 
 def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
@@ -47,20 +47,20 @@ def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.
     terms = [
         gender_loss(loss, label_smoothing)
         if term == "loss"
-        else _weighed(pkgutil.resolve_name(term))
+        else _weighted(pkgutil.resolve_name(term))
         for term in AGE_LOSSES[age_loss]
     ]
     return lambda targets, predictions: sum(term(targets, predictions) for term in terms)
 
 
-def _weighed(loss: Loss) -> Loss:
+def _weighted(loss: Loss) -> Loss:
     """`loss` of normalized targets, times the sum of each target.
 
     Without this, TensorFlow would push predictions for unknown labels towards uniform, as it fuses
     the gradients of softmax and cross-entropy as if every target summed to 1.
     """
 
-    def weighed(targets, predictions):
+    def weighted(targets, predictions):
         targets, predictions = ops.cast(targets, "float32"), ops.cast(predictions, "float32")
         weights = ops.sum(targets, axis=-1)
         divisor = ops.expand_dims(weights, -1)
@@ -68,7 +68,7 @@ def _weighed(loss: Loss) -> Loss:
         labels = ops.where(divisor > 0, targets / ops.maximum(divisor, 1e-7), any_label)
         return weights * loss(labels, predictions)
 
-    return weighed
+    return weighted
 
 
 def cross_entropy(labels, predictions):

@@ -163,13 +163,13 @@ def test_stream_is_smoothed_until_it_breaks(monkeypatch, finding, tmp_path):
     finder = finding(BOXES[1:])
     assert ages_of(webcam.Stream(service_of(finder, tmp_path, smooth=1)), 20, 40) == [40]
     stream = webcam.Stream(service_of(finder, tmp_path, smooth=30))
-    assert not stream.goes_on_with(picture())
+    assert not stream.continues_with(picture())
     assert ages_of(stream, 20, 40) == [30]
     now += 1
-    assert stream.goes_on_with(picture())
-    assert not stream.goes_on_with(picture()[:40])
+    assert stream.continues_with(picture())
+    assert not stream.continues_with(picture()[:40])
     now += 2
-    assert not stream.goes_on_with(picture())
+    assert not stream.continues_with(picture())
 
 
 @pytest.fixture

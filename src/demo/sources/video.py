@@ -84,7 +84,7 @@ def open_camera(index: int = 0, every: float | None = None) -> Video:
     def note_end(times: list[float]) -> None:
         video.problem = f"--camera {index}: delivered no more pictures after {times[-1]:.1f} s"
 
-    video.frames = _frames(capture, first, read, video.size, _since_now(), every, note_end)
+    video.frames = _frames(capture, first, read, video.size, _live_clock(), every, note_end)
     return video
 
 
@@ -123,7 +123,7 @@ def open_video(source: str, every: float | None = None) -> Video:
     def note_end(times: list[float]) -> None:
         video.problem = _describe_loss(video, times)
 
-    clock = _since_now() if live else _time_stamps(capture, rate)
+    clock = _live_clock() if live else _time_stamps(capture, rate)
     video.frames = _frames(capture, first, read, video.size, clock, every, note_end)
     return video
 
@@ -154,7 +154,7 @@ def _frames(
         capture.release()
 
 
-def _since_now() -> Callable[[], float]:
+def _live_clock() -> Callable[[], float]:
     """A clock for live frames."""
     start = time.monotonic()
     return lambda: time.monotonic() - start

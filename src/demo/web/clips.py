@@ -68,10 +68,10 @@ def annotate_clip(
         finder = replace(service.finder, min_face=service.finder.min_face or video.min_face)
         sinks = [stack.enter_context(sink(job)) for sink in _SINKS]
 
-        def go_on(result: Result) -> bool:
+        def is_running(result: Result) -> bool:
             return report(result, video) and result.picture.time < MAX_VIDEO_SECONDS
 
-        run_video(job, finder, service.estimator, [*sinks, go_on])
+        run_video(job, finder, service.estimator, [*sinks, is_running])
     return job
 
 

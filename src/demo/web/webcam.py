@@ -29,7 +29,7 @@ class Stream:
         self._shape: tuple[int, ...] | None = None
         self._time = 0.0
 
-    def goes_on_with(self, image: np.ndarray) -> bool:
+    def continues_with(self, image: np.ndarray) -> bool:
         """Whether the frame `image` may be the next: soon enough, and of the same size."""
         return image.shape == self._shape and time.monotonic() < self._time + _PAUSE
 
@@ -49,7 +49,7 @@ def webcam_tab(service: Service) -> None:
 
     def answer(frame: np.ndarray, stream: Stream | None) -> tuple:
         image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        if stream is None or not stream.goes_on_with(image):
+        if stream is None or not stream.continues_with(image):
             stream = Stream(service)
         result = stream.answer(image)
         picture = cv2.cvtColor(shrink(annotated(result), SIDE), cv2.COLOR_BGR2RGB)
