@@ -246,7 +246,7 @@ METRICS = (
         "interval_width",
         "width of the 80 % interval, years",
         ".1f",
-        "narrower is more informative, as long as the interval holds 80 % of the ages",
+        "narrower is more informative, if the interval contains 80 % of the ages",
         0,
         mean,
         ("width",),

@@ -1,4 +1,4 @@
-"""The page's tab for video files: the loop and the sinks of demo.py --video, on an upload."""
+"""The page's tab for videos, which runs demo.py --video on an upload."""
 
 import csv
 import importlib.util
@@ -39,7 +39,7 @@ _VIDEO = re.compile(
 _LIMITS = f"up to {MAX_VIDEO_MEGABYTES} MB; its first {MAX_VIDEO_SECONDS // 60} minutes are used"
 _LEGEND = (
     "A track is one face, followed through the frames; its estimates are averaged. The interval "
-    "holds the age with a probability of 80 %."
+    "contains the age with a probability of 80 %."
 )
 
 
@@ -76,7 +76,7 @@ def annotate_clip(
 
 
 def tracks_of(path: Path) -> tuple[list[list[str]], list[tuple[Path, str]]]:
-    """The rows of the page's table, and pictures with captions, from a file of tracks."""
+    """Rows of the page's table, and pictures with captions, from a file of tracks."""
     rows, pictures = [], []
     with path.open(newline="", encoding="utf-8") as file:
         for track in csv.DictReader(file):
@@ -151,7 +151,7 @@ def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]
     """The values of the tab's outputs for an uploaded file."""
     gradio = library("gradio")
     with tempfile.TemporaryDirectory(dir=service.folder) as work:
-        # Gradio may delete its own name of the file meanwhile.
+        # Gradio may delete its link to the file meanwhile.
         source = Path(work, Path(path).name)
         os.link(path, source)
         try:

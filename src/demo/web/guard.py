@@ -1,4 +1,4 @@
-"""The routes that the page needs, and the limits of what it accepts."""
+"""Allowed routes and size limits of requests."""
 
 import re
 import sys
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from src.extras import library
 
 MAX_MEGABYTES = 20  # of a picture's file
-MAX_PIXELS = 50_000_000  # of a picture, 150 MB once decoded, however small its file
+MAX_PIXELS = 50_000_000  # of a picture: 150 MB decoded
 MAX_PICTURES = 20  # of one upload
 MAX_VIDEO_MEGABYTES = 200
-MAX_VIDEO_SECONDS = 180  # the rest is left out
-MAX_VIDEO_PIXELS = 4096 * 2304  # of a frame, a dozen of which are in memory
+MAX_VIDEO_SECONDS = 180  # further frames are ignored
+MAX_VIDEO_PIXELS = 4096 * 2304  # of a frame; memory holds a dozen
 _UPLOAD = "/gradio_api/upload"
-# Gradio has more, some of which keep files.
+# Gradio has further routes, and some of them store files.
 _ROUTES = re.compile(
     r"/|/(assets|static)/.+|/(gradio_api/)?theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json"
     r"|/config/?|/gradio_api/(info|startup-events|upload|upload_progress|queue/(join|data)|reset)/?"
@@ -27,7 +27,7 @@ def is_served(path: str) -> bool:
 
 
 def guarded(app: Callable) -> Callable:
-    """The ASGI application `app`, with the routes of the page alone, and requests of limited size.
+    """The ASGI application `app`, restricted to the routes of the page and to size limits.
 
     Gradio limits uploads, but not the frames of a stream.
     """

@@ -35,7 +35,7 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Service:
-    """What the tabs share.
+    """State shared by the tabs.
 
     args: of demo.py.  folder: private, deleted when the server ends.
     """
@@ -57,7 +57,7 @@ class Service:
 
 
 def make_page(service: Service) -> gradio.Blocks:
-    """The page, whose files Gradio deletes `KEPT` seconds after they were made."""
+    """The page; Gradio deletes its files after `KEPT` seconds."""
     from src.demo.web.clips import clip_tab
     from src.demo.web.pictures import MARK, picture_tab
     from src.demo.web.webcam import webcam_tab

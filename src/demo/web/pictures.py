@@ -1,4 +1,4 @@
-"""The page's tab for pictures, whose faces and rows of results mark each other."""
+"""The page's tab for pictures."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from src.faces.images import EXTENSIONS, ImageError, read_image, shrink
 from src.labels import AGES, GENDERS, INITIALS
 
 _LEGEND = (
-    "Point at a face, a label or a row to mark it. The interval holds the age with a "
+    "Point at a face, a label or a row to mark it. The interval contains the age with a "
     "probability of 80 %; the curves show the probability of each age."
 )
 _OTHERS = "Click one of the pictures to see its faces. "
@@ -80,11 +80,11 @@ def read_upload(path: Path) -> np.ndarray:
     if path.stat().st_size > MAX_MEGABYTES * 2**20:
         raise ImageError(f"{path}: expected a picture of at most {MAX_MEGABYTES} MB")
     try:
-        with Image.open(path) as header:  # nothing is decoded yet
+        with Image.open(path) as header:  # without decoding
             pixels = header.width * header.height
     except Image.DecompressionBombError:
         pixels = math.inf
-    except OSError:  # Pillow does not read all that OpenCV does
+    except OSError:  # OpenCV may read it
         pixels = 0
     if pixels > MAX_PIXELS:
         limit = f"{MAX_PIXELS // 10**6} million pixels"
@@ -136,7 +136,7 @@ def csv_of(results: list[Result]) -> bytes:
 
 
 def sections_of(result: Result, first: int = 1) -> tuple[tuple, dict[str, str]]:
-    """The value of gradio.AnnotatedImage, the annotated picture, RGB, and the places of its faces
+    """The value of gradio.AnnotatedImage, the annotated picture, RGB, and the masks of its faces
     with their labels, numbered from `first`; and the colour of each label."""
     picture = shrink(annotated(result, first), SIDE)
     scale = picture.shape[1] / result.picture.image.shape[1]
@@ -192,7 +192,7 @@ def picture_tab(service: Service) -> None:
 
 
 def answer(service: Service, gallery: list[tuple[str, str]] | None, chosen: int = 0) -> list:
-    """The values of the tab's outputs for the uploads, of which the `chosen` one is shown."""
+    """The values of the tab's outputs for the uploads; the `chosen` one is shown."""
     gradio = library("gradio")
     results, problems = [], []
     for path, _ in (gallery or [])[:MAX_PICTURES]:

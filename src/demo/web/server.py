@@ -19,11 +19,11 @@ from src.estimation.estimator import Estimator
 from src.extras import library
 from src.faces.finder import FaceFinder
 
-_MAX_VISITORS = 100  # whose state is kept, the latest ones: a webcam's tracks
+_MAX_VISITORS = 100  # maximum number of stored states of visitors: tracks of webcams
 
 
 def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
-    """Serve the page at --host and --port of demo.py, whose arguments are `args`, until Ctrl-C.
+    """Serve the page until Ctrl-C; `args` are the arguments of demo.py.
 
     Files are in a private folder, which is deleted at the end.
     Raises `UserError` if Gradio is not installed or the address is not free.
@@ -31,13 +31,13 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
     host, port = args.host, args.port
     _check_address(host, port)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # is read when Gradio is imported
-        os.environ["no_proxy"] = "*"  # Gradio checks by a request whether it is up
+        os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
+        os.environ["no_proxy"] = "*"  # Gradio sends itself a request at the start
         themes, middleware, pillow = (
             library(name, "gradio")
             for name in ("gradio.themes", "starlette.middleware", "PIL.Image")
         )
-        pillow.MAX_IMAGE_PIXELS = MAX_PIXELS  # a frame of twice as many is rejected
+        pillow.MAX_IMAGE_PIXELS = MAX_PIXELS  # frames with twice as many are rejected
         _report_errors_briefly()
         page = make_page(Service(finder, estimator, args, Path(folder)))
         page.launch(
@@ -46,14 +46,16 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
             prevent_thread_lock=True,
             quiet=True,
             share=False,
-            run_history=False,  # Gradio would keep pictures in the browser
+            run_history=False,  # otherwise pictures stay in the browser
             enable_monitoring=False,
             mcp_server=False,
             ssr_mode=False,
             state_session_capacity=_MAX_VISITORS,
             max_file_size=f"{MAX_VIDEO_MEGABYTES}mb",
             app_kwargs={"middleware": [middleware.Middleware(guarded)]},
-            theme=themes.Default(font="system-ui", font_mono="system-ui"),  # none from Google
+            theme=themes.Default(
+                font="system-ui", font_mono="system-ui"
+            ),  # no download from Google
             css=STYLE,
             footer_links=[],
         )
@@ -62,13 +64,13 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
         print(f"{page.local_url} (Ctrl-C ends it)", flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
-        # Pages that are still open are not waited for, nor reported.
+        # Without waiting for open pages.
         page.server.force_exit = True
         page.close(verbose=False)
 
 
 def _report_errors_briefly() -> None:
-    """A line instead of a traceback for a request that fails, by a bad request for one."""
+    """Print a line instead of a traceback for a failed request."""
 
     def print_exc() -> None:
         error = sys.exc_info()[1]

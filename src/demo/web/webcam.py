@@ -1,4 +1,4 @@
-"""The page's tab for a webcam, whose faces are tracked."""
+"""The page's tab for a webcam."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from src.extras import library
 from src.faces.images import shrink
 
 _EVERY = 0.2  # seconds between the frames that a page sends
-_PAUSE = 2  # seconds without a frame, after which a stream is a new one
+_PAUSE = 2  # seconds without a frame after which a new stream begins
 
 
 class Stream:
@@ -30,7 +30,7 @@ class Stream:
         self._time = 0.0
 
     def continues_with(self, image: np.ndarray) -> bool:
-        """Whether the frame `image` may be the next: soon enough, and of the same size."""
+        """Whether the frame `image` belongs to this stream, by its time and size."""
         return image.shape == self._shape and time.monotonic() < self._time + _PAUSE
 
     def answer(self, image: np.ndarray) -> Result:
