@@ -1,5 +1,7 @@
 """src/evaluation/leave_out.py: a round on two small databases, and what each run monitors."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +22,24 @@ from tests.helpers import write_database
 PATHS = {name: Path(f"{name}.mat") for name in ("wiki", "utkface", "fairface")}
 
 
-def test_round_writes_matrix(tmp_path):
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """Arguments and rows of a round on faces of 20 and of 60 years."""
+    folder = tmp_path_factory.mktemp("round")
     paths = [
-        write_database(tmp_path / f"{db}.mat", count=16, db=db, age=np.full(16, age))
+        write_database(folder / f"{db}.mat", count=16, db=db, age=np.full(16, age))
         for db, age in (("wiki", 20), ("utkface", 60))
     ]
     arguments = Arguments(
-        paths, tmp_path / "round", depth=10, width=1, batch_size=4, nb_epochs=1, lr=0.05,
+        paths, folder / "round", depth=10, width=1, batch_size=4, nb_epochs=1, lr=0.05,
         validation_split=0.25, test_split=0.25, leave_out="all",
     )  # fmt: skip
-    rows = leave_out(arguments)
-    read = pd.read_csv(tmp_path / "round" / "leave_out.csv")
+    return arguments, leave_out(arguments)
+
+
+def test_round_writes_matrix(complete):
+    arguments, rows = complete
+    read = pd.read_csv(arguments.output_path / "leave_out.csv")
     pd.testing.assert_frame_equal(read, rows)
     assert rows[["trained_without", "tested_on", "part", "faces"]].values.tolist() == [
         ["wiki", "wiki", "all", 16],
@@ -38,7 +47,7 @@ def test_round_writes_matrix(tmp_path):
         ["utkface", "wiki", "test", 4],
         ["utkface", "utkface", "all", 16],
     ]
-    lines = (tmp_path / "round" / "leave_out.md").read_text().splitlines()
+    lines = (arguments.output_path / "leave_out.md").read_text().splitlines()
     assert lines == matrix(rows).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[0] == ["trained without", "wiki", "utkface"]
@@ -46,15 +55,26 @@ def test_round_writes_matrix(tmp_path):
     mae, gender, coverage = rows.loc[0, ["age_mae", "gender_accuracy", "coverage"]]
     assert cells[2][1] == f"**{mae:.2f}, {100 * gender:.1f} %, {100 * coverage:.0f} %**"
     assert not cells[2][2].startswith("*")
-    [best] = (tmp_path / "round" / "without_wiki").glob("weights.*")
+    [best] = (arguments.output_path / "without_wiki").glob("weights.*")
     model, description = load_checkpoint(best)
     assert [part["db"] for part in description.data] == ["utkface"]
-    unseen = open_database(paths[0])
+    unseen = open_database(arguments.input[0])
     gender, age = model.predict(unseen.image, verbose=0)
     assert rows["age_mae"][0] == pytest.approx(np.abs(expected_age(age) - 20).mean(), rel=1e-4)
     low, high = age_interval(age)
     assert rows["coverage"][0] == ((low <= 20) & (20 <= high)).mean()
     assert rows["gender_accuracy"][0] == (gender.argmax(axis=1) == unseen.gender).mean()
+
+
+def test_resumed_round(complete):
+    """Complete runs are evaluated only, the missing one is trained."""
+    arguments, rows = complete
+    [weights] = (arguments.output_path / "without_wiki").glob("weights.*")
+    before = weights.stat().st_mtime_ns
+    shutil.rmtree(arguments.output_path / "without_utkface")
+    again = leave_out(replace(arguments, resume=True))
+    pd.testing.assert_frame_equal(again, rows, rtol=1e-3)
+    assert weights.stat().st_mtime_ns == before
 
 
 def test_left_out_database_is_not_monitored():
