@@ -35,7 +35,7 @@ def _use(database: Database, description: Description) -> str:
         return TRAINED_ON
     if is_named and database.db in names:
         return TRAINED_ON
-    if not trained or (not is_named and names.intersection(_UNNAMED)):
+    if not trained or None in names or (not is_named and names.intersection(_UNNAMED)):
         return UNKNOWN
     return NEVER_SEEN
 
@@ -48,12 +48,13 @@ def use_of_pictures(collection: str, names: list[str], description: Description)
     names and assigns none of them to training.
     """
     trained = {part.get("db") for part in description.data}
-    if not (collection and trained):
+    if not collection or not trained or (None in trained and collection not in trained):
         return UNKNOWN
     if collection not in trained:
         return NEVER_SEEN
     split = read_split(description.split)
-    if split is None or split.method != "hash" or collection in _BY_PERSON:
+    own = {part.get("db") for part in description.data if not part.get("initial")}
+    if split is None or split.method != "hash" or collection in {*_BY_PERSON} | trained - own:
         return TRAINED_ON
     parts = split.part_of(np.array([hashed(name) for name in names]))
     return HELD_OUT if parts.all() else TRAINED_ON  # 0 is training

@@ -25,7 +25,8 @@ class Description:
 
     architecture: `name` and the arguments of the network's `build`.
     crop: the face crops that it expects, BGR, 0..255.
-    data: the databases it was trained on, each with its margin if known.
+    data: the databases it was trained on, each with `db`, `file`, `rows` and `margin`, if known;
+        with `initial`, those of its initial weights; their `db` is None if they are unknown.
     figures: validation figures of the best epoch, by name.
     training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
         and `male_share`; None in older files.
@@ -46,7 +47,8 @@ class Description:
     @property
     def margins(self) -> list[float]:
         """Its margin, and all further margins of its training data."""
-        trained = {part["margin"] for part in self.data if part.get("margin") is not None}
+        own = [part.get("margin") for part in self.data if not part.get("initial")]
+        trained = {margin for margin in own if margin is not None}
         return [self.crop.margin, *sorted(trained - {self.crop.margin})]
 
 

@@ -14,6 +14,7 @@ from src.faces import DEFAULT_MARGINS
 from src.labels import age_middle
 from src.models.checkpoints import stored_description
 from src.models.description import Description
+from src.models.transfer import DLIB, IMAGENET
 from src.training.arguments import Arguments
 from src.training.batches import FaceBatches, training_batches, validation_batches
 from src.training.callbacks import (
@@ -104,7 +105,7 @@ def _train(
     )
     validation.check_monitor(arguments)
     history = History(folder, schedule, batches, done)
-    best = BestCheckpoints(arguments, _describe(architecture, data), history)
+    best = BestCheckpoints(arguments, _describe(architecture, data, arguments.init), history)
     run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
     _print_run(device, arguments, model, data)
     callbacks = [
@@ -208,7 +209,7 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
     }
 
 
-def _describe(architecture: dict, data: Data) -> Description:
+def _describe(architecture: dict, data: Data, init: str | None) -> Description:
     """The description of the run's checkpoints."""
     joined, rows = data.joined, data.rows["training"]
     crop = joined.crop
@@ -221,7 +222,7 @@ def _describe(architecture: dict, data: Data) -> Description:
     return Description(
         architecture,
         crop,
-        data=[_about(database) for database in data.databases],
+        data=[*map(_about, data.databases), *_initial_data(init)],
         training=_means(ages, joined.gender[rows]),
         split=data.split.as_json(),
     )
@@ -234,6 +235,15 @@ def _about(database: Database) -> dict:
         "rows": len(database),
         "margin": database.crop.margin,
     }
+
+
+def _initial_data(init: str | None) -> list[dict]:
+    """`Description.data` of initial weights for age and gender."""
+    if init in (None, IMAGENET, DLIB):
+        return []
+    description = stored_description(Path(init))
+    known = description.data if description else []
+    return [part | {"initial": True} for part in known or [{"db": None, "file": Path(init).name}]]
 
 
 def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:

@@ -272,6 +272,12 @@ def test_use_of_named_pictures():
     assert use_of_pictures("utkface", held_out, at_random) == "trained on"
     assert use_of_pictures("utkface", held_out, replace(owner, split=None)) == "trained on"
     assert use_of_pictures("lap", files, Description({}, FaceCrop(8))) == "unknown"
+    tuned = replace(owner, data=[{"db": "lap"}, *(part | {"initial": True} for part in trained)])
+    assert use_of_pictures("utkface", held_out, tuned) == "trained on"
+    assert use_of_pictures("lap", held_out, tuned) == "held out"
+    assert use_of_pictures("fairface", files, tuned) == "never seen"
+    tuned = replace(owner, data=[*trained, {"db": None, "file": "w.hdf5", "initial": True}])
+    assert use_of_pictures("fairface", files, tuned) == "unknown"
 
 
 def test_collection_of_pictures(tmp_path):

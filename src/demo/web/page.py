@@ -89,7 +89,7 @@ def model_card(service: Service) -> str:
         card = SHIPPED.with_name("README.md").read_text(encoding="utf-8")
         return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
     description = service.estimator.description
-    data = ", ".join(str(part.get("db", "?")) for part in description.data) or "unknown"
+    data = ", ".join(part.get("db") or "unknown" for part in description.data) or "unknown"
     figures = ", ".join(f"{name} {value:.2f}" for name, value in description.figures.items())
     return (
         f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
