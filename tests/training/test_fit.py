@@ -249,3 +249,21 @@ def test_init_from_other_crops_is_reported(tmp_path, capsys):
         assert len(printed.splitlines()) == count
     assert "margin 0.15, alignment none" in printed
     assert "margin 0, alignment five_points" in printed
+
+
+def test_data_of_initial_weights(original, tmp_path):
+    """Those of the checkpoint, itself fine-tuned; unknown ones are recorded as such."""
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    before = [{"db": "lap", "file": "lap.mat"}, {"db": "imdb", "file": "i.mat", "initial": True}]
+    for name, data in (("known.hdf5", before), ("unknown.hdf5", [])):
+        description = Description(architecture, FaceCrop(16), data=data)
+        save_checkpoint(tmp_path / name, build_model(architecture, 16), description)
+    assert fit._initial_data(str(tmp_path / "unknown.hdf5")) == [
+        {"db": None, "file": "unknown.hdf5", "initial": True}
+    ]
+    assert fit._initial_data("dlib") == fit._initial_data(None) == []
+    init = str(tmp_path / "known.hdf5")
+    best = train(original, tmp_path / "run", nb_epochs=1, init=init, **SMALL)
+    own, *initial = load_checkpoint(best)[1].data
+    assert own["db"] == "wiki" and "initial" not in own
+    assert initial == [part | {"initial": True} for part in before]
