@@ -455,8 +455,8 @@ def test_resume_after_interrupt(tmp_path, out, sign):
     _, stderr = running.communicate(timeout=60)
     if sign == signal.SIGINT:
         assert running.returncode == 130
-        goes_on = "create_db.py: interrupted: the same command with --resume goes on"
-        assert stderr.splitlines()[-1] == goes_on
+        expected = "create_db.py: interrupted: resume with the same command and --resume"
+        assert stderr.splitlines()[-1] == expected
         assert "Traceback" not in stderr
     assert names(out) - {".db.mat.lock"} == {".db.partial.mat"}
 
