@@ -145,10 +145,13 @@ def shrink(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def data_url(image: np.ndarray) -> str:
-    """The picture, uint8 (H, W, 3), BGR, as a URL that contains a JPEG file of it."""
-    _, content = cv2.imencode(".jpg", image)
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
+    """The picture, uint8 (H, W, 3), BGR, as a data URL, for pages without other files.
+
+    kind: "jpeg" or "png".
+    """
+    _, content = cv2.imencode(f".{kind}", image)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
