@@ -246,8 +246,12 @@ class FiniteLoss(keras.callbacks.Callback):
 def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4 * len(columns), 3.5), layout="constrained")
-    for axes, column in zip(figure.subplots(1, len(columns)), columns, strict=True):
+    figure = Figure(figsize=(4 * len(columns), 3.5))
+    # Fixed margins: a layout that is computed draws everything twice in each epoch.
+    margins = {"left": 0.05, "right": 0.98, "bottom": 0.14, "top": 0.9}
+    for axes, column in zip(
+        figure.subplots(1, len(columns), gridspec_kw=margins), columns, strict=True
+    ):
         axes.plot(history["epoch"], history[column], marker=".", label="training")
         axes.plot(history["epoch"], history[f"val_{column}"], marker=".", label="validation")
         axes.set(xlabel="epoch", title=column)
