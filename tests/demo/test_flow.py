@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 
 from src.demo.flow import follow
+from tests import portraits
 
-# The two faces of two_people.jpg, 640 pixels wide, as dlib finds them.
-BOXES = np.array([(136, 27, 227, 118), (439, 33, 547, 141)], float)
+BOXES = np.array(portraits.BOXES, float)
 
 
 @pytest.fixture(scope="module")
-def people(shared):
-    image = cv2.imread(str(shared / "demo" / "two_people.jpg"), cv2.IMREAD_GRAYSCALE)
-    return cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
+def people():
+    return cv2.cvtColor(portraits.two_people(640), cv2.COLOR_BGR2GRAY)
 
 
 @pytest.mark.parametrize(
@@ -30,14 +29,14 @@ def test_moving_and_growing_faces_are_followed(people, scale, shift):
 
 def test_only_the_missing_face_is_lost(people):
     now = people.copy()
-    now[17:128, 126:237] = np.random.default_rng(0).integers(0, 256, (111, 111))
+    now[70:198, 94:222] = np.random.default_rng(0).integers(0, 256, (128, 128))
     first, second = follow(people, now, BOXES)
     assert np.isnan(first).all()
     assert second == pytest.approx(BOXES[1], abs=0.1)
 
 
 def test_face_outside_the_frame_is_lost(people):
-    gone = cv2.warpAffine(people, np.array([[1, 0, 0], [0, 1, -120.0]]), people.shape[::-1])
+    gone = cv2.warpAffine(people, np.array([[1, 0, 0], [0, 1, -200.0]]), people.shape[::-1])
     assert np.isnan(follow(people, gone, BOXES[:1])).all()
 
 

@@ -1,4 +1,4 @@
-"""Ages and genders averaged along tracks, by hand and in real clips."""
+"""Ages and genders averaged along tracks, by hand and of real faces."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
 from src.faces.detectors import get_detector
 from src.labels import age_interval
-from tests.demo.made import frames
+from tests.portraits import astronaut, hopper, moving
 
 AGES = np.arange(101)
 
@@ -77,17 +77,18 @@ def test_long_track_keeps_normalization():
 
 
 @pytest.fixture(scope="module")
-def estimator(original_weights):
-    return Estimator(original_weights)
+def estimator(shipped):
+    return Estimator(shipped)
 
 
-@pytest.mark.parametrize(
-    "clip, shown, min_face",
-    [("carphone_pristine.mp4", slice(40), 22), ("short_hamilton_clip.mp4", slice(195, 227), 40)],
-)
-def test_smoothing_steadies_real_clips(shared, estimator, clip, shown, min_face):
-    images = frames(shared / "demo" / clip)[shown]
-    tracks = [*map(Tracker(get_detector("dlib", min_face)), images)]
+@pytest.mark.parametrize("portrait", [hopper, astronaut])
+def test_smoothing_steadies_a_noisy_clip(estimator, portrait):
+    rng = np.random.default_rng(0)
+    images = [
+        np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+        for image in moving(portrait(), 40, (320, 240))
+    ]
+    tracks = [*map(Tracker(get_detector("centerface", 40)), images)]
     faces = [
         estimator.crop.stack(image, [track.face for track in found])
         for image, found in zip(images, tracks, strict=True)

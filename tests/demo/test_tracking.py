@@ -10,17 +10,18 @@ from src.faces.detectors import get_detector
 from src.faces.detectors.base import Face
 from src.faces.images import Box, overlap
 from tests.demo.made import frames
+from tests.portraits import BOXES, astronaut, hopper, moving, two_people
 
 
 @pytest.fixture(scope="module")
-def carphone(shared):
-    return frames(shared / "demo" / "carphone_pristine.mp4")
+def clip(portraits):
+    return frames(portraits / "clip.mp4")
 
 
 @pytest.fixture(scope="module")
-def hamilton(shared):
-    """640x360; new scenes begin with frames 20, 82 and 211."""
-    return frames(shared / "demo" / "short_hamilton_clip.mp4")
+def scenes():
+    """640x360; a new scene begins with frame 16."""
+    return moving(hopper(), 16, (640, 360)) + moving(astronaut(), 17, (640, 360))
 
 
 def follow_all(images, detect):
@@ -50,57 +51,61 @@ def share_found(images, tracks):
     return np.mean(found)
 
 
-def test_one_face_is_one_track(carphone):
-    images = carphone[:90]
+def test_one_face_is_one_track(clip):
+    images = clip[:90]
     tracks, searched = follow_all(images, get_detector("dlib", 22))
     assert share_found(images, tracks) >= 0.95
     assert numbers(tracks) == {0: list(range(90))}
     assert searched <= 15
 
 
-def test_cut_ends_tracks(hamilton):
-    images = hamilton[195:228]
-    tracks, searched = follow_all(images, get_detector("dlib", 40))
-    assert share_found(images, tracks) >= 0.95
+def test_cut_ends_tracks(scenes):
+    tracks, searched = follow_all(scenes, get_detector("dlib", 40))
+    assert share_found(scenes, tracks) >= 0.95
     assert numbers(tracks) == {0: list(range(16)), 1: list(range(16, 33))}
     assert searched <= 8
 
 
-def test_spliced_clips_share_no_track(carphone, hamilton):
-    enlarged = [cv2.resize(image, (640, 360)) for image in carphone[:6]]
+def test_spliced_clips_share_no_track(clip, scenes):
+    enlarged = [cv2.resize(image, (640, 360)) for image in clip[:6]]
     everywhere = [Face(Box(200, 100, 400, 300))]
-    tracks, _ = follow_all(enlarged + hamilton[195:201], lambda image: everywhere)
+    tracks, _ = follow_all(enlarged + scenes[20:26], lambda image: everywhere)
     assert numbers(tracks) == {0: list(range(6)), 1: list(range(6, 12))}
 
 
-def test_cuts_are_detected(carphone, hamilton):
-    def cuts(images):
-        grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
-        return [i for i in range(1, len(grey)) if is_cut(grey[i - 1], grey[i])]
+def cuts(images):
+    grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
+    return [i for i in range(1, len(grey)) if is_cut(grey[i - 1], grey[i])]
 
-    assert cuts(hamilton) == [20, 82, 211]
-    assert cuts(carphone) == []
+
+def test_cuts_are_detected(clip, scenes):
+    assert cuts(scenes) == [16]
+    assert cuts(clip) == []
+
+
+def test_cuts_of_real_clips(shared):
+    assert cuts(frames(shared / "demo" / "short_hamilton_clip.mp4")) == [20, 82, 211]
+    assert cuts(frames(shared / "demo" / "carphone_pristine.mp4")) == []
 
 
 @pytest.mark.parametrize("gain, offset", [(0.5, 0), (1, 40), (0.3, 90)])
-def test_switched_light_is_not_a_cut(carphone, gain, offset):
-    grey = cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY)
+def test_switched_light_is_not_a_cut(clip, gain, offset):
+    grey = cv2.cvtColor(clip[0], cv2.COLOR_BGR2GRAY)
     assert not is_cut(grey, np.clip(gain * grey.astype(float) + offset, 0, 255).astype(np.uint8))
 
 
-def test_dark_frames_are_not_cuts(carphone):
+def test_dark_frames_are_not_cuts(clip):
     black = np.zeros((144, 176), np.uint8)
     assert not is_cut(black, black)
-    assert is_cut(black, cv2.cvtColor(carphone[0], cv2.COLOR_BGR2GRAY))
+    assert is_cut(black, cv2.cvtColor(clip[0], cv2.COLOR_BGR2GRAY))
 
 
 @pytest.fixture(scope="module")
-def still(shared):
-    image = cv2.imread(str(shared / "demo" / "two_people.jpg"))
-    return cv2.resize(image, (640, 376), interpolation=cv2.INTER_AREA)
+def still():
+    return two_people(640)
 
 
-LEFT, RIGHT = Face(Box(136, 27, 227, 118)), Face(Box(439, 33, 547, 141))  # its faces
+LEFT, RIGHT = (Face(Box(*box)) for box in BOXES)  # its faces
 
 
 def moved(image, x, y):
@@ -128,7 +133,7 @@ def test_lost_face_is_detected_at_once(still):
     covered = still.copy()
     box = LEFT.box
     covered[box.top : box.bottom, box.left : box.right] = np.random.default_rng(0).integers(
-        0, 256, (91, 91, 3)
+        0, 256, (108, 108, 3)
     )
     answers = iter([[LEFT, RIGHT], [RIGHT]])
     tracks, searched = follow_all([still, still, covered, covered], lambda image: next(answers))
@@ -153,7 +158,7 @@ def test_boxes_of_large_frames(still):
 
 
 def test_points_move_with_the_box(still):
-    points = np.array([(150, 60), (210, 60), (180, 85), (160, 100), (200, 100)], float)
+    points = np.array([(135, 115), (180, 112), (160, 140), (140, 162), (178, 160)], float)
     face = Face(LEFT.box, points)
     tracks, _ = follow_all([still, moved(still, 9, 5)], lambda image: [face])
     np.testing.assert_allclose(tracks[1][0].face.points, points + np.array([9, 5]), atol=2)
