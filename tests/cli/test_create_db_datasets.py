@@ -239,15 +239,13 @@ def test_no_picture_left_by_duplicates(labels, out):
 
 
 @pytest.fixture
-def people(labels, shared):
+def people(labels, portraits):
     """Real pictures: of one person, of two, and of none; a face too small to count as one."""
     folder = labels("one.jpg,40,,,m,", "two.jpg,,,,,", "none.jpg,,,,,", "small.jpg,40,,,m,")
-    demo = shared / "demo"
-    one = cv2.imread(str(demo / "lin-manuel-miranda.png"))
-    cv2.imwrite(str(folder / "one.jpg"), one)
-    shutil.copy(demo / "two_people.jpg", folder / "two.jpg")
-    shutil.copy(demo / "groups" / "dogs.jpg", folder / "none.jpg")
-    small = np.full((one.shape[0] * 6, one.shape[1] * 6, 3), 128, np.uint8)
+    for name, portrait in (("one", "hopper"), ("two", "two_people"), ("none", "nobody")):
+        shutil.copy(portraits / f"{portrait}.jpg", folder / f"{name}.jpg")
+    one = cv2.imread(str(folder / "one.jpg"))
+    small = np.full((one.shape[0] * 5, one.shape[1] * 5, 3), 128, np.uint8)
     small[: one.shape[0], : one.shape[1]] = one
     cv2.imwrite(str(folder / "small.jpg"), small)
     return folder
@@ -260,7 +258,7 @@ def test_faces_are_detected_and_cropped(people, out):
     opened = open_database(out / "db.mat")
     assert opened.names[:2] == ["one.jpg", "two.jpg"]
     assert (opened.crop.margin, opened.crop.alignment) == (0.1, "none")
-    left, top, right, bottom = 255, 189, 549, 484  # dlib's box
+    left, top, right, bottom = 158, 134, 367, 344  # dlib's box
     dx, dy = 0.1 * (right - left), 0.1 * (bottom - top)
     whole = cv2.imread(str(people / "one.jpg"))
     face = whole[int(top - dy) : int(bottom + dy) + 1, int(left - dx) : int(right + dx) + 1]

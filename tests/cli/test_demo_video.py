@@ -17,8 +17,8 @@ FRAMES = 120
 
 
 @pytest.fixture(scope="module")
-def clip(shared):
-    return shared / "demo" / "carphone_pristine.mp4"
+def clip(portraits):
+    return portraits / "clip.mp4"
 
 
 @pytest.fixture

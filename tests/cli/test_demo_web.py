@@ -31,6 +31,7 @@ from tests.cli.browser import (
     wait_for,
 )
 from tests.helpers import assert_one_line_error, names, run
+from tests.portraits import hopper, two_people
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
@@ -38,10 +39,11 @@ WEBCAM = (640, 376)
 
 
 @pytest.fixture(scope="module")
-def photo(shared, tmp_path_factory):
+def photo(tmp_path_factory):
+    """960x564, in proportion to `WEBCAM`."""
     path = tmp_path_factory.mktemp("photo") / "two people.png"
-    image = read_image(shared / "demo" / "two_people.jpg")
-    cv2.imwrite(str(path), cv2.resize(image, (960, 564), interpolation=cv2.INTER_AREA))
+    image = two_people(960)
+    cv2.imwrite(str(path), cv2.copyMakeBorder(image, 0, 564 - len(image), 0, 0, 0))
     return path
 
 
@@ -159,9 +161,9 @@ def point_at(page, element, right, down):
     chain.perform()
 
 
-def test_faces_are_numbered_across_pictures(page, photo, shared):
+def test_faces_are_numbered_across_pictures(page, photo):
     other = photo.with_name("portrait.png")
-    cv2.imwrite(str(other), cv2.resize(read_image(shared / "demo" / "obama.jpg"), (480, 600)))
+    cv2.imwrite(str(other), hopper())
     choose(page, f"{photo}\n{other}")
     wait_for(lambda: len(rows(page)) == 3)
     assert [[row[0], row[4]] for row in rows(page)] == [
@@ -194,10 +196,10 @@ def test_page_fits_phone_and_desktop(page, photo, screen):
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_clip_is_annotated(page, shared, tmp_path):
+def test_clip_is_annotated(page, portraits, tmp_path):
     """The annotated clip plays, its tracks are listed, and files can be downloaded."""
     press(page, "Video")
-    choose(page, shared / "demo" / "carphone_pristine.mp4", "video")
+    choose(page, portraits / "clip.mp4", "video")
     [track] = wait_for(lambda: rows(page, ".tracks"))
     assert track[:2] == ["0", "0.0-4.0"]
     [clip] = wait_for(lambda: elements(page, ".clip video"))
@@ -209,7 +211,7 @@ def test_clip_is_annotated(page, shared, tmp_path):
     downloads = {"behavior": "allow", "downloadPath": str(tmp_path)}
     page.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
     for button, file, header in (
-        ("Tracks as CSV", "carphone_pristine.tracks.csv", "track,from,to,"),
+        ("Tracks as CSV", "clip.tracks.csv", "track,from,to,"),
         ("Faces of all frames", "faces.csv", "file,face,left,"),
     ):
         press(page, button)

@@ -75,10 +75,10 @@ def without_hint(image):
     return image[:-20]
 
 
-def test_pictures_wait_for_a_key(shared, exports, screen, run_here, tmp_path):
-    photos = [tmp_path / "photos" / f"{name}.png" for name in ("obama", "biden", "obama2")]
+def test_pictures_wait_for_a_key(portraits, exports, screen, run_here, tmp_path):
+    photos = [tmp_path / "photos" / f"{name}.png" for name in ("hopper", "astronaut", "two_people")]
     for photo in photos:
-        write_small(shared / "demo" / f"{photo.stem}.jpg", photo, 600)
+        write_small(portraits / f"{photo.stem}.jpg", photo, 600)
     args = (*photos, "--weight_file", exports["onnx"])
     run_here("demo.py", *args, "--no_display", "--output_dir", tmp_path / "copies")
     annotated = [cv2.imread(str(tmp_path / "copies" / photo.name)) for photo in photos]
@@ -96,7 +96,7 @@ def test_pictures_wait_for_a_key(shared, exports, screen, run_here, tmp_path):
         assert process.wait(60) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read().startswith("2 of 3 pictures, 2 faces")
-    assert list(read_faces(tmp_path / "faces.csv")) == ["obama.png", "biden.png"]
+    assert list(read_faces(tmp_path / "faces.csv")) == ["hopper.png", "astronaut.png"]
 
 
 def assert_shown(screen, annotated, plain):
@@ -113,8 +113,8 @@ def assert_shown(screen, annotated, plain):
     assert (strip > 200).all(axis=2).any()
 
 
-def test_space_pauses_a_video(shared, exports, screen, tmp_path):
-    clip = shared / "demo" / "carphone_pristine.mp4"
+def test_space_pauses_a_video(portraits, exports, screen, tmp_path):
+    clip = portraits / "clip.mp4"
     args = ("--video", clip, "--weight_file", exports["onnx"], "--csv", "faces.csv")
     rows = tmp_path / ".faces.partial.csv"
     with running(tmp_path, *args, DISPLAY=screen.display) as process:

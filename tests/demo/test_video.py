@@ -20,10 +20,10 @@ def times(path, **options):
     return [picture.time for picture in video.frames], video
 
 
-def test_frames_come_in_order(shared):
-    path = shared / "demo" / "carphone_pristine.mp4"
+def test_frames_come_in_order(portraits):
+    path = portraits / "clip.mp4"
     video = open_video(str(path))
-    assert (video.name, video.live, video.file) == ("carphone_pristine", False, path)
+    assert (video.name, video.live, video.file) == ("clip", False, path)
     assert video.size == (192, 144)  # its pixels are wider than high
     assert video.rate == pytest.approx(29.97, abs=0.01)
     assert video.min_face == 12  # small frames, small faces
@@ -115,12 +115,12 @@ def test_file_name_with_a_colon(tmp_path, monkeypatch):
     assert open_video("cam:1.mp4").name == "cam:1"
 
 
-def test_clip_is_released_when_left_early(shared, monkeypatch):
+def test_clip_is_released_when_left_early(portraits, monkeypatch):
     captures, make = [], cv2.VideoCapture
     monkeypatch.setattr(
         cv2, "VideoCapture", lambda name: captures.append(make(name)) or captures[0]
     )
-    video = open_video(str(shared / "demo" / "carphone_pristine.mp4"))
+    video = open_video(str(portraits / "clip.mp4"))
     next(video.frames)
     assert captures[0].isOpened()
     video.frames.close()

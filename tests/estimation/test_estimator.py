@@ -129,10 +129,10 @@ def test_original_weights_on_a_portrait(original_weights):
     np.testing.assert_allclose(estimates.age_distribution[0], ages, atol=1e-3)
 
 
-def test_predict_takes_paths_arrays_and_lists(shared, checkpoint):
+def test_predict_takes_paths_arrays_and_lists(portraits, checkpoint):
     """The estimate of a face equals that of its crop."""
     estimator = Estimator(checkpoint)
-    path = shared / "demo" / "two_people.jpg"
+    path = portraits / "two_people.jpg"
     image = read_image(path)
     found = FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).find(image)
     expected = estimator(found.crops)

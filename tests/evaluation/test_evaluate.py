@@ -21,6 +21,7 @@ from src.faces.finder import FaceFinder, largest
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import split_of, write_our_database
+from tests.portraits import astronaut, hopper
 
 NAN = np.nan
 DATA = [{"db": "db", "file": "db.mat"}]
@@ -94,17 +95,16 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def utkface(shared, tmp_path_factory):
-    """A few real faces, as a CSV of pictures of different sizes."""
+def real_faces(tmp_path_factory):
+    """Crops of two real faces, and their rows of a CSV file."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     rows = []
-    for path in sorted((shared / "demo" / "groups").glob("*.jpg"))[:3]:
-        image = cv2.imread(str(path))
-        for i in range(4):
-            top, left = (rng.integers(0, side - 150) for side in image.shape[:2])
-            name = f"{path.stem}_{i}.png"
-            cv2.imwrite(str(folder / name), image[top : top + 150, left : left + 140])
+    for portrait in (hopper, astronaut):
+        for i in range(6):
+            top, left = rng.integers(20, 80, 2)
+            name = f"{portrait.__name__}_{i}.png"
+            cv2.imwrite(str(folder / name), portrait()[top : top + 400, left : left + 380])
             rows.append(f"{name},{20 + 3 * len(rows)},male")
     return folder, rows
 
@@ -114,9 +114,9 @@ def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
     return folder / name
 
 
-def test_batches_and_order_change_nothing(utkface, original_weights, monkeypatch):
-    folder, rows = utkface
-    estimator = Estimator(original_weights)
+def test_batches_and_order_change_nothing(real_faces, shipped, monkeypatch):
+    folder, rows = real_faces
+    estimator = Estimator(shipped)
     faces = from_csv(write_csv(folder, rows))
     found, whole, _ = estimate(faces, estimator)
     assert found.tolist() == list(range(12))
@@ -340,9 +340,9 @@ def test_no_readable_picture(tmp_path):
         run(from_csv(csv))
 
 
-def test_detection_uses_model_margin(shared, tmp_path):
+def test_detection_uses_model_margin(tmp_path):
     """The wider margin includes surroundings of another colour."""
-    photo = cv2.imread(str(shared / "demo" / "groups" / "2008_002506.jpg"))
+    photo = hopper()
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
     csv = write_csv(tmp_path, ["photo.png,77,female", "empty.png,20,male"])

@@ -7,7 +7,7 @@ import pytest
 
 from src.faces.alignment import TEMPLATES, align
 from src.faces.detectors import get_detector
-from src.faces.images import read_image
+from tests.portraits import astronaut, hopper
 
 TEMPLATE = TEMPLATES["five_points"] * 112
 
@@ -75,10 +75,9 @@ def test_margin_widens_the_template(margin):
 
 
 @pytest.mark.parametrize("alignment", TEMPLATES)
-def test_real_faces_lie_on_the_template(shared, alignment):
+def test_real_faces_lie_on_the_template(alignment):
     detect = get_detector("centerface")
-    for name in ("biden.jpg", "obama.jpg", "lin-manuel-miranda.png"):
-        image = read_image(shared / "demo" / name)
+    for image in (hopper(), astronaut()):
         height, width = image.shape[:2]
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), 15, 1)
         for picture in (image, cv2.warpAffine(image, turn, (width, height))):
@@ -88,7 +87,7 @@ def test_real_faces_lie_on_the_template(shared, alignment):
             assert np.abs(aligned.points - expected).mean() < 8
 
 
-def test_face_chips_equal_dlibs(shared):
+def test_face_chips_equal_dlibs():
     """dlib's landmarks have the same positions in our chip and in dlib's."""
     package = pytest.importorskip("face_recognition_models", reason="landmarks are an extra")
     model = f"{package.__path__[0]}/models/shape_predictor_5_face_landmarks.dat"
@@ -98,8 +97,7 @@ def test_face_chips_equal_dlibs(shared):
         [box] = find(rgb, 1)
         return np.array([(point.x, point.y) for point in predict(rgb, box).parts()])
 
-    for name in ("biden.jpg", "obama.jpg", "lin-manuel-miranda.png"):
-        image = read_image(shared / "demo" / name)
+    for image in (hopper(), astronaut()):
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         [box] = find(rgb)
         chip = dlib.get_face_chip(rgb, predict(rgb, box), size=150, padding=0.25)

@@ -1,4 +1,4 @@
-"""Face detectors on real photos of groups, whose faces dlib's authors marked."""
+"""Face detectors on portraits, and on photos of groups that dlib's authors marked."""
 
 import importlib.util
 import sys
@@ -11,7 +11,8 @@ import pytest
 from benchmarks.detectors import marked_pictures, matched
 from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
-from src.faces.images import Box, crop_with_margin, overlap, read_image
+from src.faces.images import Box, crop_with_margin, overlap
+from tests.portraits import BOXES, nobody, two_people
 
 SEARCHING = [name for name in DETECTORS if name != "none"]
 QUICK = ["centerface", "dlib"]
@@ -28,6 +29,12 @@ def detector(name, min_face=None):
 def groups(shared):
     """dlib's example pictures of groups of people."""
     return shared / "demo" / "groups"
+
+
+def two_faces(width):
+    """A picture of two people, `width` pixels wide, and the boxes of their faces."""
+    scale = width / 640
+    return two_people(width), [Box(*(round(edge * scale) for edge in box)) for box in BOXES]
 
 
 def around(image, box, border):
@@ -52,8 +59,8 @@ def test_every_marked_face_is_found(groups, name, file, count):
 
 
 @pytest.mark.parametrize("name", ["centerface", "mtcnn"])
-def test_points_lie_in_the_face(groups, name):
-    for image, boxes in list(marked_pictures(groups / "testing.xml"))[:2]:
+def test_points_lie_in_the_face(name):
+    for image, boxes in map(two_faces, (1112, 640)):
         for face in made(name)(image):
             left, right, nose, mouth_left, mouth_right = face.points
             assert left[0] < nose[0] < right[0] and mouth_left[0] < mouth_right[0]
@@ -64,8 +71,8 @@ def test_points_lie_in_the_face(groups, name):
             )
 
 
-def test_points_agree_between_detectors(groups):
-    image, boxes = next(marked_pictures(groups / "testing.xml"))
+def test_points_agree_between_detectors():
+    image, boxes = two_faces(640)
     side = boxes[0].right - boxes[0].left
     for box in boxes:
         points = [
@@ -75,8 +82,8 @@ def test_points_agree_between_detectors(groups):
         assert np.abs(points[0] - points[1]).mean() < 0.06 * side
 
 
-def test_points_of_another_detectors_box(groups):
-    image, boxes = next(marked_pictures(groups / "testing.xml"))
+def test_points_of_another_detectors_box():
+    image, boxes = two_faces(640)
     for box in boxes:
         points = made("centerface").find_points(image, box)
         own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
@@ -84,9 +91,9 @@ def test_points_of_another_detectors_box(groups):
 
 
 @pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
-def test_points_in_a_face_crop(groups, margin):
+def test_points_in_a_face_crop(margin):
     """For all sizes of the face in the picture."""
-    image, boxes = next(marked_pictures(groups / "testing.xml"))
+    image, boxes = two_faces(640)
     for box in boxes:
         side = box.right - box.left
         left, top = (max(int(edge - margin * side), 0) for edge in box[:2])
@@ -98,8 +105,8 @@ def test_points_in_a_face_crop(groups, margin):
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 40, 40), Box(-500, -500, -400, -400)])
-def test_no_points_without_a_face(groups, box):
-    for image in (np.full((100, 100, 3), 90, np.uint8), read_image(groups / "dogs.jpg")):
+def test_no_points_without_a_face(box):
+    for image in (np.full((100, 100, 3), 90, np.uint8), nobody()):
         assert made("centerface").find_points(image, box) is None
 
 
@@ -131,22 +138,22 @@ def test_boxes_agree_with_dlibs(groups, name):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_no_face_in_dogs(groups, name):
-    assert detector(name)(read_image(groups / "dogs.jpg")) == []
+def test_no_face_in_a_landscape(name):
+    assert detector(name)(nobody()) == []
 
 
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
-def test_boxes_are_in_picture_pixels(groups, name, scale):
+def test_boxes_are_in_picture_pixels(name, scale):
     """Pictures of all sizes are resized for the search."""
-    for image, boxes in list(marked_pictures(groups / "testing.xml"))[:2]:
-        resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        expected = [Box(*(round(edge * scale) for edge in box)) for box in boxes]
-        assert_same_faces(detector(name)(resized), expected)
+    image, boxes = two_faces(500)
+    resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    expected = [Box(*(round(edge * scale) for edge in box)) for box in boxes]
+    assert_same_faces(detector(name)(resized), expected)
 
 
-def test_face_at_the_border(groups):
-    image, boxes = next(marked_pictures(groups / "testing.xml"))
+def test_face_at_the_border():
+    image, boxes = two_faces(640)
     box = boxes[0]
     close = image[box.top + 4 :, box.left + 4 :]
     (found,) = (other for other in detector("dlib")(close) if min(other.left, other.top) < 4)
@@ -175,19 +182,21 @@ def test_pictures_are_searched_in_rgb(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_min_face_bounds_detection(groups, name):
-    """Faces of 37 and 91 pixels."""
-    pictures = list(marked_pictures(groups / "testing.xml"))
-    small, large = (around(image, boxes[0], 40) for image, boxes in (pictures[2], pictures[1]))
-    if name != "centerface":  # which searches small pictures at a higher resolution
+def test_min_face_bounds_detection(name):
+    """Faces of 34 and 108 pixels."""
+    small, large = (
+        around(*(image, boxes[0], border))
+        for (image, boxes), border in ((two_faces(200), 25), (two_faces(640), 40))
+    )
+    if name != "centerface":  # whose search is never as coarse in so small a picture
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_min_face_finds_small_faces(groups, name):
-    image, boxes = list(marked_pictures(groups / "testing.xml"))[2]
+def test_min_face_finds_small_faces(name):
+    image, boxes = two_faces(240)
     large = cv2.copyMakeBorder(image, 0, 1200, 0, 1200, cv2.BORDER_CONSTANT)
     assert detector(name)(large) == []
     assert_same_faces(detector(name, 30)(large), boxes)

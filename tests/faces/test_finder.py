@@ -91,9 +91,9 @@ def test_early_end_leaves_no_process(tmp_path):
     assert active_children() == []
 
 
-def test_aligned_crop_of_any_detector(shared):
+def test_aligned_crop_of_any_detector(portraits):
     """The same face, within a few pixels, from a detector with points and from one without."""
-    path = shared / "demo" / "obama.jpg"
+    path = portraits / "hopper.jpg"
     crop = FaceCrop(112, 0.25, "face_chip")
     [first], [second] = (
         FaceFinder(name, None, crop).find_in_file(path).faces for name in ("centerface", "dlib")
