@@ -28,9 +28,15 @@ SIZE = 40  # of make_picture's pictures, so that nothing is resized
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 
 
-def create(db, data_dir, out, *args):
-    command = ("--db", db, "--data_dir", data_dir, "-o", out / "db.mat", "--img_size", SIZE)
-    return run("create_db.py", *command, *args)
+@pytest.fixture
+def create(run_here):
+    """Runs create_db.py within this process."""
+    return lambda db, data_dir, out, *args: run_here(*command(db, data_dir, out), *args)
+
+
+def command(db, data_dir, out):
+    flags = ("--db", db, "--data_dir", data_dir, "-o", out / "db.mat", "--img_size", SIZE)
+    return "create_db.py", *flags
 
 
 def field(path, name):
@@ -73,7 +79,7 @@ def labels(tmp_path):
 
 
 def test_utkface_files_and_rules(utkface, out):
-    done = create("utkface", utkface, out)
+    done = run(*command("utkface", utkface, out))
     assert done.returncode == 0, done.stderr
     rules = {"name does not parse": 1, "picture missing": 0, "picture undecodable": 0}
     assert printed_table(done) == {"read": 25} | rules | {"left": 24}
@@ -93,7 +99,7 @@ def test_utkface_files_and_rules(utkface, out):
         np.testing.assert_array_equal(opened.image[np.array([row])][0], expected)
 
 
-def test_duplicates_cap_and_contact_sheet(utkface, out):
+def test_duplicates_cap_and_contact_sheet(create, utkface, out):
     """Pictures 0 and 2 are both of men of 20; 1 and 6 are of a woman of 20, a man of 30."""
     done = create(
         *("utkface", utkface, out, "--drop_duplicates", "--max_per_age", 4),
@@ -123,14 +129,14 @@ def test_duplicates_cap_and_contact_sheet(utkface, out):
     assert (lines, columns) == (4, 10)
 
 
-def test_name_of_other_bytes_is_listed(utkface, out):
+def test_name_of_other_bytes_is_listed(create, utkface, out):
     (utkface / os.fsdecode(b"caf\xe9.jpg")).touch()
     done = create("utkface", utkface, out)
     assert done.returncode == 0, done.stderr
     assert (r"caf\udce9.jpg", "name does not parse") in read_csv(out / "db.skipped.csv")
 
 
-def test_cap_is_drawn_by_seed(utkface, out):
+def test_cap_is_drawn_by_seed(create, utkface, out):
     drawn = []
     for seed in (0, 0, 1):
         create("utkface", utkface, out, "--max_per_age", 3, "--seed", seed)
@@ -139,7 +145,7 @@ def test_cap_is_drawn_by_seed(utkface, out):
     assert drawn[2] == sorted(drawn[2])
 
 
-def test_fairface_ranges_and_unknown_gender(tmp_path, out):
+def test_fairface_ranges_and_unknown_gender(create, tmp_path, out):
     rows = [
         "val/1.JPG,0-2,Male,White",
         "val/2.jpg,more than 70,,Black",
@@ -162,7 +168,7 @@ def test_fairface_ranges_and_unknown_gender(tmp_path, out):
     assert field(out / "db.mat", "age").tolist() == [[1], [85]]
 
 
-def test_unknown_labels_are_counted(labels, out):
+def test_unknown_labels_are_counted(create, labels, out):
     folder = labels("a.jpg,,,,NA,", "b.jpg,,,,,", "c.jpg,20,,,unknown,", "d.JPG,,,,m,", missing=1)
     done = create("csv", folder, out)
     assert done.returncode == 0, done.stderr
@@ -177,7 +183,7 @@ def test_unknown_labels_are_counted(labels, out):
     assert np.isnan(field(out / "db.mat", "age")[[0, 2]]).all()
 
 
-def test_csv_in_the_classic_format(labels, out):
+def test_csv_in_the_classic_format(create, labels, out):
     done = create("csv", labels("a.jpg,30,,,f,", "b.jpg,,20,29,,x"), out, "--mat_version", 5)
     assert done.returncode == 0, done.stderr
     read = scipy.io.loadmat(out / "db.mat")
@@ -190,7 +196,7 @@ def test_csv_in_the_classic_format(labels, out):
     ("row", "received"),
     [("b.jpg,abc,,,m,", "'abc' in row 2"), ("b.jpg,20,,,m,,x", "line 3")],
 )
-def test_bad_label_leaves_nothing(labels, out, row, received):
+def test_bad_label_leaves_nothing(create, labels, out, row, received):
     done = create("csv", labels("a.jpg,20,,,f,", row), out)
     assert_one_line_error(done, "create_db.py", "labels.csv", received)
     assert names(out) == set()
@@ -200,13 +206,13 @@ def test_bad_label_leaves_nothing(labels, out, row, received):
     ("db", "flag", "value"),
     [("utkface", "--split", "test"), ("csv", "--min_score", "2"), ("wiki", "--labels", "x.csv")],
 )
-def test_option_of_another_dataset_is_refused(utkface, out, db, flag, value):
+def test_option_of_another_dataset_is_refused(create, utkface, out, db, flag, value):
     done = create(db, utkface, out, flag, value)
     assert_one_line_error(done, "create_db.py", flag, db, value)
     assert names(out) == set()
 
 
-def test_persons_are_stored(out, tmp_path):
+def test_persons_are_stored(create, out, tmp_path):
     folder = write_wiki(tmp_path / "wiki", wiki_struct(3))
     assert create("wiki", folder, out).returncode == 0
     assert open_database(out / "db.mat").person is None
@@ -215,7 +221,7 @@ def test_persons_are_stored(out, tmp_path):
     assert opened.person.tolist() == opened.names  # the names in `wiki_struct`
 
 
-def test_unusual_file_names(out, tmp_path):
+def test_unusual_file_names(create, out, tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     name = "20_1_0_" + "2" * 244 + ".jpg"
     make_picture(tmp_path / "a.jpg")
@@ -231,7 +237,7 @@ def test_unusual_file_names(out, tmp_path):
     assert open_database(out / "db.mat").names == [f"{folder.name}/utk/{name}"]
 
 
-def test_no_picture_left_by_duplicates(labels, out):
+def test_no_picture_left_by_duplicates(create, labels, out):
     done = create("csv", labels("a.jpg,20,,,f,", missing=1), out, "--drop_duplicates")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("picture missing: 1")
@@ -251,7 +257,7 @@ def people(labels, portraits):
     return folder
 
 
-def test_faces_are_detected_and_cropped(people, out):
+def test_faces_are_detected_and_cropped(create, people, out):
     done = create("csv", people, out, "--detect", "--detector", "dlib", "--margin", 0.1)
     assert done.returncode == 0, done.stderr
     assert ("none.jpg", "no face found") in read_csv(out / "db.skipped.csv")
@@ -266,7 +272,7 @@ def test_faces_are_detected_and_cropped(people, out):
     assert np.abs(opened.image[np.array([0])][0] - expected).mean() < 6
 
 
-def test_one_face_keeps_large_single_faces(people, out):
+def test_one_face_keeps_large_single_faces(create, people, out):
     done = create("csv", people, out, "--one_face")
     assert done.returncode == 0, done.stderr
     reasons = dict(read_csv(out / "db.skipped.csv")[1:])
@@ -281,14 +287,14 @@ def test_one_face_keeps_large_single_faces(people, out):
     np.testing.assert_array_equal(opened.image[np.array([0])][0], whole)
 
 
-def test_photos_are_never_kept_whole(tmp_path, out):
+def test_photos_are_never_kept_whole(create, tmp_path, out):
     make_picture(tmp_path / "photos" / "00012A05.jpg")
     done = create("all_age_faces", tmp_path / "photos", out, "--one_face")
     assert_one_line_error(done, "create_db.py", "--db all_age_faces", "--detect", "--align")
     assert names(out) == set()
 
 
-def test_alignment_is_stored(people, out):
+def test_alignment_is_stored(create, people, out):
     done = create("csv", people, out, "--align")
     assert done.returncode == 0, done.stderr
     assert open_database(out / "db.mat").crop.alignment == "five_points"
@@ -299,7 +305,7 @@ def test_alignment_is_stored(people, out):
 
 
 @pytest.fixture
-def two(labels, utkface, tmp_path):
+def two(run_here, labels, utkface, tmp_path):
     """utkface.mat, and mine.mat with ranges or unknown labels."""
     for name, db, folder in (
         ("utkface", "utkface", utkface),
@@ -310,16 +316,16 @@ def two(labels, utkface, tmp_path):
         ),
     ):
         output = tmp_path / f"{name}.mat"
-        done = run(
+        done = run_here(
             *("create_db.py", "--db", db, "--data_dir", folder, "-o", output, "--img_size", 16)
         )
         assert done.returncode == 0, done.stderr
     return tmp_path / "utkface.mat", tmp_path / "mine.mat"
 
 
-def test_joined_databases_are_validated_apart(two, out):
+def test_joined_databases_are_validated_apart(run_here, two, out):
     small = ("--depth", 10, "--width", 1, "--nb_epochs", 1, "--validation_split", 0.4)
-    done = run("train.py", "--input", *two, "--output_path", out, *small)
+    done = run_here("train.py", "--input", *two, "--output_path", out, *small)
     assert done.returncode == 0, done.stderr
     with (out / "history.csv").open() as file:
         (epoch,) = csv.DictReader(file)
@@ -336,11 +342,11 @@ def test_joined_databases_are_validated_apart(two, out):
     ]
 
 
-def test_two_image_sizes_are_named(two, labels, tmp_path, out):
+def test_two_image_sizes_are_named(run_here, two, labels, tmp_path, out):
     other = tmp_path / "other.mat"
-    run(
+    run_here(
         "create_db.py", "--db", "csv", "--data_dir", tmp_path / "csv", "-o", other, "--img_size", 24
     )
-    done = run("train.py", "--input", *two, other, "--output_path", out)
+    done = run_here("train.py", "--input", *two, other, "--output_path", out)
     assert_one_line_error(done, "train.py", "--input", f"16 in {two[0]}", f"24 in {other}")
     assert names(out) == set()

@@ -12,45 +12,47 @@ import evaluate_appa_real
 from src import cli
 from src.models.checkpoints import load_checkpoint
 from tests.helpers import names, run
+from tests.portraits import astronaut, hopper
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
-# Faces of two group photos with a margin around them: left, top, side.
-FACES = {
-    "2008_002506.jpg": [(290, 40, 180), (190, 60, 160), (90, 30, 160)],
-    "2009_004587.jpg": [(120, 10, 140), (240, 250, 120)],
-}
+# Faces with a margin: portrait, left, top, side.
+FACES = [
+    *((hopper, 80, 60, 380), (hopper, 110, 90, 300), (hopper, 40, 20, 440)),
+    *((astronaut, 160, 110, 280), (astronaut, 190, 150, 210)),
+]
 APPARENT = [38.5, 41.25, 29.0, 33.1, 26.0]
 REAL = [40, 39, 31, 36, 25]
 
 
 @pytest.fixture(scope="module")
-def evaluated(shared, original_weights, tmp_path_factory):
+def weights(exports):
+    return exports["hdf5"]
+
+
+@pytest.fixture(scope="module")
+def evaluated(weights, tmp_path_factory):
     """One run on five faces, one missing picture and one unreadable picture."""
     data_dir = tmp_path_factory.mktemp("appa") / "appa-real-release"
     valid = data_dir / "valid"
     valid.mkdir(parents=True)
-    crops = [
-        cv2.imread(str(shared / "demo" / "groups" / name))[top : top + side, left : left + side]
-        for name, corners in FACES.items()
-        for left, top, side in corners
-    ]
-    for i, crop in enumerate(crops):
+    for i, (portrait, left, top, side) in enumerate(FACES):
+        crop = portrait()[top : top + side, left : left + side]
         cv2.imwrite(str(valid / f"{i:06d}.jpg_face.jpg"), crop)
     (valid / "000005.jpg_face.jpg").write_text("no picture")
     ages = [*zip(APPARENT, REAL, strict=True), (50, 50), (60, 60)]
     rows = [f"{i:06d}.jpg,38,{apparent},3.5,{real}" for i, (apparent, real) in enumerate(ages)]
     (data_dir / "gt_avg_valid.csv").write_text("\n".join([HEADER, *rows, ""]))
     before = sorted(data_dir.rglob("*"))
-    done = run("evaluate_appa_real.py", "--weight_file", original_weights, "--data_dir", data_dir)
+    done = run("evaluate_appa_real.py", "--weight_file", weights, "--data_dir", data_dir)
     assert done.returncode == 0, done.stderr
     return SimpleNamespace(data_dir=data_dir, before=before, done=done)
 
 
-def test_mae_equals_numpys(evaluated, original_weights):
-    network, _ = load_checkpoint(original_weights)
+def test_mae_equals_numpys(evaluated, weights):
+    network, _ = load_checkpoint(weights)
     faces = [
         cv2.resize(
-            cv2.imread(str(evaluated.data_dir / "valid" / f"{i:06d}.jpg_face.jpg")), (64, 64)
+            cv2.imread(str(evaluated.data_dir / "valid" / f"{i:06d}.jpg_face.jpg")), (32, 32)
         )
         for i in range(5)
     ]
@@ -113,22 +115,22 @@ def fails(monkeypatch, capfd):
     return run_here
 
 
-def test_missing_default_folder_is_named(fails, original_weights, tmp_path, monkeypatch):
+def test_missing_default_folder_is_named(fails, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = fails("--weight_file", original_weights)
+    line = fails("--weight_file", weights)
     assert "appa-real/appa-real-release: expected a folder" in line
 
 
-def test_split_without_labels_is_named(fails, evaluated, original_weights):
-    args = ("--weight_file", original_weights, "--data_dir", evaluated.data_dir)
+def test_split_without_labels_is_named(fails, evaluated, weights):
+    args = ("--weight_file", weights, "--data_dir", evaluated.data_dir)
     assert "gt_avg_test.csv" in fails(*args, "--split", "test")
 
 
-def test_ragged_rows_are_one_line(fails, evaluated, original_weights, tmp_path):
+def test_ragged_rows_are_one_line(fails, evaluated, weights, tmp_path):
     shutil.copytree(evaluated.data_dir, tmp_path / "copy")
     with (tmp_path / "copy" / "gt_avg_valid.csv").open("a") as labels:
         labels.write("000007.jpg,38,30,3.5,30,1,2,3\n")
-    line = fails("--weight_file", original_weights, "--data_dir", tmp_path / "copy")
+    line = fails("--weight_file", weights, "--data_dir", tmp_path / "copy")
     assert "gt_avg_valid.csv" in line and "received 8" in line
 
 
@@ -136,8 +138,8 @@ def test_existing_output_is_rejected_first(fails, tmp_path):
     assert "--output: expected a new folder" in fails("--output", tmp_path)
 
 
-def test_output_receives_the_report(evaluated, original_weights, tmp_path, monkeypatch, capfd):
-    args = ("--weight_file", original_weights, "--data_dir", evaluated.data_dir)
+def test_output_receives_the_report(evaluated, weights, tmp_path, monkeypatch, capfd):
+    args = ("--weight_file", weights, "--data_dir", evaluated.data_dir)
     out = tmp_path / "out"
     more = ("--output", out, "--target", "real", "--resamples", 10)
     monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args + more)])

