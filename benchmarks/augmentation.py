@@ -27,15 +27,17 @@ BATCH_SIZE = 32
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
     parser.add_argument(
         "--seconds",
         type=cli.positive_float,
         default=3.0,
-        help="seconds per side and turn",
+        help="seconds per repetition",
     )
-    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

@@ -31,11 +31,13 @@ from src.faces.finder import FaceFinder
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     parser.add_argument("--db", choices=tuple(DATASETS), default="utkface", help="dataset")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
     parser.add_argument("--img_size", type=cli.positive_int, default=64, help="output image size")
-    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

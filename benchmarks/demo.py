@@ -34,18 +34,24 @@ class Run(NamedTuple):
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--video", type=Path, required=True, help="a video file")
-    parser.add_argument("--weight_file", type=Path, required=True, help="what demo.py takes")
-    parser.add_argument("--onnx", type=Path, help="the same, as export.py exported it")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--video", type=Path, required=True, help="video file")
+    parser.add_argument("--weight_file", type=Path, required=True, help="weight file")
+    parser.add_argument(
+        "--onnx", type=Path, help="ONNX export of the weight file (default: not measured)"
+    )
     parser.add_argument(
         "--original",
         type=Path,
         default=ROOT / "pretrained_models" / "weights.28-3.73.hdf5",
-        help="the original's weights, for its way",
+        help="weights of the original toolkit",
     )
-    parser.add_argument("--min_face", type=cli.positive_int, help="demo.py's flag")
-    parser.add_argument("--turns", type=cli.positive_int, default=3, help="turns of all sides")
+    parser.add_argument(
+        "--min_face", type=cli.positive_int, help="minimum side of a face to detect, see demo.py"
+    )
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

@@ -44,7 +44,7 @@ Detect = Callable[[np.ndarray], list[Box]]
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     parser.add_argument("marked", type=Path, nargs="+", help="XML files with the faces' boxes")
     parser.add_argument(
         "--no_face", type=Path, nargs="+", default=[], help="pictures without a face"
@@ -60,7 +60,7 @@ def get_args():
         type=cli.positive_int,
         nargs="+",
         default=[],
-        help="degrees, for recall on turned faces",
+        help="angles in degrees, for recall on rotated faces",
     )
     parser.add_argument(
         "--detector",
@@ -73,7 +73,9 @@ def get_args():
     parser.add_argument(
         "--photos", type=cli.positive_int, default=400, help="number of photos of one person"
     )
-    parser.add_argument("--turns", type=cli.positive_int, default=3, help="turns of all detectors")
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

@@ -19,7 +19,7 @@ from src.flags import number
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     parser.add_argument("--db", choices=DATASETS, required=True, help="dataset")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
     parser.add_argument(
@@ -31,7 +31,7 @@ def get_args():
         nargs=2,
         metavar=("LOW", "HIGH"),
         default=(0.1, 0.2),
-        help="hashes of the file names; the default is the test part of "
+        help="range of hashes of the file names; the default is the test part of "
         "--validation_split 0.1 --test_split 0.1",
     )
     return parser.parse_args()

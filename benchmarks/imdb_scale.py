@@ -53,10 +53,12 @@ class Run(NamedTuple):
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     parser.add_argument("--wiki", type=Path, required=True, help="folder wiki_crop")
-    parser.add_argument("--folder", type=Path, required=True, help="folder to make, for imdb.mat")
-    parser.add_argument("--records", type=cli.positive_int, default=RECORDS, help="records of it")
+    parser.add_argument("--folder", type=Path, required=True, help="output folder, for imdb.mat")
+    parser.add_argument(
+        "--records", type=cli.positive_int, default=RECORDS, help="number of records"
+    )
     parser.add_argument("--img_size", type=cli.positive_int, default=64, help="output image size")
     parser.add_argument(
         "--cgroup",

@@ -15,9 +15,11 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--video", required=True, help="a video file")
-    parser.add_argument("--weight_file", type=Path, required=True, help="the original's weights")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--video", required=True, help="video file")
+    parser.add_argument(
+        "--weight_file", type=Path, required=True, help="weights of the original toolkit"
+    )
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for the video")
     parser.add_argument("--csv", type=Path, required=True, help="file for one row per face")
     return parser.parse_args()

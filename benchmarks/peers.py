@@ -54,7 +54,7 @@ def collection(text: str) -> tuple[str, Path]:
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     parser.add_argument(
         "labels", type=collection, nargs="+", metavar="DATASET=LABELS", help="label files (CSV)"
     )

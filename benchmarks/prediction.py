@@ -21,9 +21,11 @@ BATCHES = (1, 32)  # faces at once
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
+    parser = cli.Parser(__doc__)
     cli.add_weight_arguments(parser, several=True, runtime=False)
-    parser.add_argument("--turns", type=cli.positive_int, default=20, help="turns of all sides")
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=20, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

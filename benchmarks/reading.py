@@ -20,10 +20,12 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
     parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
-    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
+    parser.add_argument(
+        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
+    )
     return parser.parse_args()
 
 

@@ -27,18 +27,18 @@ from src import cli
 
 
 def get_args():
-    parser = cli.Parser(__doc__.splitlines()[0])
-    parser.add_argument("--input", "-i", type=Path, required=True, help="path to a database")
-    parser.add_argument("--arch", default="wide_resnet", help="network, as train.py names it")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
+    parser.add_argument("--arch", default="wide_resnet", help="network, see train.py --arch")
     parser.add_argument("--depth", type=int, default=16, help="depth of network")
     parser.add_argument("--width", type=cli.positive_int, default=8, help="width of network")
     parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
     parser.add_argument("--aug", choices=("plain", "strong"), default="plain", help="augmentation")
-    parser.add_argument("--mixed_precision", action="store_true", help="bfloat16 on our side")
+    parser.add_argument("--mixed_precision", action="store_true", help="bfloat16 for this toolkit")
+    parser.add_argument("--steps", type=cli.positive_int, default=20, help="steps per repetition")
     parser.add_argument(
-        "--steps", type=cli.positive_int, default=20, help="steps per side and turn"
+        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
     )
-    parser.add_argument("--turns", type=cli.positive_int, default=5, help="turns of both sides")
     return parser.parse_args()
 
 
