@@ -91,17 +91,19 @@ def marked(mark: bytes) -> Callable[[Path], bool]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, inside: str = "") -> Iterator[None]:
     """Hold the lock of an output, a file or folder at `path`, until the block ends.
 
-    The lock file is `.{name}.lock` next to `path`. The system releases the lock when the process
+    The lock file is `.{name}.lock` next to `path`, or `.{inside}.lock` in an existing folder that
+    several kinds of outputs share. The system releases the lock when the process
     dies, and a left-over file locks nothing. Raises `UserError` if another run holds the lock.
     """
     from filelock import FileLock, Timeout
 
     path = Path(os.path.realpath(path))
-    check_output_place(path)
-    place = path.with_name(f".{path.name}.lock")
+    if not inside:
+        check_output_place(path)
+    place = path / f".{inside}.lock" if inside else path.with_name(f".{path.name}.lock")
     lock = FileLock(place)
     try:
         lock.acquire(timeout=0)

@@ -133,6 +133,15 @@ def test_crops_are_the_network_s_faces(tmp_path):
     assert (crop == one.faces[1]).all()
 
 
+@pytest.mark.parametrize("sink", [copies.annotated_copies, copies.face_crops])
+def test_folder_of_another_run(tmp_path, sink):
+    both = job(pictures=["a.jpg"], output_dir=tmp_path, crops=tmp_path)
+    with sink(both):
+        with pytest.raises(UserError, match=str(tmp_path)), sink(both):
+            pass
+    assert names(tmp_path) == set()
+
+
 @pytest.mark.parametrize("anonymize", [False, True])
 def test_tracks_are_summarised(tmp_path, anonymize):
     clip = SimpleNamespace(name="clip")

@@ -11,7 +11,7 @@ from src.demo.result import Result
 from src.errors import UserError
 from src.faces.images import picture_kind
 from src.files import file_kind, replacing
-from src.outputs import Output
+from src.outputs import Output, locked
 
 _HEAD = 32  # bytes that identify a picture format
 
@@ -101,7 +101,8 @@ def annotated_copies(job: Job) -> Iterator[Callable[[Result], bool]]:
         write_picture(copy_path(folder, result.picture.name), result.annotated)
         return True
 
-    yield save
+    with locked(folder, "copies"):
+        yield save
 
 
 @contextmanager
@@ -115,7 +116,8 @@ def face_crops(job: Job) -> Iterator[Callable[[Result], bool]]:
             write_picture(crop_path(folder, result.picture.name, i), face)
         return True
 
-    yield save
+    with locked(folder, "crops"):
+        yield save
 
 
 def crop_path(folder: Path, name: str, face: int) -> Path:
