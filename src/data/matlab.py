@@ -78,7 +78,8 @@ def _check_elements(file: BinaryIO, end: int, order: str) -> None:
             kind, size = kind & 0xFFFF, 0
         if kind not in _TYPES:
             raise ValueError(f"an element of type {kind}")
-        file.seek(size + -size % 8, os.SEEK_CUR)
+        if kind != _MATRIX:  # whose elements follow: those of a cell or a field
+            file.seek(size + -size % 8, os.SEEK_CUR)
 
 
 def read_struct_7_3(group: h5py.Group, names: Sequence[str]) -> dict[str, np.ndarray]:

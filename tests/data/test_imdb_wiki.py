@@ -274,6 +274,16 @@ def test_version_7_3_equals_version_5(tmp_path, matrix):
     )
 
 
+def test_unknown_types_within_cells(tmp_path):
+    """scipy crashes Python on them."""
+    path = write(tmp_path, people()) / "wiki.mat"
+    content = path.read_bytes()
+    start = content.index(b"00/0.jpg") - 8  # type and size of the text's element
+    path.write_bytes(content[:start] + b"\x10\xd5" + content[start + 2 :])
+    with pytest.raises(UserError, match=r"wiki\.mat"):
+        read(tmp_path)
+
+
 def test_damaged_version_7_3_is_refused(tmp_path):
     write_7_3(tmp_path, people() | {"gender": np.zeros((1, 5))})
     with pytest.raises(UserError, match=r"wiki\.mat.*'gender': 5"):

@@ -207,7 +207,12 @@ def test_damaged_csv_is_rejected(path, content):
         read_done(path, None)
 
 
-@pytest.mark.parametrize("line", ["path,age", "[1]", "{}", '{"file": 1}', "[" * 100_000, "NaN"])
+LARGE = json.dumps(dict.fromkeys(HEADER.split(","), 10**400) | {"file": "a.jpg"})
+
+
+@pytest.mark.parametrize(
+    "line", ["path,age", "[1]", "{}", '{"file": 1}', "[" * 100_000, "NaN", LARGE]
+)
 def test_damaged_jsonl_is_rejected(path, line):
     path.write_text(f"{line}\n{{}}\n")
     with pytest.raises(UserError, match=str(path)):

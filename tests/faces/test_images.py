@@ -149,6 +149,14 @@ def test_avif_is_upright(picture, tmp_path, orientation):
     assert_near(read_image(tmp_path / "a.avif"), read_image(tmp_path / "a.png")[..., ::-1], 24)
 
 
+def test_avif_without_its_picture(picture, tmp_path):
+    Image.fromarray(picture).save(tmp_path / "a.avif")
+    content = (tmp_path / "a.avif").read_bytes()
+    (tmp_path / "a.avif").write_bytes(content.replace(b"pitm", b"item"))  # the primary item
+    with pytest.raises(ImageError, match=r"a\.avif"):
+        read_image(tmp_path / "a.avif")
+
+
 @pytest.mark.parametrize(
     "content, kind",
     [

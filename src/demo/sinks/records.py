@@ -227,7 +227,7 @@ def _record(values) -> Record | None:
         if all(value in ("", None) for value in others):
             return {"file": name, **dict.fromkeys(COLUMNS[1:])}
         numbers = dict(zip(COLUMNS[1:], map(float, others), strict=True))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     if not all(math.isfinite(value) and abs(value) < 1e6 for value in numbers.values()):
         return None
