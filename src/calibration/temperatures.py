@@ -27,7 +27,7 @@ class Temperatures:
 
     @classmethod
     def of(cls, calibration: dict) -> Temperatures:
-        """Those in a `Description.calibration`."""
+        """The temperatures in a `Description.calibration`."""
         return cls(calibration["gender_temperature"], calibration["age_temperature"])
 
     def scale(self, estimates: Estimates) -> Estimates:

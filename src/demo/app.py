@@ -159,7 +159,7 @@ def run_video(
     sinks: list[Sink],
     idle: Callable[[], bool] | None = None,
 ) -> None:
-    """Give the results of a video's frames to the sinks, until one of them ends it.
+    """Pass the results of a video's frames to the sinks, until one of them ends the run.
 
     idle: see `loop.video_results`.
     """

@@ -29,10 +29,10 @@ def annotate(
 ) -> np.ndarray:
     """A copy of `image`, uint8 (H, W, 3), BGR, with each face's box and label.
 
-    A label is "age (interval) gender". Lines and text grow with the picture. A label covers no face
-    where the picture has room for that.
+    A label is "age (interval) gender". Lines and text grow with the picture. Labels cover no face
+    if the picture has room for them.
     anonymize: blur the faces.
-    numbers: of the faces, which precede their labels.
+    numbers: numbers of the faces, as prefixes of their labels.
     """
     annotated = image.copy()
     if anonymize:

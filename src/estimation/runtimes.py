@@ -64,7 +64,7 @@ def load(
 
 
 def _check_predicts(path: Path, predict: Predict, size: int) -> None:
-    """Raise `UserError` unless a network predicts a face of `size` pixels within the memory."""
+    """Raise `UserError` unless a network predicts a face of `size` pixels in limited memory."""
     with _bounded(path, f"a network of faces of {size} pixels"):
         outputs = predict(np.zeros((1, size, size, 3), np.uint8))
     expected = [(1, len(GENDERS)), (1, len(AGES))]

@@ -56,7 +56,7 @@ def _around(path: Path, begin: str, end: str) -> tuple[str, str]:
 
 
 def _sections(results: Results) -> list[str]:
-    """Headings and tables; of the crossings, age and gender only."""
+    """Headings and tables; the only crossed subgroups are age and gender."""
     rows = {"All faces": [(ALL, evaluation.model) for evaluation in results.evaluations]}
     rows |= sections(results.evaluations)
     return [

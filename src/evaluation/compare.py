@@ -18,8 +18,8 @@ def compare(
 ) -> pd.DataFrame:
     """Metrics of each further model minus those of the first, as in `Results.comparisons`.
 
-    They are of the faces that both models have, all of them and per age band; the faces are
-    resampled jointly.
+    Metrics are computed on the faces that both models have, for all faces and per age band, with
+    paired resamples.
     """
     first, *others = evaluations
     table = []

@@ -42,7 +42,7 @@ class EvaluationSet(Protocol):
         """
 
     def batches(self, estimator: Estimator) -> Iterator[Faces]:
-        """All rows in their order, as `read` returns them, at most `BATCH` at a time."""
+        """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
 
     def check(self, estimator: Estimator) -> list[str]:
         """Differences between these faces and the model's, one line each.
@@ -162,7 +162,7 @@ class PictureFaces:
 
 
 def _largest(pictures: Iterable[Found], size: int) -> Faces:
-    """The largest face of each picture, as `EvaluationSet.read` returns them."""
+    """The largest face of each picture, in the form of `EvaluationSet.read`."""
     faces, reasons = [], []
     for found in pictures:
         reasons.append(found.reason)

@@ -29,13 +29,13 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
     """Train without each database of `arguments.leave_out`, and evaluate each run on all databases.
 
     A run without NAME has the folder `output_path/without_NAME`; with `resume`, complete runs are
-    evaluated only. The database left out is evaluated on all its faces, the databases of the run on
-    its test set, or its validation set if there is no test set. Writes `leave_out.csv` and
+    only evaluated. All faces of the omitted database are evaluated, and the test set of the other
+    databases, or their validation set if there is no test set. Writes `leave_out.csv` and
     `leave_out.md`, see `matrix`, to `output_path` after every run. Returns the rows of the table:
     `trained_without`, `tested_on`, `part`, `faces`, `age_mae` in years, `gender_accuracy` and
     `coverage` of the 80 % interval, 0..1.
-    Raises `UserError` unless there are two databases or more, of one size and alignment, and if the
-    initial weights were trained on a database to leave out.
+    Raises `UserError` if there are fewer than two databases, sizes or alignments differ, or the
+    initial weights were trained on an omitted database.
     """
     databases = [open_database(path) for path in arguments.input]
     join(databases)
@@ -85,7 +85,7 @@ def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Argu
 def matrix(table: pd.DataFrame) -> str:
     """The rows of `leave_out` as Markdown, trained without by tested on: "4.71, 94.2 %, 81 %".
 
-    Databases left out are bold; a dash stands for metrics without a label.
+    Omitted databases are bold; a dash stands for metrics without a label.
     """
     cells = []
     for row in table.itertuples():
@@ -101,7 +101,7 @@ def matrix(table: pd.DataFrame) -> str:
 
 
 def _check_init(init: str | None, left_out: dict[str, Database]) -> None:
-    """Raise `UserError` if a checkpoint for initial weights was trained on a database left out."""
+    """Raise `UserError` if a checkpoint for initial weights was trained on an omitted database."""
     description = stored_description(Path(init)) if init else None
     for name, database in left_out.items() if description else ():
         if use_of(database, description, "all") == TRAINED_ON:
@@ -138,7 +138,7 @@ def _measure(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Per-face measures of each database, see `figures.measure`.
 
-    All databases of a run are read at once, as one alone may not show which faces are of a part.
+    All databases of a run are read together, as the split may depend on pictures in several.
     """
     faces = from_databases([*paths.values()], part, estimator.description)
     faces.check(estimator)

@@ -29,7 +29,7 @@ class _Column:
     """A model, or the difference between two.
 
     figures: by slice and metric.  sign: "+" for a difference.
-    better: "", and of a difference the model that is better if it is above and if it is below 0.
+    better: "", or for a difference the better model if it is above 0 and if it is below 0.
     evaluation, worst, color, mark: of a model.
     """
 

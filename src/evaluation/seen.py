@@ -14,7 +14,7 @@ USES = {  # with titles of their sections
     TRAINED_ON: "Collections trained on, training faces included",
     UNKNOWN: "Collections of unknown use in training",
 }
-# Databases that may be split by the names of persons, which label files of pictures need not have.
+# Databases that may be split by person; label files of pictures may lack the persons.
 _BY_PERSON = ("imdb", "wiki", "csv")
 _UNNAMED = ("", "csv")  # `db` of databases that are not a named collection
 
@@ -43,7 +43,7 @@ def _use(database: Database, description: Description) -> str:
 def use_of_pictures(collection: str, names: list[str], description: Description) -> str:
     """One of `USES` for pictures with these file names.
 
-    collection: the dataset they are from, as in `Database.db`, or another name; "" if unknown.
+    collection: their dataset, as in `Database.db`, or another name; "" if unknown.
     Pictures of a dataset trained on are `HELD_OUT` if the model's split is by the hash of file
     names and assigns none of them to training.
     """

@@ -121,8 +121,8 @@ def _estimates(model: keras.Model, faces: np.ndarray) -> Estimates:
 def _mirrored(
     model: keras.Model, description: Description, faces: np.ndarray, estimates: Estimates
 ) -> tuple[keras.Model, Description, Estimates]:
-    """The network with test-time augmentation, its description, and the expected estimates: those
-    of the mean scores of the faces and of their mirror images."""
+    """The network with test-time augmentation, its description, and the expected estimates, from
+    the mean scores of the faces and their mirror images."""
     flipped = _estimates(model, np.ascontiguousarray(faces[:, :, ::-1]))
     pairs = zip(scores(estimates), scores(flipped), strict=True)
     architecture = {**description.architecture, "mirror": True}

@@ -98,7 +98,7 @@ def read_image(path: Path | str) -> np.ndarray:
     kind = picture_kind(content[:32])
     try:
         image = _decode_avif(content) if kind == "AVIF" else _decode(content)
-    except UnidentifiedImageError:  # its text is Python's
+    except UnidentifiedImageError:  # its message has no reason
         image = None
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         reason = getattr(error, "err", error)  # str(cv2.error) has four lines

@@ -26,7 +26,7 @@ class Description:
     architecture: `name` and the arguments of the network's `build`.
     crop: the face crops that it expects, BGR, 0..255.
     data: the databases it was trained on, each with `db`, `file`, `rows` and `margin`, if known;
-        with `initial`, those of its initial weights; their `db` is None if they are unknown.
+        databases of its initial weights have `initial`, and `db` None if unknown.
     figures: validation figures of the best epoch, by name.
     training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
         and `male_share`; None in older files.

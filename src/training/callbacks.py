@@ -247,7 +247,7 @@ def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(columns), 3.5))
-    # Fixed margins: a layout that is computed draws everything twice in each epoch.
+    # Fixed margins, as a computed layout would draw everything twice.
     margins = {"left": 0.05, "right": 0.98, "bottom": 0.14, "top": 0.9}
     for axes, column in zip(
         figure.subplots(1, len(columns), gridspec_kw=margins), columns, strict=True

@@ -91,7 +91,7 @@ class Records:
 MIN_SCORE = Option("min_score", "minimum face_score", 1.0, float)
 PERSONS = Option(
     "persons",
-    "store the names of the people, so that one part of the split has all pictures of a person",
+    "store the names of the people, to keep all pictures of a person in one part of the split",
     False,
 )
 SPLIT = Option("split", "part of the dataset, as its label file is named", "train")

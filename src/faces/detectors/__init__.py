@@ -25,7 +25,7 @@ def get_detector(name: str, min_face: int | None = None) -> Detect:
     min_face: side of the smallest face to detect, in pixels; None for a 16th of the picture's
         longer side. Smaller faces may be detected as well.
 
-    Boxes are squares in dlib's convention, so that a model gets the same crop from every detector.
+    Boxes are squares in dlib's convention, so that crops agree between detectors.
     A detector is not thread-safe. Raises `UserError` if its package is not installed.
     """
     return pkgutil.resolve_name(DETECTORS[name])(min_face)
