@@ -89,7 +89,8 @@ def model_card(service: Service) -> str:
         card = SHIPPED.with_name("README.md").read_text(encoding="utf-8")
         return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
     description = service.estimator.description
-    data = ", ".join(part.get("db") or "unknown" for part in description.data) or "unknown"
+    trained = dict.fromkeys(part.get("db") or "unknown" for part in description.data)
+    data = ", ".join(trained) or "unknown"
     figures = ", ".join(f"{name} {value:.2f}" for name, value in description.figures.items())
     return (
         f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
