@@ -134,16 +134,14 @@ def test_missing_labels_are_named(tmp_path):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match="nowhere: expected a folder, found nothing there"):
+    with pytest.raises(UserError, match="nowhere: expected a folder"):
         from_appa_real(tmp_path / "nowhere", "valid", "apparent")
 
 
 def test_labels_without_pictures_are_rejected(tmp_path):
     write_labels(tmp_path, ROWS)
-    with pytest.raises(UserError, match="valid: expected a folder, found nothing there"):
+    with pytest.raises(UserError, match="valid: expected a folder"):
         run(tmp_path)
     (tmp_path / "valid").mkdir()
-    with pytest.raises(
-        UserError, match=r"could read none of 5; of the first, 000000\.jpg_face\.jpg"
-    ):
+    with pytest.raises(UserError, match=r"none of 5; .* 000000\.jpg_face\.jpg"):
         run(tmp_path)
