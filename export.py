@@ -94,11 +94,10 @@ def main():
     read += [("--calibrate", path) for path in args.calibrate or ()]
     check_export(args.format, args.output, precision, args.input, args.force, read)
     with locked(args.output), TemporaryDirectory() as folder:
-        if not args.average:
-            return run(args, precision)
-        weight_files = [args.weight_file or shipped_weights(), *args.average]
-        args.weight_file = Path(folder) / "mean.hdf5"
-        average(weight_files, args.weight_file, args.depth, args.width, args.img_size)
+        if args.average:
+            weight_files = [args.weight_file or shipped_weights(), *args.average]
+            args.weight_file = Path(folder) / "mean.hdf5"
+            average(weight_files, args.weight_file, args.depth, args.width, args.img_size)
         run(args, precision)
 
 

@@ -35,8 +35,6 @@ def build(
     mirror: whether scores are averaged over the face and its mirror image; for prediction only.
     Raises `UserError` for pictures of less than 32 pixels.
     """
-    if depth not in BLOCKS:
-        raise ValueError(f"depth: expected one of {tuple(BLOCKS)}, received {depth!r}")
     if img_size < SMALLEST:
         raise UserError(
             f"resnet{depth}: expected pictures of {SMALLEST} pixels or more, received {img_size}"

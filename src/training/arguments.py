@@ -29,6 +29,7 @@ AGE_LOSSES = {  # name -> functions, as of LOSSES, whose values are added; "loss
     "dldl": ("src.training.losses:label_distribution",),
     "mean_variance": ("loss", "src.training.losses:mean_and_variance"),
 }
+BALANCES = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}  # powers of the frequency of a label
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Arguments:
         help="class weights: the inverse of the frequency of the age, and of the gender among "
         "faces of the same age, or its square root (sqrt)",
         group=OBJECTIVE,
-        choices=("none", "sqrt", "inverse"),
+        choices=tuple(BALANCES),
     )
     schedule: str = flag(
         "step", help="learning rate schedule", group=SCHEDULE, choices=("step", "cosine")

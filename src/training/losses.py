@@ -15,7 +15,7 @@ from keras import ops
 
 from src.labels import AGES, age_targets, gender_targets
 from src.models.description import OUTPUTS
-from src.training.arguments import AGE_LOSSES, LOSSES
+from src.training.arguments import AGE_LOSSES, BALANCES, LOSSES
 
 FOCUS = 2.0  # gamma of the focal loss, the paper's default
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
@@ -140,7 +140,6 @@ def class_weights(
         same age, as there are few children and old people; unknown ages are uniform.
     age_low, age_high, gender: labels (N,), NaN if unknown.
     """
-    power = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}[balance]
     genders, ages = gender_targets(gender), age_targets(age_low, age_high)
     known = {"pred_gender": genders.any(axis=1), "pred_age": ages.any(axis=1)}
     counts = {"pred_age": _frequencies(ages[known["pred_age"]], ages)}
@@ -150,7 +149,7 @@ def class_weights(
     weights = {}
     for name in OUTPUTS:
         weight = np.ones(len(ages))
-        weight[known[name]] = counts[name][known[name]] ** power
+        weight[known[name]] = counts[name][known[name]] ** BALANCES[balance]
         weight[known[name]] /= weight[known[name]].mean() if known[name].any() else 1
         weights[name] = weight.astype(np.float32)
     return weights
