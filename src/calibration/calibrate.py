@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from src.calibration.fit import LARGE, MIN_OF_BAND, fit_age, fit_gender
-from src.calibration.temperatures import Temperatures
+from src.calibration.temperatures import LARGE, MIN_OF_BAND, Temperatures, fit_age, fit_gender
 from src.data.split import divide
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator

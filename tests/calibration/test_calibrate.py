@@ -7,8 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from src.calibration.calibrate import Calibration, Row, calibrate
-from src.calibration.fit import fit_age, fit_gender
-from src.calibration.temperatures import Temperatures
+from src.calibration.temperatures import Temperatures, fit_age, fit_gender
 from src.data.database import open_database
 from src.data.split import hashed
 from src.errors import UserError
