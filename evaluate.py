@@ -24,6 +24,12 @@ def get_args():
         "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
         "<!-- pictures: begin --> and <!-- pictures: end -->",
     )
+    for flag in ("--detect", "--collection"):
+        parser.needs(flag, "--image_csv")
+    for flag in ("--detector", "--min_face", "--scheduler"):
+        parser.needs(flag, "--detect")
+    for flag in ("--fit_margin", "--part"):
+        parser.needs(flag, "--input")
     return parser.parse_args()
 
 
@@ -66,12 +72,6 @@ def add_face_arguments(parser):
     )
     cli.add_detector_arguments(group)
     cli.add_scheduler_argument(group)
-    for flag in ("--detect", "--collection"):
-        parser.needs(flag, "--image_csv")
-    for flag in ("--detector", "--min_face", "--scheduler"):
-        parser.needs(flag, "--detect")
-    for flag in ("--fit_margin", "--part"):
-        parser.needs(flag, "--input")
 
 
 def main():

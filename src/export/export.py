@@ -16,6 +16,7 @@ from src.export.checks import check_export, description_of
 from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.original import to_original
+from src.faces.crop import FaceCrop
 from src.files import replacing
 from src.labels import AGES, GENDERS
 from src.models import build_model
@@ -73,11 +74,7 @@ def export(
     model, description = load_checkpoint(weight_file, depth, width, img_size)
     if margin is not None:
         description = replace(description, crop=replace(description.crop, margin=margin))
-    faces = database_faces(input, description.crop) if input else portrait_faces(description.crop)
-    if precision == "int8" and not faces.known.any():
-        raise UserError(
-            f"--input: expected faces of known age for the check of int8, {input} has none"
-        )
+    faces = _faces(input, description.crop, precision)
     before = _estimates(model, faces.image)
     if mirror:
         model, description, before = _mirrored(model, description, faces.image, before)
@@ -89,6 +86,15 @@ def export(
     if format == "legacy":
         model, description = to_original(weight_file, model, description)
     return _write(output, format, precision, model, description, faces, before)
+
+
+def _faces(input: Path | None, crop: FaceCrop, precision: str) -> Faces:
+    faces = database_faces(input, crop) if input else portrait_faces(crop)
+    if precision == "int8" and not faces.known.any():
+        raise UserError(
+            f"--input: expected faces of known age for the check of int8, {input} has none"
+        )
+    return faces
 
 
 def _write(
