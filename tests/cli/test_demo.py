@@ -253,7 +253,7 @@ def test_margin_flag_overrides_the_checkpoint(portraits, small_weights, run_here
 
 def test_no_display_opens_no_window(portraits, exports, run_here, monkeypatch, tmp_path):
     monkeypatch.setattr("src.demo.sinks.window.has_screen", lambda: True)
-    monkeypatch.setattr("src.demo.sinks.window.picture_window", lambda: pytest.fail("tried"))
+    monkeypatch.setattr("src.demo.sinks.window.result_window", lambda: pytest.fail("tried"))
     args = (portraits / "hopper.jpg", "--weight_file", exports["onnx"], "--no_display")
     assert run_here("demo.py", *args).stdout.startswith("hopper.jpg: ")
 
@@ -316,7 +316,7 @@ def test_table_of_labelled_pictures(photos, exports, run_here, tmp_path):
         years = f"{float(row['age']):.0f} ({row['age_low']}-{row['age_high']})"
         assert f"<td>{true}</td>\n    <td>{years}, {gender}</td>" in page
     assert "<td>?, ?</td>\n    <td>no face found</td>" in page
-    assert page.count("data:image/png;base64,") == 5
+    assert page.count("data:image/jpeg;base64,") == 5
     assert cv2.imread(str(tmp_path / "table" / "table.png")).shape[1] == 800
     assert names(tmp_path / "table") == {"table.html", "table.png", "portrait.jpg", "inner"}
 

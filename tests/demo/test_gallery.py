@@ -72,7 +72,7 @@ def cells(page):
 
 
 def pictures_of(page):
-    data = re.findall(r'src="data:image/png;base64,([^"]*)"', page)
+    data = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', page)
     return [cv2.imdecode(np.frombuffer(base64.b64decode(d), np.uint8), 1) for d in data]
 
 

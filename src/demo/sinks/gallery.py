@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +121,7 @@ def _page(rows: list[_Row]) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
     template = environment.get_template("gallery.html")
-    return template.render(rows=rows, headers=_HEADERS, png=partial(data_url, kind="png"))
+    return template.render(rows=rows, headers=_HEADERS, picture=data_url)
 
 
 def _plot(rows: list[_Row], path: Path) -> None:
