@@ -44,12 +44,17 @@ def annotate(
     taken = [_enlarged(box, line) for box in boxes]
     for i, box in enumerate(boxes):
         text = "" if numbers is None else f"{numbers[i]}: "
-        text += f"{estimates.age[i]:.0f} ({estimates.age_low[i]}-{estimates.age_high[i]})"
-        label = _Label(f"{text} {INITIALS[estimates.gender[i]]}", box, image.shape)
+        label = _Label(text + label_text(estimates, i), box, image.shape)
         place = label.find_place(taken)
         label.draw(annotated, place, COLOURS[estimates.gender[i]])
         taken.append(place)
     return annotated
+
+
+def label_text(estimates: Estimates, face: int) -> str:
+    """ "age (interval) gender" of a face."""
+    interval = f"{estimates.age_low[face]}-{estimates.age_high[face]}"
+    return f"{estimates.age[face]:.0f} ({interval}) {INITIALS[estimates.gender[face]]}"
 
 
 def _line(shape: tuple[int, ...]) -> int:

@@ -158,8 +158,8 @@ def test_tracks_are_summarised(tmp_path, anonymize):
     assert all((tmp_path / picture).exists() for picture in pictures)
 
 
-def run_summary(own, results, capsys):
-    with summary.folder_summary(own) as add:
+def run_summary(own, results, capsys, sink=summary.folder_summary):
+    with sink(own) as add:
         for one in results:
             add(one)
     return capsys.readouterr().err
@@ -175,9 +175,9 @@ def test_summary_counts_pictures_and_faces(tmp_path, capsys):
 
 
 def test_min_face_is_hinted_at(capsys):
-    own = job(pictures=["a.jpg", "b.jpg"], min_face=90)
-    assert "90" in run_summary(own, [result(), result("b.jpg")], capsys).splitlines()[-1]
-    assert "--min_face" not in run_summary(own, [two_faces()], capsys)
+    own, hint = job(pictures=["a.jpg", "b.jpg"], min_face=90), summary.min_face_hint
+    assert "90 pixels" in run_summary(own, [result(), result("b.jpg")], capsys, hint)
+    assert run_summary(own, [result(), two_faces()], capsys, hint) == ""
 
 
 def test_restored_results_reach_tables_only(tmp_path, capsys):

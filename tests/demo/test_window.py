@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from src.demo.sinks.window import VideoWindow, has_screen, picture_window, video_window
+from src.demo.sinks.window import VideoWindow, has_screen, result_window
 from src.errors import UserError
 from tests.demo.made import job, result, two_faces
 
@@ -54,7 +54,7 @@ def test_window_shows_annotation_and_hint(monkeypatch):
     screen = Screen(monkeypatch, [SPACE])
     one = result(size=(600, 800))
     one.picture.image[:] = 200
-    with picture_window(job()) as show:
+    with result_window(job()) as show:
         show(one)
         assert screen.open
     [image] = screen.shown
@@ -66,7 +66,7 @@ def test_window_shows_annotation_and_hint(monkeypatch):
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (SPACE, True), (ENTER, True)])
 def test_picture_waits_for_a_key(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [-1, -1, key])
-    with picture_window(job()) as show:
+    with result_window(job()) as show:
         assert show(two_faces()) is goes_on
     assert screen.keys == []
 
@@ -74,7 +74,7 @@ def test_picture_waits_for_a_key(monkeypatch, key, goes_on):
 @pytest.mark.parametrize("key, goes_on", [(ESC, False), (-1, True), (ENTER, True)])
 def test_esc_ends_a_video(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [key, -1])
-    with video_window(job(LIVE)) as show:
+    with result_window(job(LIVE)) as show:
         assert show(frame(0.0)) is goes_on
     assert screen.keys == [-1]
 
@@ -82,14 +82,14 @@ def test_esc_ends_a_video(monkeypatch, key, goes_on):
 @pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False)])
 def test_space_pauses_a_video(monkeypatch, then, goes_on):
     screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
-    with video_window(job(FILE)) as show:
+    with result_window(job(FILE)) as show:
         assert show(frame(0.0)) is goes_on
     assert screen.keys == []
 
 
 def test_frames_are_shown_in_time(monkeypatch):
     screen = Screen(monkeypatch, [-1] * 3)
-    with video_window(job(FILE)) as show:
+    with result_window(job(FILE)) as show:
         for second in (5.0, 5.5, 5.0):
             show(frame(second))
     first, early, late = screen.waits
@@ -105,7 +105,7 @@ def test_pause_delays_later_frames(monkeypatch):
         time.sleep(0.3)
         return wait(milliseconds)
 
-    with video_window(job(FILE)) as show:
+    with result_window(job(FILE)) as show:
         show(frame(0.0))  # paused for no time, but for that of the key
         monkeypatch.setattr(cv2, "waitKey", slow)
         screen.keys[:0] = [SPACE, SPACE]
@@ -117,13 +117,13 @@ def test_pause_delays_later_frames(monkeypatch):
 
 def test_camera_frames_are_shown_immediately(monkeypatch):
     screen = Screen(monkeypatch, [-1, -1])
-    with video_window(job(LIVE)) as show:
+    with result_window(job(LIVE)) as show:
         show(frame(0.0))
         show(frame(9.0))
     assert screen.waits == [1, 1]
 
 
-@pytest.mark.parametrize("window", [lambda: picture_window(job()), lambda: video_window(job(FILE))])
+@pytest.mark.parametrize("window", [lambda: result_window(job()), lambda: result_window(job(FILE))])
 def test_closing_the_window_ends(monkeypatch, window):
     Screen(monkeypatch, [-1, -1], visible=0.0)
     with window() as show:
@@ -132,7 +132,7 @@ def test_closing_the_window_ends(monkeypatch, window):
 
 def test_failure_closes_the_window(monkeypatch):
     screen = Screen(monkeypatch, [])
-    with pytest.raises(UserError), picture_window(job()):
+    with pytest.raises(UserError), result_window(job()):
         raise UserError
     assert not screen.open
 
@@ -161,7 +161,7 @@ def test_lost_screen_is_not_a_screen(monkeypatch):
 
 def test_s_saves_the_picture(monkeypatch, tmp_path):
     Screen(monkeypatch, [ord("s"), ord("s"), ENTER])
-    with picture_window(job(output_dir=tmp_path)) as show:
+    with result_window(job(output_dir=tmp_path)) as show:
         assert show(two_faces("inner/a.jpg"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_saved.png", "a_saved1.png"]
     assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
@@ -169,7 +169,7 @@ def test_s_saves_the_picture(monkeypatch, tmp_path):
 
 def test_window_keeps_the_users_size(monkeypatch):
     screen = Screen(monkeypatch, [-1, -1, -1])
-    with video_window(job(LIVE)) as show:
+    with result_window(job(LIVE)) as show:
         for _ in range(3):
             show(frame(0.0))
     assert screen.sizes == [(80, 60)]
@@ -177,7 +177,7 @@ def test_window_keeps_the_users_size(monkeypatch):
 
 def test_window_answers_while_a_camera_hangs(monkeypatch):
     Screen(monkeypatch, [-1, -1, ESC])
-    with video_window(job(LIVE)) as show:
+    with result_window(job(LIVE)) as show:
         assert isinstance(show, VideoWindow)
         assert show.idle()  # nothing was shown yet
         show(frame(0.0))

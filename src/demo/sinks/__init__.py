@@ -36,13 +36,13 @@ SINKS = (
     SinkKind(copies.has_copies, copies.annotated_copies, copies.copy_outputs),
     SinkKind(lambda job: job.args.crops, copies.face_crops, copies.crop_outputs),
     SinkKind(video.has_copy, video.annotated_video, video.video_outputs),
-    SinkKind(tracks.has_tracks, tracks.track_summary, tracks.track_outputs),
+    SinkKind(video.has_copy, tracks.track_summary, tracks.track_outputs),
     SinkKind(gallery.has_table, gallery.labelled_table, gallery.table_outputs, restored=True),
-    SinkKind(window.has_picture_window, window.picture_window),
-    SinkKind(window.has_video_window, window.video_window),
+    SinkKind(lambda job: job.opens_window, window.result_window),
     SinkKind(table.has_lines, table.face_lines),
     SinkKind(lambda job: job.args.table, table.printed_table, restored=True),
     SinkKind(summary.has_summary, summary.folder_summary, summary.summary_outputs, restored=True),
+    SinkKind(summary.has_hint, summary.min_face_hint, restored=True),
     SinkKind(summary.has_progress, summary.progress),
 )
 

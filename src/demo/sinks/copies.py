@@ -8,12 +8,10 @@ import cv2
 
 from src.demo.job import Job
 from src.demo.result import Result
+from src.demo.sources.pictures import begins_as_picture, identity
 from src.errors import UserError
-from src.faces.images import picture_kind
-from src.files import file_kind, replacing
+from src.files import replacing
 from src.outputs import Output, locked
-
-_HEAD = 32  # bytes that identify a picture format
 
 
 def has_copies(job: Job) -> bool:
@@ -33,12 +31,12 @@ def copy_outputs(job: Job) -> list[Output]:
     """The folder. Raises `UserError` if a copy would replace a picture of the run, or a file that
     is not a picture."""
     folder = job.args.output_dir
-    inputs = {_identity(path) for path in job.pictures.values() if path.exists()}
+    inputs = {identity(path) for path in job.pictures.values() if path.exists()}
     for name in job.pictures:
         copy = copy_path(folder, name)
         if not copy.exists():
             continue
-        if _identity(copy) in inputs:
+        if identity(copy) in inputs:
             raise UserError(
                 f"--output_dir: expected a folder other than the pictures', as the annotated copy "
                 f"would replace {copy}"
@@ -60,17 +58,8 @@ def folder_outputs(flag: str, folder: Path) -> list[Output]:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether an existing file is a picture, by its first bytes, or empty."""
-    if file_kind(path) != "a file":
-        return False
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return not head or picture_kind(head) is not None
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+    """Whether an existing file has a picture's first bytes, or none."""
+    return begins_as_picture(path) or (path.is_file() and not path.stat().st_size)
 
 
 def make_folder(flag: str, folder: Path) -> None:

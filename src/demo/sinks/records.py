@@ -76,15 +76,11 @@ def csv_file(job: Job) -> Iterator[Write]:
     """A CSV file, which begins with the rows of an earlier run about pictures that are done."""
     columns = COLUMNS + VIDEO_COLUMNS if job.video else COLUMNS
     kept = [row for row in _read_csv(job.args.csv) if row["file"] in job.done] if job.done else []
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(as_text, kept))
-    with _file(job.args.csv, job, text.getvalue()) as file:
+    with _file(job.args.csv, job, csv_text(columns, kept)) as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
 
         def write(result: Result) -> bool:
-            writer.writerows(map(as_text, records(result)))
+            writer.writerows(map(_as_text, records(result)))
             file.flush()  # so that a killed run leaves them
             return True
 
@@ -153,7 +149,16 @@ def _file(path: Path, job: Job, beginning: str) -> Iterator[TextIO]:
             yield file
 
 
-def as_text(record: Record) -> Record:
+def csv_text(columns: list[str], rows: Iterable[Record]) -> str:
+    """The content of a CSV file of records."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(_as_text, rows))
+    return text.getvalue()
+
+
+def _as_text(record: Record) -> Record:
     """A record with its numbers as the CSV file has them."""
     if record["face"] is None:
         return record

@@ -12,6 +12,7 @@ from src.data.summary import plot_ages
 from src.demo.job import Job
 from src.demo.result import Result
 from src.demo.sinks.copies import is_picture
+from src.demo.sinks.table import has_lines
 from src.files import replacing
 from src.outputs import Output
 from src.progress import Progress
@@ -59,8 +60,6 @@ def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
             f"{counts['without']:,} pictures without a face",
             file=sys.stderr,
         )
-    if not counts["faces"] and job.args.detector != "none":
-        print(_hint(job), file=sys.stderr)
     path = _histogram(job)
     if path and rows:
         table = pd.DataFrame(rows, columns=["age_low", "gender"])
@@ -68,25 +67,45 @@ def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
             plot_ages(table.assign(age_high=table["age_low"]), partial)
 
 
-def _hint(job: Job) -> str:
-    smallest = job.args.min_face
-    searched = f"{smallest} pixels" if smallest else "a 16th of the picture's longer side"
-    return f"only faces of at least {searched} were searched; a smaller --min_face finds more"
+def has_hint(job: Job) -> bool:
+    return job.args.detector != "none"
+
+
+@contextmanager
+def min_face_hint(job: Job) -> Iterator[Callable[[Result], bool]]:
+    """A line on stderr at the end if no face was found: the size of the faces searched for."""
+    found = False
+
+    def look(result: Result) -> bool:
+        nonlocal found
+        found |= bool(result.boxes)
+        return True
+
+    yield look
+    if not found:
+        smallest = job.args.min_face
+        searched = f"{smallest} pixels" if smallest else "a 16th of the picture's longer side"
+        print(
+            f"only faces of at least {searched} were searched; a smaller --min_face finds more",
+            file=sys.stderr,
+        )
 
 
 def has_progress(job: Job) -> bool:
     """Whether no other line is printed next to a progress bar."""
-    lines = not (job.args.table or job.prints_records or job.opens_window)
-    total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
-    return total > 1 and not (lines and sys.stdout.isatty()) and sys.stderr.isatty()
+    is_alone = sys.stderr.isatty() and not (has_lines(job) and sys.stdout.isatty())
+    return is_alone and _total(job) > 1
+
+
+def _total(job: Job) -> int:
+    return len(job.pictures) - len(job.done) if job.pictures else job.video.count
 
 
 @contextmanager
 def progress(job: Job) -> Iterator[Callable[[Result], bool]]:
     """A progress bar; for a video, by the time of its frames."""
     done = 0
-    total = len(job.pictures) - len(job.done) if job.pictures else job.video.count
-    with Progress(total, "pictures" if job.pictures else "frames") as bar:
+    with Progress(_total(job), "pictures" if job.pictures else "frames") as bar:
 
         def update(result: Result) -> bool:
             nonlocal done

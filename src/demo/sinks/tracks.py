@@ -35,10 +35,6 @@ class _Track:
     picture: np.ndarray
 
 
-def has_tracks(job: Job) -> bool:
-    return bool(job.args.output_dir and job.video)
-
-
 def track_paths(job: Job) -> tuple[Path, Path]:
     folder = job.args.output_dir
     return folder / f"{job.video.name}.tracks.csv", folder / f"{job.video.name}.tracks"

@@ -23,14 +23,6 @@ _SIDE = 900  # pixels; a larger picture is shown smaller
 _IDLE = 10  # milliseconds for window events while waiting for a frame
 
 
-def has_picture_window(job: Job) -> bool:
-    return bool(job.pictures) and job.opens_window
-
-
-def has_video_window(job: Job) -> bool:
-    return bool(job.video) and job.opens_window
-
-
 class _Window:
     """An open window; `s` saves its picture in --output_dir or the current folder."""
 
@@ -107,27 +99,14 @@ class VideoWindow(_Window):
 
 
 @contextmanager
-def picture_window(job: Job) -> Iterator[PictureWindow]:
-    """A window for pictures."""
-    with _open():
-        yield PictureWindow(job)
-
-
-@contextmanager
-def video_window(job: Job) -> Iterator[VideoWindow]:
-    """A window for a video."""
-    with _open():
-        yield VideoWindow(job)
-
-
-@contextmanager
-def _open() -> Iterator[None]:
+def result_window(job: Job) -> Iterator[_Window]:
+    """A window for the pictures or the video of a job."""
     # OpenCV's wheels may lack the fonts of Qt, and report that many times.
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     # GUI_NORMAL: without Qt's toolbar, which shrinks the picture.
     cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     try:
-        yield
+        yield VideoWindow(job) if job.video else PictureWindow(job)
     finally:
         cv2.destroyAllWindows()
 

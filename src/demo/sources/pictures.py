@@ -71,14 +71,14 @@ def named_pictures(paths: list[Path]) -> dict[str, Path]:
 
 def _folders(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
     """`folder` and, if `recursive`, the folders within: real ones before linked ones."""
-    seen = {_identity(path) for path in outputs if path.is_dir()} - {_identity(folder)}
+    seen = {identity(path) for path in outputs if path.is_dir()} - {identity(folder)}
     real, linked = deque([folder]), deque()
     while real or linked:
         current = (real or linked).popleft()
-        identity = _identity(current)
-        if identity in seen:
+        found = identity(current)
+        if found in seen:
             continue
-        seen.add(identity)
+        seen.add(found)
         yield current
         if not recursive or not os.access(current, os.R_OK | os.X_OK):
             continue
@@ -87,14 +87,18 @@ def _folders(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterat
                 (linked if path.is_symlink() else real).append(path)
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def identity(path: Path) -> tuple[int, int]:
+    """Device and inode of an existing file or folder."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
 def _is_picture(path: Path) -> bool:
-    if path.suffix.lower() in EXTENSIONS:
-        return True
+    return path.suffix.lower() in EXTENSIONS or begins_as_picture(path)
+
+
+def begins_as_picture(path: Path) -> bool:
+    """Whether a file has the first bytes of a picture."""
     if not path.is_file():  # opening a FIFO or a device may block
         return False
     try:

@@ -1,7 +1,5 @@
 """The page's tab for pictures."""
 
-import csv
-import io
 import math
 from functools import partial
 from pathlib import Path
@@ -10,15 +8,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from src.demo.overlay import COLOURS, annotate
+from src.demo.overlay import COLOURS, annotate, label_text
 from src.demo.result import Result
-from src.demo.sinks.records import COLUMNS, as_text, records
+from src.demo.sinks.records import COLUMNS, csv_text, records
 from src.demo.sources import Picture
 from src.demo.web.guard import MAX_MEGABYTES, MAX_PICTURES, MAX_PIXELS
 from src.demo.web.page import Service
 from src.extras import library
 from src.faces.images import EXTENSIONS, ImageError, read_image, shrink
-from src.labels import AGES, GENDERS, INITIALS
+from src.labels import AGES, GENDERS
 
 _LEGEND = (
     "Point at a face, a label or a row to mark it. The interval contains the age with a "
@@ -128,11 +126,8 @@ def curves_of(result: Result, first: int = 1) -> pd.DataFrame:
 
 def csv_of(results: list[Result]) -> bytes:
     """The records of demo.py --csv."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(as_text(record) for result in results for record in records(result))
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    rows = (record for result in results for record in records(result))
+    return csv_text(COLUMNS, rows).encode("utf-8", "surrogateescape")
 
 
 def sections_of(result: Result, first: int = 1) -> tuple[tuple, dict[str, str]]:
@@ -143,8 +138,7 @@ def sections_of(result: Result, first: int = 1) -> tuple[tuple, dict[str, str]]:
     height, width = picture.shape[:2]
     of, places, colours = result.estimates, [], {}
     for i, box in enumerate(result.boxes):
-        interval = f"{of.age_low[i]}-{of.age_high[i]}"
-        label = f"{first + i}: {of.age[i]:.0f} ({interval}) {INITIALS[of.gender[i]]}"
+        label = f"{first + i}: {label_text(of, i)}"
         left, top, right, bottom = (round(edge * scale) for edge in box)
         places.append(((max(left, 0), max(top, 0), min(right, width), min(bottom, height)), label))
         colours[label] = "#{:02x}{:02x}{:02x}".format(*COLOURS[of.gender[i]][::-1])
@@ -209,7 +203,7 @@ def answer(service: Service, gallery: list[tuple[str, str]] | None, chosen: int 
     result, before = results[chosen], results[:chosen]
     first = 1 + sum(len(other.boxes) for other in before)
     if not any(result.boxes for result in results):
-        problems.append("No face was found.")
+        problems.append("No face was found; small faces are not searched for.")
     value, colours = sections_of(result, first)
     _, copy = cv2.imencode(".jpg", annotated(result, first))
     copy_name = f"{Path(result.picture.name).stem}.annotated.jpg"
