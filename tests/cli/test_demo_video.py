@@ -94,7 +94,7 @@ def test_ctrl_c_keeps_video_outputs(clip, exports, tmp_path):
         assert process.stdout.readline().startswith("frame000000.jpg: ")
         process.send_signal(signal.SIGINT)
         _, printed = process.communicate(timeout=60)
-    assert (process.returncode, printed) == (0, "")
+    assert process.returncode == 0 and "Traceback" not in printed
     assert names(tmp_path) == {"long.avi", "faces.csv", "copies"}
     assert not partial_of(tmp_path / "faces.csv").exists()
     seen = len(read_faces(tmp_path / "faces.csv"))
