@@ -68,7 +68,7 @@ def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
 
 
 def has_hint(job: Job) -> bool:
-    return job.args.detector != "none"
+    return job.args.detector != "none" and not (job.video and job.video.live)
 
 
 @contextmanager
