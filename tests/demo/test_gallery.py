@@ -97,7 +97,7 @@ def test_largest_face_has_a_row(labels, tmp_path):
     assert np.abs(raw.astype(int) - small).mean() < 3
     assert dogs.shape == (60, 80, 3)
     [face] = get_detector("centerface")(aligned)
-    assert np.abs(face.points - TEMPLATES["five_points"] * 112).max() < 5
+    assert np.abs(face.points - TEMPLATES["five_points"] * 112).max() < 6
     drawn = cv2.imread(str(tmp_path / "table.png"))
     assert drawn.shape[1] > drawn.shape[0] > 200
     raw_in_png = cv2.resize(raw, None, fx=0.6, fy=0.6)  # somewhere, at some size
