@@ -6,7 +6,6 @@ import numpy as np
 
 from src.data.database import Database
 from src.errors import UserError
-from src.faces.crop import FaceCrop
 from src.outputs import is_same
 
 
@@ -40,40 +39,31 @@ def join(parts: list[Database]) -> Database:
     """
     if len(parts) == 1:
         return parts[0]
+    first, rows = parts[0], Counter()
     for number, part in enumerate(parts):
-        for other in parts[:number]:
-            if is_same(part.path, other.path):
-                raise UserError(f"--input: expected each database once, received {part.path} twice")
-    for what, values in (
-        ("size", [part.crop.size for part in parts]),
-        ("alignment", [part.crop.alignment for part in parts]),
-    ):
-        for part, value in zip(parts, values, strict=True):
-            if value != values[0]:
+        if any(is_same(part.path, other.path) for other in parts[:number]):
+            raise UserError(f"--input: expected each database once, received {part.path} twice")
+        for what in ("size", "alignment"):
+            expected, value = getattr(first.crop, what), getattr(part.crop, what)
+            if value != expected:
                 raise UserError(
-                    f"--input: expected databases of one {what}, received {values[0]} in "
-                    f"{parts[0].path} and {value} in {part.path}; make one of them again"
+                    f"--input: expected databases of one {what}, received {expected} in "
+                    f"{first.path} and {value} in {part.path}; make one of them again"
                 )
+        rows[part.crop] += len(part)
     all_named = all(part.names for part in parts)
     return Database(
-        path=parts[0].path,
+        path=first.path,
         image=JoinedFaces(parts),
         gender=np.concatenate([part.gender for part in parts]),
         age_low=np.concatenate([part.age_low for part in parts]),
         age_high=np.concatenate([part.age_high for part in parts]),
         names=[name for part in parts for name in part.names] if all_named else [],
         db="+".join(part.db for part in parts),
-        crop=_most_frequent([part.crop for part in parts], [*map(len, parts)]),
+        crop=rows.most_common(1)[0][0],
         group=[group for part in parts for group in part.group or [""] * len(part)],
         person=_persons(parts),
     )
-
-
-def _most_frequent(crops: list[FaceCrop], rows: list[int]) -> FaceCrop:
-    total = Counter()
-    for crop, count in zip(crops, rows, strict=True):
-        total[crop] += count
-    return total.most_common(1)[0][0]
 
 
 def _persons(parts: list[Database]) -> np.ndarray | None:

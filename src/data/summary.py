@@ -8,7 +8,7 @@ import pandas as pd
 
 from src.data.database import Database
 from src.faces.images import resize
-from src.labels import GENDERS, MAX_AGE, age_middle, age_text
+from src.labels import GENDERS, INITIALS, MAX_AGE, age_middle, age_text
 from src.outputs import marked
 
 _FACES_PER_DECADE = 10
@@ -66,6 +66,6 @@ def _cell(database: Database, row: int) -> np.ndarray:
     cell[:_CELL] = resize(database.image[np.array([row])][0], _CELL)
     low, high, gender = (a[row] for a in (database.age_low, database.age_high, database.gender))
     age = age_text(low, high)
-    label = age if np.isnan(gender) else f"{age} {GENDERS[int(gender)][0].upper()}"
+    label = age if np.isnan(gender) else f"{age} {INITIALS[int(gender)]}"
     cv2.putText(cell, label, (4, _CELL + 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
     return cell

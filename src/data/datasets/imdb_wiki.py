@@ -5,6 +5,7 @@ https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/. The labels are a MATLAB st
 the dataset, one array per field.
 """
 
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -25,17 +26,7 @@ _MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 in MATLAB, of year 1 in
 _LABELS = "IMDB-WIKI's labels"
 
 
-def read_wiki(data_dir: Path, **options) -> Records:
-    """The faces of `wiki.mat` with trustworthy labels; see `_read`."""
-    return _read(data_dir, "wiki", **options)
-
-
-def read_imdb(data_dir: Path, **options) -> Records:
-    """The faces of `imdb.mat` with trustworthy labels; see `_read`."""
-    return _read(data_dir, "imdb", **options)
-
-
-def _read(data_dir: Path, name: str, min_score: float, persons: bool) -> Records:
+def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records:
     """The faces of `{data_dir}/{name}.mat` that pass the rules, with the people's names if
     `persons`.
 
@@ -68,6 +59,9 @@ def _read(data_dir: Path, name: str, min_score: float, persons: bool) -> Records
         }
     )
     return Records(table[kept], removed, margin=MARGIN)
+
+
+read_wiki, read_imdb = partial(_read, "wiki"), partial(_read, "imdb")
 
 
 def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:

@@ -66,10 +66,9 @@ def parse_gender(text: str) -> int | None:
 
     Raises `ValueError` for other text; digits too, as datasets disagree on their meaning.
     """
-    return None if is_unknown(text) else _lookup(text.strip().casefold())
-
-
-def _lookup(word: str) -> int:
+    if is_unknown(text):
+        return None
+    word = text.strip().casefold()
     if word not in _CODES:
-        raise ValueError(word)
+        raise ValueError(text)
     return _CODES[word]
