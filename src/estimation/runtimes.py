@@ -58,7 +58,8 @@ def load(
     loader = pkgutil.resolve_name(RUNTIMES[runtime][0])
     if runtime == "keras":
         return loader(path, depth, width, img_size)
-    predict, description = loader(path)
+    with reading(path, "an exported model"):
+        predict, description = loader(path)
     _check_predicts(path, predict, description.crop.size)
     return predict, description
 

@@ -123,6 +123,15 @@ def test_file_without_description(exports, tmp_path):
     refused(tmp_path / "m", "export.py")
 
 
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_description_that_is_not_text(exports, tmp_path, runtime):
+    path = tmp_path / exports[runtime].name
+    (shutil.copytree if exports[runtime].is_dir() else shutil.copy)(exports[runtime], path)
+    for file in path.rglob("*.json") if path.is_dir() else [path]:
+        file.write_bytes(file.read_bytes().replace(b'"architecture"', b'"architectur\xff"'))
+    refused(path, "")
+
+
 def test_file_of_other_classes(exports, tmp_path):
     model = onnx.load(exports["onnx"])
     stored = json.loads(model.metadata_props[0].value)
