@@ -64,7 +64,7 @@ def allocate(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -
     with atomic(path) as partial:
         with partial.open("wb") as file:
             file.truncate(bytes_needed(table, img_size))  # fails early at a limit of file sizes
-        with _hdf5(partial, "w", userblock_size=_HEADER_BYTES) as file:
+        with _new_hdf5(partial) as file:
             file.attrs["fingerprint"] = fingerprint
             for name in COLUMNS:
                 values = (middle if name == "age" else table[name]).to_numpy(np.float64)
@@ -313,10 +313,10 @@ class _Changes(io.RawIOBase):
 
 
 @contextmanager
-def _hdf5(path: Path, mode: str, **how) -> Iterator[h5py.File]:
-    """Open a file for writing by HDF5; Ctrl-C is deferred, failed writes are raised."""
-    with uninterrupted(), DeferredErrorFile(path, mode.replace("w", "w+")) as disk:
-        with h5py.File(disk, mode, **how) as file:
+def _new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Create a file by HDF5; Ctrl-C is deferred, failed writes are raised."""
+    with uninterrupted(), DeferredErrorFile(path, "w+") as disk:
+        with h5py.File(disk, "w", userblock_size=_HEADER_BYTES) as file:
             yield file
         disk.raise_error()
 
