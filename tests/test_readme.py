@@ -1,6 +1,5 @@
 """README and docs: help texts, links and commands."""
 
-import os
 import re
 import runpy
 import shlex
@@ -95,10 +94,9 @@ def get_args(script):
 
 @pytest.fixture
 def folder(shipped, tmp_path):
-    """A copy of the toolkit with the data for the commands."""
+    """A folder with the toolkit and the data for the commands."""
     for name in (*SCRIPTS, "src", "recipes"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+        (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "pretrained_models").symlink_to(shipped.parent)
     write_wiki(tmp_path / "data" / "wiki_crop", wiki_struct(40))
     write_labelled(tmp_path / "my_faces", 40)
@@ -121,14 +119,11 @@ def write_labelled(folder, count):
     (folder / "labels.csv").write_text("\n".join(rows))
 
 
-def run_in(folder, *arguments):
-    environment = {**os.environ, **NO_SCREEN}  # with a screen, pictures wait for a key
-    command = [sys.executable, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=600, env=environment
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_program(folder, page):
+    """What a page's Python program prints."""
+    [program] = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def expanded(folder, word):
@@ -138,29 +133,28 @@ def expanded(folder, word):
     return str(next((folder / word).parent.glob("weights.*.hdf5")))
 
 
-def test_readme_commands_run(folder):
+def test_readme_commands_run(folder, run_here, monkeypatch):
     """The commands that need no camera, browser, APPA-REAL or network, in the README's order."""
     commands = [words for words in python_commands(README) if words[0] in SCRIPTS]
     commands = [words for words in commands if len(words) > 1 and "--web" not in words]
     assert {words[0] for words in commands} == set(SCRIPTS) - {"evaluate_appa_real.py"}
+    monkeypatch.chdir(folder)
+    for name, value in NO_SCREEN.items():  # with a screen, pictures wait for a key
+        monkeypatch.setenv(name, value)
     for script, *arguments in commands:
         words = [expanded(folder, word) for word in arguments]
         shorter = [flag for word in (script, *arguments) for flag in SHORTENED.get(word, [])]
-        run_in(folder, script, *words, *shorter)
+        done = run_here(script, *words, *shorter)
+        assert done.returncode == 0, done.stderr
     for name in ("data/wiki_db.mat", "checkpoints/mine/history.csv", "annotated/noise.jpg"):
         assert (folder / name).exists()
     assert (folder / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
     assert (folder / "annotated" / "clip.mp4").exists()
     assert (folder / "evaluation" / "report.html").exists()
-    printed = run_in(folder, "-c", python_program(ROOT / "docs" / "export.md"))
+    printed = run_program(folder, ROOT / "docs" / "export.md")
     assert re.fullmatch(r"(female|male) of \d+ years\n", printed)
 
 
 def test_python_example_prints_the_face(folder):
-    printed = run_in(folder, "-c", python_program(README))
+    printed = run_program(folder, README)
     assert re.fullmatch(r"(female|male) \d+ years \(\d+-\d+\) Box\(.+\)\n", printed)
-
-
-def python_program(page):
-    [program] = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
-    return program
