@@ -305,6 +305,9 @@ def test_malformed_requests_are_one_line(server, photo):
         assert '"success":false' in events(server, "malformed", data)
         line = server.process.stderr.readline()
         assert line.startswith("a request failed: ")
+    address = file_data("http://example.org/a.png")
+    assert '"success":false' in events(server, "a", [[{"image": address, "caption": None}]])
+    assert "received an address" in server.process.stderr.readline()
     for path, body, code in (
         ("queue/join", b"nonsense", 422),
         ("queue/join", b"{}", 422),

@@ -209,6 +209,12 @@ def test_long_clip_ends_at_the_limit(monkeypatch, service, clip, tmp_path):
     assert len(frames(tmp_path / "out" / "clip.mp4")) == 4
 
 
+def test_clip_deleted_while_waiting_is_named(service, clip):
+    clip.unlink()
+    *_, note = clips._answer(service, str(clip), None)
+    assert "upload it again" in note
+
+
 def test_playlist_is_not_a_clip(service, clip, tmp_path):
     """FFmpeg would open the files that it names."""
     for name, text in (

@@ -153,8 +153,10 @@ def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]
     with tempfile.TemporaryDirectory(dir=service.folder) as work:
         # Gradio may delete its link to the file meanwhile.
         source = Path(work, Path(path).name)
-        os.link(path, source)
         try:
+            if not Path(path).exists():
+                raise UserError("The video was deleted while it waited; upload it again.")
+            os.link(path, source)
             job = annotate_clip(service, source, Path(work, "results"), report)
         except UserError as error:
             none = gradio.DownloadButton(interactive=False)

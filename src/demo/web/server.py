@@ -39,6 +39,7 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
         )
         pillow.MAX_IMAGE_PIXELS = MAX_PIXELS  # frames with twice as many are rejected
         _report_errors_briefly()
+        _reject_addresses()
         page = make_page(Service(finder, estimator, args, Path(folder)))
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
@@ -79,6 +80,15 @@ def _report_errors_briefly() -> None:
 
     for name in ("gradio.queueing", "gradio.routes", "gradio.route_utils", "gradio.utils"):
         library(name, "gradio").traceback = SimpleNamespace(print_exc=print_exc)
+
+
+def _reject_addresses() -> None:
+    """Reject requests that name an address in place of an upload: Gradio would download it."""
+
+    async def reject(url: str, cache_dir: str) -> str:
+        raise ValueError("expected an upload, received an address")
+
+    library("gradio.processing_utils", "gradio").async_ssrf_protected_download = reject
 
 
 def _check_address(host: str, port: int) -> None:
