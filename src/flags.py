@@ -24,6 +24,7 @@ def flag(
     """A dataclass field that `add_flags` turns into a flag with its name and type.
 
     A bool is a switch, a list takes several values.
+    group: title of the group that begins with this flag.
     limits: interval of accepted numbers, "[0, 1)".
     const: value of the flag without an argument; None if it requires one.
     needs: values of other flags that this flag requires to have an effect.
@@ -48,13 +49,12 @@ def flags_of(cls: type) -> list[Field]:
 
 def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
     """Add the flags of a dataclass to a `cli.Parser`, in its order and its groups."""
-    groups: dict[str | None, Any] = {None: parser}
+    group = parser
     for one in flags_of(cls):
-        group = one.metadata["group"]
-        if group not in groups:
-            groups[group] = parser.add_argument_group(group)
+        if one.metadata["group"]:
+            group = parser.add_argument_group(one.metadata["group"])
         names = [f"--{one.name}", *filter(None, [one.metadata["short"]])]
-        groups[group].add_argument(*names, **_options(one, get_type_hints(cls)[one.name]))
+        group.add_argument(*names, **_options(one, get_type_hints(cls)[one.name]))
         for other, accepted in one.metadata["needs"].items():
             parser.require(
                 names[0],

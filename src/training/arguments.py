@@ -17,8 +17,6 @@ _PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # machines, which do n
 _MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
 _MAY_CHANGE |= {"tensorboard", "wandb"}
 _WIDTHS = ("wide_resnet", *RESNETS)
-NETWORK, SPLIT, AUGMENTATION = "network", "training, validation and test set", "augmentation"
-OBJECTIVE, SCHEDULE, MACHINE = "losses", "schedule and choice of the epoch", "devices and logs"
 
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
     "ce": "src.training.losses:cross_entropy",
@@ -37,7 +35,7 @@ class Arguments:
     """The arguments of a run, each a flag of train.py.
 
     None stands for a default that depends on other values, or for "not used".
-    Raises `UserError` for values out of range and for values without effect.
+    Raises `UserError` for values out of range and for values that exclude each other.
     """
 
     input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
@@ -62,53 +60,50 @@ class Arguments:
         help="network: wide_resnet (--depth, --width); resnet18, resnet34, resnet50 or resnet101 "
         "of the PyTorch toolkit (--width 8 is its size); face_resnet, dlib's face recognition "
         "network; or a name of keras.applications, such as EfficientNetB3",
-        group=NETWORK,
+        group="network",
     )
     depth: int = flag(
         16,
         help="depth of network (should be 10, 16, 22, 28, ...)",
-        group=NETWORK,
         needs={"arch": ("wide_resnet",)},
     )
-    width: int = flag(
-        8, help="width of network", group=NETWORK, limits="[1, inf)", needs={"arch": _WIDTHS}
-    )
+    width: int = flag(8, help="width of network", limits="[1, inf)", needs={"arch": _WIDTHS})
     use_se: bool = flag(
         False,
         help="add squeeze and excitation to the blocks of a resnet",
-        group=NETWORK,
         needs={"arch": tuple(RESNETS)},
     )
     dropout: float | None = flag(
-        None, help="dropout rate (default: the network's)", group=NETWORK, limits="[0, 1)"
+        None, help="dropout rate (default: the network's)", limits="[0, 1)"
     )
     init: str | None = flag(
         None,
         help="initial weights: a checkpoint, also of the original toolkit; imagenet for "
         "keras.applications; dlib for face_resnet, from the package face_recognition_models "
         "(default: random)",
-        group=NETWORK,
         metavar="FILE|imagenet|dlib",
     )
     freeze_until: str | None = flag(
         None,
         help="last frozen layer; all layers up to it keep their initial weights (default: none)",
-        group=NETWORK,
         metavar="LAYER",
     )
-    validation_split: float = flag(0.1, help="validation split ratio", group=SPLIT, limits="(0, 1)")
+    validation_split: float = flag(
+        0.1,
+        help="validation split ratio",
+        group="training, validation and test set",
+        limits="(0, 1)",
+    )
     test_split: float = flag(
         0.0,
         help="test split ratio, of faces that are neither trained nor validated on, for "
         "evaluate.py --part test",
-        group=SPLIT,
         limits="[0, 1)",
     )
     split_by: str | None = flag(
         None,
         help="method of the split: random, by --seed, or hash, by the file name, which is the same "
         "however databases are joined or rebuilt (default: hash if the databases store file names)",
-        group=SPLIT,
         choices=("random", "hash"),
     )
     leave_out: str | None = flag(
@@ -116,7 +111,6 @@ class Arguments:
         help="database to leave out of training and to evaluate on; --leave_out alone: each one in "
         "turn; the metrics of all runs are written to leave_out.csv and leave_out.md in "
         "output_path (default: none)",
-        group=SPLIT,
         const="all",
         metavar="DATABASE",
     )
@@ -125,71 +119,52 @@ class Arguments:
         help="use data augmentation if set true: shift, flip, random erasing, mixup; strong adds "
         "zoom, rotation, colour changes, low resolution and blur (default: none; --aug alone: "
         "plain)",
-        group=AUGMENTATION,
+        group="augmentation",
         choices=AUGMENTATIONS,
         const="plain",
     )
     erasing: float = flag(
-        0.5,
-        help="random erasing probability",
-        group=AUGMENTATION,
-        limits="[0, 1]",
-        needs={"aug": AUGMENTATIONS},
+        0.5, help="random erasing probability", limits="[0, 1]", needs={"aug": AUGMENTATIONS}
     )
     mixup: float = flag(
-        0.2,
-        help="alpha of mixup; 0 for none",
-        group=AUGMENTATION,
-        limits="[0, inf)",
-        needs={"aug": AUGMENTATIONS},
+        0.2, help="alpha of mixup; 0 for none", limits="[0, inf)", needs={"aug": AUGMENTATIONS}
     )
     loss: str = flag(
-        "ce",
-        help="loss: cross-entropy (ce) or focal loss",
-        group=OBJECTIVE,
-        choices=tuple(LOSSES),
+        "ce", help="loss: cross-entropy (ce) or focal loss", group="losses", choices=tuple(LOSSES)
     )
     age_loss: str = flag(
         "ce",
         help="age loss: the same as --loss (ce), label distribution learning (dldl) or "
         "mean-variance loss",
-        group=OBJECTIVE,
         choices=tuple(AGE_LOSSES),
     )
-    age_weight: float = flag(1.0, help="weight of the age loss", group=OBJECTIVE, limits="[0, inf)")
-    gender_weight: float = flag(
-        1.0, help="weight of the gender loss", group=OBJECTIVE, limits="[0, inf)"
-    )
+    age_weight: float = flag(1.0, help="weight of the age loss", limits="[0, inf)")
+    gender_weight: float = flag(1.0, help="weight of the gender loss", limits="[0, inf)")
     label_smoothing: float = flag(
-        0.0, help="label smoothing, as a share of the label", group=OBJECTIVE, limits="[0, 1)"
+        0.0, help="label smoothing, as a share of the label", limits="[0, 1)"
     )
     balance: str = flag(
         "none",
         help="class weights: the inverse of the frequency of the age, and of the gender among "
         "faces of the same age, or its square root (sqrt)",
-        group=OBJECTIVE,
         choices=tuple(BALANCES),
     )
     schedule: str = flag(
-        "step", help="learning rate schedule", group=SCHEDULE, choices=("step", "cosine")
+        "step",
+        help="learning rate schedule",
+        group="schedule and choice of the epoch",
+        choices=("step", "cosine"),
     )
     warmup_epochs: float = flag(
-        0.0,
-        help="number of epochs of linear learning rate warm-up",
-        group=SCHEDULE,
-        limits="[0, inf)",
+        0.0, help="number of epochs of linear learning rate warm-up", limits="[0, inf)"
     )
     clip_norm: float | None = flag(
-        None,
-        help="maximum global gradient norm (default: no clipping)",
-        group=SCHEDULE,
-        limits="(0, inf)",
+        None, help="maximum global gradient norm (default: no clipping)", limits="(0, inf)"
     )
     ema: float | None = flag(
         None,
         help="momentum of an exponential moving average (EMA) of the weights, which is validated "
         "and saved instead of them (default: none; --ema alone: 0.999)",
-        group=SCHEDULE,
         limits="(0, 1)",
         const=0.999,
         metavar="MOMENTUM",
@@ -198,44 +173,32 @@ class Arguments:
         "val_loss",
         help="metric of history.csv that chooses the best epoch, or the weighted mean of one "
         "metric on several databases: val_utkface_pred_age_mae:2,val_wiki_pred_age_mae",
-        group=SCHEDULE,
         metavar="METRIC[:WEIGHT],...",
     )
     early_stopping: int | None = flag(
         None,
         help="number of epochs without improvement after which training stops (default: never)",
-        group=SCHEDULE,
         limits="[1, inf)",
         metavar="N",
     )
     mixed_precision: bool = flag(
-        False, help="compute in bfloat16; weights stay float32", group=MACHINE
+        False, help="compute in bfloat16; weights stay float32", group="devices and logs"
     )
-    distribute: bool = flag(
-        False, help="share each batch among this machine's devices", group=MACHINE
-    )
+    distribute: bool = flag(False, help="share each batch among this machine's devices")
     hosts: str | None = flag(
         None,
         help="address of the first of several machines that share each batch (JAX only); auto: "
         "from Slurm, Open MPI or the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
         "JAX_PROCESS_ID, see docs/distributed.md (default: this machine alone)",
-        group=MACHINE,
         metavar="HOST:PORT|auto",
     )
-    num_hosts: int | None = flag(
-        None, help="number of machines of --hosts", group=MACHINE, limits="[1, inf)"
-    )
+    num_hosts: int | None = flag(None, help="number of machines of --hosts", limits="[1, inf)")
     host_id: int | None = flag(
-        None,
-        help="number of this machine among --hosts, from 0",
-        group=MACHINE,
-        limits="[0, inf)",
+        None, help="number of this machine among --hosts, from 0", limits="[0, inf)"
     )
-    tensorboard: bool = flag(
-        False, help="also write TensorBoard logs to output_path/tensorboard", group=MACHINE
-    )
+    tensorboard: bool = flag(False, help="also write TensorBoard logs to output_path/tensorboard")
     wandb: str | None = flag(
-        None, help="Weights & Biases project for the metrics", group=MACHINE, metavar="PROJECT"
+        None, help="Weights & Biases project for the metrics", metavar="PROJECT"
     )
     resume: bool = False
 
