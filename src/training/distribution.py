@@ -6,7 +6,7 @@ correct the differences of their backends.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 
 import keras
@@ -177,40 +177,28 @@ def distributed(arguments: Arguments) -> Iterator[SingleDevice]:
     Raises `UserError` if the devices cannot share a batch evenly, or another host is lost.
     """
     engine = keras.backend.backend()
-    if arguments.hosts:
-        if engine != "jax":
-            raise UserError(
-                f"--hosts: expected Keras on JAX, found {engine}, which does not support several "
-                "machines in Keras 3's fit; set KERAS_BACKEND=jax"
-            )
-        with joined(arguments.hosts, arguments.num_hosts, arguments.host_id):
-            with _sharded(arguments.batch_size) as sharded:
-                yield sharded
-    elif not arguments.distribute:
+    if arguments.hosts and engine != "jax":
+        raise UserError(
+            f"--hosts: expected Keras on JAX, found {engine}, which does not support several "
+            "machines in Keras 3's fit; set KERAS_BACKEND=jax"
+        )
+    if not (arguments.hosts or arguments.distribute):
         yield SingleDevice()
-    elif engine == "jax":
-        with _sharded(arguments.batch_size) as sharded:
-            yield sharded
-    else:
-        with _mirrored(arguments.batch_size) as mirrored:
-            yield mirrored
+        return
+    with ExitStack() as stack:
+        if arguments.hosts:
+            stack.enter_context(joined(arguments.hosts, arguments.num_hosts, arguments.host_id))
+        _check_batch_size(arguments.batch_size)
+        if engine == "jax":
+            parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+            stack.enter_context(parallel.scope())
+            yield Sharded(arguments.batch_size)
+        else:
+            import tensorflow as tf
 
-
-@contextmanager
-def _sharded(batch_size: int) -> Iterator[Sharded]:
-    _check_batch_size(batch_size)
-    with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
-        yield Sharded(batch_size)
-
-
-@contextmanager
-def _mirrored(batch_size: int) -> Iterator[Mirrored]:
-    import tensorflow as tf
-
-    _check_batch_size(batch_size)
-    strategy = tf.distribute.MirroredStrategy(list_devices())
-    with strategy.scope():
-        yield Mirrored(strategy)
+            strategy = tf.distribute.MirroredStrategy(list_devices())
+            stack.enter_context(strategy.scope())
+            yield Mirrored(strategy)
 
 
 def _check_batch_size(batch_size: int) -> None:
