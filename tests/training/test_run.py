@@ -14,6 +14,7 @@ import yaml
 
 from src import cli
 from src.errors import UserError
+from src.estimation.shipped import SHIPPED
 from src.models.face_resnet import MIN_SIZE
 from src.training.arguments import Arguments
 from src.training.run import check_run, parse, start_run, with_files
@@ -141,6 +142,8 @@ def test_recipes_run(recipe, tmp_path, monkeypatch):
     flags = ["--input", *databases, "--output_path", tmp_path / "run", "--split_by", "random"]
     flags += ["--nb_epochs", 1, "--warmup_epochs", 0, "--batch_size", (rows - 2) // 2]
     flags += ["--validation_split", 2 / rows]
+    if settings.get("init", "").startswith("checkpoints/"):  # of an earlier stage
+        flags += ["--init", SHIPPED]
     command = ["train.py", "--config", recipe, *flags]
     monkeypatch.setattr(sys, "argv", list(map(str, command)))
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
