@@ -61,7 +61,10 @@ def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterato
 
 @contextmanager
 def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[Path]:
-    """As `replacing`, but without conversion of `OSError` to `UserError`."""
+    """As `replacing`, but without conversion of `OSError` to `UserError`.
+
+    A `UserError` of the block names `path` instead of the partial file.
+    """
     partial, old = partial_of(path), _old_of(path)
     if old.is_dir() and not path.exists():  # killed within `_replace`
         old.rename(path)
@@ -71,6 +74,9 @@ def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[P
     try:
         yield partial
         _replace(partial, path)
+    except UserError as error:
+        keep = isinstance(error, keep_on)
+        raise UserError(str(error).replace(str(partial), str(path))) from error
     except BaseException as error:
         keep = isinstance(error, keep_on)
         raise
