@@ -63,7 +63,7 @@ def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterato
 def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[Path]:
     """As `replacing`, but without conversion of `OSError` to `UserError`.
 
-    A `UserError` of the block names `path` instead of the partial file.
+    Unless `resume`, a `UserError` of the block names `path` instead of the partial file.
     """
     partial, old = partial_of(path), _old_of(path)
     if old.is_dir() and not path.exists():  # killed within `_replace`
@@ -76,6 +76,8 @@ def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[P
         _replace(partial, path)
     except UserError as error:
         keep = isinstance(error, keep_on)
+        if resume:  # the partial file is an input
+            raise
         raise UserError(str(error).replace(str(partial), str(path))) from error
     except BaseException as error:
         keep = isinstance(error, keep_on)
