@@ -3,6 +3,8 @@
 PYTHON ?= python3
 # Processes of make test.
 WORKERS ?= 2
+# These tests fail in a process that has run all others: the window does not appear.
+WINDOW := tests/cli/test_demo_window.py
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
@@ -21,7 +23,8 @@ demo: .venv/installed
 	@echo "  python demo.py --help"
 
 test: .venv/tested
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --ignore=$(WINDOW)
+	$(RUN) -m pytest $(WINDOW)
 
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
@@ -76,7 +79,8 @@ test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
 	    -r tests/requirements.txt -c tests/oldest.txt
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile --ignore=$(WINDOW)
+	.venv-oldest/bin/python -m pytest $(WINDOW)
 
 # Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:
