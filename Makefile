@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # Processes of make test.
 WORKERS ?= 2
-# These tests fail in a process that has run all others: the window does not appear.
+# These fail in a process that ran tests/demo/test_web.py before: the window does not appear.
 WINDOW := tests/cli/test_demo_window.py
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
