@@ -74,13 +74,10 @@ def atomic(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterator[P
     try:
         yield partial
         _replace(partial, path)
-    except UserError as error:
-        keep = isinstance(error, keep_on)
-        if resume:  # the partial file is an input
-            raise
-        raise UserError(str(error).replace(str(partial), str(path))) from error
     except BaseException as error:
         keep = isinstance(error, keep_on)
+        if isinstance(error, UserError) and not resume:  # else the partial file is an input
+            raise UserError(str(error).replace(str(partial), str(path))) from error
         raise
     finally:
         if not keep:
