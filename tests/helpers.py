@@ -31,7 +31,7 @@ def run(script: str, *args, **environment) -> subprocess.CompletedProcess:
     )
 
 
-def heed_ctrl_c() -> None:
+def allow_ctrl_c() -> None:
     """What a child process does first (`preexec_fn`): shells have those in the background ignore
     it, and so would theirs."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from src.workers import in_order
-from tests.helpers import ROOT, heed_ctrl_c
+from tests.helpers import ROOT, allow_ctrl_c
 
 
 def test_results_come_in_order():
@@ -62,7 +62,7 @@ def test_processes_ignore_ctrl_c(seconds):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=allow_ctrl_c,
     ) as parent:
         parent.stdout.readline()
         time.sleep(seconds)

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.helpers import ROOT, heed_ctrl_c
+from tests.helpers import ROOT, allow_ctrl_c
 
 MISSING = [name for name in ("gradio", "selenium") if not find_spec(name)]
 MISSING += [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
@@ -37,7 +37,7 @@ def serving(folder: Path, *args) -> Iterator[SimpleNamespace]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(folder)},
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=allow_ctrl_c,
     ) as process:
         try:
             line = process.stdout.readline()

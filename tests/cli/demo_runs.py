@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 
-from tests.helpers import ROOT, heed_ctrl_c
+from tests.helpers import ROOT, allow_ctrl_c
 
 HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
 NO_SCREEN = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
@@ -26,7 +26,7 @@ def running(folder: Path, *args, **environment) -> Iterator[subprocess.Popen]:
         text=True,
         cwd=folder,
         env={**os.environ, **environment},
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=allow_ctrl_c,
     ) as process:
         try:
             yield process

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.helpers import ROOT, assert_one_line_error, heed_ctrl_c, run, write_database
+from tests.helpers import ROOT, allow_ctrl_c, assert_one_line_error, run, write_database
 
 SMALL = ("--depth", "10", "--width", "1", "--batch_size", "8")
 
@@ -50,7 +50,7 @@ def test_ctrl_c_leaves_complete_files(database, tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=allow_ctrl_c,
     ) as process:
         try:
             latest = time.monotonic() + 120

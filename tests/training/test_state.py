@@ -15,7 +15,7 @@ from src.models.checkpoints import load_checkpoint
 from src.outputs import locked
 from src.training.arguments import Arguments
 from src.training.fit import train
-from tests.helpers import ROOT, heed_ctrl_c, names, write_database
+from tests.helpers import ROOT, allow_ctrl_c, names, write_database
 
 # Every kind of state: moments, averages, a schedule per step, dropout, random batches.
 FLAGS = {
@@ -194,7 +194,7 @@ def test_ctrl_c_names_the_folder(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     flags = as_flags(FLAGS | {"nb_epochs": 100_000})
     how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, *flags], preexec_fn=heed_ctrl_c, **how) as run:
+    with subprocess.Popen([*command, *flags], preexec_fn=allow_ctrl_c, **how) as run:
         latest = time.monotonic() + 300
         while not (tmp_path / "state.hdf5").exists() and time.monotonic() < latest:
             time.sleep(0.05)
