@@ -179,8 +179,10 @@ def _limited_memory(limit: int) -> Iterator[None]:
 
     used = 1024 * int(re.search(r"VmData:\s+(\d+)", _STATUS.read_text())[1])
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    if before[0] == resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_DATA, (used + limit, before[1]))
+    if before[0] != resource.RLIM_INFINITY:  # of the user, or of a thread that resets it itself
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (used + limit, before[1]))
     try:
         yield
     finally:
