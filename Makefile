@@ -3,8 +3,6 @@
 PYTHON ?= python3
 # Processes of make test.
 WORKERS ?= 2
-# These fail in a process that ran tests/demo/test_web.py before: the window does not appear.
-WINDOW := tests/cli/test_demo_window.py
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
@@ -23,8 +21,7 @@ demo: .venv/installed
 	@echo "  python demo.py --help"
 
 test: .venv/tested
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --ignore=$(WINDOW)
-	$(RUN) -m pytest $(WINDOW)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
@@ -79,8 +76,7 @@ test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
 	    -r tests/requirements.txt -c tests/oldest.txt
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile --ignore=$(WINDOW)
-	.venv-oldest/bin/python -m pytest $(WINDOW)
+	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 # Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:
