@@ -78,7 +78,7 @@ class Split:
             )
         return rows
 
-    def check_start(self, start: "Split") -> None:
+    def check_start(self, start: "Split", flag: str) -> None:
         """Raise `UserError` if weights trained with the split `start` saw faces held out here."""
         fewer = (start.method, start.seed) != (self.method, self.seed) or round(
             start.validation_split + start.test_split, 12
@@ -88,7 +88,7 @@ class Split:
             seen = trained.get(_total(entry))
             if fewer and seen is not None and seen != entry["training"]:
                 raise UserError(
-                    f"--init: expected weights that never saw the held-out faces of "
+                    f"{flag}: expected weights that never saw the held-out faces of "
                     f"{entry['file']}, received weights trained with {start._flags()}; pass "
                     f"these flags instead of {self._flags()}, or other weights"
                 )

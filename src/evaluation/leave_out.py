@@ -20,7 +20,7 @@ from src.evaluation.seen import TRAINED_ON, use_of
 from src.files import replacing
 from src.models.checkpoints import stored_description
 from src.training.arguments import Arguments
-from src.training.fit import train
+from src.training.fit import train, weight_files
 
 TABLE, MATRIX = "leave_out.csv", "leave_out.md"
 
@@ -46,7 +46,7 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
             "--leave_out: expected two databases or more, and all or the name of one, received "
             f"{arguments.leave_out} with {', '.join(by_name)}"
         )
-    _check_init(arguments.init, {name: by_name[name] for name in chosen})
+    _check_weights(arguments, {name: by_name[name] for name in chosen})
     paths = {name: database.path for name, database in by_name.items()}
     part = "test" if arguments.test_split else "validation"
     rows = []
@@ -100,15 +100,16 @@ def matrix(table: pd.DataFrame) -> str:
     return tabulate(rows, ["trained without", *order], tablefmt="pipe", disable_numparse=True)
 
 
-def _check_init(init: str | None, left_out: dict[str, Database]) -> None:
-    """Raise `UserError` if a checkpoint for initial weights was trained on an omitted database."""
-    description = stored_description(Path(init)) if init else None
-    for name, database in left_out.items() if description else ():
-        if use_of(database, description, "all") == TRAINED_ON:
-            raise UserError(
-                f"--init: expected weights that never saw {name}, which is left out; {init} was "
-                "trained on it"
-            )
+def _check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
+    """Raise `UserError` if initial weights or a teacher were trained on an omitted database."""
+    for flag, path in weight_files(arguments).items():
+        description = stored_description(path)
+        for name, database in left_out.items() if description else ():
+            if use_of(database, description, "all") == TRAINED_ON:
+                raise UserError(
+                    f"{flag}: expected weights that never saw {name}, which is left out; {path} "
+                    "was trained on it"
+                )
 
 
 def _evaluate(

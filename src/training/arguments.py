@@ -143,6 +143,12 @@ class Arguments:
     label_smoothing: float = flag(
         0.0, help="label smoothing, as a share of the label", limits="[0, 1)"
     )
+    teacher: str | None = flag(
+        None,
+        help="weight file whose predictions are averaged with the labels (knowledge distillation) "
+        "(default: none)",
+        metavar="FILE",
+    )
     balance: str = flag(
         "none",
         help="class weights: the inverse of the frequency of the age, and of the gender among "
@@ -218,6 +224,8 @@ class Arguments:
         for name in ("num_hosts", "host_id"):
             if self.hosts is None and getattr(self, name) is not None:
                 raise UserError(f"--{name} {getattr(self, name)}: no effect without --hosts")
+        if self.teacher and (self.hosts or self.distribute):
+            raise UserError("--teacher: expected one device, received --hosts or --distribute")
         if self.hosts is None:
             return
         if self.leave_out:

@@ -3,20 +3,25 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from src.data.database import Database
 from src.data.split import rows_by_database
-from src.labels import age_targets, gender_targets
+from src.errors import UserError
+from src.labels import AGES, GENDERS, age_targets, gender_targets
+from src.models.checkpoints import load_checkpoint
 from src.models.description import OUTPUTS
+from src.progress import Progress
 from src.training.arguments import Arguments
 from src.training.augment import augment, draw, part
 from src.training.distribution import SingleDevice, has_accelerator
 from src.training.losses import class_weights
 
 _THREADS = 4  # number of prefetching threads for an accelerator
+_PREDICTED = 64  # faces per batch of the teacher
 
 
 class FaceBatches(keras.utils.PyDataset):
@@ -34,6 +39,7 @@ class FaceBatches(keras.utils.PyDataset):
     aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
     epoch: the first epoch, counted from 0.
     weights: factor of each row's targets, float32 (N,) by output.
+    teacher: predictions for each row, float32 (N, classes) by output, averaged with known labels.
     share: rows of a batch of n for this process, int64, if several devices share the batch. Each
         process draws the random numbers of the whole batch.
     """
@@ -49,6 +55,7 @@ class FaceBatches(keras.utils.PyDataset):
         erasing: float = 0.0,
         mixup: float = 0.0,
         weights: dict[str, np.ndarray] | None = None,
+        teacher: dict[str, np.ndarray] | None = None,
         seed: int = 0,
         epoch: int = 0,
         threads: int = 0,
@@ -62,6 +69,7 @@ class FaceBatches(keras.utils.PyDataset):
         self._aug = aug
         self._erasing, self._mixup = erasing, mixup
         self._weights = weights
+        self._teacher = teacher
         self._seed = seed
         self._epoch = epoch - 1
         counts = batch_size, len(rows) % batch_size
@@ -109,6 +117,12 @@ class FaceBatches(keras.utils.PyDataset):
             gender_targets(data.gender[rows]),
             age_targets(data.age_low[rows], data.age_high[rows]),
         )
+        if self._teacher:
+            predicted = (self._teacher[name][rows] for name in OUTPUTS)
+            targets = tuple(
+                (label + label.sum(axis=1, keepdims=True) * prediction) / 2
+                for label, prediction in zip(targets, predicted, strict=True)
+            )
         if self._weights:
             weights = (self._weights[name][rows, None] for name in OUTPUTS)
             targets = tuple(w * target for w, target in zip(weights, targets, strict=True))
@@ -136,6 +150,7 @@ def training_batches(
         weights = {name: np.ones(len(database), np.float32) for name in known}
         for name, values in known.items():
             weights[name][rows] = values
+    teacher = arguments.teacher and predictions(Path(arguments.teacher), database, rows)
     return FaceBatches(
         database,
         rows,
@@ -145,11 +160,41 @@ def training_batches(
         erasing=arguments.erasing,
         mixup=arguments.mixup,
         weights=weights,
+        teacher=teacher,
         seed=arguments.seed,
         epoch=done,
         share=device.share,
         threads=_THREADS if has_accelerator() else 0,
     )
+
+
+def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """A checkpoint's predictions for `rows`, float32 (N, classes) by output; 0 for other rows.
+
+    Hinton et al., "Distilling the knowledge in a neural network", 2015,
+    https://arxiv.org/abs/1503.02531; with a network of the same size: Furlanello et al.,
+    "Born-again neural networks", ICML 2018, https://arxiv.org/abs/1805.04770.
+    Raises `UserError` if the checkpoint expects faces of another size or alignment.
+    """
+    model, description = load_checkpoint(weight_file)
+    expected, crop = description.crop, database.crop
+    if (expected.size, expected.alignment) != (crop.size, crop.alignment):
+        raise UserError(
+            f"--teacher: {weight_file}: expected a model of crops of {crop}, received {expected}"
+        )
+    found = {
+        name: np.zeros((len(database), classes), np.float32)
+        for name, classes in zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
+    }
+    with Progress(len(rows), "faces") as progress:
+        for start in range(0, len(rows), _PREDICTED):
+            some = rows[start : start + _PREDICTED]
+            for name, values in zip(
+                OUTPUTS, model.predict_on_batch(database.image[some]), strict=True
+            ):
+                found[name][some] = values
+            progress.update(len(some))
+    return found
 
 
 def validation_batches(

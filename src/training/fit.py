@@ -95,8 +95,9 @@ def _train(
         _check_hosts(arguments, data)
     if state:
         state.check(len(rows), data.digest, arguments.architecture)
-    elif arguments.init:
-        _check_start(arguments.init, data)
+    else:
+        for flag, path in weight_files(arguments).items():
+            _check_start(flag, path, data)
     model, architecture, schedule = _compiled(arguments, data, device, state)
     done = state.epochs if state else 0
     batches = training_batches(device, arguments, data.joined, rows, done)
@@ -105,7 +106,7 @@ def _train(
     )
     validation.check_monitor(arguments)
     history = History(folder, schedule, batches, done)
-    best = BestCheckpoints(arguments, _describe(architecture, data, arguments.init), history)
+    best = BestCheckpoints(arguments, _describe(architecture, data, arguments), history)
     run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
     _print_run(device, arguments, model, data)
     callbacks = [
@@ -179,22 +180,28 @@ def _check_hosts(arguments: Arguments, data: Data) -> None:
     check_agreed(content + (state.read_bytes() if state.exists() else b""))
 
 
-def _check_start(init: str, data: Data) -> None:
-    """Print a notice if the initial weights were trained on other crops.
+def weight_files(arguments: Arguments) -> dict[str, Path]:
+    """The weight files for age and gender that the run depends on, by their flag."""
+    files = {"--init": arguments.init, "--teacher": arguments.teacher}
+    return {flag: Path(file) for flag, file in files.items() if file not in (None, IMAGENET, DLIB)}
+
+
+def _check_start(flag: str, path: Path, data: Data) -> None:
+    """Print a notice if initial weights or a teacher were trained on other crops.
 
     Raises `UserError` if they were trained on faces that the split holds out.
     """
-    description = stored_description(Path(init))
+    description = stored_description(path)
     if description is None:
         return
     crop, expected = data.joined.crop, description.crop
     if crop != expected:
-        print(f"{init}: trained on crops of {expected}; the databases have {crop}", flush=True)
+        print(f"{path}: trained on crops of {expected}; the databases have {crop}", flush=True)
     start = read_split(description.split)
     if start is None:
-        print(f"{init}: no split; it may have been trained on held-out faces", flush=True)
+        print(f"{path}: no split; it may have been trained on held-out faces", flush=True)
     else:
-        data.split.check_start(start)
+        data.split.check_start(start, flag)
 
 
 def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:
@@ -209,7 +216,7 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
     }
 
 
-def _describe(architecture: dict, data: Data, init: str | None) -> Description:
+def _describe(architecture: dict, data: Data, arguments: Arguments) -> Description:
     """The description of the run's checkpoints."""
     joined, rows = data.joined, data.rows["training"]
     crop = joined.crop
@@ -222,7 +229,7 @@ def _describe(architecture: dict, data: Data, init: str | None) -> Description:
     return Description(
         architecture,
         crop,
-        data=[*map(_about, data.databases), *_initial_data(init)],
+        data=[*map(_about, data.databases), *_initial_data(arguments)],
         training=_means(ages, joined.gender[rows]),
         split=data.split.as_json(),
     )
@@ -237,13 +244,14 @@ def _about(database: Database) -> dict:
     }
 
 
-def _initial_data(init: str | None) -> list[dict]:
-    """`Description.data` of initial weights for age and gender."""
-    if init in (None, IMAGENET, DLIB):
-        return []
-    description = stored_description(Path(init))
-    known = description.data if description else []
-    return [part | {"initial": True} for part in known or [{"db": None, "file": Path(init).name}]]
+def _initial_data(arguments: Arguments) -> list[dict]:
+    """`Description.data` of initial weights and teacher."""
+    found = []
+    for path in weight_files(arguments).values():
+        description = stored_description(path)
+        known = description.data if description else []
+        found += [part | {"initial": True} for part in known or [{"db": None, "file": path.name}]]
+    return [part for number, part in enumerate(found) if part not in found[:number]]
 
 
 def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:

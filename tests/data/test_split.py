@@ -172,11 +172,12 @@ def test_init_rejects_held_out_faces(make, start, is_accepted):
     split, _ = divide(databases, "hash", 0.3, 0.2, 0)
     other, _ = divide(databases, *start, 0)
     if is_accepted:
-        split.check_start(other)
+        split.check_start(other, "--init")
     else:
         with pytest.raises(UserError, match=r"--init: .*--split_by"):
-            split.check_start(other)
-    split.check_start(divide([make("b", range(100, 190))], *start, 0)[0])  # other faces
+            split.check_start(other, "--init")
+    others = [make("b", range(100, 190))]
+    split.check_start(divide(others, *start, 0)[0], "--init")
 
 
 @pytest.mark.parametrize(

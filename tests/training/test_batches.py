@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from src.training.batches import FaceBatches
+from src.errors import UserError
+from src.faces.crop import FaceCrop
+from src.models import build_model
+from src.models.checkpoints import save_checkpoint
+from src.models.description import Description
+from src.training.batches import FaceBatches, predictions
 from tests.helpers import made_database
 
 ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
@@ -135,6 +140,40 @@ def test_weights_apply_before_mixup(database):
     np.testing.assert_allclose(targets["pred_age"].sum(axis=1), [3, 4, 0, 7], rtol=1e-6)
     _, mixed = FaceBatches(database, ROWS[[0, 2]], 2, weights=weights, aug="plain", mixup=0.2)[0]
     np.testing.assert_allclose(mixed["pred_gender"].sum(axis=1), [2, 2], rtol=1e-6)
+
+
+def test_teacher_is_averaged_with_labels(database):
+    """The weight of a row stays; a missing label stays missing."""
+    even = {
+        "pred_gender": np.full((12, 2), 1 / 2, "f4"),
+        "pred_age": np.full((12, 101), 1 / 101, "f4"),
+    }
+    weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.ones(12, np.float32)}
+    _, targets = FaceBatches(database, ROWS, 4, teacher=even, weights=weights)[0]  # 3, 4, 5, 7
+    expected = [[0.5, 1.5], [0, 0], [0.5, 1.5], [0.5, 1.5]]
+    np.testing.assert_allclose(targets["pred_gender"], expected, rtol=1e-6)
+    age = np.full(101, 0.5 / 101)
+    age[3] += 0.5
+    np.testing.assert_allclose(targets["pred_age"][0], age, rtol=1e-6)
+    assert not targets["pred_age"][2].any()
+
+
+def test_predictions_of_a_teacher(database, tmp_path):
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    model = build_model(architecture, 16)
+    save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(16)))
+    found = predictions(tmp_path / "t.hdf5", database, ROWS)
+    for name, expected in zip(found, model.predict_on_batch(database.image[ROWS]), strict=True):
+        np.testing.assert_allclose(found[name][ROWS], expected, rtol=1e-5)
+        assert not np.delete(found[name], ROWS, axis=0).any()
+
+
+def test_teacher_of_other_crops_is_refused(database, tmp_path):
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    description = Description(architecture, FaceCrop(16, 0.0, "five_points"))
+    save_checkpoint(tmp_path / "t.hdf5", build_model(architecture, 16), description)
+    with pytest.raises(UserError, match=r"--teacher: .*t\.hdf5.*five_points"):
+        predictions(tmp_path / "t.hdf5", database, ROWS)
 
 
 def test_resumed_epochs_draw_the_same(database):

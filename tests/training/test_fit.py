@@ -235,7 +235,7 @@ def test_init_from_other_crops_is_reported(tmp_path, capsys):
     save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 32), description)
     for crop, count in ((FaceCrop(32, 0.15), 1), (FaceCrop(32, 0.0, "five_points"), 2)):
         data = SimpleNamespace(joined=SimpleNamespace(crop=crop), split=None)
-        fit._check_start(str(tmp_path / "w.hdf5"), data)
+        fit._check_start("--init", tmp_path / "w.hdf5", data)
         printed = capsys.readouterr().out
         assert len(printed.splitlines()) == count
     assert "margin 0.15, alignment none" in printed
@@ -249,12 +249,15 @@ def test_data_of_initial_weights(original, tmp_path):
     for name, data in (("known.hdf5", before), ("unknown.hdf5", [])):
         description = Description(architecture, FaceCrop(16), data=data)
         save_checkpoint(tmp_path / name, build_model(architecture, 16), description)
-    assert fit._initial_data(str(tmp_path / "unknown.hdf5")) == [
-        {"db": None, "file": "unknown.hdf5", "initial": True}
-    ]
-    assert fit._initial_data("dlib") == fit._initial_data(None) == []
-    init = str(tmp_path / "known.hdf5")
-    best = train(original, tmp_path / "run", nb_epochs=1, init=init, **SMALL)
+    assert fit._initial_data(Arguments([original], init="dlib")) == []
+    assert fit._initial_data(Arguments([original])) == []
+    unknown, known = (str(tmp_path / name) for name in ("unknown.hdf5", "known.hdf5"))
+    best = train(original, tmp_path / "run", nb_epochs=1, init=known, teacher=known, **SMALL)
     own, *initial = load_checkpoint(best)[1].data
     assert own["db"] == "wiki" and "initial" not in own
-    assert initial == [part | {"initial": True} for part in before]
+    expected = [part | {"initial": True} for part in before]
+    assert initial == expected
+    assert fit._initial_data(Arguments([original], init=known, teacher=unknown)) == [
+        *expected,
+        {"db": None, "file": "unknown.hdf5", "initial": True},
+    ]
