@@ -123,36 +123,6 @@ def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
         partial.write_bytes(content.getbuffer())
 
 
-class DeferredErrorFile(io.FileIO):
-    """A file object for h5py whose writes never fail; `raise_error` raises their first error.
-
-    HDF5 cannot close a file after a failed write, and crashes Python at exit.
-    """
-
-    _error: OSError | None = None
-
-    def write(self, data) -> int:
-        left = memoryview(data)
-        try:
-            while left:
-                left = left[super().write(left) :]
-        except OSError as error:
-            self._error = self._error or error
-        return len(data)
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self._error = self._error or error
-            return size
-
-    def raise_error(self) -> None:
-        """Raise the first `OSError` of a write, if any."""
-        if self._error:
-            raise self._error
-
-
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Defer Ctrl-C until the block ends."""

@@ -116,7 +116,7 @@ def write_our_database(
         for row in np.random.default_rng(0).permutation(len(faces)):
             places.write(row, faces[row : row + 1], state, digest)
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
-    writing.finish(path, np.arange(len(faces)), fields | values, version)
+    writing.finish(path, table, np.arange(len(faces)), fields | values, version)
     writing.journal_of(path).unlink()
 
 

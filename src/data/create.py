@@ -158,7 +158,7 @@ def create_database(
             "alignment": faces.finder.crop.alignment,
         }
         finishing.enter_context(uninterrupted())  # until every file has its name
-        writing.finish(partial, kept, values, mat_version)
+        writing.finish(partial, records.table, kept, values, mat_version)
         table = records.table.iloc[kept]
         _write_further(further, table, removed, skipped)
         if contact_sheet:

@@ -1,18 +1,19 @@
 """Crash-safe writing of training databases.
 
-The file, with all labels, is allocated for every record before the first picture is decoded. Faces
-are then written to their slots by plain system calls, in any order, without HDF5. At the end the
-file is reduced to the rows that are kept. See `database` for the format.
+The file is allocated for all records before the first picture is decoded: a header, a slot per
+face, and the progress of the run. Faces are written to their slots by plain system calls, in any
+order. At the end the faces that are kept move to the front, and HDF5 writes its structure and the
+labels around them; see `database` for the format.
 
 A process that is killed at any moment leaves a file that can be resumed: the file has another name
 until it is allocated, faces are recorded after they are written and moved in repeatable steps, and
-the last changes by HDF5 are journaled before they are applied.
+the progress is copied to a journal before HDF5 overwrites it, which can be repeated too.
 """
 
 import io
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import h5py
@@ -20,26 +21,18 @@ import numpy as np
 import pandas as pd
 
 from src import __version__
-from src.data.database import (
-    COLUMNS,
-    TEXTS,
-    RowOffsets,
-    image_bytes,
-    plain_value,
-)
+from src.data.database import COLUMNS, TEXTS, image_bytes
 from src.data.matlab import text_matrix, text_width
-from src.files import DeferredErrorFile, atomic, uninterrupted
+from src.files import atomic
 from src.labels import age_middle
 from src.outputs import begins_with
 
 TO_DO = 0  # state of a record that is not read yet
 DIGEST_BYTES = 16
 _HEADER_BYTES = 512
-_CHUNK_BYTES = 2**20
-_LABELS_A_CHUNK = 8192
+_FACES_AT = 1584  # bytes from the start of the file: HDF5's place for its first dataset
+_COUNTER_BYTES = 8  # number of moved faces, before the states and digests
 _MATLAB_CLASS = {"uint8": "uint8", "float64": "double", "uint16": "char"}
-_SCRATCH = ("state", "digest", "moved")
-_PAGE = 4096  # bytes
 _WRITING = os.O_RDWR | getattr(os, "O_BINARY", 0)  # O_BINARY: no conversion of line ends (Windows)
 _HEADERS = {
     "7.3": b"MATLAB 7.3 MAT-file, Platform: Python, HDF5 schema 1.00",
@@ -47,105 +40,111 @@ _HEADERS = {
 }
 
 
+@dataclass(frozen=True)
+class _Header:
+    """The beginning of a file that is not finished, and of its journal."""
+
+    fingerprint: str
+    rows: int
+    img_size: int
+
+    def __bytes__(self) -> bytes:
+        return json.dumps(asdict(self)).encode().ljust(_HEADER_BYTES)
+
+    @property
+    def face_bytes(self) -> int:
+        return image_bytes(1, self.img_size)
+
+    @property
+    def progress_at(self) -> int:
+        """Place of the progress, behind the faces."""
+        return _FACES_AT + self.rows * self.face_bytes
+
+    @property
+    def progress_bytes(self) -> int:
+        return _COUNTER_BYTES + self.rows * (1 + DIGEST_BYTES)
+
+
 def bytes_needed(table: pd.DataFrame, img_size: int) -> int:
     """Approximate size of the file for all rows of `table`, in bytes."""
     row = 8 * len(COLUMNS) + DIGEST_BYTES + 2 * sum(text_width(table[name]) for name in TEXTS)
-    return image_bytes(len(table), img_size) + len(table) * row + 2 * _CHUNK_BYTES
+    return image_bytes(len(table), img_size) + len(table) * row + 2**20
 
 
 def allocate(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -> None:
-    """Create a database for all rows of `table`, as in `Records`, without faces.
+    """Create a file with slots for all rows of `table`, as in `Records`.
 
     fingerprint: identifies the run; only a run with the same fingerprint may resume the file.
     """
     for older in (path, journal_of(path)):
         older.unlink(missing_ok=True)
-    count, middle = len(table), age_middle(table["age_low"], table["age_high"])
-    with atomic(path) as partial:
-        with partial.open("wb") as file:
-            file.truncate(bytes_needed(table, img_size))  # fails early at a limit of file sizes
-        with _new_hdf5(partial) as file:
-            file.attrs["fingerprint"] = fingerprint
-            for name in COLUMNS:
-                values = (middle if name == "age" else table[name]).to_numpy(np.float64)
-                shape = {"maxshape": (None, 1), "chunks": (_LABELS_A_CHUNK, 1)}
-                _put(file, name, values[:, None], **shape)
-            for name in TEXTS:
-                width = max(1, text_width(table[name]))
-                shape = {"maxshape": (width, None), "chunks": (width, _LABELS_A_CHUNK)}
-                _put(file, name, text_matrix(table[name], width), **shape)
-            file["state"] = np.full(count, TO_DO, np.uint8)
-            file["digest"] = np.zeros((count, DIGEST_BYTES), np.uint8)
-            file["moved"] = np.zeros(1, np.int64)
-            images = _prepare_images(file, img_size)
-            file.flush()
-            images.resize(count, axis=0)  # last in the file, so that removed rows shrink it
-
-
-def _prepare_images(file: h5py.File, img_size: int) -> h5py.Dataset:
-    """An empty dataset `image`; resizing it allocates its chunks without writing to them."""
-    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    face = (img_size, img_size, 3)
-    chunks = (max(1, _CHUNK_BYTES // image_bytes(1, img_size)), *face)
-    images = file.create_dataset(
-        "image", (0, *face), np.uint8, maxshape=(None, *face), chunks=chunks, dcpl=how
-    )
-    _set_matlab_attributes(images)
-    return images
+    with atomic(path) as partial, partial.open("wb") as file:
+        file.write(bytes(_Header(fingerprint, len(table), img_size)))
+        file.truncate(bytes_needed(table, img_size))  # fails early at a limit of file sizes
 
 
 def journal_of(path: Path) -> Path:
-    """The file with the last changes to a database, which exists until the run ends."""
+    """The file with the progress of a run from `finish` until the run ends."""
     return path.with_suffix(".journal")
 
 
 def read_fingerprint(path: Path) -> str | None:
     """The fingerprint given to `allocate`; None for other files."""
-    if not path.is_file():
-        return None
     try:
-        if journal_of(path).exists():
-            with np.load(journal_of(path), allow_pickle=False) as journal:
-                return str(journal["fingerprint"])
-        with h5py.File(path) as file:
-            return file.attrs["fingerprint"]
-    except (OSError, KeyError, ValueError):
+        return _read_header(path).fingerprint if path.is_file() else None
+    except (OSError, TypeError, ValueError):
         return None
+
+
+def _read_header(path: Path) -> _Header:
+    journal = journal_of(path)
+    with (journal if journal.exists() else path).open("rb") as file:
+        return _Header(**json.loads(file.read(_HEADER_BYTES)))
 
 
 class FaceSlots:
     """Slots of the faces in an allocated file, and the state of each record.
 
     state: uint8 (N,), `TO_DO` or the caller's codes.  digest: uint8 (N, 16).
+    moved: number of faces that `finish` has moved to the front.
     """
 
     def __init__(self, path: Path):
-        self._file = os.open(path, _WRITING)
-        if journal_of(path).exists():  # all faces are written
-            with np.load(journal_of(path), allow_pickle=False) as journal:
-                self.state, self.digest = journal["state"], journal["digest"]
-            return
-        with h5py.File(path) as file:
-            self.faces = RowOffsets(path, file["image"])
-            self._scratch = {name: RowOffsets(path, file[name]) for name in ("state", "digest")}
-            self.state, self.digest = file["state"][()], file["digest"][()]
+        self._file, self._header = os.open(path, _WRITING), _read_header(path)
+        journal, at = journal_of(path), self._header.progress_at
+        source, start = (journal, _HEADER_BYTES) if journal.exists() else (path, at)
+        progress = np.fromfile(source, np.uint8, self._header.progress_bytes, offset=start)
+        counter, state, digest = np.split(
+            progress, [_COUNTER_BYTES, _COUNTER_BYTES + self._header.rows]
+        )
+        self.moved = int(counter.view("<i8")[0])
+        self.state, self.digest = state, digest.reshape(-1, DIGEST_BYTES)
 
     def write(self, start: int, faces: np.ndarray, state: np.ndarray, digest: np.ndarray) -> None:
         """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their digests, uint8
         (n, 16), and states, uint8 (n,)."""
-        rows = np.arange(start, start + len(state))
-        places = self.faces(rows)
-        apart = np.flatnonzero(np.diff(places) != faces[0].nbytes) + 1
-        for piece in np.split(np.arange(len(rows)), apart):  # few large writes
-            write_at(self._file, places[piece[0]], faces[piece[0] : piece[-1] + 1])
+        rows = slice(start, start + len(state))
         self.state[rows], self.digest[rows] = state, digest
-        for name, values in (
-            ("digest", digest),
-            ("state", state),
-        ):  # the state last: it is decisive
-            write_at(self._file, self._scratch[name](rows[:1])[0], values)
+        states_at = self._header.progress_at + _COUNTER_BYTES
+        write_at(self._file, self._place(start), faces)
+        write_at(self._file, states_at + len(self.state) + start * DIGEST_BYTES, digest)
+        write_at(self._file, states_at + start, state)  # last, as it is decisive
+
+    def move(self, kept: np.ndarray) -> None:
+        """Move the faces of the rows `kept` to the front, and record the number moved."""
+        while self.moved < len(kept):
+            # A move can be repeated as long as none of its source rows is overwritten.
+            gap = int(kept[self.moved]) - self.moved
+            end = min(self.moved + max(gap, 1), len(kept))
+            for row in range(self.moved, end) if gap else ():
+                os.lseek(self._file, self._place(int(kept[row])), os.SEEK_SET)
+                face = os.read(self._file, self._header.face_bytes)
+                write_at(self._file, self._place(row), np.frombuffer(face, np.uint8))
+            self.moved = end
+            write_at(self._file, self._header.progress_at, np.array([end], "<i8"))
+
+    def _place(self, row: int) -> int:
+        return _FACES_AT + row * self._header.face_bytes
 
     @property
     def has_work(self) -> bool:
@@ -158,176 +157,109 @@ class FaceSlots:
 
 def write_at(file: int, offset: int, values: np.ndarray) -> None:
     """Write all of `values` to an open file, `offset` bytes from its start."""
-    os.lseek(file, int(offset), os.SEEK_SET)
+    os.lseek(file, offset, os.SEEK_SET)
     left = memoryview(np.ascontiguousarray(values)).cast("B")
     while left:
         left = left[os.write(file, left) :]
 
 
-def finish(path: Path, kept: np.ndarray, values: dict[str, float | str], version: str) -> None:
-    """Reduce a filled file to the rows `kept`, int64 (n,), ascending, and add single `values`.
+def finish(
+    path: Path,
+    table: pd.DataFrame,
+    kept: np.ndarray,
+    values: dict[str, float | str],
+    version: str,
+) -> None:
+    """Turn a filled file into a database of the rows `kept`, int64 (n,), ascending, of `table`.
 
+    values: single values to store.
     If the process is killed, another call with the same arguments finishes the file. The caller
     deletes `journal_of(path)` when the file has its final name.
     """
+    header = _read_header(path)
     if not journal_of(path).exists():
-        _move_faces(path, kept)
-        _write_journal(path, kept, values)
+        slots = FaceSlots(path)
+        try:
+            slots.move(kept)
+        finally:
+            slots.close()
+        progress = np.fromfile(path, np.uint8, header.progress_bytes, offset=header.progress_at)
+        with atomic(journal_of(path)) as partial:
+            partial.write_bytes(bytes(header) + progress.tobytes())
     if version == "5" and begins_with(_HEADERS["5"])(path):
         return
-    _apply_journal(path)
-    if version == "5":
-        _to_version_5(path)
+    table = table.iloc[kept]
+    labels = table.assign(age=age_middle(table["age_low"], table["age_high"]))
+    fields = {name: labels[name].to_numpy(np.float64) for name in COLUMNS}
+    fields |= {name: labels[name].tolist() for name in TEXTS}
+    shape = (len(kept), header.img_size, header.img_size, 3)
+    write = _write_7_3 if version == "7.3" else _write_5
+    write(path, shape, fields | values | {"version": __version__})
 
 
-def _move_faces(path: Path, kept: np.ndarray) -> None:
-    """Move the faces of the rows `kept` to the front, and record the number moved."""
-    with h5py.File(path) as file:
-        places, counter = RowOffsets(path, file["image"]), RowOffsets(path, file["moved"])
-        moved = int(file["moved"][0])
-    file = os.open(path, _WRITING)
-    try:
-        while moved < len(kept):
-            # A move can be repeated as long as none of its source rows is overwritten.
-            gap = int(kept[moved]) - moved
-            end = min(moved + max(gap, 1), len(kept))
-            if gap:
-                new = places(np.arange(moved, end)).tolist()
-                for source, target in zip(places(kept[moved:end]).tolist(), new, strict=True):
-                    write_at(file, target, _read_at(file, source, places.row_bytes))
-            moved = end
-            write_at(file, counter(np.array([0]))[0], np.array([moved]))
-    finally:
-        os.close(file)
+Field = np.ndarray | list[str] | float | str
 
 
-def _read_at(file: int, offset: int, length: int) -> np.ndarray:
-    """Bytes of an open file from `offset` on, uint8 (length,)."""
-    os.lseek(file, offset, os.SEEK_SET)
-    return np.frombuffer(os.read(file, length), np.uint8)
+def _write_7_3(path: Path, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
+    """Write HDF5's structure and the fields around the faces."""
+    with _AroundFaces(path, "r+") as disk:
+        with h5py.File(disk, "w", userblock_size=_HEADER_BYTES) as file:
+            # Allocated as the first dataset, and never written to.
+            layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            image = file.create_dataset("image", shape, np.uint8, dcpl=layout)
+            if image.id.get_offset() != _FACES_AT:
+                raise RuntimeError(f"HDF5 places faces at {image.id.get_offset()}")
+            _set_matlab_attributes(image)
+            for name, values in fields.items():
+                _set_matlab_attributes(file.create_dataset(name, data=_matrix(values)))
+        disk.seek(0)
+        disk.write(_header("7.3") + bytes(8) + b"\x00\x02IM")
+        disk.finish()
 
 
-def _write_journal(path: Path, kept: np.ndarray, values: dict[str, float | str]) -> None:
-    """Write the last changes to the file, and the data for resuming, to the journal."""
-    with _Changes(path) as changes:
-        with h5py.File(changes, "r+") as file:
-            fields = {
-                "fingerprint": file.attrs["fingerprint"],
-                "state": file["state"][()],
-                "digest": file["digest"][()],
-            }
-            _cut(file, kept, values)
-        changes.seek(0)
-        changes.write(_header("7.3") + bytes(8) + b"\x00\x02IM")
-    pages = changes.pages
-    fields["numbers"] = np.array(list(pages), np.int64)
-    fields["pages"] = np.frombuffer(b"".join(pages.values()), np.uint8).reshape(-1, _PAGE)
-    with atomic(journal_of(path)) as partial, partial.open("wb") as file:
-        np.savez(file, size=changes.size, **fields)
+class _AroundFaces(io.FileIO):
+    """A file object by which HDF5 creates a file around existing faces: it appears empty.
 
-
-def _cut(file: h5py.File, kept: np.ndarray, values: dict[str, float | str]) -> None:
-    del file.attrs["fingerprint"]
-    file["image"].resize(len(kept), axis=0)
-    for name in COLUMNS:
-        _replace(file[name], file[name][()][kept])
-    for name in TEXTS:
-        _replace(file[name], file[name][()][:, kept])
-    for name in _SCRATCH:
-        del file[name]
-    for name, value in {**values, "version": __version__}.items():
-        is_text = isinstance(value, str)
-        single = text_matrix([value], len(value)) if is_text else [[float(value)]]
-        _put(file, name, np.asarray(single))
-
-
-def _apply_journal(path: Path) -> None:
-    with np.load(journal_of(path), allow_pickle=False) as journal, path.open("r+b") as file:
-        for number, page in zip(journal["numbers"], journal["pages"], strict=True):
-            write_at(file.fileno(), number * _PAGE, page)
-        file.truncate(int(journal["size"]))
-
-
-class _Changes(io.RawIOBase):
-    """A file object for h5py that keeps writes in memory and leaves the file unchanged.
-
-    pages: changed pages of `_PAGE` bytes by their number.  size: of the changed file, in bytes.
+    Writes never fail, as HDF5 cannot close a file after a failed one, and crashes Python at exit.
     """
 
-    def __init__(self, path: Path):
-        self._file = path.open("rb", buffering=0)
-        self.pages: dict[int, bytearray] = {}
-        self.size = path.stat().st_size
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
+    _size = 0
+    _error: OSError | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
-        return self._at
-
-    def readinto(self, buffer) -> int:
-        view = memoryview(buffer).cast("B")[: max(self.size - self._at, 0)]
-        for piece, number, start in self._pieces(view):
-            piece[:] = self._page(number)[start : start + len(piece)]
-        self._at += len(view)
-        return len(view)
+        if whence == os.SEEK_END:
+            offset, whence = self._size + offset, os.SEEK_SET
+        return super().seek(offset, whence)
 
     def write(self, data) -> int:
-        view = memoryview(data).cast("B")
-        for piece, number, start in self._pieces(view):
-            page = self.pages[number] = self._page(number)
-            page[start : start + len(piece)] = piece
-        self._at += len(view)
-        self.size = max(self.size, self._at)
-        return len(view)
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self._error = self._error or error
+        self._size = max(self._size, self.tell())
+        return len(data)
 
     def truncate(self, size: int | None = None) -> int:
-        self.size = self._at if size is None else size
-        return self.size
+        self._size = self.tell() if size is None else size
+        return self._size
 
-    def _page(self, number: int) -> bytearray:
-        if number in self.pages:
-            return self.pages[number]
-        self._file.seek(number * _PAGE)
-        return bytearray(self._file.read(_PAGE).ljust(_PAGE, b"\0"))
-
-    def _pieces(self, view: memoryview) -> Iterator[tuple[memoryview, int, int]]:
-        """The parts of `view`, written at the current position, with their page and start."""
-        done = 0
-        while done < len(view):
-            number, start = divmod(self._at + done, _PAGE)
-            yield view[done : done + _PAGE - start], number, start
-            done += _PAGE - start
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    def finish(self) -> None:
+        """Cut the file to HDF5's size. Raises the first `OSError` of a write, if any."""
+        if self._error:
+            raise self._error
+        super().truncate(self._size)
 
 
-@contextmanager
-def _new_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Create a file by HDF5; Ctrl-C is deferred, failed writes are raised."""
-    with uninterrupted(), DeferredErrorFile(path, "w+") as disk:
-        with h5py.File(disk, "w", userblock_size=_HEADER_BYTES) as file:
-            yield file
-        disk.raise_error()
-
-
-def _replace(data: h5py.Dataset, values: np.ndarray) -> None:
-    data.resize(values.shape)
-    data[...] = values
-
-
-def _put(file: h5py.File, name: str, values: np.ndarray, **shape) -> None:
-    _set_matlab_attributes(file.create_dataset(name, data=values, **shape))
+def _matrix(values: Field) -> np.ndarray:
+    """A field as a MATLAB matrix in HDF5's order of dimensions."""
+    if isinstance(values, str | list):
+        texts = [values] if isinstance(values, str) else values
+        return text_matrix(texts, max(1, text_width(texts)))
+    return np.reshape(values, (-1, 1)).astype(np.float64)
 
 
 def _set_matlab_attributes(data: h5py.Dataset) -> None:
@@ -342,17 +274,15 @@ def _header(version: str) -> bytes:
     return _HEADERS[version].ljust(116)
 
 
-def _to_version_5(path: Path) -> None:
-    """Rewrite a finished MATLAB 7.3 file, of less than 4 GiB, in the classic format."""
+def _write_5(path: Path, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
+    """Replace the file by one in the classic format, of less than 4 GiB."""
     import scipy.io
 
-    with h5py.File(path) as file:
-        fields = {name: plain_value(data) for name, data in file.items()}
+    faces = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=_FACES_AT).reshape(shape)
     for name in TEXTS:  # scipy cannot write the lone surrogates of file names not in UTF-8
         texts = [text.encode(errors="backslashreplace").decode() for text in fields[name]]
         fields[name] = np.array(texts)
-    with atomic(path) as partial:
-        with partial.open("w+b") as file:
-            scipy.io.savemat(file, fields, oned_as="row")
-            file.seek(0)
-            file.write(_header("5"))
+    with atomic(path) as partial, partial.open("w+b") as file:
+        scipy.io.savemat(file, {"image": faces} | fields, oned_as="row")
+        file.seek(0)
+        file.write(_header("5"))
