@@ -31,8 +31,8 @@ _SAME_AGE, _SAME_SHARE = 0.1, 0.01  # maximum differences due to the batch size
 def run(args: Namespace) -> None:
     """Run the demo with the arguments of demo.py.
 
-    Raises `UserError` for errors that the user can fix; for a video that is only partly readable,
-    after its outputs are complete.
+    Raises `UserError` for errors that the user can fix, such as pictures none of which is readable;
+    for a video that is only partly readable, after its outputs are complete.
     """
     if args.web:
         from src.demo.web.server import serve
@@ -140,8 +140,15 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
 def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     left = {name: path for name, path in job.pictures.items() if name not in job.done}
     at_once = 1 if job.opens_window else loop.AT_ONCE
+    errors = []
+
+    def report(error: str) -> None:
+        errors.append(error)
+        if len(job.pictures) > 1:
+            loop.left_out(error)
+
     results = loop.picture_results(
-        finder, left, estimator, at_once, job.args.anonymize, job.args.scheduler
+        finder, left, estimator, at_once, job.args.anonymize, job.args.scheduler, report
     )
     with closing(results):
         try:
@@ -150,6 +157,12 @@ def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: lis
             if (job.args.csv or job.args.jsonl) and not job.prints_records:
                 raise KeyboardInterrupt("resume with --resume") from None
             raise
+    if len(errors) == len(job.pictures):
+        raise UserError(
+            errors[0]
+            if len(errors) == 1
+            else f"expected pictures, none of the {len(errors):,} could be read"
+        )
 
 
 def run_video(

@@ -21,6 +21,11 @@ AT_ONCE = 32  # faces or pictures; larger batches are no faster on a CPU
 _MAX_HELD = 2**27  # bytes of the pictures in a batch
 
 
+def left_out(error: str) -> None:
+    """Print why a picture is left out, on stderr."""
+    print(f"left out: {error}", file=sys.stderr, flush=True)
+
+
 def picture_results(
     finder: FaceFinder,
     pictures: dict[str, Path],
@@ -28,14 +33,16 @@ def picture_results(
     at_once: int,
     anonymize: bool = False,
     scheduler: str | None = None,
+    report: Callable[[str], None] = left_out,
 ) -> Generator[Result]:
-    """Results of pictures by name. Unreadable pictures are reported on stderr.
+    """Results of pictures by name, without the unreadable ones.
 
     at_once: maximum number of pictures, and of faces, in a batch.
     scheduler: see `FaceFinder.find_all`.
+    report: called with a message per unreadable picture.
     """
     with closing(finder.find_all(list(pictures.values()), scheduler)) as found:
-        for batch in _batches(zip(pictures, found, strict=True), at_once):
+        for batch in _batches(zip(pictures, found, strict=True), at_once, report):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0
             for name, item in batch:
@@ -49,11 +56,13 @@ def picture_results(
                 )
 
 
-def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[tuple[str, Found]]]:
+def _batches(
+    found: Iterable[tuple[str, Found]], at_once: int, report: Callable[[str], None]
+) -> Iterator[list[tuple[str, Found]]]:
     batch, faces, held = [], 0, 0
     for name, item in found:
         if item.image is None:
-            print(f"left out: {item.error}", file=sys.stderr, flush=True)
+            report(item.error)
             continue
         batch.append((name, item))
         faces += len(item.faces)

@@ -11,7 +11,7 @@ from src.estimation.runtimes import load, runtime_of
 from src.estimation.shipped import shipped_weights
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
-from src.faces.images import Box, read_image
+from src.faces.images import Box
 from src.labels import GENDERS, age_interval, expected_age
 
 Picture = Path | str | np.ndarray
@@ -100,7 +100,11 @@ class Estimator:
         self._turn = Lock()  # some runtimes are not thread-safe
 
     def __call__(self, faces: np.ndarray) -> Estimates:
-        """Estimate crops, uint8 (N, size, size, 3), BGR, 0..255; N may be 0."""
+        """Estimate crops, uint8 (N, size, size, 3), BGR, 0..255; N may be 0.
+
+        Raises `UserError` for other arrays.
+        """
+        _check_array(faces, ("N", self.crop.size, self.crop.size, 3))
         genders = [np.empty((0, 2), np.float32)]
         ages = [np.empty((0, 101), np.float32)]
         for start in range(0, len(faces), _BATCH):
@@ -112,28 +116,27 @@ class Estimator:
 
     def predict(
         self,
-        picture: Picture | list[Picture],
+        picture: Picture | list[Picture] | tuple[Picture, ...],
         detector: str = DEFAULT_DETECTOR,
         min_face: int | None = None,
     ) -> list[FaceEstimate] | list[list[FaceEstimate]]:
         """Detect the faces of a picture and estimate their age and gender.
 
-        picture: path of a file, or uint8 (H, W, 3), BGR; or a list of them.
+        picture: path of a file, or uint8 (H, W, 3), BGR; or a list or tuple of them.
         detector, min_face: see `faces.detectors.get_detector`.
         Returns one `FaceEstimate` per face, in the detector's order; for a list of pictures, a list
-        per picture. Raises `UserError` if a file is not a picture.
+        per picture. Raises `UserError` if a file is not a picture, and for other objects.
         """
-        if isinstance(picture, list):
+        if isinstance(picture, list | tuple):
             return [self.predict(one, detector, min_face) for one in picture]
-        try:
-            image = picture if isinstance(picture, np.ndarray) else read_image(picture)
-        except FileNotFoundError as error:
-            raise UserError(f"{picture}: expected a picture, found nothing there") from error
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise UserError(
-                f"expected a picture as uint8 (H, W, 3), received {image.dtype} {image.shape}"
-            )
-        found = FaceFinder(detector, min_face, self.crop).find(image)
+        finder = FaceFinder(detector, min_face, self.crop)
+        if isinstance(picture, Path | str):
+            found = finder.find_in_file(picture)
+        else:
+            _check_array(picture, ("H", "W", 3))
+            found = finder.find(picture)
+        if found.error:
+            raise UserError(found.error)
         estimates = self(found.crops)
         return [
             FaceEstimate(
@@ -147,3 +150,20 @@ class Estimator:
             )
             for i, face in enumerate(found.faces)
         ]
+
+
+def _check_array(array: object, shape: tuple[int | str, ...]) -> None:
+    """Raise `UserError` unless `array` is uint8 of the shape; axes named by letters are free.
+
+    Other arrays would be broadcast or rounded without an error: those of floats to zeros and ones.
+    """
+    is_array = isinstance(array, np.ndarray)
+    if is_array and array.dtype == np.uint8 and array.ndim == len(shape):
+        pairs = zip(array.shape, shape, strict=True)
+        if all(length == axis or isinstance(axis, str) for length, axis in pairs):
+            return
+    received = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
+    raise UserError(
+        f"expected a picture file, or pixels, BGR, as uint8 ({', '.join(map(str, shape))}); "
+        f"received {received}"
+    )

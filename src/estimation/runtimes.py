@@ -48,8 +48,11 @@ def load(
 
     runtime: one of `RUNTIMES`.
     depth, width, img_size: see `load_checkpoint`; files of other runtimes store them.
-    Raises `UserError` if the file does not fit the runtime, or its library is not installed.
+    Raises `UserError` if there is no such runtime, the file does not fit it, or its library is not
+    installed.
     """
+    if runtime not in RUNTIMES:
+        raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, received {runtime!r}")
     if runtime == "saved_model":
         check_folder(path)
     else:  # before its library is imported, which takes seconds

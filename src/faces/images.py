@@ -97,7 +97,10 @@ def read_image(path: Path | str) -> np.ndarray:
         raise ImageError(f"{path}: expected a picture, found an empty file")
     kind = picture_kind(content[:32])
     try:
-        image = _decode_avif(content) if kind == "AVIF" else _decode(content)
+        if kind == "PNG" and not re.search(b"IEND....", content, re.DOTALL):
+            image = None  # libpng would print a line of its own
+        else:
+            image = _decode_avif(content) if kind == "AVIF" else _decode(content)
     except UnidentifiedImageError:  # its message has no reason
         image = None
     except Exception as error:  # decoders raise a dozen kinds on damaged files

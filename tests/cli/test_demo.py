@@ -107,6 +107,21 @@ def test_unreadable_pictures_are_reported(album):
     assert total.startswith(f"{len(album.rows)} of {len(album.rows) + 2} pictures")
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_only_unreadable_pictures_are_refused(exports, run_here, tmp_path, count):
+    _, whole = cv2.imencode(".png", hopper())
+    pictures = [tmp_path / f"{i}.png" for i in range(count)]
+    for picture in pictures:
+        picture.write_bytes(whole.tobytes()[: len(whole) // 2])
+    args = ("--weight_file", exports["onnx"], "--csv", tmp_path / "faces.csv")
+    done = run_here("demo.py", *pictures, *args)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert [line.count(".png: ") for line in lines] == ([1] if count == 1 else [1, 1, 0, 0])
+    assert lines[-1].startswith("demo.py: error: ")
+    assert not (tmp_path / "faces.csv").exists()
+
+
 def test_boxes_lie_within_the_picture(album):
     for name in set(album.rows) - {"nobody.jpg", TURNED}:
         data = np.fromfile(album.photos / name, np.uint8)

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from matplotlib import cbook
+from PIL import Image
 
 from src.errors import UserError
 from src.estimation.estimator import Estimator
@@ -145,17 +146,59 @@ def test_predict_takes_paths_arrays_and_lists(portraits, checkpoint):
         assert face.gender == ("female" if face.p_female > 0.5 else "male")
         assert face.age_low <= face.age_high and face.age_distribution.shape == (101,)
     blank = np.zeros((50, 60, 3), np.uint8)
-    as_list = estimator.predict([str(path), image, blank])
-    assert [[face.box for face in one] for one in as_list] == [
-        [face.box for face in faces],
-        [face.box for face in faces],
-        [],
-    ]
+    for several in ([str(path), image, blank], (str(path), image, blank)):
+        assert [[face.box for face in one] for one in estimator.predict(several)] == [
+            [face.box for face in faces],
+            [face.box for face in faces],
+            [],
+        ]
 
 
-def test_predict_rejects_other_files(checkpoint, tmp_path):
-    estimator = Estimator(checkpoint)
+def test_predict_rejects_missing_files(checkpoint, tmp_path):
     with pytest.raises(UserError, match=r"gone\.jpg"):
-        estimator.predict(tmp_path / "gone.jpg")
-    with pytest.raises(UserError, match="float64"):
-        estimator.predict(np.zeros((5, 5, 3)))
+        Estimator(checkpoint).predict(tmp_path / "gone.jpg")
+
+
+GREY = np.zeros((40, 40), np.uint8)
+PIXELS = np.zeros((40, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "picture, received",
+    [
+        (GREY, "uint8 (40, 40)"),
+        (np.dstack([PIXELS, GREY]), "uint8 (40, 40, 4)"),
+        (PIXELS / 255, "float64 (40, 40, 3)"),
+        (PIXELS[None], "uint8 (1, 40, 40, 3)"),
+        ([PIXELS.tolist()], "int"),
+        (Image.fromarray(PIXELS), "Image"),
+        (None, "NoneType"),
+    ],
+)
+def test_predict_rejects_other_objects(estimator, picture, received):
+    with pytest.raises(UserError) as raised:
+        estimator.predict(picture)
+    assert str(raised.value).endswith(received)
+
+
+@pytest.mark.parametrize("options", [{"detector": "haar"}, {"min_face": 0}, {"min_face": -3}])
+def test_predict_rejects_invalid_options(estimator, options):
+    [(name, value)] = options.items()
+    with pytest.raises(UserError, match=f"{name}.*{value}"):
+        estimator.predict(PIXELS, **options)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda faces: faces / 255,  # would be rounded to zeros and ones
+        lambda faces: faces.astype(np.uint16) * 256,
+        lambda faces: faces[..., :1],  # would be broadcast
+        lambda faces: faces[:, :16, :16],
+        lambda faces: faces[0],
+        list,
+    ],
+)
+def test_other_faces_are_rejected(estimator, faces, change):
+    with pytest.raises(UserError, match=r"\(N, 32, 32, 3\)"):
+        estimator(change(faces))

@@ -70,6 +70,8 @@ def test_runtime_flag_overrides_the_name(exports, faces, expected, tmp_path):
     np.testing.assert_allclose(Estimator(path, runtime="onnx")(faces).age, expected.age, atol=1e-3)
     with pytest.raises(UserError, match="expected a weight file, HDF5"):
         Estimator(path)
+    with pytest.raises(UserError, match="tensorrt"):
+        Estimator(path, runtime="tensorrt")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pkgutil
 from typing import TYPE_CHECKING
 
+from src.errors import UserError
+
 if TYPE_CHECKING:
     from src.faces.detectors.base import Detect
 
@@ -26,6 +28,11 @@ def get_detector(name: str, min_face: int | None = None) -> Detect:
         longer side. Smaller faces may be detected as well.
 
     Boxes are squares in dlib's convention, so that crops agree between detectors.
-    A detector is not thread-safe. Raises `UserError` if its package is not installed.
+    A detector is not thread-safe. Raises `UserError` if there is no such detector, its package is
+    not installed, or `min_face` is not positive.
     """
+    if name not in DETECTORS:
+        raise UserError(f"detector: expected {', '.join(DETECTORS)}, received {name!r}")
+    if min_face is not None and min_face <= 0:
+        raise UserError(f"min_face: expected a positive number of pixels, received {min_face}")
     return pkgutil.resolve_name(DETECTORS[name])(min_face)
