@@ -28,12 +28,11 @@ def main():
     args = get_args()
     with cli.quiet_import():
         from src.demo import app
-    args.model_file = args.weight_file
+    args.model_file, args.original = args.weight_file, cli.original_of(args)
     if args.cache:
         from src.export.cached import cached_onnx
 
-        model = (args.depth, args.width, args.img_size)
-        args.model_file = cached_onnx(args.weight_file, args.cache, *model)
+        args.model_file = cached_onnx(args.weight_file, args.cache, args.original)
     app.run(args)
 
 

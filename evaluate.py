@@ -89,9 +89,7 @@ def main():
         if args.card:
             section = "pictures" if args.image_csv else "figures"
             check_card(args.card, section)
-        models = load_models(
-            args.weight_file or [None], args.depth, args.width, args.runtime, args.img_size
-        )
+        models = load_models(args.weight_file or [None], args.runtime, cli.original_of(args))
         if args.image_csv:
             detector = args.detector if args.detect else "none"
             faces = from_csv(

@@ -51,9 +51,7 @@ def main():
             stack.enter_context(locked(args.output))
             check_output_folder(args.output, args.force, inputs=inputs)
         faces, labels = from_appa_real(args.data_dir, args.split, args.target)
-        models = load_models(
-            [args.weight_file], args.depth, args.width, args.runtime, args.img_size
-        )
+        models = load_models([args.weight_file], args.runtime, cli.original_of(args))
         results = evaluate(faces, models, args.seed, args.resamples, vars(args))
         [evaluation] = results.evaluations
         rows = [

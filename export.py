@@ -97,7 +97,7 @@ def main():
         if args.average:
             weight_files = [args.weight_file or shipped_weights(), *args.average]
             args.weight_file = Path(folder) / "mean.hdf5"
-            average(weight_files, args.weight_file, args.depth, args.width, args.img_size)
+            average(weight_files, args.weight_file, cli.original_of(args))
         run(args, precision)
 
 
@@ -109,7 +109,7 @@ def run(args, precision):
 
     calibration = None
     if args.calibrate:
-        estimator = Estimator(args.weight_file, args.depth, args.width, "keras", args.img_size)
+        estimator = Estimator(args.weight_file, "keras", cli.original_of(args))
         calibration = calibrate(estimator, args.calibrate)
         print(calibration)
     exported = export(
@@ -117,9 +117,7 @@ def run(args, precision):
         format=args.format,
         output=args.output,
         precision=precision,
-        depth=args.depth,
-        width=args.width,
-        img_size=args.img_size,
+        original=cli.original_of(args),
         input=args.input,
         force=args.force,
         calibration=calibration and calibration.description(),

@@ -43,7 +43,7 @@ def main():
         from src.workers import available_cores
 
     print(f"{available_cores()} core(s)")
-    sides = {path: Estimator(path, args.depth, args.width) for path in args.weight_file}
+    sides = {path: Estimator(path, original=cli.original_of(args)) for path in args.weight_file}
     rng = np.random.default_rng(0)
     for count in BATCHES:
         faces = {

@@ -1,17 +1,23 @@
 """Parser, argument types and exit codes of the scripts."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src.errors import UserError
 from src.estimation import RUNTIMES
 from src.faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from src.flags import number
 from src.quiet import quiet_import as quiet_import
+
+if TYPE_CHECKING:
+    from src.models.description import Original
 
 BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
 
@@ -123,6 +129,13 @@ def add_weight_arguments(
         help="side of the faces in pixels" + old + " (default: from the weight file)",
     )
     return group
+
+
+def original_of(args: argparse.Namespace) -> Original:
+    """The network of --depth, --width and --img_size."""
+    from src.models.description import Original
+
+    return Original(args.depth, args.width, args.img_size)
 
 
 def add_scheduler_argument(parser: argparse._ActionsContainer) -> None:

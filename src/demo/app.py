@@ -103,7 +103,7 @@ def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
 
 def _finder_and_estimator(args: Namespace) -> tuple[FaceFinder, Estimator]:
     """The face finder, for the model's crops, and the model."""
-    estimator = Estimator(args.model_file, args.depth, args.width, args.runtime, args.img_size)
+    estimator = Estimator(args.model_file, args.runtime, args.original)
     crop = estimator.crop
     if args.margin is not None:
         crop = replace(crop, margin=args.margin)

@@ -13,6 +13,7 @@ from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
 from src.faces.images import Box
 from src.labels import GENDERS, age_interval, expected_age
+from src.models.description import Original
 
 Picture = Path | str | np.ndarray
 
@@ -82,20 +83,17 @@ class Estimator:
     def __init__(
         self,
         weight_file: Path | str | None = None,
-        depth: int = 16,
-        width: int = 8,
         runtime: str | None = None,
-        img_size: int | None = None,
+        original: Original = Original(),
     ):
         """Load `weight_file`, by default the shipped weights.
 
-        depth, width, img_size: see `load_checkpoint`.
         runtime: one of `estimation.RUNTIMES`, by default from the file's name.
         Raises `UserError` if the file cannot be loaded.
         """
         weight_file = Path(weight_file) if weight_file else shipped_weights()
         runtime = runtime or runtime_of(weight_file)
-        self._predict, self.description = load(weight_file, runtime, depth, width, img_size)
+        self._predict, self.description = load(weight_file, runtime, original)
         self.crop = self.description.crop
         self._turn = Lock()  # some runtimes are not thread-safe
 

@@ -18,7 +18,7 @@ from src.estimation import RUNTIMES
 from src.extras import library
 from src.files import check_folder, check_input_file, reading
 from src.labels import AGES, GENDERS
-from src.models.description import OUTPUTS, Description, read_description
+from src.models.description import OUTPUTS, Description, Original, read_description
 from src.quiet import quiet_stderr
 from src.workers import available_cores
 
@@ -41,13 +41,10 @@ def runtime_of(path: Path) -> str:
     return named.get(path.suffix.lower(), "keras")
 
 
-def load(
-    path: Path, runtime: str, depth: int, width: int, img_size: int | None = None
-) -> tuple[Predict, Description]:
+def load(path: Path, runtime: str, original: Original) -> tuple[Predict, Description]:
     """The `Predict` function and the description of the network in `path`.
 
     runtime: one of `RUNTIMES`.
-    depth, width, img_size: see `load_checkpoint`; files of other runtimes store them.
     Raises `UserError` if there is no such runtime, the file does not fit it, or its library is not
     installed.
     """
@@ -60,7 +57,7 @@ def load(
         check_input_file(path, expected, _MAX_BYTES)
     loader = pkgutil.resolve_name(RUNTIMES[runtime][0])
     if runtime == "keras":
-        return loader(path, depth, width, img_size)
+        return loader(path, original)
     with reading(path, "an exported model"):
         predict, description = loader(path)
     _check_predicts(path, predict, description.crop.size)
@@ -79,14 +76,12 @@ def _check_predicts(path: Path, predict: Predict, size: int) -> None:
         )
 
 
-def load_keras(
-    path: Path, depth: int, width: int, img_size: int | None
-) -> tuple[Predict, Description]:
+def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
     """A checkpoint; see `load_checkpoint`."""
     library("keras", "tensorflow keras")
     from src.models.checkpoints import load_checkpoint
 
-    model, description = load_checkpoint(path, depth, width, img_size)
+    model, description = load_checkpoint(path, original)
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
         # Padded to a power of two, so that few batch sizes are compiled.

@@ -16,7 +16,7 @@ from src.evaluation.labelled import DatabaseFaces, EvaluationSet, select
 from src.evaluation.results import Evaluation, Labels, Results
 from src.evaluation.seen import NEVER_SEEN
 from src.evaluation.slices import slices
-from src.models.description import Description
+from src.models.description import Description, Original
 from src.progress import Progress
 
 WORST = 24  # faces
@@ -24,10 +24,8 @@ WORST = 24  # faces
 
 def load_models(
     weight_files: list[Path | None],
-    depth: int,
-    width: int,
     runtime: str | None = None,
-    img_size: int | None = None,
+    original: Original = Original(),
 ) -> dict[str, Estimator]:
     """Models by name, the shortest distinct ends of their paths; see `Estimator`."""
     paths = [path or shipped_weights() for path in weight_files]
@@ -40,8 +38,7 @@ def load_models(
         shown += 1
     names = [str(Path(*part[-shown:])) for part in parts]
     return {
-        name: Estimator(path, depth, width, runtime, img_size)
-        for name, path in zip(names, paths, strict=True)
+        name: Estimator(path, runtime, original) for name, path in zip(names, paths, strict=True)
     }
 
 

@@ -11,22 +11,17 @@ import numpy as np
 
 from src.errors import UserError
 from src.models.checkpoints import load_checkpoint, save_checkpoint
+from src.models.description import Original
 
 
-def average(
-    weight_files: list[Path],
-    output: Path,
-    depth: int = 16,
-    width: int = 8,
-    img_size: int | None = None,
-) -> None:
+def average(weight_files: list[Path], output: Path, original: Original = Original()) -> None:
     """Write the checkpoint `output`, with the description of the first of `weight_files`.
 
     The description's validation figures are left out, as the mean was not validated. Raises
     `UserError` if the network, its faces or its split differ from the first file's, or a file is
     calibrated.
     """
-    loaded = [load_checkpoint(path, depth, width, img_size) for path in weight_files]
+    loaded = [load_checkpoint(path, original) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
         if other.calibration:

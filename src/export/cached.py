@@ -7,16 +7,15 @@ from src.errors import UserError
 from src.estimation.runtimes import runtime_of
 from src.estimation.shipped import shipped_weights
 from src.files import check_input_file
+from src.models.description import Original
 from src.outputs import locked
 
 
-def cached_onnx(
-    weight_file: Path | None, cache: Path, depth: int, width: int, img_size: int | None
-) -> Path:
+def cached_onnx(weight_file: Path | None, cache: Path, original: Original) -> Path:
     """The ONNX export of `weight_file` in the folder `cache`, written at first use.
 
-    weight_file: None for the shipped weights.  depth, width, img_size: see `load_checkpoint`.
-    The file name contains a SHA-256 of the weight file and these arguments. Neither Keras nor
+    weight_file: None for the shipped weights.
+    The file name contains a SHA-256 of the weight file and of `original`. Neither Keras nor
     TensorFlow is loaded if the export exists.
     Raises `UserError` if `weight_file` is an export, or a package that exports need is missing.
     """
@@ -26,7 +25,7 @@ def cached_onnx(
             f"--cache: expected a weight file of Keras, received {weight_file}; leave --cache out"
         )
     check_input_file(weight_file, "a weight file")
-    digest = hashlib.sha256(f"{depth} {width} {img_size} ".encode())
+    digest = hashlib.sha256(repr(original).encode())
     digest.update(weight_file.read_bytes())
     path = cache / f"{weight_file.stem}-{digest.hexdigest()[:16]}.onnx"
     if not path.is_file():
@@ -34,5 +33,5 @@ def cached_onnx(
 
         cache.mkdir(parents=True, exist_ok=True)
         with locked(path):
-            export(weight_file, "onnx", path, "float32", depth, width, img_size, force=True)
+            export(weight_file, "onnx", path, original=original, force=True)
     return path

@@ -21,7 +21,7 @@ from src.files import replacing
 from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import OUTPUTS, Description, describe
+from src.models.description import OUTPUTS, Description, Original, describe
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # maximum difference of a probability
@@ -51,9 +51,7 @@ def export(
     format: str,
     output: Path,
     precision: str = "float32",
-    depth: int = 16,
-    width: int = 8,
-    img_size: int | None = None,
+    original: Original = Original(),
     input: Path | None = None,
     force: bool = False,
     calibration: dict | None = None,
@@ -71,7 +69,7 @@ def export(
     """
     check_export(format, output, precision, input, force, [("--weight_file", weight_file)])
     weight_file = weight_file or shipped_weights()
-    model, description = load_checkpoint(weight_file, depth, width, img_size)
+    model, description = load_checkpoint(weight_file, original)
     if margin is not None:
         description = replace(description, crop=replace(description.crop, margin=margin))
     faces = _faces(input, description.crop, precision)

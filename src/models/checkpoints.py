@@ -18,7 +18,7 @@ from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.files import check_input_file, reading, replacing_hdf5
 from src.models import build_model
-from src.models.description import MAX_IMG_SIZE, Description, describe, read_description
+from src.models.description import MAX_IMG_SIZE, Description, Original, describe, read_description
 
 _ATTRIBUTE = "description"
 # Number of values. Smaller weights, such as normalisations and the first kernel, stay float32: in
@@ -48,13 +48,9 @@ def save_checkpoint(
                 group[name] = weight.astype(np.float16) if half and is_large else weight
 
 
-def load_checkpoint(
-    path: Path, depth: int = 16, width: int = 8, img_size: int | None = None
-) -> tuple[keras.Model, Description]:
+def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.Model, Description]:
     """The network of a checkpoint, with its weights, and its description.
 
-    depth, width, img_size: of the network in a file of the original toolkit that does not store
-        them; ignored for other files.
     Raises `UserError` if the file is missing, is not HDF5, or does not fit the network.
     """
     check_input_file(path, "a weight file")
@@ -65,9 +61,9 @@ def load_checkpoint(
             description = read_description(path, file.attrs[_ATTRIBUTE])
         else:
             described = _text(file.attrs["model_config"]) if "model_config" in file.attrs else None
-            network = None if described else (depth, width)
-            stored_size = _input_size(described) if described else None
-            description = _describe_original(path, shapes, network, stored_size or img_size)
+            if described:
+                original = Original(0, 0, _input_size(described) or original.img_size)
+            description = _describe_original(path, shapes, original)
         model = _build(path, description, shapes)
         model.set_weights([_values(path, w) for _, weights in layers for w in weights])
     return model, description
@@ -156,13 +152,10 @@ def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
-def _describe_original(
-    path: Path, shapes: Shapes, expected: tuple[int, int] | None, img_size: int | None
-) -> Description:
+def _describe_original(path: Path, shapes: Shapes, original: Original) -> Description:
     """A description of a file of the original toolkit, from the shapes of its weights.
 
-    expected: depth and width that the file must have, if it does not name its network.
-    img_size: side of the faces in pixels, for networks that accept any size.
+    original: the expected network; a depth of 0 stands for any depth and width.
     """
     convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
     shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
@@ -174,15 +167,15 @@ def _describe_original(
             f"found {len(shapes)} layers: {first}, ..."
         )
     width = convolutions[1][3] // 16
-    if expected not in (None, (depth, width)):
+    if original.depth and (original.depth, original.width) != (depth, width):
         raise UserError(
-            f"{path}: expected WideResNet-{expected[0]}-{expected[1]}, found "
+            f"{path}: expected WideResNet-{original.depth}-{original.width}, found "
             f"WideResNet-{depth}-{width}; pass --depth {depth} --width {width}"
         )
     features = shapes[-1][1][0][0]
     side = round((features / (64 * width)) ** 0.5) if width else 0
     is_global = side <= 1
-    if is_global and img_size is None:
+    if is_global and original.img_size is None:
         raise UserError(
             f"{path}: expected the size of its faces, which this file does not store; pass the "
             "--img_size that it was trained with"
@@ -194,7 +187,7 @@ def _describe_original(
         "pool": "global" if is_global else "8x8",
         "scale": 1,
     }
-    return Description(architecture, FaceCrop(img_size if is_global else 4 * side))
+    return Description(architecture, FaceCrop(original.img_size if is_global else 4 * side))
 
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:

@@ -20,6 +20,18 @@ _CONTRACT = {"colour": "BGR", "range": [0, 255], "genders": list(GENDERS), "ages
 
 
 @dataclass(frozen=True)
+class Original:
+    """A network of the original toolkit, whose files do not store it; ignored for other files.
+
+    img_size: side of the faces in pixels; None if the file stores it.
+    """
+
+    depth: int = 16
+    width: int = 8
+    img_size: int | None = None
+
+
+@dataclass(frozen=True)
 class Description:
     """The description of a model in its file.
 

@@ -9,6 +9,7 @@ import numpy as np
 from src.errors import UserError
 from src.models import NETWORKS, applications, build_model, face_resnet, network_name
 from src.models.checkpoints import load_checkpoint
+from src.models.description import Original
 from src.models.heads import in_head
 
 IMAGENET, DLIB = "imagenet", "dlib"
@@ -50,7 +51,7 @@ def _from_checkpoint(
     name: str, architecture: dict, img_size: int, path: Path
 ) -> tuple[keras.Model, dict, str]:
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
-    source, found = load_checkpoint(path, **given, img_size=img_size)
+    source, found = load_checkpoint(path, Original(**given, img_size=img_size))
     if network_name(found.architecture["name"]) == name:
         stored = {key: value for key, value in found.architecture.items() if key != "mirror"}
         architecture = {**stored, **architecture}

@@ -29,7 +29,7 @@ def shipped_copy(exports, tmp_path, monkeypatch) -> Path:
 def test_shipped_weights_are_the_default(shipped_copy, exports):
     faces = np.full((1, 32, 32, 3), 90, np.uint8)
     np.testing.assert_array_equal(Estimator()(faces).age, Estimator(exports["hdf5"])(faces).age)
-    assert list(load_models([None], 16, 8)) == ["age_gender.hdf5"]
+    assert list(load_models([None])) == ["age_gender.hdf5"]
 
 
 @pytest.mark.parametrize(

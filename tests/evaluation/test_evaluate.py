@@ -381,7 +381,7 @@ def test_comparison_on_common_faces(tmp_path):
 def test_model_names_are_distinct(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluating, "Estimator", lambda path, *_: path)
     paths = [tmp_path / "a" / "w.hdf5", tmp_path / "b" / "w.hdf5"]
-    assert list(load_models(paths, 16, 8)) == ["a/w.hdf5", "b/w.hdf5"]
-    assert list(load_models(paths[:1], 16, 8)) == ["w.hdf5"]
+    assert list(load_models(paths)) == ["a/w.hdf5", "b/w.hdf5"]
+    assert list(load_models(paths[:1])) == ["w.hdf5"]
     with pytest.raises(UserError, match=r"--weight_file.*w\.hdf5"):
-        load_models([paths[0]] * 2, 16, 8)
+        load_models([paths[0]] * 2)

@@ -16,6 +16,7 @@ from src.export import export as module
 from src.export.export import export
 from src.faces.crop import FaceCrop
 from src.models.checkpoints import load_checkpoint
+from src.models.description import Original
 from tests.helpers import mounted, names, write_database
 
 EXPORTED = ("onnx", "litert", "saved_model")
@@ -296,7 +297,7 @@ def test_missing_converter(checkpoint, database, tmp_path, monkeypatch):
 def test_original_file_becomes_checkpoint(original_weights, tmp_path):
     exported = export(original_weights, "hdf5", tmp_path / "m.hdf5")
     assert exported.difference == 0
-    model, description = load_checkpoint(tmp_path / "m.hdf5", depth=10, width=1)
+    model, description = load_checkpoint(tmp_path / "m.hdf5", Original(10, 1))
     other, expected = load_checkpoint(original_weights)
     assert description == expected
     for a, b in zip(model.get_weights(), other.get_weights(), strict=True):

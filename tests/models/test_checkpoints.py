@@ -17,7 +17,7 @@ from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import Description
+from src.models.description import Description, Original
 from tests.models.reference import fill, made_faces
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 2}
@@ -84,7 +84,7 @@ def test_round_trip_keeps_predictions(model, saved):
 
 
 def test_checkpoint_stores_the_description(saved):
-    _, description = load_checkpoint(saved, depth=28, width=10)
+    _, description = load_checkpoint(saved, Original(28, 10))
     assert description == DESCRIPTION
 
 
@@ -130,7 +130,7 @@ def test_full_disk_leaves_no_checkpoint(model, tmp_path):
 
 
 def test_original_file_is_recognised(original_weights):
-    _, description = load_checkpoint(original_weights, depth=10, width=1)
+    _, description = load_checkpoint(original_weights, Original(10, 1))
     expected = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
     assert description == Description(expected, FaceCrop(64))
 
@@ -153,7 +153,7 @@ def test_plain_weights_need_depth_and_width(tmp_path, depth, width, pool, img_si
     fill(model)
     write_keras_2(tmp_path / "w.hdf5", model)
     given = img_size if pool == "global" else None
-    loaded, description = load_checkpoint(tmp_path / "w.hdf5", depth, width, given)
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5", Original(depth, width, given))
     assert_same_weights(model, loaded)
     assert description.architecture == {**original, "depth": depth, "width": width}
     assert description.crop.size == img_size
@@ -163,7 +163,7 @@ def test_plain_weights_need_depth_and_width(tmp_path, depth, width, pool, img_si
 def test_wrong_depth_names_the_right_one(model, tmp_path, depth, width):
     write_keras_2(tmp_path / "w.hdf5", model)
     with pytest.raises(UserError, match=rf"WideResNet-{depth}-{width}.*--depth 10 --width 2"):
-        load_checkpoint(tmp_path / "w.hdf5", depth, width)
+        load_checkpoint(tmp_path / "w.hdf5", Original(depth, width))
 
 
 def test_stored_code_is_not_run(model, tmp_path):
@@ -180,7 +180,7 @@ def test_stored_code_is_not_run(model, tmp_path):
     write_keras_2(path, model, "model_weights")
     with h5py.File(tmp_path / "evil.h5") as source, h5py.File(path, "a") as file:
         file.attrs["model_config"] = source.attrs["model_config"]
-    loaded, _ = load_checkpoint(path, img_size=32)
+    loaded, _ = load_checkpoint(path, Original(img_size=32))
     assert_same_weights(model, loaded)
     assert not mark.exists()
 
@@ -261,7 +261,7 @@ def test_unknown_size_requires_img_size(tmp_path):
     model = build_model({**ARCHITECTURE, "pool": "global", "scale": 1}, 32)
     write_keras_2(tmp_path / "w.hdf5", model)
     with pytest.raises(UserError, match="--img_size"):
-        load_checkpoint(tmp_path / "w.hdf5", 10, 2)
+        load_checkpoint(tmp_path / "w.hdf5", Original(10, 2))
 
 
 def test_size_of_the_stored_network(tmp_path):
