@@ -3,10 +3,13 @@
 A checkpoint is an HDF5 file with one group per layer, as in Keras 1 and 2; Keras 3 reads it too.
 Its attribute `description` is JSON; files of the original toolkit have none and are recognised by
 their shapes. Weights are always read by topology and checked shape by shape before memory is
-allocated for them. No code in a file is run.
+allocated for them. No code in a file is run. The attribute `sha256`, which older files lack, shows
+that neither the description nor a weight was damaged.
 """
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -20,7 +23,7 @@ from src.files import check_input_file, reading, replacing_hdf5
 from src.models import build_model
 from src.models.description import MAX_IMG_SIZE, Description, Original, describe, read_description
 
-_ATTRIBUTE = "description"
+_ATTRIBUTE, _CHECKSUM = "description", "sha256"
 # Number of values. Smaller weights, such as normalisations and the first kernel, stay float32: in
 # float16 they would change ages by 0.07 years instead of 0.01, and save little space.
 _LARGE = 4096
@@ -35,23 +38,26 @@ def save_checkpoint(
     half: store large weights as float16; the loaded network computes in float32.
     """
     with replacing_hdf5(path) as file:
-        file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
+        text = file.attrs[_ATTRIBUTE] = json.dumps(describe(description))
         layers = [layer for layer in model.layers if layer.weights]
         file.attrs["layer_names"] = np.array([layer.name for layer in layers], "S")
         file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2"  # the layout's
+        stored = []
         for layer in layers:
             group = file.create_group(layer.name)
             names = [f"{i}_{weight.name}" for i, weight in enumerate(layer.weights)]
             group.attrs["weight_names"] = np.array(names, "S")
             for name, weight in zip(names, layer.get_weights(), strict=True):
                 is_large = weight.size >= _LARGE
-                group[name] = weight.astype(np.float16) if half and is_large else weight
+                stored.append(weight.astype(np.float16) if half and is_large else weight)
+                group[name] = stored[-1]
+        file.attrs[_CHECKSUM] = _checksum(text, stored)
 
 
 def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.Model, Description]:
     """The network of a checkpoint, with its weights, and its description.
 
-    Raises `UserError` if the file is missing, is not HDF5, or does not fit the network.
+    Raises `UserError` if the file is missing, damaged, not HDF5, or does not fit the network.
     """
     check_input_file(path, "a weight file")
     with reading(path, "a weight file, HDF5"), h5py.File(path) as file:
@@ -65,8 +71,30 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
                 original = Original(0, 0, _input_size(described) or original.img_size)
             description = _describe_original(path, shapes, original)
         model = _build(path, description, shapes)
-        model.set_weights([_values(path, w) for _, weights in layers for w in weights])
+        values = [_values(path, weight) for _, weights in layers for weight in weights]
+        _check_undamaged(path, file, values)
+        model.set_weights(values)
     return model, description
+
+
+def _check_undamaged(path: Path, file: h5py.File, weights: list[np.ndarray]) -> None:
+    """Raise `UserError` if the file stores another checksum than that of its content."""
+    if _CHECKSUM not in file.attrs:
+        return
+    expected = _text(file.attrs[_CHECKSUM])
+    found = _checksum(_text(file.attrs[_ATTRIBUTE]), weights)
+    if found != expected:
+        raise UserError(
+            f"{path}: expected weights and a description with SHA-256 {expected}, found {found}; "
+            "the file was damaged or edited, copy it again"
+        )
+
+
+def _checksum(description: str, weights: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256(description.encode())
+    for weight in weights:
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()
 
 
 def stored_description(path: Path) -> Description | None:

@@ -91,7 +91,7 @@ def test_checkpoint_stores_the_description(saved):
 def test_descriptions_of_older_versions(copy):
     with h5py.File(copy, "a") as file:
         stored = json.loads(file.attrs["description"])
-        del stored["training"], stored["calibration"]
+        del stored["training"], stored["calibration"], file.attrs["sha256"]
         file.attrs["description"] = json.dumps(stored)
     _, description = load_checkpoint(copy)
     assert description == replace(DESCRIPTION, training=None, calibration=None)
@@ -292,6 +292,26 @@ def test_weights_that_are_not_finite(copy, value):
         layer = file["pred_age"]
         layer[layer.attrs["weight_names"][0]][3, 5] = value
     refused(copy, "pred_age")
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_flipped_bits_are_detected(model, tmp_path, half):
+    """Of any weight, whose value stays finite, and of the description."""
+    path = tmp_path / "w.hdf5"
+    save_checkpoint(path, model, DESCRIPTION, half)
+    whole = path.read_bytes()
+    with h5py.File(path) as file:
+        weights = [
+            file[n][w] for n in file.attrs["layer_names"] for w in file[n].attrs["weight_names"]
+        ]
+        places = [weight.id.get_offset() + weight.nbytes // 2 for weight in weights[::7]]
+    for place in (*places, whole.index(b'"margin": 0.') + len('"margin": 0.')):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        refused(path, "SHA-256")
+    path.write_bytes(whole)
+    load_checkpoint(path)
 
 
 @pytest.mark.parametrize("kind", ["link", "data"])
