@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ INPUT, SIGNATURE = "faces", "serving_default"
 _MAX_BYTES = 2**31  # of an export: protobuf's limit
 # Memory to load a graph, or to predict one face with it: a few bytes can describe any tensor.
 _MEMORY, _MEMORY_PER_CORE, _MEMORY_PER_BYTE = 3 * 2**28, 2**26, 8
+# Operators that repeat others, which may take forever and which exports do not have: protobuf's tag
+# of their name, its length, the name.
+_ONNX_LOOPS = re.compile(rb'"(?:\x04Loop|\x04Scan|\x0bSequenceMap)')
+_TENSORFLOW_LOOPS = re.compile(rb"\x12(?:\x03For|\x05While|\x0eStatelessWhile|\x0dNextIteration)")
 _STATUS, _GPU_DRIVER = Path("/proc/self/status"), Path("/proc/driver/nvidia")
 
 
@@ -99,8 +104,10 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
     options.log_severity_level = 4  # errors are raised as well
     preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
+    content = path.read_bytes()
+    _check_has_no_loop(path, bool(_ONNX_LOOPS.search(content)))
     with _bounded(path, "an ONNX file"):
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
     description = _describe(path, session.get_modelmeta().custom_metadata_map.get(DESCRIPTION))
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
@@ -113,11 +120,13 @@ def load_litert(path: Path) -> tuple[Predict, Description]:
     """A LiteRT (.tflite) file."""
     interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
     content = path.read_bytes()
+    graph = library("ai_edge_litert.schema_py_generated", "ai-edge-litert").Model.GetRootAs(content)
+    _check_has_no_loop(path, graph.SubgraphsLength() > 1)  # as loops and calls need
     with _bounded(path, "a LiteRT file"):
         model = interpreter.Interpreter(model_content=content)
         model.allocate_tensors()
         runner = model.get_signature_runner(SIGNATURE)
-    description = _describe(path, _litert_metadata(content))
+    description = _describe(path, _litert_metadata(graph))
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
         outputs = runner(**{INPUT: faces.astype(np.float32)})
@@ -126,9 +135,7 @@ def load_litert(path: Path) -> tuple[Predict, Description]:
     return predict, description
 
 
-def _litert_metadata(content: bytes) -> str | None:
-    schema = library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
-    model = schema.Model.GetRootAs(content)
+def _litert_metadata(model: Any) -> str | None:
     for entry in map(model.Metadata, range(model.MetadataLength())):
         if entry.Name() == DESCRIPTION.encode():
             return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes().decode()
@@ -142,6 +149,8 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
     for file in path.rglob("*"):
         if not file.is_dir():
             check_input_file(file, "a file of a SavedModel", _MAX_BYTES)
+    graph = (path / "saved_model.pb").read_bytes()
+    _check_has_no_loop(path, bool(_TENSORFLOW_LOOPS.search(graph)))
     tensorflow = library("tensorflow")
     with _bounded(path, "a SavedModel's folder"):
         serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
@@ -153,6 +162,11 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
         return [outputs[name].numpy() for name in OUTPUTS]
 
     return predict, description
+
+
+def _check_has_no_loop(path: Path, has_loop: bool) -> None:
+    if has_loop:
+        raise UserError(f"{path}: expected a network without loops; make it with export.py")
 
 
 @contextmanager

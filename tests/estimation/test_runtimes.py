@@ -12,6 +12,7 @@ import pytest
 
 from src.errors import UserError
 from src.estimation.estimator import Estimates, Estimator
+from src.estimation.runtimes import INPUT, SIGNATURE
 from src.faces.crop import FaceCrop
 from tests.helpers import ROOT
 from tests.models.reference import made_faces
@@ -164,3 +165,50 @@ def test_small_file_of_huge_tensors(exports, tmp_path):
     graph.node.append(make("Add", ["age", "zero"], ["pred_age"]))
     onnx.save(model, tmp_path / "m.onnx")
     refused(tmp_path / "m.onnx", "memory")
+
+
+def test_endless_onnx_graphs_are_refused(exports, tmp_path):
+    """A loop of 2^62 steps changes the ages by zero."""
+    model = onnx.load(exports["onnx"])
+    graph, make = model.graph, onnx.helper.make_node
+    [last] = [node for node in graph.node if "pred_age" in node.output]
+    last.output[0] = "age"
+    info = onnx.helper.make_tensor_value_info
+    step = onnx.helper.make_graph(
+        [make("Identity", ["more"], ["again"]), make("Identity", ["before"], ["after"])],
+        "step",
+        [info("i", 7, []), info("more", 9, []), info("before", 1, None)],
+        [info("again", 9, []), info("after", 1, None)],
+    )
+    for name, value in (("steps", np.array(2**62)), ("yes", np.array(True))):
+        graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+    graph.node.append(make("Loop", ["steps", "yes", "age"], ["pred_age"], body=step))
+    onnx.checker.check_model(model)
+    onnx.save(model, tmp_path / "m.onnx")
+    refused(tmp_path / "m.onnx", "loop")
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory) -> Path:
+    """A SavedModel that never returns its ages, and a LiteRT file of it."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("endless")
+    shape = [None, 32, 32, 3]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)])
+    def serve(faces):
+        mean = tf.reduce_mean(faces, [1, 2])
+        (mean,) = tf.while_loop(lambda x: tf.reduce_sum(x) > -1, lambda x: [x + 0], [mean])
+        return {"pred_gender": mean[:, :2], "pred_age": tf.repeat(mean, 34, 1)[:, :101]}
+
+    module = tf.Module()
+    tf.saved_model.save(module, str(folder / "m"), signatures={SIGNATURE: serve})
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "m"))
+    (folder / "m.tflite").write_bytes(converter.convert())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["m", "m.tflite"])
+def test_endless_tensorflow_graphs_are_refused(endless, name):
+    refused(endless / name, "loop")
