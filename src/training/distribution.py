@@ -54,6 +54,17 @@ def precision(mixed: bool) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def _create_variables(model: keras.Model) -> None:
+    """Create the variables of optimizer and losses: TensorFlow traces a step that does so twice."""
+    model.optimizer.build(model.trainable_variables)
+    outputs = {
+        name: np.zeros((1, *output.shape[1:]), np.float32)
+        for name, output in zip(model.output_names, model.outputs, strict=True)
+    }
+    model.compute_loss(y=outputs, y_pred=list(outputs.values()))
+    model.reset_metrics()
+
+
 class SingleDevice:
     """Training on one device."""
 
@@ -67,6 +78,8 @@ class SingleDevice:
     def compile(self, model: keras.Model, **options) -> None:
         """`model.compile`, adapted to this kind of distribution."""
         model.compile(**options)
+        if keras.backend.backend() == "tensorflow":
+            _create_variables(model)
 
 
 class Mirrored(SingleDevice):

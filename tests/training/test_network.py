@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from src.models import build_model
-from src.training.network import Schedule, averaged, drop_regularizers, get_optimizer
+from src.models.heads import twin_heads
+from src.training.arguments import Arguments
+from src.training.distribution import SingleDevice
+from src.training.network import (
+    Schedule,
+    averaged,
+    compile_network,
+    drop_regularizers,
+    get_optimizer,
+)
 
 
 def step(optimizer: keras.optimizers.Optimizer, name: str, value: float, gradients) -> list[float]:
@@ -54,6 +63,24 @@ def test_regularizers_leave_the_loss():
     drop_regularizers(model)
     model.compile("sgd", loss=[lambda t, p: 0 * keras.ops.sum(p, -1)] * 2)
     assert model.evaluate(faces, targets, verbose=0, return_dict=True)["loss"] == 0
+
+
+def test_step_is_traced_once():
+    """A trace of a large network takes seconds."""
+    traces = []
+
+    class Counted(keras.Model):
+        def train_step(self, *args, **kwargs):
+            traces.append(args)
+            return super().train_step(*args, **kwargs)
+
+    faces = keras.Input((2, 2, 3))
+    model = Counted(faces, twin_heads(keras.layers.Flatten()(faces)))
+    arguments = Arguments([], batch_size=4)
+    compile_network(SingleDevice(), model, arguments, Schedule("step", 0.1, 2, 2))
+    targets = [np.full((8, 2), 0.5), np.full((8, 101), 1 / 101)]
+    model.fit(np.ones((8, 2, 2, 3)), targets, batch_size=4, epochs=2, verbose=0)
+    assert len(traces) == 1
 
 
 def test_averaged_weights_within_the_block():
