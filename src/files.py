@@ -197,17 +197,6 @@ def reading(path: Path, expected: str) -> Iterator[None]:
         raise UserError(f"{path}: expected {expected}; it cannot be read: {reason:.300}") from error
 
 
-def check_output_file(path: Path) -> None:
-    """Raise `UserError` if `path` cannot become a file, before any work is done for it.
-
-    An existing device, FIFO or socket is never replaced.
-    """
-    found = file_kind(path)
-    if found not in ("a file", "nothing"):
-        raise UserError(f"{str(path)!r}: expected a file to write, found {found}; name another")
-    check_output_place(path)
-
-
 def check_output_place(path: Path) -> None:
     """Raise `UserError` unless a file or folder can be created at `path`."""
     if not path.name or path.name == "..":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.files import check_input_file, check_output_file, replacing
+from src.files import check_input_file, check_output_place, replacing
 from src.outputs import Output, begins_with, check_outputs, locked
 from tests.helpers import ROOT, names
 
@@ -61,7 +61,7 @@ def test_special_outputs_are_never_replaced(tmp_path, kind):
 def test_impossible_outputs_are_rejected(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError):
-        check_output_file(Path(name))
+        check_output_place(Path(name))
 
 
 def test_outputs_of_another_kind_are_kept(tmp_path):

@@ -18,7 +18,7 @@ from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
 from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
 from src.faces.images import resize
-from src.files import check_folder, check_output_file, partial_of, replacing, uninterrupted
+from src.files import check_folder, check_output_place, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
 from src.workers import map_in_order
@@ -170,7 +170,7 @@ def create_database(
 
 def _outputs(output: Path, contact_sheet: Path | None) -> list[Output]:
     """The files to write: the database, those next to it, and the contact sheet."""
-    check_output_file(output)
+    check_output_place(output)
     kinds = [
         ("", "a database", database.is_database),
         (".removed.csv", "rows by rule", begins_with(b"rule,rows")),

@@ -11,8 +11,8 @@ import numpy as np
 
 from src.demo import loop
 from src.demo.job import Job
-from src.demo.result import Result
-from src.demo.sinks import Sink, all_outputs, open_sinks
+from src.demo.result import Result, Sink
+from src.demo.sinks import all_outputs, open_sinks
 from src.demo.sinks.copies import copy_path, crop_path
 from src.demo.sinks.gallery import labelled_pictures
 from src.demo.sinks.records import read_done
@@ -185,5 +185,5 @@ def run_video(
 
 def _feed(results: Iterator[Result], sinks: list[Sink]) -> None:
     for result in results:
-        if not all([sink(result) for sink in sinks]):
+        if False in [sink(result) for sink in sinks]:
             return

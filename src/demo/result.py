@@ -1,5 +1,6 @@
 """Faces of one picture and their estimates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,3 +33,6 @@ class Result:
     @cached_property
     def annotated(self) -> np.ndarray:
         return annotate(self.picture.image, self.boxes, self.estimates, self.anonymize, self.tracks)
+
+
+Sink = Callable[[Result], bool | None]  # receives every result; False ends the demo

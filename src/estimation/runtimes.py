@@ -46,7 +46,7 @@ def runtime_of(path: Path) -> str:
     return named.get(path.suffix.lower(), "keras")
 
 
-def load(path: Path, runtime: str, original: Original) -> tuple[Predict, Description]:
+def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Predict, Description]:
     """The `Predict` function and the description of the network in `path`.
 
     runtime: one of `RUNTIMES`.

@@ -8,7 +8,7 @@ from src.errors import UserError
 from src.evaluation.results import Results
 from src.evaluation.slices import ALL, CROSS, FEW
 from src.evaluation.tables import BY_SLICE, figures_of, sections, text
-from src.files import check_output_file, replacing
+from src.files import replacing
 
 _CROSSED = "By age and gender"  # the only crossing in a card
 Row = tuple[str, str]  # slice and model
@@ -22,7 +22,6 @@ def marks(section: str) -> tuple[str, str]:
 def check_card(path: Path, section: str = "figures") -> None:
     """Raise `UserError` if `write_card` cannot write to `path`, before any work is done."""
     _around(path, *marks(section))
-    check_output_file(path)
 
 
 def write_card(path: Path, results: Results, command: str, section: str = "figures") -> None:

@@ -56,7 +56,7 @@ def test_restored_pictures_are_read_again(tmp_path):
     restored = result("old.jpg", [Box(159, 129, 361, 332)], [50], [0.1], size=(0, 0))
     restored.restored = True
     with open_table(tmp_path / "labels.csv", tmp_path) as add:
-        assert add(restored)
+        add(restored)
     page = (tmp_path / "table.html").read_text()
     assert cells(page)[1] == ["", "", "70, ?", "50 (45-55), male"]
     assert pictures_of(page)[0].mean() > 20
@@ -82,8 +82,8 @@ def test_largest_face_has_a_row(labels, tmp_path):
     faces = np.zeros((2, 16, 16, 3), np.uint8)
     two = Result(Picture("inner/two.jpg", image), boxes, estimates([20, 36.7], [0.9, 0.2]), faces)
     with open_table(labels, tmp_path) as add:
-        assert add(two)
-        assert add(result("dogs & cats.jpg"))
+        add(two)
+        add(result("dogs & cats.jpg"))
     page = (tmp_path / "table.html").read_text(encoding="utf-8")
     assert cells(page) == [
         ["raw", "aligned", "true", "predicted"],
@@ -116,7 +116,7 @@ def test_long_table_is_cut(tmp_path):
     (tmp_path / "labels.csv").write_text("path,age\n" + rows)
     with open_table(tmp_path / "labels.csv", tmp_path) as add:
         for i in range(MAX_PICTURES + 5):
-            assert add(result(f"{i}.jpg"))
+            add(result(f"{i}.jpg"))
     rows = cells((tmp_path / "table.html").read_text())
     assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_PICTURES)]
 

@@ -1,18 +1,13 @@
-"""Registry of sinks, which receive the results.
-
-A sink is called with every `Result`, and returns False to end the demo.
-"""
+"""Registry of sinks, which receive the results."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Sink
 from src.demo.sinks import copies, gallery, records, summary, table, tracks, video, window
 from src.outputs import Output
-
-Sink = Callable[[Result], bool]
 
 
 class SinkKind(NamedTuple):

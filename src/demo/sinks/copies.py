@@ -1,13 +1,13 @@
 """Pictures of the results: annotated copies, and crops of the faces."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sources.pictures import begins_as_picture, identity
 from src.errors import UserError
 from src.files import replacing
@@ -81,29 +81,27 @@ def write_picture(path: Path, image) -> None:
 
 
 @contextmanager
-def annotated_copies(job: Job) -> Iterator[Callable[[Result], bool]]:
+def annotated_copies(job: Job) -> Iterator[Sink]:
     """Copies with boxes and labels, in the folder --output_dir."""
     folder = job.args.output_dir
     make_folder("--output_dir", folder)
 
-    def save(result: Result) -> bool:
+    def save(result: Result) -> None:
         write_picture(copy_path(folder, result.picture.name), result.annotated)
-        return True
 
     with locked(folder, "copies"):
         yield save
 
 
 @contextmanager
-def face_crops(job: Job) -> Iterator[Callable[[Result], bool]]:
+def face_crops(job: Job) -> Iterator[Sink]:
     """The network's crop of every face, as NAME_FACE.png in the folder --crops."""
     folder = job.args.crops
     make_folder("--crops", folder)
 
-    def save(result: Result) -> bool:
+    def save(result: Result) -> None:
         for i, face in enumerate(result.faces):
             write_picture(crop_path(folder, result.picture.name, i), face)
-        return True
 
     with locked(folder, "crops"):
         yield save

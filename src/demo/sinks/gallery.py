@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from src.data.datasets import read_dataset
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sinks.copies import is_picture, make_folder
 from src.faces.crop import FaceCrop
 from src.faces.detectors import DEFAULT_DETECTOR
@@ -73,18 +73,17 @@ def table_outputs(job: Job) -> list[Output]:
 
 
 @contextmanager
-def labelled_table(job: Job) -> Iterator[Callable[[Result], bool]]:
+def labelled_table(job: Job) -> Iterator[Sink]:
     """The table of the first `MAX_PICTURES` pictures, a page and a picture in --output_dir."""
     folder = job.args.output_dir
     make_folder("--output_dir", folder)
     rows: list[_Row] = []
 
-    def add(result: Result) -> bool:
+    def add(result: Result) -> None:
         if len(rows) < MAX_PICTURES:
             name = result.picture.name
             image = read_image(job.pictures[name]) if result.restored else result.picture.image
             rows.append(_row(result, image, job.labels.loc[name]))
-        return True
 
     yield add
     with replacing(folder / HTML) as page:

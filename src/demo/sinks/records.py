@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 
 from src.demo.job import STANDARD_OUTPUT, Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sources import Picture
 from src.errors import UserError
 from src.estimation.estimator import Estimates
@@ -26,7 +26,6 @@ VIDEO_COLUMNS = ["time", "track"]  # seconds; number of the face's track
 _MAX_BYTES = 2**30  # of a file to resume
 
 Record = dict[str, str | int | float | None]
-Write = Callable[[Result], bool]
 
 
 def records(result: Result) -> Iterator[Record]:
@@ -72,31 +71,29 @@ def _outputs(flag: str, path: Path, kind: str, is_kind: Callable) -> list[Output
 
 
 @contextmanager
-def csv_file(job: Job) -> Iterator[Write]:
+def csv_file(job: Job) -> Iterator[Sink]:
     """A CSV file, which begins with the rows of an earlier run about pictures that are done."""
     columns = COLUMNS + VIDEO_COLUMNS if job.video else COLUMNS
     kept = [row for row in _read_csv(job.args.csv) if row["file"] in job.done] if job.done else []
     with _file(job.args.csv, job, csv_text(columns, kept)) as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
 
-        def write(result: Result) -> bool:
+        def write(result: Result) -> None:
             writer.writerows(map(_as_text, records(result)))
             file.flush()  # so that a killed run leaves them
-            return True
 
         yield write
 
 
 @contextmanager
-def jsonl_file(job: Job) -> Iterator[Write]:
+def jsonl_file(job: Job) -> Iterator[Sink]:
     """A file of JSON lines, which begins with those of an earlier run about pictures done."""
     kept = [r for r in _read_jsonl(job.args.jsonl) if r["file"] in job.done] if job.done else []
     with _file(job.args.jsonl, job, "".join(map(_as_json, kept))) as file:
 
-        def write(result: Result) -> bool:
+        def write(result: Result) -> None:
             file.writelines(map(_as_json, records(result)))
             file.flush()
-            return True
 
         yield write
 

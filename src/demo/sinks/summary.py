@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from src.data.summary import plot_ages
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sinks.copies import is_picture
 from src.demo.sinks.table import has_lines
 from src.files import replacing
@@ -35,7 +35,7 @@ def summary_outputs(job: Job) -> list[Output]:
 
 
 @contextmanager
-def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
+def folder_summary(job: Job) -> Iterator[Sink]:
     """A line on stderr at the end, also after Ctrl-C: numbers of pictures, faces, and pictures
     without a face.
 
@@ -44,13 +44,12 @@ def folder_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
     counts: Counter = Counter()
     rows: list[tuple[float, int]] = []
 
-    def add(result: Result) -> bool:
+    def add(result: Result) -> None:
         counts["read"] += 1
         counts["faces"] += len(result.boxes)
         counts["without"] += not result.boxes
         estimates = result.estimates
         rows.extend(zip(estimates.age.tolist(), estimates.gender.tolist(), strict=True))
-        return True
 
     try:
         yield add
@@ -72,14 +71,13 @@ def has_hint(job: Job) -> bool:
 
 
 @contextmanager
-def min_face_hint(job: Job) -> Iterator[Callable[[Result], bool]]:
+def min_face_hint(job: Job) -> Iterator[Sink]:
     """A line on stderr at the end if no face was found: the size of the faces searched for."""
     found = False
 
-    def look(result: Result) -> bool:
+    def look(result: Result) -> None:
         nonlocal found
         found |= bool(result.boxes)
-        return True
 
     yield look
     if not found:
@@ -102,19 +100,18 @@ def _total(job: Job) -> int:
 
 
 @contextmanager
-def progress(job: Job) -> Iterator[Callable[[Result], bool]]:
+def progress(job: Job) -> Iterator[Sink]:
     """A progress bar; for a video, by the time of its frames."""
     done = 0
     with Progress(_total(job), "pictures" if job.pictures else "frames") as bar:
 
-        def update(result: Result) -> bool:
+        def update(result: Result) -> None:
             nonlocal done
             if job.pictures:
                 bar.update()
-                return True
+                return
             number = int(result.picture.name[5:11]) + 1  # frame000000.jpg
             bar.update(number - done)
             done = number
-            return True
 
         yield update

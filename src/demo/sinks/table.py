@@ -1,12 +1,12 @@
 """Printed results: a line per face, or a table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tabulate import tabulate
 
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.labels import INITIALS
 
 LONGEST_TABLE = 50  # rows
@@ -17,16 +17,15 @@ def has_lines(job: Job) -> bool:
 
 
 @contextmanager
-def face_lines(job: Job) -> Iterator[Callable[[Result], bool]]:
+def face_lines(job: Job) -> Iterator[Sink]:
     """One line per face."""
 
-    def show(result: Result) -> bool:
+    def show(result: Result) -> None:
         for i in range(len(result.boxes)):
             age, years, gender = texts(result, i)
             print(f"{result.picture.name}: {age} years ({years}), {gender}", flush=True)
         if not result.boxes:
             print(f"{result.picture.name}: no face", flush=True)
-        return True
 
     yield show
 
@@ -40,12 +39,12 @@ def texts(result: Result, face: int) -> tuple[str, str, str]:
 
 
 @contextmanager
-def printed_table(job: Job) -> Iterator[Callable[[Result], bool]]:
+def printed_table(job: Job) -> Iterator[Sink]:
     """A table at the end, also after Ctrl-C: a row per face, or per track of a video."""
     rows: dict[tuple, tuple] = {}
     pictures = 0
 
-    def add(result: Result) -> bool:
+    def add(result: Result) -> None:
         nonlocal pictures
         pictures += 1
         for i in range(len(result.boxes)):
@@ -55,7 +54,6 @@ def printed_table(job: Job) -> Iterator[Callable[[Result], bool]]:
                 rows[number,] = (number, first, f"{time:.1f}", *texts(result, i))
             else:
                 rows[result.picture.name, i] = (result.picture.name, i, *texts(result, i))
-        return True
 
     try:
         yield add

@@ -1,7 +1,7 @@
 """A summary of a video: one row and one picture per track."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sinks.copies import is_picture, make_folder, write_picture
 from src.errors import UserError
 from src.faces.images import crop_with_margin, shrink
@@ -51,15 +51,14 @@ def track_outputs(job: Job) -> list[Output]:
 
 
 @contextmanager
-def track_summary(job: Job) -> Iterator[Callable[[Result], bool]]:
+def track_summary(job: Job) -> Iterator[Sink]:
     """NAME.tracks.csv in --output_dir, and NAME.tracks with a picture of each track, unless
     --anonymize is set."""
     tracks: dict[int, _Track] = {}
 
-    def add(result: Result) -> bool:
+    def add(result: Result) -> None:
         for i, number in enumerate(result.tracks):
             _update(tracks, number, result, i)
-        return True
 
     yield add
     _write(job, tracks)

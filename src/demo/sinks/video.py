@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.result import Result, Sink
 from src.demo.sinks.copies import folder_outputs, make_folder
 from src.demo.sources.video import Video
 from src.errors import UserError
@@ -57,7 +57,7 @@ def _is_mp4(path: Path) -> bool:
 
 
 @contextmanager
-def annotated_video(job: Job) -> Iterator[Callable[[Result], bool]]:
+def annotated_video(job: Job) -> Iterator[Sink]:
     """NAME.mp4 in --output_dir, with boxes, labels and, by PyAV, the sound and the true times.
 
     Raises `UserError` if it cannot be written; a full disk leaves no file.
@@ -67,9 +67,8 @@ def annotated_video(job: Job) -> Iterator[Callable[[Result], bool]]:
     with locked(copy), replacing(copy.resolve()) as partial:
         with closing(_open_writer(partial, job.video)) as writer:
 
-            def write(result: Result) -> bool:
+            def write(result: Result) -> None:
                 writer.write(result.annotated, result.picture.time)
-                return True
 
             yield write
 

@@ -16,21 +16,14 @@ from src.faces.finder import FaceFinder
 if TYPE_CHECKING:
     import gradio
 
+STYLE = Path(__file__).with_name("page.css")
+_SCRIPT = Path(__file__).with_name("marking.js")
 KEPT = 300  # seconds that files are kept
 _NOTE = f"""# Age and gender
 Age and gender of faces, estimated from their appearance by a small network: **statistical guesses,
 for research only**, whose errors differ by age, gender and group. Files go to the computer that
 serves this page and nowhere else, and are deleted {KEPT // 60} minutes later."""
 _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
-STYLE = """
-.marked { outline: 2px solid var(--color-accent) !important; outline-offset: -2px }
-.shown img { max-height: 75vh; object-fit: contain }
-.shown .mask:not(.active) { opacity: 0 !important }
-.shown .mask.active { opacity: 0.5 !important }
-.card { overflow-x: auto }
-.card * { overflow-wrap: normal !important; word-break: normal !important }
-.small .thumbnail-lg { aspect-ratio: auto; height: 130px }
-"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class Service:
 def make_page(service: Service) -> gradio.Blocks:
     """The page; Gradio deletes its files after `KEPT` seconds."""
     from src.demo.web.clips import clip_tab
-    from src.demo.web.pictures import MARK, picture_tab
+    from src.demo.web.pictures import picture_tab
     from src.demo.web.webcam import webcam_tab
 
     gradio = library("gradio")
@@ -78,7 +71,7 @@ def make_page(service: Service) -> gradio.Blocks:
             clip_tab(service, page)
         with gradio.Tab("Webcam"), gradio.Row():
             webcam_tab(service)
-        page.load(js=MARK)
+        page.load(js=_SCRIPT.read_text(encoding="utf-8"))
     return page
 
 

@@ -57,7 +57,7 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
             theme=themes.Default(
                 font="system-ui", font_mono="system-ui"
             ),  # no download from Google
-            css=STYLE,
+            css_paths=STYLE,
             footer_links=[],
         )
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # prints tracebacks
