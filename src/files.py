@@ -45,11 +45,18 @@ def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterato
     The path may become a file or a folder. If the block fails, `path` is unchanged and the partial
     file is deleted, unless the error is one of `keep_on`.
     resume: continue the partial file of an earlier run, which is deleted otherwise.
-    Raises `UserError` for errors of the system that users can fix, such as a full disk.
+    Raises `UserError` as `naming` does.
     """
+    with naming(path), atomic(path, keep_on, resume) as partial:
+        yield partial
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raise `UserError`, naming the output, for errors of the system that users can fix, such as a
+    full disk."""
     try:
-        with atomic(path, keep_on, resume) as partial:
-            yield partial
+        yield
     except OSError as error:
         if error.errno not in _FIXABLE:
             raise

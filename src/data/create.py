@@ -18,7 +18,7 @@ from src.data.summary import draw_contact_sheet, is_summary, plot_ages
 from src.errors import UserError
 from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
 from src.faces.images import resize
-from src.files import check_folder, check_output_place, partial_of, replacing, uninterrupted
+from src.files import check_folder, check_output_place, naming, partial_of, replacing, uninterrupted
 from src.outputs import Output, begins_with, check_outputs, locked
 from src.progress import Progress
 from src.workers import map_in_order
@@ -162,7 +162,8 @@ def create_database(
         table = records.table.iloc[kept]
         _write_further(further, table, removed, skipped)
         if contact_sheet:
-            draw_contact_sheet(database.open_database(partial), seed, further[-1])
+            with naming(further[-1]):  # it may be on another disk than the database
+                draw_contact_sheet(database.open_database(partial), seed, further[-1])
     counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
     noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
     return Created(len(table), removed, noted, files)

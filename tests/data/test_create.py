@@ -10,7 +10,7 @@ from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.faces.finder import FaceFinder
 from src.outputs import locked
-from tests.helpers import names
+from tests.helpers import mounted, names
 
 WHOLE = FaceRule(FaceFinder("none", None, FaceCrop(8)))
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
@@ -86,6 +86,16 @@ def test_files_appear_together_or_not(small_wiki, out, monkeypatch):
     assert older.items() <= {path.name: path.read_bytes() for path in out.iterdir()}.items()
     run(small_wiki, out, seed=1, resume=True)
     assert names(out) == FILES
+
+
+def test_full_disk_under_the_contact_sheet(small_wiki, out, tmp_path):
+    with mounted(tmp_path / "disk", "size=4k") as disk:
+        with pytest.raises(UserError, match=r"disk/sheet\.png .*No space left on device"):
+            run(small_wiki, out, contact_sheet=disk / "sheet.png")
+        assert names(disk) == set()
+    assert ".db.partial.mat" in names(out)
+    run(small_wiki, out, contact_sheet=tmp_path / "sheet.png", resume=True)
+    assert names(out) == FILES and (tmp_path / "sheet.png").exists()
 
 
 def test_outputs_have_distinct_names(small_wiki, out):
