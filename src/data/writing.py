@@ -23,6 +23,7 @@ import pandas as pd
 from src import __version__
 from src.data.database import COLUMNS, TEXTS, image_bytes
 from src.data.matlab import text_matrix, text_width
+from src.errors import UserError
 from src.files import atomic
 from src.labels import age_middle
 from src.outputs import begins_with
@@ -30,7 +31,6 @@ from src.outputs import begins_with
 TO_DO = 0  # state of a record that is not read yet
 DIGEST_BYTES = 16
 _HEADER_BYTES = 512
-_FACES_AT = 1584  # bytes from the start of the file: HDF5's place for its first dataset
 _COUNTER_BYTES = 8  # number of moved faces, before the states and digests
 _MATLAB_CLASS = {"uint8": "uint8", "float64": "double", "uint16": "char"}
 _WRITING = os.O_RDWR | getattr(os, "O_BINARY", 0)  # O_BINARY: no conversion of line ends (Windows)
@@ -42,11 +42,15 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class _Header:
-    """The beginning of a file that is not finished, and of its journal."""
+    """The beginning of a file that is not finished, and of its journal.
+
+    faces_at: place of the faces, in bytes from the start of the file.
+    """
 
     fingerprint: str
     rows: int
     img_size: int
+    faces_at: int
 
     def __bytes__(self) -> bytes:
         return json.dumps(asdict(self)).encode().ljust(_HEADER_BYTES)
@@ -58,7 +62,7 @@ class _Header:
     @property
     def progress_at(self) -> int:
         """Place of the progress, behind the faces."""
-        return _FACES_AT + self.rows * self.face_bytes
+        return self.faces_at + self.rows * self.face_bytes
 
     @property
     def progress_bytes(self) -> int:
@@ -79,7 +83,7 @@ def allocate(path: Path, table: pd.DataFrame, img_size: int, fingerprint: str) -
     for older in (path, journal_of(path)):
         older.unlink(missing_ok=True)
     with atomic(path) as partial, partial.open("wb") as file:
-        file.write(bytes(_Header(fingerprint, len(table), img_size)))
+        file.write(bytes(_Header(fingerprint, len(table), img_size, _first_place())))
         file.truncate(bytes_needed(table, img_size))  # fails early at a limit of file sizes
 
 
@@ -144,7 +148,7 @@ class FaceSlots:
             write_at(self._file, self._header.progress_at, np.array([end], "<i8"))
 
     def _place(self, row: int) -> int:
-        return _FACES_AT + row * self._header.face_bytes
+        return self._header.faces_at + row * self._header.face_bytes
 
     @property
     def has_work(self) -> bool:
@@ -194,24 +198,36 @@ def finish(
     fields |= {name: labels[name].tolist() for name in TEXTS}
     shape = (len(kept), header.img_size, header.img_size, 3)
     write = _write_7_3 if version == "7.3" else _write_5
-    write(path, shape, fields | values | {"version": __version__})
+    write(path, header.faces_at, shape, fields | values | {"version": __version__})
 
 
 Field = np.ndarray | list[str] | float | str
 
 
-def _write_7_3(path: Path, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
+def _first_place() -> int:
+    """Place of the first dataset in a file of this HDF5."""
+    with h5py.File(io.BytesIO(), "w", userblock_size=_HEADER_BYTES) as file:
+        return _image_dataset(file, (1, 1, 1, 3)).id.get_offset()
+
+
+def _image_dataset(file: h5py.File, shape: tuple[int, ...]) -> h5py.Dataset:
+    """A dataset that is allocated at once, and not written to."""
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return file.create_dataset("image", shape, np.uint8, dcpl=layout)
+
+
+def _write_7_3(path: Path, faces_at: int, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
     """Write HDF5's structure and the fields around the faces."""
+    if (place := _first_place()) != faces_at:
+        raise UserError(
+            f"{path}: expected the version of HDF5 that began it, with faces at {faces_at}, "
+            f"received one that places them at {place}; run again without --resume"
+        )
     with _AroundFaces(path, "r+") as disk:
         with h5py.File(disk, "w", userblock_size=_HEADER_BYTES) as file:
-            # Allocated as the first dataset, and never written to.
-            layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-            layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            image = file.create_dataset("image", shape, np.uint8, dcpl=layout)
-            if image.id.get_offset() != _FACES_AT:
-                raise RuntimeError(f"HDF5 places faces at {image.id.get_offset()}")
-            _set_matlab_attributes(image)
+            _set_matlab_attributes(_image_dataset(file, shape))
             for name, values in fields.items():
                 _set_matlab_attributes(file.create_dataset(name, data=_matrix(values)))
         disk.seek(0)
@@ -274,11 +290,11 @@ def _header(version: str) -> bytes:
     return _HEADERS[version].ljust(116)
 
 
-def _write_5(path: Path, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
+def _write_5(path: Path, faces_at: int, shape: tuple[int, ...], fields: dict[str, Field]) -> None:
     """Replace the file by one in the classic format, of less than 4 GiB."""
     import scipy.io
 
-    faces = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=_FACES_AT).reshape(shape)
+    faces = np.fromfile(path, np.uint8, int(np.prod(shape)), offset=faces_at).reshape(shape)
     for name in TEXTS:  # scipy cannot write the lone surrogates of file names not in UTF-8
         texts = [text.encode(errors="backslashreplace").decode() for text in fields[name]]
         fields[name] = np.array(texts)

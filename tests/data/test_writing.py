@@ -1,5 +1,6 @@
 import os
 from contextlib import closing
+from functools import partial
 
 import h5py
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from src.data import writing
 from src.data.database import open_database
+from src.errors import UserError
 from src.faces.crop import FaceCrop
 
 SIZE = 32
@@ -45,6 +47,22 @@ def assert_holds(path, faces, table, rows):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "db.mat"
+
+
+def test_place_of_faces_depends_on_hdf5(path, monkeypatch):
+    """HDF5 2.0 writes the newer format by default, with a shorter beginning."""
+    faces, table = make(5)
+    older = writing.h5py.File
+    monkeypatch.setattr(writing.h5py, "File", partial(older, libver="latest"))
+    writing.allocate(path, table, SIZE, "it")
+    fill(path, faces, range(5))
+    monkeypatch.setattr(writing.h5py, "File", older)
+    with pytest.raises(UserError, match=r"db\.mat.*--resume"):
+        writing.finish(path, table, np.arange(5), VALUES, "7.3")
+    monkeypatch.setattr(writing.h5py, "File", partial(older, libver="latest"))
+    writing.finish(path, table, np.arange(5), VALUES, "7.3")
+    monkeypatch.setattr(writing.h5py, "File", older)
+    assert_holds(path, faces, table, np.arange(5))
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
