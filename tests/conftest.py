@@ -1,9 +1,7 @@
 """Fixtures: real data if available, portraits from sample data, small generated datasets."""
 
 import os
-import runpy
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from src.faces.crop import FaceCrop
-from tests.helpers import ROOT, wiki_struct, write_wiki
+from tests.helpers import ROOT, exit_code, wiki_struct, write_wiki
 from tests.portraits import write_portraits
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -78,26 +76,20 @@ def portraits(once) -> Path:
 
 @pytest.fixture(scope="session")
 def wiki(shared, once) -> Path:
-    """The real wiki_crop folder, unpacked."""
-    archive = shared / "wiki_crop.tar.gz"
-    unpacked = once(
-        "wiki", lambda folder: subprocess.run(["tar", "xzf", archive, "-C", folder], check=True)
-    )
+    """The real wiki_crop folder with the pictures of a tenth of its people."""
+    command = ["tar", "xzf", shared / "wiki_crop.tar.gz", "--wildcards"]
+    command += ["wiki_crop/wiki.mat", "wiki_crop/0*"]
+    unpacked = once("wiki", lambda folder: subprocess.run(command, cwd=folder, check=True))
     return unpacked / "wiki_crop"
 
 
 @pytest.fixture
-def run_here(monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess]:
+def run_here(capfd) -> Callable[..., subprocess.CompletedProcess]:
     """Run a script within this process."""
 
     def within(script: str, *args) -> subprocess.CompletedProcess:
-        monkeypatch.setattr(sys, "argv", [script, *map(str, args)])
         capfd.readouterr()
-        try:
-            runpy.run_path(str(ROOT / script), run_name="__main__")
-            code = 0
-        except SystemExit as stop:
-            code = stop.code
+        code = exit_code(script, *args)
         return subprocess.CompletedProcess(args, code, *capfd.readouterr())
 
     return within

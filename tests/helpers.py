@@ -2,6 +2,7 @@
 
 import csv
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,17 @@ def run(script: str, *args, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600
     )
+
+
+def exit_code(script: str, *args) -> int:
+    """Run a script within this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *map(str, args)])
+        try:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        except SystemExit as stop:
+            return stop.code or 0
+    return 0
 
 
 def allow_ctrl_c() -> None:

@@ -1,8 +1,10 @@
-"""evaluate.py as a user runs it."""
+"""evaluate.py, within this process."""
 
 import json
 import shutil
-import sys
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from io import BytesIO, TextIOWrapper
 from types import SimpleNamespace
 
 import cv2
@@ -10,13 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import evaluate
-from src import cli
 from src.data.database import open_database
 from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
-from tests.helpers import assert_one_line_error, names, run, write_database
+from tests.helpers import assert_one_line_error, exit_code, names, write_database
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 TRAINING = {"age_mean": 35.0, "male_share": 0.7}
@@ -35,8 +35,12 @@ def evaluated(tmp_path_factory):
     database = write_database(folder / "wiki.mat", count=50)
     models = [write_model(folder / "a.hdf5", training=TRAINING), write_model(folder / "b.hdf5")]
     command = ("--input", database, "--weight_file", *models, "--output", folder / "out")
-    done = run("evaluate.py", *command, "--resamples", 50)
-    assert done.returncode == 0, done.stderr
+    out, errors = (TextIOWrapper(BytesIO(), encoding="utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(errors):
+        assert exit_code("evaluate.py", *command, "--resamples", 50) == 0
+    for stream in (out, errors):
+        stream.seek(0)
+    done = SimpleNamespace(stdout=out.read(), stderr=errors.read())
     return SimpleNamespace(folder=folder, database=database, models=models, done=done)
 
 
@@ -86,24 +90,11 @@ def test_printed_tables(evaluated):
 
 
 @pytest.fixture
-def run_here(monkeypatch, capfd):
-    """Run evaluate.py within this process, which has TensorFlow loaded already."""
-
-    def within(*args):
-        monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, args)])
-        capfd.readouterr()
-        code = 0
-        try:
-            cli.run(evaluate.main)
-        except SystemExit as end:
-            code = end.code
-        out, err = capfd.readouterr()
-        return SimpleNamespace(returncode=code, stdout=out, stderr=err)
-
-    return within
+def evaluate(run_here):
+    return partial(run_here, "evaluate.py")
 
 
-def test_pictures_of_csv(evaluated, run_here, tmp_path):
+def test_pictures_of_csv(evaluated, evaluate, tmp_path):
     """Unreadable pictures are counted and named."""
     faces = open_database(evaluated.database).image[np.arange(6)]
     for i, face in enumerate(faces):
@@ -113,7 +104,7 @@ def test_pictures_of_csv(evaluated, run_here, tmp_path):
     (tmp_path / "my.csv").write_text("\n".join(["path,age,gender,group", *rows]))
     out = tmp_path / "out"
     command = ("--image_csv", tmp_path / "my.csv", "--weight_file", evaluated.models[0])
-    done = run_here(*command, "--output", out, "--resamples", 20)
+    done = evaluate(*command, "--output", out, "--resamples", 20)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     first = lines.index("2 of 7 pictures left out:")
@@ -124,28 +115,28 @@ def test_pictures_of_csv(evaluated, run_here, tmp_path):
     assert table.loc[("group y", "mae"), "n"] == 3
 
 
-def test_existing_output_is_rejected_first(evaluated, run_here, tmp_path):
-    done = run_here("--input", tmp_path / "gone.mat", "--output", evaluated.folder / "out")
+def test_existing_output_is_rejected_first(evaluated, evaluate, tmp_path):
+    done = evaluate("--input", tmp_path / "gone.mat", "--output", evaluated.folder / "out")
     assert_one_line_error(done, "evaluate.py", "out exists", "--force")
     (tmp_path / "file").touch()
-    done = run_here("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
+    done = evaluate("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
     assert_one_line_error(done, "evaluate.py", "is a file")
 
 
-def test_force_replaces_evaluation(evaluated, run_here, tmp_path):
+def test_force_replaces_evaluation(evaluated, evaluate, tmp_path):
     shutil.copytree(evaluated.folder / "out", tmp_path / "out")
     command = ("--input", evaluated.database, "--weight_file", evaluated.models[0], "--force")
-    done = run_here(*command, "--output", tmp_path / "out", "--resamples", 20)
+    done = evaluate(*command, "--output", tmp_path / "out", "--resamples", 20)
     assert done.returncode == 0, done.stderr
     stored = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [model["model"] for model in stored["models"]] == ["a.hdf5"]
 
 
-def test_card_and_its_command(evaluated, run_here, tmp_path):
+def test_card_and_its_command(evaluated, evaluate, tmp_path):
     card, out = tmp_path / "card of mine.md", tmp_path / "out"
     card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
     command = ("--input", evaluated.database, "--weight_file", *evaluated.models, "--card", card)
-    done = run_here(*command, "--output", out, "--resamples", 20)
+    done = evaluate(*command, "--output", out, "--resamples", 20)
     assert done.returncode == 0, done.stderr
     lines = card.read_text().splitlines()
     assert next(line for line in lines if line.startswith("### ")) == "### All faces"
@@ -154,10 +145,10 @@ def test_card_and_its_command(evaluated, run_here, tmp_path):
     assert f"--card '{card}'" in stored
 
 
-def test_card_without_marks(evaluated, run_here, tmp_path):
+def test_card_without_marks(evaluated, evaluate, tmp_path):
     (tmp_path / "card.md").write_text("# Card\n")
     command = ("--input", tmp_path / "gone.mat", "--card", tmp_path / "card.md")
-    done = run_here(*command, "--output", tmp_path / "out")
+    done = evaluate(*command, "--output", tmp_path / "out")
     assert_one_line_error(done, "evaluate.py", "--card", "card.md")
     assert names(tmp_path) == {"card.md"}
 
@@ -184,7 +175,7 @@ def test_card_without_marks(evaluated, run_here, tmp_path):
         (["--input", "DATABASE", "--weight_file", "WRONG"], ["wrong.hdf5", "[0, 100]", "[0, 116]"]),
     ],
 )
-def test_bad_input_leaves_nothing(evaluated, run_here, tmp_path, args, words):
+def test_bad_input_leaves_nothing(evaluated, evaluate, tmp_path, args, words):
     made = {"DATABASE": evaluated.database, "MODEL": evaluated.models[0]}
     if "ALIGNED" in args:
         made["ALIGNED"] = write_model(tmp_path / "aligned.hdf5", alignment="five_points")
@@ -192,7 +183,7 @@ def test_bad_input_leaves_nothing(evaluated, run_here, tmp_path, args, words):
         made["WRONG"] = other_classes(evaluated.models[0], tmp_path / "wrong.hdf5")
     before = names(tmp_path)
     given = [made.get(arg, arg) for arg in args]
-    done = run_here(*given, "--output", tmp_path / "out")
+    done = evaluate(*given, "--output", tmp_path / "out")
     assert_one_line_error(done, "evaluate.py", *words)
     assert names(tmp_path) == before
 

@@ -1,17 +1,14 @@
 """evaluate_appa_real.py as a user runs it, on real faces in APPA-REAL's layout."""
 
 import shutil
-import sys
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-import evaluate_appa_real
-from src import cli
 from src.models.checkpoints import load_checkpoint
-from tests.helpers import names, run
+from tests.helpers import assert_one_line_error, names, run
 from tests.portraits import astronaut, hopper
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
@@ -26,7 +23,7 @@ REAL = [40, 39, 31, 36, 25]
 
 @pytest.fixture(scope="module")
 def weights(exports):
-    return exports["hdf5"]
+    return exports["onnx"]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +45,8 @@ def evaluated(weights, tmp_path_factory):
     return SimpleNamespace(data_dir=data_dir, before=before, done=done)
 
 
-def test_mae_equals_numpys(evaluated, weights):
-    network, _ = load_checkpoint(weights)
+def test_mae_equals_numpys(evaluated, exports):
+    network, _ = load_checkpoint(exports["hdf5"])
     faces = [
         cv2.resize(
             cv2.imread(str(evaluated.data_dir / "valid" / f"{i:06d}.jpg_face.jpg")), (32, 32)
@@ -100,19 +97,15 @@ def test_stderr_has_progress_only(evaluated):
 
 
 @pytest.fixture
-def fails(monkeypatch, capfd):
+def fails(run_here):
     """Run in this process with bad input; returns the one line it ended with."""
 
-    def run_here(*args):
-        monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args)])
-        with pytest.raises(SystemExit) as end:
-            cli.run(evaluate_appa_real.main)
-        assert end.value.code == 2
-        [line] = capfd.readouterr().err.splitlines()
-        assert line.startswith("evaluate_appa_real.py: error: ")
-        return line
+    def failed(*args):
+        done = run_here("evaluate_appa_real.py", *args)
+        assert_one_line_error(done, "evaluate_appa_real.py")
+        return done.stderr
 
-    return run_here
+    return failed
 
 
 def test_missing_default_folder_is_named(fails, weights, tmp_path, monkeypatch):
@@ -138,14 +131,12 @@ def test_existing_output_is_rejected_first(fails, tmp_path):
     assert "--output: expected a new folder" in fails("--output", tmp_path)
 
 
-def test_output_receives_the_report(evaluated, weights, tmp_path, monkeypatch, capfd):
+def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):
     args = ("--weight_file", weights, "--data_dir", evaluated.data_dir)
     out = tmp_path / "out"
     more = ("--output", out, "--target", "real", "--resamples", 10)
-    monkeypatch.setattr(sys, "argv", ["evaluate_appa_real.py", *map(str, args + more)])
-    cli.run(evaluate_appa_real.main)
+    printed = run_here("evaluate_appa_real.py", *args, *more).stdout
     assert names(out) == {"results.json", "results.csv", "report.html"}
-    printed = capfd.readouterr().out
     assert printed.endswith(f"report: {out / 'report.html'}\n")
     assert "against the real age:" in printed
     assert printed.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]

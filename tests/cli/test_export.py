@@ -1,6 +1,5 @@
 """export.py, and demo.py on its exports."""
 
-import csv
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,12 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import cbook
 
 from src.data.split import hashed
 from src.estimation.estimator import Estimator
 from src.models.checkpoints import load_checkpoint, save_checkpoint
-from tests.helpers import ROOT, assert_one_line_error, names, run, split_of, write_our_database
+from tests.helpers import (
+    ROOT,
+    assert_one_line_error,
+    names,
+    read_csv,
+    run,
+    split_of,
+    write_our_database,
+)
 
 # Runs a script without TensorFlow and Keras.
 WITHOUT_KERAS = """
@@ -106,22 +112,16 @@ def test_output_is_checked_before_calibration(exports, tmp_path, export):
     assert_one_line_error(done, "export.py", "--output", "--weight_file")
 
 
-def demo(tmp_path: Path, weight_file: Path, *start: str) -> list[list[str]]:
-    """Rows of demo.py for the portrait."""
-    photos, table = tmp_path / "photos", tmp_path / "faces.csv"
-    photos.mkdir(exist_ok=True)
-    portrait = Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
-    (photos / "grace.jpg").write_bytes(portrait.read_bytes())
-    command = [sys.executable, *start, ROOT / "demo.py", "--weight_file", weight_file]
-    command += ["--image_dir", photos, "--csv", table, "--no_display"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    with table.open(newline="") as file:
-        return list(csv.reader(file))
-
-
-def test_demo_without_tensorflow(exports, tmp_path):
-    rows = demo(tmp_path, exports["hdf5"])
-    assert len(rows) == 2 and rows[1][0] == "grace.jpg"
+def test_demo_without_tensorflow(exports, portraits, tmp_path, run_here):
+    table = tmp_path / "faces.csv"
+    options = (portraits / "hopper.jpg", "--csv", table, "--no_display", "--weight_file")
+    assert run_here("demo.py", *options, exports["hdf5"]).returncode == 0
+    rows = read_csv(table)
+    assert len(rows) == 2 and rows[1][0] == "hopper.jpg"
     for runtime in ("onnx", "litert"):
-        assert demo(tmp_path, exports[runtime], "-c", WITHOUT_KERAS) == rows
+        command = [sys.executable, "-c", WITHOUT_KERAS, ROOT / "demo.py"]
+        done = subprocess.run(
+            [*command, *options, exports[runtime]], capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert read_csv(table) == rows

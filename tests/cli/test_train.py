@@ -9,6 +9,7 @@ from functools import partial
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.helpers import ROOT, allow_ctrl_c, assert_one_line_error, run, write_database
@@ -54,7 +55,7 @@ def test_ctrl_c_leaves_complete_files(database, tmp_path):
     ) as process:
         try:
             latest = time.monotonic() + 120
-            while not (tmp_path / "loss.png").exists() and time.monotonic() < latest:
+            while not (tmp_path / "state.hdf5").exists() and time.monotonic() < latest:
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=60)
@@ -65,8 +66,11 @@ def test_ctrl_c_leaves_complete_files(database, tmp_path):
     assert line.startswith("train.py: interrupted: ") and f"--resume {tmp_path}" in line
     for path in tmp_path.iterdir():
         assert ".partial" not in path.name
-    for checkpoint in tmp_path.glob("*.hdf5"):
+    for checkpoint in tmp_path.glob("weights.*"):
         h5py.File(checkpoint).close()
+    done = pd.read_csv(tmp_path / "history.csv")["epoch"].iloc[-1]
+    with h5py.File(tmp_path / "state.hdf5") as file:
+        assert 0 <= done - file.attrs["epochs"] <= 1
 
 
 def test_divergence_is_one_line(database, tmp_path, train):

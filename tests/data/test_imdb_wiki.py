@@ -1,5 +1,6 @@
 import datetime
 import re
+import subprocess
 
 import h5py
 import numpy as np
@@ -124,6 +125,12 @@ def test_real_rows_equal_the_originals(real):
     assert real.removed == dict(zip(RULES, [19_335, 4_070, 49, 736], strict=True))
     assert len(real.table) == 38_138
     assert len(real.table) + sum(real.removed.values()) == 62_328
+
+
+def test_34308_rows_have_a_picture(real, shared):
+    command = ["tar", "tzf", shared / "wiki_crop.tar.gz"]
+    names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert ("wiki_crop/" + real.table["path"]).isin(names).sum() == 34_308
 
 
 def test_real_ages_agree_with_file_names(real):

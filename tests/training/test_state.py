@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 
 import h5py
 import numpy as np
@@ -15,7 +14,7 @@ from src.models.checkpoints import load_checkpoint
 from src.outputs import locked
 from src.training.arguments import Arguments
 from src.training.fit import train
-from tests.helpers import ROOT, allow_ctrl_c, names, write_database
+from tests.helpers import ROOT, names, write_database
 
 # Every kind of state: moments, averages, a schedule per step, dropout, random batches.
 FLAGS = {
@@ -147,13 +146,13 @@ def test_early_stopped_runs_stay_stopped(database, tmp_path):
 def test_resume_ignores_initial_weights(database, whole, tmp_path):
     init = tmp_path / "init.hdf5"
     init.write_bytes(next(whole.glob("weights.*")).read_bytes())
-    flags = FLAGS | {"init": str(init), "dropout": None, "nb_epochs": 2}
-    train(Arguments([database], tmp_path / "run", **flags | {"nb_epochs": 2}))
+    flags = FLAGS | {"init": str(init), "dropout": None, "warmup_epochs": 0.0}
+    train(Arguments([database], tmp_path / "run", **flags | {"nb_epochs": 1}))
     init.unlink()
     resumed = train(
-        Arguments([database], tmp_path / "run", resume=True, **flags | {"nb_epochs": 3})
+        Arguments([database], tmp_path / "run", resume=True, **flags | {"nb_epochs": 2})
     )
-    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 3
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 2
     _, description = load_checkpoint(resumed.best_file)
     assert description.architecture["dropout"] == 0.2  # of the initial weights' network
 
@@ -188,22 +187,3 @@ def test_states_of_other_networks(database, whole, tmp_path):
     (tmp_path / "run" / "arguments.json").write_text(arguments)
     with pytest.raises(UserError, match=r"state\.hdf5: .*2.*1"):
         train(Arguments([database], tmp_path / "run", resume=True, **FLAGS | {"width": 2}))
-
-
-def test_ctrl_c_names_the_folder(database, tmp_path):
-    command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
-    flags = as_flags(FLAGS | {"nb_epochs": 100_000})
-    how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*command, *flags], preexec_fn=allow_ctrl_c, **how) as run:
-        latest = time.monotonic() + 300
-        while not (tmp_path / "state.hdf5").exists() and time.monotonic() < latest:
-            time.sleep(0.05)
-        run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=120)
-    assert run.returncode == 130
-    [line] = errors.splitlines()
-    assert line.startswith("train.py: interrupted: ")
-    assert f"--resume {tmp_path}" in line
-    done = pd.read_csv(tmp_path / "history.csv")["epoch"].iloc[-1]
-    with h5py.File(tmp_path / "state.hdf5") as file:
-        assert 0 <= done - file.attrs["epochs"] <= 1
