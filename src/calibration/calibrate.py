@@ -19,6 +19,7 @@ from src.evaluation.seen import HELD_OUT, NEVER_SEEN
 from src.evaluation.slices import ALL, is_age_band, slices
 
 Range = tuple[float, float]
+_MIN_FACES = 20  # a temperature of fewer is noise
 _ALL, _OF_NEVER_SEEN, _OF_PART, _ECE = (0.78, 0.82), (0.75, 0.85), (MIN_OF_BAND, 0.90), (0, 0.03)
 
 
@@ -83,8 +84,8 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     The faces are the validation faces of databases of the model's run, and all faces of collections
     that it never saw. A temperature is fitted on unseen collections alone if they have the label,
     as users' faces are unseen too. Pixel-identical pictures are in the same half.
-    Raises `UserError` if the model is calibrated already, its validation faces are unknown, or no
-    label is known.
+    Raises `UserError` if the model is calibrated already, its validation faces are unknown, there
+    are fewer than 20 faces, or no label is known.
     """
     done = estimator.description.calibration
     if done:
@@ -93,6 +94,11 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
             f"calibrated on {done['faces']:,} faces; pass the file that it was made from"
         )
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
+    if len(faces.rows) < _MIN_FACES:
+        raise UserError(
+            f"--calibrate: expected at least {_MIN_FACES} faces that were not trained on, received "
+            f"{len(faces.rows)}; pass larger databases"
+        )
     notes = faces.check(estimator)
     rows, estimates, _ = estimate(faces, estimator)
     labels = with_uses(select(faces.labels, rows), faces.uses(estimator.description))

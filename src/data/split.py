@@ -175,7 +175,7 @@ def divide(
         raise UserError(
             f"--validation_split: expected at least one row per part, received "
             f"{validation_split:g} and --test_split {test_split:g} of {count} rows, which leave "
-            f"none for {' and '.join(empty)}"
+            f"none for {' and '.join(empty)}; change the shares, or pass --split_by random"
         )
     return split, rows
 

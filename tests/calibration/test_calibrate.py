@@ -101,17 +101,17 @@ class Overconfident:
         return Estimates.of(np.where(faces[:, 0, 0, 0] > 50, 0.99, 0.01), ages)
 
 
-def write(path: Path, seed: int, spread: float) -> Path:
-    """1,200 faces with age errors of this spread; 15 % have the other gender."""
+def write(path: Path, seed: int, spread: float, count: int = 1200) -> Path:
+    """Faces with age errors of this spread; 15 % have the other gender."""
     rng = np.random.default_rng(seed)
-    faces = rng.integers(0, 256, (1200, 8, 8, 3), np.uint8)  # no two are equal
-    faces[:, 0, 0, 1] = rng.integers(30, 70, 1200)
-    female = rng.random(1200) < 0.5
+    faces = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)  # no two are equal
+    faces[:, 0, 0, 1] = rng.integers(30, 70, count)
+    female = rng.random(count) < 0.5
     faces[:, 0, 0, 0] = 100 * female
-    age = np.clip(np.rint(faces[:, 0, 0, 1] + rng.normal(size=1200) * spread), 0, 100)
-    gender = (female == (rng.random(1200) < 0.15)).astype(float)
-    columns = {"age_low": age, "age_high": age, "gender": gender, "group": [""] * 1200}
-    columns["path"] = [f"{path.stem}/{path.stem}{i}.jpg" for i in range(1200)]
+    age = np.clip(np.rint(faces[:, 0, 0, 1] + rng.normal(size=count) * spread), 0, 100)
+    gender = (female == (rng.random(count) < 0.15)).astype(float)
+    columns = {"age_low": age, "age_high": age, "gender": gender, "group": [""] * count}
+    columns["path"] = [f"{path.stem}/{path.stem}{i}.jpg" for i in range(count)]
     write_our_database(path, faces, columns, db=path.stem)
     return path
 
@@ -154,6 +154,12 @@ def test_only_unseen_collections_are_fitted(database, tmp_path):
     assert never_seen.after == pytest.approx(0.8, abs=0.05)
     assert found.faces + never_seen.faces == 1200
     assert rows["age in the 80 % interval, collections held out"].after > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 19])
+def test_too_few_faces_are_refused(database, tmp_path, count):
+    with pytest.raises(UserError, match=rf"--calibrate: .* 20 .* {count}\b"):
+        calibrate(Overconfident(database), [write(tmp_path / "lap.mat", 1, 12, count)])
 
 
 def test_rows_outside_their_range_are_noted():
