@@ -146,48 +146,55 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def file_kind(path: Path) -> str:
+def file_kind(path: Path | str) -> str:
     """ "a file", "a folder", "a FIFO", "a device", "a socket" or "nothing"; links are followed.
 
     Raises `UserError` for an invalid path, such as a loop of links or a name that is too long.
     """
+    return _kind_and_size(path)[0]
+
+
+def _kind_and_size(path: Path | str) -> tuple[str, int]:
+    """The kind of a file, see `file_kind`, and its size in bytes."""
     try:
-        return _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "a special file")
+        status = os.stat(path)
+        return _KINDS.get(stat.S_IFMT(status.st_mode), "a special file"), status.st_size
     except (FileNotFoundError, NotADirectoryError):
-        return "nothing"
+        return "nothing", 0
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path!s:.200}: expected a valid path: {reason}") from error
 
 
-def check_input_file(path: Path, expected: str, max_bytes: int | None = None) -> None:
+def check_input_file(path: Path | str, expected: str, max_bytes: int | None = None) -> None:
     """Raise `UserError` unless `path` is a readable regular file of at most `max_bytes`.
 
     expected: noun phrase for the message, such as "a database". Devices, FIFOs and sockets are
     rejected without opening them, as reading one may never end; links are followed.
     """
-    found = file_kind(path)
+    found, size = _kind_and_size(path)
     if found != "a file":
         found = found.replace("nothing", "none")
         raise UserError(f"{path}: expected {expected}, found {found}; check the path")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")
-    size = path.stat().st_size
     if max_bytes is not None and size > max_bytes:
         raise UserError(
             f"{path}: expected {expected} of at most {max_bytes:,} bytes, received {size:,}"
         )
 
 
-def read_input_file(path: Path, expected: str, max_bytes: int) -> bytes:
+def read_input_file(path: Path | str, expected: str, max_bytes: int) -> bytes:
     """Content of a regular file of at most `max_bytes`; see `check_input_file`."""
     check_input_file(path, expected, max_bytes)
     try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
+        with open(path, "rb") as file:
+            # Files of /proc have no size and may be endless. A limit is memory to allocate.
+            has_size = os.fstat(file.fileno()).st_size > 0
+            content = file.read(-1 if has_size else max_bytes + 1)
     except OSError as error:
         raise UserError(f"{path}: expected {expected}; it cannot be read: {error}") from error
-    if len(content) > max_bytes:  # files of /proc have no size
+    if len(content) > max_bytes:
         raise UserError(f"{path}: expected {expected} of at most {max_bytes:,} bytes")
     return content
 

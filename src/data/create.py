@@ -272,10 +272,11 @@ def _tasks(
 ) -> Iterator[_Task]:
     """Tasks for the rows that are not read yet."""
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, faces.size))
+    folder = os.path.abspath(data_dir)
     for start in range(0, len(table), length):
         rows = np.arange(start, min(start + length, len(table)))
         if (slots.state[rows] == writing.TO_DO).any():
-            pictures = [os.path.abspath(data_dir / path) for path in table["path"].iloc[rows]]
+            pictures = [os.path.join(folder, path) for path in table["path"].iloc[rows]]
             yield _Task(start, pictures, faces, digests)
 
 

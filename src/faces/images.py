@@ -86,7 +86,6 @@ def read_image(path: Path | str) -> np.ndarray:
     missing, and `ImageError`, with the path, if it is not a complete picture: truncated JPEGs are
     rejected, while many decoders fill the missing part with grey.
     """
-    path = Path(path)
     try:
         if file_kind(path) == "nothing":
             raise FileNotFoundError(path)

@@ -3,12 +3,15 @@
 import ntpath
 import os
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from src.errors import UserError
+
+_UNUSUAL = re.compile(r"^/|\\|:|\.\.")  # parts of every path that may lead out of a folder
 
 
 def relative_paths(
@@ -40,6 +43,8 @@ def relative_paths(
 
 def _inside(path: str, folder: Path) -> str | None:
     """`path` relative to `folder`; None if it leads out of it, read as Unix or as Windows would."""
+    if not _UNUSUAL.search(path):
+        return path
     if os.path.isabs(path):
         for start in (os.path.abspath(folder), os.path.realpath(folder)):
             for whole in (os.path.normpath(path), os.path.realpath(path)):
