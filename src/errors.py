@@ -7,3 +7,7 @@ class UserError(Exception):
     The text names the flag, file or row, what was expected, what was received and how to fix it.
     Scripts print it as `train.py: error: ...` and exit with code 2.
     """
+
+
+class MissingFileError(UserError):
+    """There is no file at the path of an input."""

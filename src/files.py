@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import UserError
+from src.errors import MissingFileError, UserError
 
 if TYPE_CHECKING:
     import h5py
@@ -172,12 +172,17 @@ def check_input_file(path: Path | str, expected: str, max_bytes: int | None = No
     expected: noun phrase for the message, such as "a database". Devices, FIFOs and sockets are
     rejected without opening them, as reading one may never end; links are followed.
     """
-    found, size = _kind_and_size(path)
-    if found != "a file":
-        found = found.replace("nothing", "none")
-        raise UserError(f"{path}: expected {expected}, found {found}; check the path")
+    _check_kind_and_size(path, expected, max_bytes)
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")
+
+
+def _check_kind_and_size(path: Path | str, expected: str, max_bytes: int | None) -> None:
+    found, size = _kind_and_size(path)
+    if found != "a file":
+        error = MissingFileError if found == "nothing" else UserError
+        found = found.replace("nothing", "none")
+        raise error(f"{path}: expected {expected}, found {found}; check the path")
     if max_bytes is not None and size > max_bytes:
         raise UserError(
             f"{path}: expected {expected} of at most {max_bytes:,} bytes, received {size:,}"
@@ -186,7 +191,7 @@ def check_input_file(path: Path | str, expected: str, max_bytes: int | None = No
 
 def read_input_file(path: Path | str, expected: str, max_bytes: int) -> bytes:
     """Content of a regular file of at most `max_bytes`; see `check_input_file`."""
-    check_input_file(path, expected, max_bytes)
+    _check_kind_and_size(path, expected, max_bytes)
     try:
         with open(path, "rb") as file:
             # Files of /proc have no size and may be endless. A limit is memory to allocate.

@@ -71,7 +71,11 @@ class _Header:
 
 def bytes_needed(table: pd.DataFrame, img_size: int) -> int:
     """Approximate size of the file for all rows of `table`, in bytes."""
-    row = 8 * len(COLUMNS) + DIGEST_BYTES + 2 * sum(text_width(table[name]) for name in TEXTS)
+    row = (
+        8 * len(COLUMNS)
+        + DIGEST_BYTES
+        + 2 * sum(text_width(table[name].tolist()) for name in TEXTS)
+    )
     return image_bytes(len(table), img_size) + len(table) * row + 2**20
 
 

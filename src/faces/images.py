@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from src.errors import UserError
-from src.files import file_kind, read_input_file
+from src.errors import MissingFileError, UserError
+from src.files import read_input_file
 
 # Extensions of pictures that OpenCV reads, then of pictures that are reported as unreadable.
 EXTENSIONS = frozenset(
@@ -87,9 +87,9 @@ def read_image(path: Path | str) -> np.ndarray:
     rejected, while many decoders fill the missing part with grey.
     """
     try:
-        if file_kind(path) == "nothing":
-            raise FileNotFoundError(path)
         content = read_input_file(path, "a picture", _MAX_BYTES)
+    except MissingFileError as error:
+        raise FileNotFoundError(path) from error
     except UserError as error:
         raise ImageError(str(error)) from error
     if not content:
