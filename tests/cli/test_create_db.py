@@ -345,7 +345,7 @@ def test_missing_output_folder(create_here, small_wiki, out):
 
 def test_output_is_a_folder(create_here, small_wiki, out):
     done = create_here(small_wiki, out)
-    assert_refused(done, out, str(out), "found a folder")
+    assert_refused(done, out, str(out), "folder")
 
 
 def test_folder_named_like_the_histogram(create_here, small_wiki, out):
