@@ -10,6 +10,7 @@ from src.demo.sources import video as sources
 from src.demo.sources.video import open_camera, open_video
 from src.errors import UserError
 from tests.demo.made import frames, write_clip, write_timed
+from tests.helpers import make_picture
 
 EVEN = [i / 30 for i in range(60)]
 SLOWING = [*EVEN[:30], *(1 + i / 5 for i in range(30))]
@@ -69,12 +70,14 @@ def test_pixels_are_made_square(tmp_path, aspect, size):
     assert next(video.frames).image.shape[1::-1] == size
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm"])
 def test_cut_file_is_read_partially(tmp_path, name):
     path = tmp_path / name
     if name == "a.avi":
         noise = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
         write_clip(path, list(noise), 30)
+    elif name == "a.webm":  # as browsers record, without lengths
+        write_timed(path, EVEN, "libvpx", live="1")
     else:
         write_timed(path, EVEN, movflags="faststart" if name == "a.mp4" else None)
     whole = path.read_bytes()
@@ -82,6 +85,16 @@ def test_cut_file_is_read_partially(tmp_path, name):
     found, video = times(path)
     assert 0 < len(found) < 60
     assert f" {len(found)} " in video.problem and name in video.problem
+    path.write_bytes(whole)
+    found, video = times(path)
+    assert (len(found), video.problem) == (60, "")
+
+
+def test_picture_is_no_video(tmp_path):
+    """FFmpeg ignores the orientation of a JPEG."""
+    make_picture(tmp_path / "a.jpg")
+    with pytest.raises(UserError, match=r"--video.*a\.jpg"):
+        open_video(str(tmp_path / "a.jpg"))
 
 
 def test_broken_frame_is_counted(tmp_path):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 _MAX_BOXES = 10_000  # of an MP4 file; fragmented ones have two per fragment
+_MAX_ELEMENTS = 1_000_000  # of a WebM file; ten hours of frames
+_SEGMENT = b"\x18\x53\x80\x67"
 
 
 class Container(NamedTuple):
@@ -30,7 +32,7 @@ def read_container(path: Path) -> Container:
         if head[:4] == b"RIFF":
             return Container(True, 8 + struct.unpack("<I", head[4:8])[0] > size)
         if head[:4] == b"\x1a\x45\xdf\xa3":
-            return Container(False, _matroska_end(file) > size)
+            return Container(False, _matroska_end(file, size) > size)
     return Container()
 
 
@@ -57,15 +59,24 @@ def _mp4_boxes(file: BinaryIO, size: int) -> tuple[int, bool]:
     return end, is_fragmented
 
 
-def _matroska_end(file: BinaryIO) -> int:
-    """The end of the segment after the EBML header; 0 if its length is unknown."""
-    file.seek(4)
-    header = _variable_length(file)
-    file.seek(header or 0, 1)
-    if header is None or file.read(4) != b"\x18\x53\x80\x67":
-        return 0
-    length = _variable_length(file)
-    return 0 if length is None else file.tell() + length
+def _matroska_end(file: BinaryIO, size: int) -> int:
+    """The end of the segment, or, as browsers record, of its last element if no length is known.
+
+    An element begins with its type and its length; the first byte of a type has as many leading
+    zeros as further bytes follow. An element of unknown length contains the following ones.
+    """
+    end = 0
+    for _ in range(_MAX_ELEMENTS):
+        if end >= size:
+            break
+        file.seek(end)
+        kind = file.read(1)
+        kind += file.read(8 - kind[0].bit_length())
+        length = _variable_length(file)
+        end = file.tell() + (length or 0)
+        if kind == _SEGMENT and length is not None:
+            break
+    return end
 
 
 def _variable_length(file: BinaryIO) -> int | None:
@@ -77,5 +88,6 @@ def _variable_length(file: BinaryIO) -> int | None:
     if not first or not first[0]:
         return None
     more = 8 - first[0].bit_length()
-    value = int.from_bytes(first + file.read(more), "big") - (1 << 7 * (more + 1))
-    return None if value == (1 << 7 * (more + 1)) - 1 else value
+    limit = 1 << 7 * (more + 1)
+    value = int.from_bytes(first + file.read(more).ljust(more, b"\0"), "big") - limit
+    return None if value == limit - 1 else value

@@ -13,7 +13,9 @@ from src.demo.sources import Picture
 from src.demo.sources.containers import Container, read_container
 from src.errors import UserError
 from src.faces.detectors.base import SMALLEST_SHARE
+from src.faces.images import EXTENSIONS
 
+_ANIMATED = {".gif", ".apng", ".png", ".webp"}  # pictures that may be videos
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # higher rates in a header are clock rates
 _MAX_PIXEL_ASPECT = 4.0  # higher values in a header are errors
@@ -98,6 +100,10 @@ def open_video(source: str, every: float | None = None) -> Video:
     file = None if is_url else Path(source)
     if file and not file.is_file():
         raise UserError(f"--video: expected a file or a URL, found no file at {source}")
+    if file and file.suffix.lower() in EXTENSIONS - _ANIMATED:  # FFmpeg would not turn it upright
+        raise UserError(
+            f"--video: expected a video, {source} is a picture; pass it without --video"
+        )
     # An absolute path, as FFmpeg reads the part before a colon as a protocol.
     capture = cv2.VideoCapture(source if is_url else str(file.resolve()))
 
