@@ -22,7 +22,8 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.seen import NEVER_SEEN, TRAINED_ON, UNKNOWN, use_of_pictures
 from src.faces.detectors import DEFAULT_DETECTOR
-from src.faces.finder import FaceFinder, largest
+from src.faces.finder import FaceFinder
+from src.faces.images import widest
 from src.labels import GENDERS
 
 _ORIGINAL_MIN_FACE = 40  # pixels: the original enlarges pictures twice for dlib's 80
@@ -78,8 +79,8 @@ class Checkpoint:
         faces, detection = _timed(lambda: self._finder.detect(image))
         if not faces:
             return None
-        crop = self._finder.crop
-        found, face = _timed(lambda: self._estimator(crop.stack(image, [largest(faces)])))
+        crop, largest = self._finder.crop, faces[widest([face.box for face in faces])]
+        found, face = _timed(lambda: self._estimator(crop.stack(image, [largest])))
         return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
 
     def trained_on(self, dataset: str, names: list[str]) -> str:

@@ -237,3 +237,19 @@ def check_folder(path: Path) -> None:
         raise UserError(f"{path}: expected a folder, found {found}")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UserError(f"{path}: expected a folder that can be read; its permissions forbid it")
+
+
+def make_folder(flag: str, folder: Path) -> None:
+    """Create `folder` if it is missing. Raises `UserError` if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{flag}: expected a folder, {folder} could not be made: {error.strerror}"
+        ) from error
+
+
+def size_of(path: Path) -> int:
+    """Size of a file, or of all files in a folder, in bytes."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

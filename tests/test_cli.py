@@ -162,9 +162,6 @@ def test_help_omits_empty_defaults():
         (cli.positive_float, "0"),
         (cli.positive_float, "nan"),
         (cli.positive_float, "inf"),
-        (cli.fraction, "0"),
-        (cli.fraction, "1"),
-        (cli.fraction, "nan"),
         (cli.margin, "-0.1"),
         (cli.margin, "10.5"),
         (cli.margin, "wide"),
@@ -180,7 +177,6 @@ def test_numbers_out_of_range_are_refused(kind, text):
     [
         (cli.positive_int, "1", 1),
         (cli.positive_float, "1e-3", 0.001),
-        (cli.fraction, "0.1", 0.1),
         (cli.margin, "0", 0.0),
         (cli.margin, "10", 10.0),
     ],

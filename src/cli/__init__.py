@@ -86,7 +86,6 @@ def whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
 seed = whole_number(0, 2**32 - 1)
 positive_int = whole_number(1, 2**31 - 1)
 positive_float = number(float, "(0, inf)")
-fraction = number(float, "(0, 1)")
 margin = number(float, "[0, 10]")
 
 

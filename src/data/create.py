@@ -64,6 +64,15 @@ class FaceRule:
         """Whether faces are cropped; otherwise the pictures are face crops already."""
         return not self.whole and (self.finder.detector != "none" or self.finder.crop.is_aligned)
 
+    def values(self, margin: float) -> dict[str, float | str]:
+        """Fields of the database; `margin` is that of the dataset's pictures."""
+        crop = self.finder.crop
+        return {
+            "img_size": crop.size,
+            "margin": crop.margin if self.is_cropped else margin,
+            "alignment": crop.alignment,
+        }
+
     def apply(self, picture: str) -> tuple[str, np.ndarray | None, np.ndarray | None]:
         """The reason to leave a picture out, or "", its image, and its face, uint8 (S, S, 3)."""
         found = self.finder.find_in_file(picture)
@@ -135,28 +144,13 @@ def create_database(
             _start(partial, records.table, img_size, fingerprint)
         with closing(writing.FaceSlots(partial)) as slots:
             tasks = _tasks(slots, data_dir, records.table, faces, drop_duplicates)
-            # Threads if OpenCV does all the work, which releases Python's lock.
-            found = map_in_order(
-                _read_faces,
-                tasks,
-                workers=workers,
-                threads=not (faces.is_cropped or faces.one_face),
-                scheduler=scheduler,
-                folder=data_dir,
-            )
-            with closing(found):
-                _fill(slots, found)
+            _fill(slots, tasks, faces, workers, scheduler, data_dir)
         kept, removed, skipped = _select(records, slots, max_per_age, drop_duplicates, seed)
         if not len(kept):
             partial.unlink()
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
-        values = {
-            "db": db,
-            "img_size": img_size,
-            "min_score": options.get("min_score", NO_SCORE),
-            "margin": faces.finder.crop.margin if faces.is_cropped else records.margin,
-            "alignment": faces.finder.crop.alignment,
-        }
+        values = {"db": db, "min_score": options.get("min_score", NO_SCORE)}
+        values |= faces.values(records.margin)
         finishing.enter_context(uninterrupted())  # until every file has its name
         writing.finish(partial, records.table, kept, values, mat_version)
         table = records.table.iloc[kept]
@@ -281,13 +275,23 @@ def _tasks(
 
 
 def _fill(
-    slots: writing.FaceSlots, found: Iterable[tuple[int, np.ndarray, np.ndarray, np.ndarray]]
+    slots: writing.FaceSlots,
+    tasks: Iterable[_Task],
+    faces: FaceRule,
+    workers: int | None,
+    scheduler: str | None,
+    data_dir: Path,
 ) -> None:
-    """Write the results of `_read_faces`; only this process writes to the file."""
-    with Progress(len(slots.state), "pictures") as progress:
+    """Read the faces of all tasks and write them; only this process writes to the file."""
+    # Threads if OpenCV does all the work, which releases Python's lock.
+    threads = not (faces.is_cropped or faces.one_face)
+    found = map_in_order(
+        _read_faces, tasks, workers=workers, threads=threads, scheduler=scheduler, folder=data_dir
+    )
+    with closing(found), Progress(len(slots.state), "pictures") as progress:
         progress.update(int((slots.state != writing.TO_DO).sum()))
-        for start, faces, state, digest in found:
-            slots.write(start, faces, state, digest)
+        for start, images, state, digest in found:
+            slots.write(start, images, state, digest)
             progress.update(len(state))
 
 

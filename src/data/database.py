@@ -100,6 +100,11 @@ class Database:
     def __len__(self) -> int:
         return len(self.gender)
 
+    @property
+    def persons(self) -> np.ndarray:
+        """The person of each picture, str (N,), "" where unknown."""
+        return np.full(len(self), "") if self.person is None else self.person
+
     @cached_property
     def pixel_hashes(self) -> np.ndarray:
         """A hash of the pixels per picture, uint64 (N,)."""
@@ -140,30 +145,8 @@ def open_database(path: Path) -> Database:
             f"{path}: expected a database with the field {missing[0]!r}, it has "
             f"{', '.join(sorted(fields)) or 'no field'}; make one with create_db.py"
         )
-    image = fields["image"]
-    labels = {
-        "gender": fields["gender"],
-        "age_low": fields.get("age_low", fields["age"]),
-        "age_high": fields.get("age_high", fields["age"]),
-    }
-    if len(image.shape) != 4 or image.shape[1] != image.shape[2] or image.shape[3] != 3:
-        raise UserError(f"{path}: expected square pictures (N, S, S, 3), received {image.shape}")
-    if image.dtype != np.uint8:
-        raise UserError(f"{path}: expected pictures of uint8, received {image.dtype}")
-    if not len(image):
-        raise UserError(f"{path}: expected a database with faces, it has none")
-    try:
-        labels = {name: _numbers(values) for name, values in labels.items()}
-        margin = float(_single(fields.get("margin", np.nan)))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: expected numbers as labels and margin: {error}") from error
-    for name, values in labels.items():
-        if len(values) != len(image):
-            raise UserError(
-                f"{path}: expected one {name!r} per picture, received {len(values)} for "
-                f"{len(image)} pictures; make the database again with create_db.py"
-            )
-    _check_labels(path, labels)
+    _check_image(path, fields["image"])
+    labels, margin = _labels(path, fields)
     db = _single(fields.get("db", ""))
     if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
         labels["gender"] = 1 - labels["gender"]
@@ -175,7 +158,7 @@ def open_database(path: Path) -> Database:
     person = _texts_of(path, fields, "person")
     return Database(
         path=path,
-        image=image,
+        image=fields["image"],
         **labels,
         names=_texts_of(path, fields, "path"),
         db=db,
@@ -199,9 +182,30 @@ def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
     return FaceCrop(size, known, alignment)
 
 
-def _check_labels(path: Path, labels: dict[str, np.ndarray]) -> None:
-    allowed = {"gender": (0, 1), "age_low": range(MAX_AGE + 1), "age_high": range(MAX_AGE + 1)}
+def _check_image(path: Path, image: Faces) -> None:
+    if len(image.shape) != 4 or image.shape[1] != image.shape[2] or image.shape[3] != 3:
+        raise UserError(f"{path}: expected square pictures (N, S, S, 3), received {image.shape}")
+    if image.dtype != np.uint8:
+        raise UserError(f"{path}: expected pictures of uint8, received {image.dtype}")
+    if not len(image):
+        raise UserError(f"{path}: expected a database with faces, it has none")
+
+
+def _labels(path: Path, fields: dict) -> tuple[dict[str, np.ndarray], float]:
+    """Gender and both ends of the age, float64 (N,) each, and the margin."""
+    count, ages = len(fields["image"]), range(MAX_AGE + 1)
+    allowed = {"gender": (0, 1), "age_low": ages, "age_high": ages}
+    try:
+        labels = {name: _numbers(fields.get(name, fields["age"])) for name in allowed}
+        margin = float(_single(fields.get("margin", np.nan)))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: expected numbers as labels and margin: {error}") from error
     for name, values in labels.items():
+        if len(values) != count:
+            raise UserError(
+                f"{path}: expected one {name!r} per picture, received {len(values)} for {count} "
+                "pictures; make the database again with create_db.py"
+            )
         wrong = ~np.isnan(values) & ~np.isin(values, allowed[name])
         if wrong.any():
             row = int(wrong.argmax())
@@ -209,6 +213,7 @@ def _check_labels(path: Path, labels: dict[str, np.ndarray]) -> None:
                 f"{path}: expected {name!r} to be a whole number from 0 to {max(allowed[name])}, "
                 f"received {values[row]:g} in row {row}"
             )
+    return labels, margin
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
@@ -266,37 +271,6 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
     return fields
 
 
-class RowOffsets:
-    """Offsets of the rows of an uncompressed dataset, in bytes from the start of the file.
-
-    Called with row numbers, (n,), returns int64 (n,).
-    """
-
-    def __init__(self, path: Path, data: h5py.Dataset):
-        if data.compression or (data.chunks and data.chunks[1:] != data.shape[1:]):
-            raise UserError(
-                f"{path}: expected {data.name[1:]!r} uncompressed, in chunks of whole rows; "
-                "make the database again with create_db.py"
-            )
-        self.row_bytes = math.prod(data.shape[1:]) * data.dtype.itemsize
-        self._rows_a_chunk = data.chunks[0] if data.chunks else max(len(data), 1)
-        starts = []
-        if data.chunks:  # one pass; get_chunk_info(i) counts from 0 each time
-            data.id.chunk_iter(lambda chunk: starts.append((chunk.chunk_offset, chunk.byte_offset)))
-        elif len(data) and data.id.get_offset() is not None:
-            starts.append(((0,), data.id.get_offset()))
-        expected = -(-len(data) // self._rows_a_chunk)
-        if len(starts) != expected:
-            raise UserError(f"{path}: expected {expected} chunks of pictures, found {len(starts)}")
-        self._starts = np.array([start for _, start in sorted(starts)], np.int64)
-        if self._starts.max(initial=0) + self.row_bytes > path.stat().st_size:
-            raise UserError(f"{path}: expected all of {data.name[1:]!r}, the file is cut short")
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        chunk, within = np.divmod(rows, self._rows_a_chunk)
-        return self._starts[chunk] + within * self.row_bytes
-
-
 class MappedFaces:
     """The pictures of a 7.3 database, memory-mapped.
 
@@ -305,7 +279,9 @@ class MappedFaces:
 
     def __init__(self, path: Path, data: h5py.Dataset):
         self.shape, self.dtype = data.shape, data.dtype
-        self._places = RowOffsets(path, data)
+        self._row_bytes = math.prod(data.shape[1:]) * data.dtype.itemsize
+        self._rows_a_chunk = data.chunks[0] if data.chunks else max(len(data), 1)
+        self._starts = self._chunk_starts(path, data)
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if hasattr(mmap, "MADV_RANDOM"):  # reads ahead would evict faces if memory is short
@@ -316,17 +292,38 @@ class MappedFaces:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        row_bytes, starts = self._places.row_bytes, self._places(np.asarray(rows))
+        row_bytes, (chunk, row) = self._row_bytes, np.divmod(rows, self._rows_a_chunk)
+        starts = self._starts[chunk] + row * row_bytes
         faces = np.empty((len(starts), row_bytes), np.uint8)
         self._prefetch(starts)
         for face, start in zip(faces, starts.tolist(), strict=True):
             face[:] = self._bytes[start : start + row_bytes]
         return faces.reshape(len(starts), *self.shape[1:])
 
+    def _chunk_starts(self, path: Path, data: h5py.Dataset) -> np.ndarray:
+        """Offsets of the chunks in the file, in bytes, int64; of all pictures without chunks."""
+        if data.compression or (data.chunks and data.chunks[1:] != data.shape[1:]):
+            raise UserError(
+                f"{path}: expected 'image' uncompressed, in chunks of whole rows; make the "
+                "database again with create_db.py"
+            )
+        starts = []
+        if data.chunks:  # one pass; get_chunk_info(i) counts from 0 each time
+            data.id.chunk_iter(lambda chunk: starts.append((chunk.chunk_offset, chunk.byte_offset)))
+        elif len(data) and data.id.get_offset() is not None:
+            starts.append(((0,), data.id.get_offset()))
+        expected = -(-len(data) // self._rows_a_chunk)
+        if len(starts) != expected:
+            raise UserError(f"{path}: expected {expected} chunks of pictures, found {len(starts)}")
+        found = np.array([start for _, start in sorted(starts)], np.int64)
+        if found.max(initial=0) + self._row_bytes > path.stat().st_size:
+            raise UserError(f"{path}: expected all of 'image', the file is cut short")
+        return found
+
     def _prefetch(self, starts: np.ndarray) -> None:
         """Let the system read neighbouring rows at once."""
         if len(starts) and hasattr(mmap, "MADV_WILLNEED"):
             first = int(starts.min()) // mmap.PAGESIZE * mmap.PAGESIZE
-            span = int(starts.max()) + self._places.row_bytes - first
-            if span <= 2 * len(starts) * self._places.row_bytes + mmap.PAGESIZE:
+            span = int(starts.max()) + self._row_bytes - first
+            if span <= 2 * len(starts) * self._row_bytes + mmap.PAGESIZE:
                 self._map.madvise(mmap.MADV_WILLNEED, first, span)

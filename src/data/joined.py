@@ -51,6 +51,7 @@ def join(parts: list[Database]) -> Database:
                     f"{first.path} and {value} in {part.path}; make one of them again"
                 )
         rows[part.crop] += len(part)
+    persons = np.concatenate([part.persons for part in parts])  # equal names are one person
     all_named = all(part.names for part in parts)
     return Database(
         path=first.path,
@@ -62,13 +63,5 @@ def join(parts: list[Database]) -> Database:
         db="+".join(part.db for part in parts),
         crop=rows.most_common(1)[0][0],
         group=[group for part in parts for group in part.group or [""] * len(part)],
-        person=_persons(parts),
+        person=persons if any(persons) else None,
     )
-
-
-def _persons(parts: list[Database]) -> np.ndarray | None:
-    """Persons of all rows; equal names in two parts are one person."""
-    if all(part.person is None for part in parts):
-        return None
-    unknown = [np.full(len(part), "") if part.person is None else part.person for part in parts]
-    return np.concatenate(unknown)

@@ -185,14 +185,19 @@ def hashed(name: str) -> float:
     return _place(_file_name(name))
 
 
-def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """`rows` of joined databases by database name; equal names are numbered."""
+def database_names(databases: list[Database]) -> list[str]:
+    """A name per database; equal names are numbered."""
     names = [database.db or database.path.stem for database in databases]
     if len(set(names)) < len(names):
-        names = [f"{name}{number}" for number, name in enumerate(names, 1)]
+        return [f"{name}{number}" for number, name in enumerate(names, 1)]
+    return names
+
+
+def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """`rows` of joined databases by database name."""
     starts = np.cumsum([0, *map(len, databases)])
     source = np.searchsorted(starts, rows, side="right") - 1
-    return {name: rows[source == number] for number, name in enumerate(names)}
+    return {name: rows[source == n] for n, name in enumerate(database_names(databases))}
 
 
 def _check_different(databases: list[Database]) -> None:
@@ -214,7 +219,7 @@ def _places(
     positions: position of each row among the `count` rows of the whole run, int64 (N,).
     """
     names = [name for database in databases for name in database.names]
-    persons = _persons(databases)
+    persons = np.concatenate([database.persons for database in databases]).tolist()
     if split.method == "hash":
         places = np.array(
             [_place(person) if person else hashed(names[row]) for row, person in enumerate(persons)]
@@ -236,14 +241,6 @@ def _places(
             np.minimum.at(lowest, group, places)
             places = lowest[group]
     return places
-
-
-def _persons(databases: list[Database]) -> list[str]:
-    """The person of each row, "" if unknown."""
-    persons = []
-    for database in databases:
-        persons += [""] * len(database) if database.person is None else database.person.tolist()
-    return persons
 
 
 def _entries(split: Split, databases: list[Database], places: np.ndarray) -> list[dict]:

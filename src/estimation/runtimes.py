@@ -17,7 +17,7 @@ import numpy as np
 from src.errors import UserError
 from src.estimation import RUNTIMES
 from src.extras import library
-from src.files import check_folder, check_input_file, reading
+from src.files import check_folder, check_input_file, reading, size_of
 from src.labels import AGES, GENDERS
 from src.models.description import OUTPUTS, Description, Original, read_description
 from src.quiet import quiet_stderr
@@ -172,9 +172,7 @@ def _check_has_no_loop(path: Path, has_loop: bool) -> None:
 @contextmanager
 def _bounded(path: Path, expected: str) -> Iterator[None]:
     """Raise `UserError`, in one line, if a library fails on a file or needs too much memory."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    size = sum(file.stat().st_size for file in files)
-    limit = _MEMORY + _MEMORY_PER_CORE * available_cores() + _MEMORY_PER_BYTE * size
+    limit = _MEMORY + _MEMORY_PER_CORE * available_cores() + _MEMORY_PER_BYTE * size_of(path)
     expected = f"{expected}, in {limit / 2**30:.1f} GiB of memory"
     with quiet_stderr(), reading(path, expected), _limited_memory(limit):
         yield

@@ -44,12 +44,13 @@ def baseline(training: dict[str, float] | None, labels: Labels) -> Baseline:
         age, male, source = training["age_mean"], training["male_share"], "of the training faces"
     else:
         middle = age_middle(labels.age_low, labels.age_high)
-        age, male = (_known_mean(values) for values in (middle, labels.gender))
+        age, male = (known_mean(values) for values in (middle, labels.gender))
         source = "of the evaluated faces"
     return Baseline(age, male if np.isnan(male) else float(male >= 0.5), source)
 
 
-def _known_mean(values: np.ndarray) -> float:
+def known_mean(values: np.ndarray) -> float:
+    """The mean of the values that are not NaN; NaN if there are none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else np.nan
 

@@ -12,7 +12,7 @@ import numpy as np
 from src.data.database import Database, open_database
 from src.data.datasets import read_dataset
 from src.data.joined import join
-from src.data.split import rows_by_database
+from src.data.split import database_names
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.results import Labels
@@ -112,10 +112,9 @@ class DatabaseFaces:
     def uses(self, description: Description) -> dict[str, str]:
         same_split = self.owner is not None and description.split == self.owner.split
         part = self.part if same_split else "all"
-        names = rows_by_database(self.parts, np.arange(0))
         return {
             name: use_of(database, description, part)
-            for name, database in zip(names, self.parts, strict=True)
+            for name, database in zip(database_names(self.parts), self.parts, strict=True)
         }
 
 
@@ -205,10 +204,7 @@ def from_databases(
     parts = [open_database(path) for path in paths]
     database = join(parts)
     count = len(database)
-    source = np.empty(count, object)
-    for name, rows in rows_by_database(parts, np.arange(count)).items():
-        source[rows] = name
-    columns = {"source": source.astype(str)}
+    columns = {"source": np.repeat(database_names(parts), [*map(len, parts)])}
     if any(database.group):
         columns["group"] = np.array(database.group)
     labels = Labels(

@@ -10,11 +10,11 @@ from tabulate import tabulate
 
 from src.data.database import Database, open_database
 from src.data.joined import join
-from src.data.split import rows_by_database
+from src.data.split import database_names
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.evaluate import estimate
-from src.evaluation.figures import baseline, measure
+from src.evaluation.figures import baseline, known_mean, measure
 from src.evaluation.labelled import from_databases, select
 from src.evaluation.seen import TRAINED_ON, use_of
 from src.files import replacing
@@ -39,7 +39,7 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
     """
     databases = [open_database(path) for path in arguments.input]
     join(databases)
-    by_name = dict(zip(rows_by_database(databases, np.arange(0)), databases, strict=True))
+    by_name = dict(zip(database_names(databases), databases, strict=True))
     chosen = list(by_name) if arguments.leave_out == "all" else [arguments.leave_out]
     if len(by_name) < 2 or not set(chosen) <= set(by_name):
         raise UserError(
@@ -126,9 +126,9 @@ def _evaluate(
             "tested_on": name,
             "part": "all" if name == left_out else part,
             "faces": len(measures[name]["error"]),
-            "age_mae": _mean(np.abs(measures[name]["error"])),
-            "gender_accuracy": _mean(measures[name]["correct"]),
-            "coverage": _mean(measures[name]["covered"]),
+            "age_mae": known_mean(np.abs(measures[name]["error"])),
+            "gender_accuracy": known_mean(measures[name]["correct"]),
+            "coverage": known_mean(measures[name]["covered"]),
         }
         for name in paths
     ]
@@ -146,13 +146,8 @@ def _measure(
     found, estimates, _ = estimate(faces, estimator)
     labels = select(faces.labels, found)
     measures = measure(labels, estimates, baseline(None, labels))
-    sources = rows_by_database(faces.parts, np.arange(0))
+    sources = database_names(faces.parts)
     return {
         name: {key: values[labels.columns["source"] == source] for key, values in measures.items()}
         for name, source in zip(paths, sources, strict=True)
     }
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan

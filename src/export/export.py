@@ -17,7 +17,7 @@ from src.export.faces import Faces, database_faces, portrait_faces
 from src.export.graphs import save_litert, save_onnx, save_saved_model
 from src.export.original import to_original
 from src.faces.crop import FaceCrop
-from src.files import replacing
+from src.files import replacing, size_of
 from src.labels import AGES, GENDERS
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
@@ -112,7 +112,7 @@ def _write(
         else:
             save_checkpoint(partial, model, description, half=precision == "fp16")
         after = Estimator(partial, runtime=format if format in GRAPHS else "keras")
-        exported = _compare(before, after(faces.image), faces, _size(partial))
+        exported = _compare(before, after(faces.image), faces, size_of(partial))
         _check_same(output, format, precision, exported)
     return exported
 
@@ -183,8 +183,3 @@ def _check_same(output: Path, format: str, precision: str, exported: Exported) -
             f"{output}: expected ages within {YEARS_LIMIT:g} years of the checkpoint's, on "
             f"{exported.faces} they differ by up to {exported.years:.2g}; the file was removed"
         )
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())

@@ -16,7 +16,7 @@ import numpy as np
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
 from src.faces.detectors.base import Detect, Face
-from src.faces.images import ImageError, read_image
+from src.faces.images import ImageError, read_image, widest
 from src.workers import map_in_order
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
@@ -48,10 +48,8 @@ class Found:
 
     @property
     def largest_crop(self) -> np.ndarray:
-        """The crop of the `largest` face."""
-        # By identity, as comparing arrays of points has no single truth value.
-        face = largest(self.faces)
-        return self.crops[next(i for i, other in enumerate(self.faces) if other is face)]
+        """The crop of the face with the widest box."""
+        return self.crops[widest([face.box for face in self.faces])]
 
 
 @dataclass(frozen=True)
@@ -129,11 +127,6 @@ def _find_alone(finder: FaceFinder, path: Path) -> Found:
 def _detector(name: str, min_face: int | None) -> Detect:
     """A detector, loaded once per process."""
     return get_detector(name, min_face)
-
-
-def largest(faces: list[Face]) -> Face:
-    """The face with the widest box."""
-    return max(faces, key=lambda face: face.box.right - face.box.left)
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:

@@ -60,6 +60,11 @@ class Box(NamedTuple):
     bottom: int
 
 
+def widest(boxes: Sequence[Box]) -> int:
+    """The index of the widest box."""
+    return max(range(len(boxes)), key=lambda i: boxes[i].right - boxes[i].left)
+
+
 def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     """Intersection over union, 0..1, of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
@@ -147,13 +152,10 @@ def shrink(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def data_url(image: np.ndarray, kind: str = "jpeg") -> str:
-    """The picture, uint8 (H, W, 3), BGR, as a data URL, for pages without other files.
-
-    kind: "jpeg" or "png".
-    """
-    _, content = cv2.imencode(f".{kind}", image)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def data_url(image: np.ndarray) -> str:
+    """The picture, uint8 (H, W, 3), BGR, as a data URL, for pages without other files."""
+    _, content = cv2.imencode(".jpg", image)
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:

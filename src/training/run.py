@@ -9,7 +9,7 @@ from typing import Any
 
 from src import __version__
 from src.errors import UserError
-from src.files import check_folder, read_input_file, reading, replacing
+from src.files import check_folder, make_folder, read_input_file, reading, replacing
 from src.flags import add_flags, flags_of
 from src.outputs import locked
 from src.training.arguments import Arguments
@@ -124,7 +124,7 @@ def lock(arguments: Arguments, is_first_host: bool) -> AbstractContextManager[No
     """The lock of the run's folder, which the first host holds."""
     if not is_first_host:
         return nullcontext()
-    _make_folder(arguments.output_path.parent)
+    make_folder("--output_path", arguments.output_path.parent)
     return locked(arguments.output_path)
 
 
@@ -134,18 +134,11 @@ def start_run(arguments: Arguments, backend: str) -> str:
     backend: name of Keras's backend.
     """
     folder = arguments.output_path
-    _make_folder(folder)
+    make_folder("--output_path", folder)
+    check_folder(folder)
     recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
     run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex
     records = {"version": __version__, "backend": backend, RUN_ID: run_id}
     with replacing(folder / ARGUMENTS) as path:
         path.write_text(json.dumps(records | arguments.as_json(), indent=2) + "\n")
     return run_id
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output_path: {folder} could not be made: {error.strerror}") from error
-    check_folder(folder)

@@ -17,7 +17,7 @@ from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.seen import use_of_pictures
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
-from src.faces.finder import FaceFinder, largest
+from src.faces.finder import FaceFinder
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import split_of, write_our_database
@@ -346,7 +346,7 @@ def test_detection_uses_model_margin(tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
     csv = write_csv(tmp_path, ["photo.png,77,female", "empty.png,20,male"])
-    face = largest(get_detector("dlib")(photo))
+    face = max(get_detector("dlib")(photo), key=lambda face: face.box.right - face.box.left)
     margins = (0.0, 1.0)
     models = {f"{margin}": ColourModel(margin=margin) for margin in margins}
     results = run(from_csv(csv, detector="dlib"), **models)

@@ -10,7 +10,7 @@ from src.demo.job import Job
 from src.demo.result import Result, Sink
 from src.demo.sources.pictures import begins_as_picture, identity
 from src.errors import UserError
-from src.files import replacing
+from src.files import make_folder, replacing
 from src.outputs import Output, locked
 
 
@@ -60,16 +60,6 @@ def folder_outputs(flag: str, folder: Path) -> list[Output]:
 def is_picture(path: Path) -> bool:
     """Whether an existing file has a picture's first bytes, or none."""
     return begins_as_picture(path) or (path.is_file() and not path.stat().st_size)
-
-
-def make_folder(flag: str, folder: Path) -> None:
-    """Create `folder` if it is missing. Raises `UserError` if that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{flag}: expected a folder, {folder} could not be made: {error.strerror}"
-        ) from error
 
 
 def write_picture(path: Path, image) -> None:

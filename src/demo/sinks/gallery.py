@@ -15,13 +15,13 @@ import numpy as np
 from src.data.datasets import read_dataset
 from src.demo.job import Job
 from src.demo.result import Result, Sink
-from src.demo.sinks.copies import is_picture, make_folder
+from src.demo.sinks.copies import is_picture
 from src.faces.crop import FaceCrop
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.detectors.base import Face
 from src.faces.finder import FaceFinder
-from src.faces.images import data_url, read_image, shrink
-from src.files import replacing
+from src.faces.images import data_url, read_image, shrink, widest
+from src.files import make_folder, replacing
 from src.labels import GENDERS, age_text
 from src.outputs import Output, begins_with
 
@@ -100,19 +100,14 @@ def _row(result: Result, image: np.ndarray, record: pd.Series) -> _Row:
     raw = shrink(image, _RAW_SIDE)
     if not result.boxes:
         return _Row(result.picture.name, raw, None, true, "no face found")
-    face = max(range(len(result.boxes)), key=lambda i: _width(result, i))
-    box = result.boxes[face]
+    face = widest(result.boxes)
     predicted = (
         f"{estimates.age[face]:.0f} ({estimates.age_low[face]}-{estimates.age_high[face]}), "
         f"{GENDERS[estimates.gender[face]]}"
     )
-    located = _ALIGNED.located(image, [Face(box)])
+    located = _ALIGNED.located(image, [Face(result.boxes[face])])
     aligned = _ALIGNED.crop.crop(image, located[0]) if located else None
     return _Row(result.picture.name, raw, aligned, true, predicted)
-
-
-def _width(result: Result, face: int) -> int:
-    return result.boxes[face].right - result.boxes[face].left
 
 
 def _page(rows: list[_Row]) -> str:

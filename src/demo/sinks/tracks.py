@@ -10,10 +10,10 @@ import numpy as np
 
 from src.demo.job import Job
 from src.demo.result import Result, Sink
-from src.demo.sinks.copies import is_picture, make_folder, write_picture
+from src.demo.sinks.copies import is_picture, write_picture
 from src.errors import UserError
 from src.faces.images import crop_with_margin, shrink
-from src.files import replacing
+from src.files import make_folder, replacing
 from src.labels import GENDERS
 from src.outputs import Output, begins_with
 

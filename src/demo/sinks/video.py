@@ -13,11 +13,11 @@ import numpy as np
 
 from src.demo.job import Job
 from src.demo.result import Result, Sink
-from src.demo.sinks.copies import folder_outputs, make_folder
+from src.demo.sinks.copies import folder_outputs
 from src.demo.sources.video import Video
 from src.errors import UserError
 from src.extras import library
-from src.files import replacing
+from src.files import make_folder, replacing
 from src.outputs import Output, locked
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG

@@ -116,6 +116,22 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
         if stop := stops.get(request.session_hash):
             stop.set()
 
+    upload, stop_button, clip, *results = _components()
+    upload.upload(
+        answer,
+        upload,
+        [clip, *results],
+        concurrency_limit=1,
+        show_progress_on=clip,
+        api_visibility="private",
+    )
+    stop_button.click(end, concurrency_limit=None, api_visibility="private")
+    page.unload(end)
+
+
+def _components() -> list:
+    """Upload, button to stop, and the outputs in the order of `_answer`."""
+    gradio = library("gradio")
     with gradio.Column(scale=3, min_width=320):
         upload = gradio.Video(label=f"Video, {_LIMITS}", sources=["upload"], height=200)
         stop_button = gradio.Button("Stop, and show the results up to here", size="sm")
@@ -135,16 +151,7 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
         with gradio.Row():
             names = "Tracks as CSV", "Faces of all frames as CSV"
             files = [gradio.DownloadButton(name, interactive=False, size="sm") for name in names]
-    upload.upload(
-        answer,
-        upload,
-        [clip, table, faces, *files, note],
-        concurrency_limit=1,
-        show_progress_on=clip,
-        api_visibility="private",
-    )
-    stop_button.click(end, concurrency_limit=None, api_visibility="private")
-    page.unload(end)
+    return [upload, stop_button, clip, table, faces, *files, note]
 
 
 def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]) -> list:

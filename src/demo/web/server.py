@@ -19,7 +19,17 @@ from src.estimation.estimator import Estimator
 from src.extras import library
 from src.faces.finder import FaceFinder
 
-_MAX_VISITORS = 100  # maximum number of stored states of visitors: tracks of webcams
+_LAUNCH = {
+    "prevent_thread_lock": True,
+    "quiet": True,
+    "share": False,
+    "run_history": False,  # otherwise pictures stay in the browser
+    "enable_monitoring": False,
+    "mcp_server": False,
+    "ssr_mode": False,
+    "state_session_capacity": 100,  # stored states of visitors: tracks of webcams
+    "footer_links": [],
+}
 
 
 def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
@@ -44,21 +54,12 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
             server_port=port,
-            prevent_thread_lock=True,
-            quiet=True,
-            share=False,
-            run_history=False,  # otherwise pictures stay in the browser
-            enable_monitoring=False,
-            mcp_server=False,
-            ssr_mode=False,
-            state_session_capacity=_MAX_VISITORS,
             max_file_size=f"{MAX_VIDEO_MEGABYTES}mb",
             app_kwargs={"middleware": [middleware.Middleware(guarded)]},
-            theme=themes.Default(
-                font="system-ui", font_mono="system-ui"
-            ),  # no download from Google
+            # No download from Google.
+            theme=themes.Default(font="system-ui", font_mono="system-ui"),
             css_paths=STYLE,
-            footer_links=[],
+            **_LAUNCH,
         )
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # prints tracebacks
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as well
