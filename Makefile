@@ -1,8 +1,9 @@
 # make demo   installs, and runs the demo on a real portrait
 # make test   installs, and runs the tests
 PYTHON ?= python3
-# Processes of make test.
+# Processes of make test. They take the files of tests in the order of tests/conftest.py.
 WORKERS ?= 2
+PYTEST_FLAGS := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
@@ -21,7 +22,7 @@ demo: .venv/installed
 	@echo "  python demo.py --help"
 
 test: .venv/tested
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile
+	$(RUN) -m pytest $(PYTEST_FLAGS)
 
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
@@ -76,7 +77,7 @@ test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
 	    -r tests/requirements.txt -c tests/oldest.txt
-	.venv-oldest/bin/python -m pytest -n $(WORKERS) --dist loadfile
+	.venv-oldest/bin/python -m pytest $(PYTEST_FLAGS)
 
 # Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:

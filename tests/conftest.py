@@ -23,6 +23,31 @@ if IS_WORKER:  # one of several processes, which share the cores
         os.environ.setdefault(name, "1")
 
 
+# Files of at least 15 seconds, longest first: so the processes end at about the same time.
+LONGEST = (
+    "cli/test_demo_web.py",
+    "test_readme.py",
+    "training/test_state.py",
+    "models/test_checkpoints.py",
+    "cli/test_demo.py",
+    "training/test_fit.py",
+    "cli/test_create_db.py",
+    "cli/test_prediction_cluster.py",
+    "cli/test_train.py",
+    "training/test_run.py",
+    "training/test_distribution.py",
+    "cli/test_demo_window.py",
+    "cli/test_train_hosts.py",
+    "cli/test_export.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
 def required(path: Path) -> Path:
     """`path`; without it the test is skipped, or fails if CI is set."""
     if not path.exists():

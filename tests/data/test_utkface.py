@@ -110,15 +110,13 @@ def test_real_ages_end_at_100(real):
     assert (real.table["age_low"] == 100).sum() == 23
 
 
-@pytest.mark.parametrize(
-    ("name", "gender"),
-    [
-        ("30_0_0_20170103181149464", 1),  # in the picture: a man with a goatee and a cap
-        ("30_0_0_20170104185757997", 1),  # a man with glasses and a beard
-        ("30_1_0_20170103180858952", 0),  # a woman with long curls
-        ("30_1_0_20170103182425185", 0),  # a woman with a fringe and earrings
-    ],
-)
-def test_real_women_are_0_men_1(real, name, gender):
-    of_name = real.table["path"].str.contains(name, regex=False)
-    assert real.table["gender"][of_name].tolist() == [gender]
+def test_real_women_are_0_men_1(real):
+    """By what the pictures show."""
+    genders = {
+        "30_0_0_20170103181149464": 1,  # a man with a goatee and a cap
+        "30_0_0_20170104185757997": 1,  # a man with glasses and a beard
+        "30_1_0_20170103180858952": 0,  # a woman with long curls
+        "30_1_0_20170103182425185": 0,  # a woman with a fringe and earrings
+    }
+    names = real.table["path"].str.extract(r"/(\w+)")[0]
+    assert real.table.set_index(names)["gender"][[*genders]].to_dict() == genders
