@@ -126,7 +126,9 @@ def _decode(content: bytes) -> np.ndarray | None:
     if image is None or image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:  # OpenCV scales float pictures by the rule of their format
-        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+        scaled = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        is_black = scaled is not None and scaled.max() <= 1  # PFM from 0 to 1, which has no rule
+        return np.rint(255 * image.clip(0, 1)).astype(np.uint8) if is_black else scaled
     bits = next(bits for bits in (8, 10, 12, 14, 16) if image.max() < 1 << bits)
     return np.right_shift(image, bits - 8, out=image).astype(np.uint8)
 
