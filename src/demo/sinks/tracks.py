@@ -11,6 +11,7 @@ import numpy as np
 from src.demo.job import Job
 from src.demo.result import Result, Sink
 from src.demo.sinks.copies import is_picture, write_picture
+from src.demo.sinks.records import Record, records
 from src.errors import UserError
 from src.faces.images import crop_with_margin, shrink
 from src.files import make_folder, replacing
@@ -24,15 +25,16 @@ _MARGIN = 0.4  # around the face, as a fraction of its box
 
 @dataclass
 class _Track:
-    """from_, to: seconds.  estimate: the last one, smoothed along the track.
-    picture: uint8 BGR, the track's largest face."""
+    """first, last: seconds.  record, gender: of the last frame, smoothed along the track.
+    picture: uint8 BGR, the track's largest face, of `width` pixels."""
 
     first: float
     last: float
-    frames: int
-    estimate: tuple[float, int, int, int, float]
-    width: int
-    picture: np.ndarray
+    record: Record
+    gender: int
+    frames: int = 0
+    width: int = 0
+    picture: np.ndarray | None = None
 
 
 def track_paths(job: Job) -> tuple[Path, Path]:
@@ -57,29 +59,20 @@ def track_summary(job: Job) -> Iterator[Sink]:
     tracks: dict[int, _Track] = {}
 
     def add(result: Result) -> None:
-        for i, number in enumerate(result.tracks):
-            _update(tracks, number, result, i)
+        for number, box, record, gender in zip(
+            result.tracks, result.boxes, records(result), result.estimates.gender, strict=False
+        ):
+            time = result.picture.time
+            track = tracks.setdefault(number, _Track(time, time, record, gender))
+            track.last, track.record, track.gender = time, record, gender
+            track.frames += 1
+            if box.right - box.left > track.width:
+                track.width = box.right - box.left
+                face = crop_with_margin(result.picture.image, box, _MARGIN)
+                track.picture = shrink(face, _SIDE) if face.size else None
 
     yield add
     _write(job, tracks)
-
-
-def _update(tracks: dict[int, _Track], number: int, result: Result, i: int) -> None:
-    all_faces, box, time = result.estimates, result.boxes[i], result.picture.time
-    estimate = tuple(
-        column[i].item()
-        for column in (
-            *(all_faces.age, all_faces.age_low, all_faces.age_high),
-            *(all_faces.gender, all_faces.p_female),
-        )
-    )
-    width = box.right - box.left
-    track = tracks.setdefault(number, _Track(time, time, 0, estimate, 0, np.empty(0)))
-    track.last, track.frames, track.estimate = time, track.frames + 1, estimate
-    if width > track.width:
-        track.width = width
-        face = crop_with_margin(result.picture.image, box, _MARGIN)
-        track.picture = shrink(face, _SIDE) if face.size else face
 
 
 def _write(job: Job, tracks: dict[int, _Track]) -> None:
@@ -89,10 +82,11 @@ def _write(job: Job, tracks: dict[int, _Track]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for number, track in sorted(tracks.items()):
-            age, low, high, gender, p_female = track.estimate
+            age, p_female = track.record["age"], track.record["p_female"]
+            interval = track.record["age_low"], track.record["age_high"]
             picture = "" if job.args.anonymize else f"{folder.name}/{number}.jpg"
             times = f"{track.first:.3f}", f"{track.last:.3f}", track.frames
-            estimate = f"{age:.2f}", low, high, GENDERS[gender], f"{p_female:.4f}"
+            estimate = f"{age:.2f}", *interval, GENDERS[track.gender], f"{p_female:.4f}"
             writer.writerow([number, *times, *estimate, picture])
-            if picture and track.picture.size:
+            if picture and track.picture is not None:
                 write_picture(table.parent / picture, track.picture)

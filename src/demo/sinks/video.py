@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -24,16 +23,6 @@ _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
 _MEASURED = 30  # frames at the beginning of a file, for a measurement of its rate
 _MAX_RATE = 60.0  # frames per second, maximum of a measured rate
 _SOUND_RATE = 48_000  # samples per second
-
-
-class Writer(Protocol):
-    """A video file being written."""
-
-    def write(self, image: np.ndarray, time: float) -> None:
-        """Add a frame, uint8 (H, W, 3), BGR, at `time` in seconds, later than those before."""
-
-    def close(self) -> None:
-        """Complete the file. Raises `OSError` if it is incomplete."""
 
 
 def has_copy(job: Job) -> bool:
@@ -73,7 +62,7 @@ def annotated_video(job: Job) -> Iterator[Sink]:
             yield write
 
 
-def _open_writer(path: Path, video: Video) -> Writer:
+def _open_writer(path: Path, video: Video) -> "PyAVWriter | OpenCVWriter":
     if importlib.util.find_spec("av"):
         return PyAVWriter(path, video.size, video.rate, None if video.live else video.file)
     if video.file:
@@ -102,6 +91,7 @@ class PyAVWriter:
         self._step = 1 / rate
 
     def write(self, image: np.ndarray, time: float) -> None:
+        """Add a frame, uint8 (H, W, 3), BGR, at `time` in seconds, later than those before."""
         height, width = image.shape[:2]
         if (width, height) != self._size:
             image = cv2.copyMakeBorder(
