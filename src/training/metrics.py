@@ -32,15 +32,15 @@ def accuracy(targets, predictions):
 def age_error(targets, predictions):
     """Distance in years, (N,), from the predicted expectation to the label's range, 0 within.
 
-    As in `labels.age_errors`, but labels mixed by mixup are not ranges: the distance is to their
-    expectation.
+    As in `labels.age_errors`, but labels mixed by mixup or with a teacher's predictions are not
+    ranges, which are uniform: the distance is to their expectation.
     """
     ages = ops.convert_to_tensor(AGES, "float32")
     age = ops.sum(predictions * ages, -1)
-    known = ops.cast(targets > 0, "float32")
     low = ops.min(ops.where(targets > 0, ages, 1e3), -1)
     high = ops.max(ops.where(targets > 0, ages, -1e3), -1)
-    is_range = high - low + 1 <= ops.sum(known, -1)
+    uniform = ops.cast(targets > 0.999 * ops.max(targets, -1, keepdims=True), "float32")
+    is_range = high - low + 1 <= ops.sum(uniform, -1)
     mean = ops.sum(targets * ages, -1) / ops.maximum(ops.sum(targets, -1), 1e-7)
     low, high = ops.where(is_range, low, mean), ops.where(is_range, high, mean)
     return ops.maximum(ops.maximum(low - age, age - high), 0.0)

@@ -66,6 +66,13 @@ def test_age_error_of_mixed_ages(measures):
     assert float(measures["mae"].result()) == pytest.approx(4)
 
 
+def test_age_error_with_a_teacher(measures):
+    """The teacher gives every age a probability, which makes no range of it."""
+    even = np.full((1, 101), 1 / 101, np.float32)  # 50 years
+    measures["mae"].update_state((exact(30) + even) / 2, ages({44: 1.0}))
+    assert float(measures["mae"].result()) == pytest.approx(4, abs=1e-4)
+
+
 def test_age_error_mixed_with_unknown(measures):
     measures["mae"].update_state(0.25 * exact(40), ages({44: 1.0}))
     assert float(measures["mae"].result()) == pytest.approx(4)
