@@ -23,14 +23,14 @@ if IS_WORKER:  # one of several processes, which share the cores
         os.environ.setdefault(name, "1")
 
 
-# Files of at least 15 seconds, longest first: so the processes end at about the same time.
+# Files of more than ten seconds, longest first: so the processes end at about the same time.
 LONGEST = (
     "cli/test_demo_web.py",
     "test_readme.py",
     "training/test_state.py",
-    "models/test_checkpoints.py",
     "cli/test_demo.py",
     "training/test_fit.py",
+    "export/test_export.py",
     "cli/test_create_db.py",
     "cli/test_prediction_cluster.py",
     "cli/test_train.py",
@@ -39,6 +39,7 @@ LONGEST = (
     "cli/test_demo_window.py",
     "cli/test_train_hosts.py",
     "cli/test_export.py",
+    "evaluation/test_leave_out.py",
 )
 
 
