@@ -81,7 +81,7 @@ def wait_for(condition, seconds=60):
         with suppress(StaleElementReferenceException):  # the page replaces many elements
             if value := condition():
                 return value
-        time.sleep(0.05)
+        time.sleep(0.2)
     raise TimeoutError
 
 
