@@ -34,6 +34,7 @@ from src.data.datasets import read_dataset, resolve_options
 from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, overlap, read_image
+from src.flags import number
 
 HEADERS = "detector recall precision found wrong side right down seconds time".split()
 SEARCHING = [name for name in DETECTORS if name != "none"]
@@ -50,7 +51,10 @@ def get_args():
         "--no_face", type=Path, nargs="+", default=[], help="pictures without a face"
     )
     parser.add_argument(
-        "--overlap", type=cli.fraction, default=0.4, help="intersection over union of a found face"
+        "--overlap",
+        type=number(float, "(0, 1)"),
+        default=0.4,
+        help="intersection over union of a found face",
     )
     parser.add_argument(
         "--min_face", type=cli.positive_int, help="minimum side of a face box, in pixels"
