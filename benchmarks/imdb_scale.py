@@ -37,7 +37,8 @@ ROOT = Path(__file__).parents[1]
 RECORDS, CELEBRITIES = 460_723, 20_284  # of IMDb
 SHARES = (0.1, 0.5, 0.99)
 LABELS = ("dob", "photo_taken", "gender", "face_score", "second_face_score", "face_location")
-NETWORK = ("--arch", "resnet18", "--width", "4", "--batch_size", "64", "--nb_epochs", "1")
+# Small, so that reading decides.
+NETWORK = ("--arch", "resnet18", "--width", "1", "--batch_size", "64", "--nb_epochs", "1")
 
 
 class Run(NamedTuple):
