@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 import scipy.io
 
+from benchmarks.memory import set_limit, uncache
 from src import cli
 from src.data import writing
 from src.errors import UserError
@@ -163,12 +164,9 @@ def measure_creation(command: list, database: Path) -> None:
 
 def measure_training(database: Path, cgroup: Path, limit: int) -> None:
     """Print the rate of an epoch of train.py without and with a limit of memory, in bytes."""
-    names = ("memory.max", "memory.limit_in_bytes")  # of cgroup version 2 and 1
-    [setting] = [cgroup / name for name in names if (cgroup / name).exists()]
-    setting.write_text(str(limit))
+    set_limit(cgroup, limit)
     for name, group in (("no limit", None), (f"limit of {limit / 1e6:,.0f} MB", cgroup)):
-        with database.open("rb") as file:  # cached pages do not count as the process's
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        uncache(database)
         with tempfile.TemporaryDirectory() as output:
             command = ["train.py", "--input", database, "--output_path", output, *NETWORK]
             taken = run(command, database, cgroup=group)

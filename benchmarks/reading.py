@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from benchmarks.memory import set_limit, uncache
 from benchmarks.turns import in_turns, ratio
 from src import cli
 
@@ -44,13 +45,10 @@ def rate(batches) -> float:
 
 def limit_memory(cgroup: Path, database: Path) -> int:
     """Limit this process's memory to a third of a file, which leaves the cache; returns bytes."""
-    names = ("memory.max", "memory.limit_in_bytes")  # of cgroup version 2 and 1
-    [setting] = [cgroup / name for name in names if (cgroup / name).exists()]
     limit = database.stat().st_size // 3
-    setting.write_text(str(limit))
+    set_limit(cgroup, limit)
     (cgroup / "cgroup.procs").write_text(str(os.getpid()))
-    with database.open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    uncache(database)
     return limit
 
 
