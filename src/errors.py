@@ -10,4 +10,4 @@ class UserError(Exception):
 
 
 class MissingFileError(UserError):
-    """There is no file at the path of an input."""
+    """The file of an input is missing."""

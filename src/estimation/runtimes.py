@@ -50,7 +50,7 @@ def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Pre
     """The `Predict` function and the description of the network in `path`.
 
     runtime: one of `RUNTIMES`.
-    Raises `UserError` if there is no such runtime, the file does not fit it, or its library is not
+    Raises `UserError` if the runtime is unknown, the file does not fit it, or its library is not
     installed.
     """
     if runtime not in RUNTIMES:

@@ -28,7 +28,7 @@ def get_detector(name: str, min_face: int | None = None) -> Detect:
         longer side. Smaller faces may be detected as well.
 
     Boxes are squares in dlib's convention, so that crops agree between detectors.
-    A detector is not thread-safe. Raises `UserError` if there is no such detector, its package is
+    A detector is not thread-safe. Raises `UserError` if the detector is unknown, its package is
     not installed, or `min_face` is not positive.
     """
     if name not in DETECTORS:
