@@ -11,6 +11,7 @@ import numpy as np
 from src.data.database import Database
 from src.data.split import rows_by_database
 from src.errors import UserError
+from src.faces.images import resize
 from src.labels import AGES, GENDERS, age_targets, gender_targets
 from src.models.checkpoints import load_checkpoint
 from src.models.description import OUTPUTS
@@ -150,7 +151,9 @@ def training_batches(
         weights = {name: np.ones(len(database), np.float32) for name in known}
         for name, values in known.items():
             weights[name][rows] = values
-    teacher = arguments.teacher and predictions(Path(arguments.teacher), database, rows)
+    teacher = None
+    if arguments.teacher and done < arguments.nb_epochs:
+        teacher = predictions(Path(arguments.teacher), database, rows)
     return FaceBatches(
         database,
         rows,
@@ -174,11 +177,12 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
     Hinton et al., "Distilling the knowledge in a neural network", 2015,
     https://arxiv.org/abs/1503.02531; with a network of the same size: Furlanello et al.,
     "Born-again neural networks", ICML 2018, https://arxiv.org/abs/1805.04770.
-    Raises `UserError` if the checkpoint expects faces of another size or alignment.
+    Faces are resized to the size that the checkpoint expects.
+    Raises `UserError` if the checkpoint expects another alignment.
     """
     model, description = load_checkpoint(weight_file)
     expected, crop = description.crop, database.crop
-    if (expected.size, expected.alignment) != (crop.size, crop.alignment):
+    if expected.alignment != crop.alignment:
         raise UserError(
             f"--teacher: {weight_file}: expected a model of crops of {crop}, received {expected}"
         )
@@ -189,9 +193,8 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
     with Progress(len(rows), "faces") as progress:
         for start in range(0, len(rows), _PREDICTED):
             some = rows[start : start + _PREDICTED]
-            for name, values in zip(
-                OUTPUTS, model.predict_on_batch(database.image[some]), strict=True
-            ):
+            faces = np.stack([resize(face, expected.size) for face in database.image[some]])
+            for name, values in zip(OUTPUTS, model.predict_on_batch(faces), strict=True):
                 found[name][some] = values
             progress.update(len(some))
     return found

@@ -168,7 +168,18 @@ def test_predictions_of_a_teacher(database, tmp_path):
         assert not np.delete(found[name], ROWS, axis=0).any()
 
 
-def test_teacher_of_other_crops_is_refused(database, tmp_path):
+def test_faces_are_resized_for_a_teacher(database, tmp_path):
+    """Bilinear interpolation leaves a face of one grey level as it is."""
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    model = build_model(architecture, 24)
+    save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(24)))
+    found = predictions(tmp_path / "t.hdf5", database, ROWS)
+    faces = np.tile(database.image[ROWS][:, :1, :1], (1, 24, 24, 1))
+    for name, expected in zip(found, model.predict_on_batch(faces), strict=True):
+        np.testing.assert_allclose(found[name][ROWS], expected, rtol=1e-5)
+
+
+def test_teacher_of_another_alignment_is_refused(database, tmp_path):
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     description = Description(architecture, FaceCrop(16, 0.0, "five_points"))
     save_checkpoint(tmp_path / "t.hdf5", build_model(architecture, 16), description)
