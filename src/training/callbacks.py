@@ -22,6 +22,7 @@ from src.training.network import Schedule, averaged
 from src.training.run import HISTORY
 
 _MAX_HISTORY = 2**26  # bytes
+_DRAWING_INTERVAL = 10.0  # seconds between curves: drawing takes longer than a tiny epoch
 _CURVES = {  # file: columns of the history, each with its `val_` counterpart
     "loss.png": ("loss", "pred_gender_loss", "pred_age_loss"),
     "accuracy.png": ("pred_gender_accuracy", "pred_age_top5", "pred_age_mae"),
@@ -96,7 +97,8 @@ class Validation(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Writes `history.csv`, one row per epoch, and its curves, after every epoch.
+    """Writes `history.csv`, one row per epoch, after every epoch, and its curves, at most every ten
+    seconds and at the end.
 
     Adds to the metrics of an epoch the learning rate, the training faces per second, and
     `data_wait`, the share of the time spent waiting for batches.
@@ -109,6 +111,8 @@ class History(keras.callbacks.Callback):
         self._folder = folder
         self._schedule = schedule
         self._batches = batches
+        self._drawn = -math.inf  # end of the last epoch with curves
+        self._drawn_epochs = 0
         self.epochs = read_history(folder / HISTORY, done) if done else []
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -124,15 +128,20 @@ class History(keras.callbacks.Callback):
         logs["data_wait"] = (self._batches.waited - self._waited) / seconds
         self.epochs.append({"epoch": epoch + 1, **logs})
         if is_first_host():
-            self._write()
+            with replacing(self._folder / HISTORY) as path:
+                pd.DataFrame(self.epochs).to_csv(path, index=False)
+            if self._trained > self._drawn + _DRAWING_INTERVAL:
+                self._draw()
 
-    def _write(self) -> None:
-        history = pd.DataFrame(self.epochs)
-        with replacing(self._folder / HISTORY) as path:
-            history.to_csv(path, index=False)
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if is_first_host() and len(self.epochs) > self._drawn_epochs:
+            self._draw()
+
+    def _draw(self) -> None:
         for name, columns in _CURVES.items():
             with replacing(self._folder / name) as path:
-                _plot(history, columns, path)
+                _plot(pd.DataFrame(self.epochs), columns, path)
+        self._drawn, self._drawn_epochs = self._trained, len(self.epochs)
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:

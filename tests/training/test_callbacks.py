@@ -174,7 +174,7 @@ def test_nan_validation_loss(finite):
         finite.on_epoch_end(4, {"loss": 3.0, "val_loss": math.nan})
 
 
-def test_history_and_curves_per_epoch(history, tmp_path):
+def test_history_per_epoch(history, tmp_path):
     logs = LOGS | {f"val_{name}": 2 * value for name, value in LOGS.items()}
     for epoch in range(2):
         history.on_epoch_begin(epoch)
@@ -186,9 +186,30 @@ def test_history_and_curves_per_epoch(history, tmp_path):
         assert table["learning_rate"].tolist() == [0.25] * (epoch + 1)
         assert table["epoch"].tolist() == [1, 2][: epoch + 1]
         assert table["loss"].tolist() == [5.0, 4.0][: epoch + 1]
+    history.on_train_end()
     for name in ("accuracy.png", "loss.png"):
         picture = matplotlib.image.imread(tmp_path / name)
         assert len(set(picture[..., :3].reshape(-1, 3).sum(1).round(3))) > 10  # curves, not blank
+
+
+def test_curves_every_ten_seconds_and_at_the_end(history, tmp_path, monkeypatch):
+    """Epochs end after 0, 6 and 12 seconds; then nothing is left to draw."""
+    now = SimpleNamespace(perf_counter=lambda: now.seconds)
+    monkeypatch.setattr("src.training.callbacks.time", now)
+    logs = LOGS | {f"val_{name}": value for name, value in LOGS.items()}
+    drawn = []
+    for epoch, now.seconds in enumerate([0.0, 6.0, 12.0]):
+        history.on_epoch_begin(epoch)
+        now.seconds += 0.5
+        history.on_train_batch_end(9)
+        history.on_epoch_end(epoch, dict(logs))
+        drawn.append((tmp_path / "loss.png").stat().st_ino)
+    history.on_train_end()
+    drawn.append((tmp_path / "loss.png").stat().st_ino)
+    assert [a == b for a, b in zip(drawn, drawn[1:], strict=False)] == [True, False, True]
+    history.on_epoch_end(3, dict(logs))
+    history.on_train_end()
+    assert (tmp_path / "loss.png").stat().st_ino != drawn[-1]
 
 
 def test_speed_excludes_validation(history, monkeypatch):
