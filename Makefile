@@ -3,9 +3,7 @@
 PYTHON ?= python3
 # Processes of make test. They take the files of tests in the order of tests/conftest.py.
 WORKERS ?= 2
-# These fail at times in a process that ran other tests before.
-WINDOW := tests/cli/test_demo_window.py
-PYTEST_FLAGS := --ignore=$(WINDOW) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST_FLAGS := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
@@ -25,7 +23,6 @@ demo: .venv/installed
 
 test: .venv/tested
 	$(RUN) -m pytest $(PYTEST_FLAGS)
-	$(RUN) -m pytest $(WINDOW)
 
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
@@ -81,7 +78,6 @@ test-oldest:
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
 	    -r tests/requirements.txt -c tests/oldest.txt
 	.venv-oldest/bin/python -m pytest $(PYTEST_FLAGS)
-	.venv-oldest/bin/python -m pytest $(WINDOW)
 
 # Keras on JAX, without TensorFlow: training, on several devices and hosts too.
 test-jax:
