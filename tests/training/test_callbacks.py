@@ -1,6 +1,7 @@
 """src/training/callbacks.py: validation metrics, kept checkpoints, early stopping, failures."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -206,7 +207,7 @@ def test_curves_every_ten_seconds_and_at_the_end(history, tmp_path, monkeypatch)
         drawn.append((tmp_path / "loss.png").stat().st_ino)
     history.on_train_end()
     drawn.append((tmp_path / "loss.png").stat().st_ino)
-    assert [a == b for a, b in zip(drawn, drawn[1:], strict=False)] == [True, False, True]
+    assert [a == b for a, b in pairwise(drawn)] == [True, False, True]
     history.on_epoch_end(3, dict(logs))
     history.on_train_end()
     assert (tmp_path / "loss.png").stat().st_ino != drawn[-1]
