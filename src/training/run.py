@@ -5,7 +5,7 @@ import json
 import uuid
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from src import __version__
 from src.errors import UserError
@@ -66,6 +66,7 @@ def _read_flags(path: Path, recorded: bool = False) -> list[str]:
     """Flags in a file; without defaults if it is `recorded`, which contains all flags, also those
     without effect."""
     defaults = {flag.name: flag.default for flag in flags_of(Arguments)}
+    hints = get_type_hints(Arguments)
     flags = []
     for name, value in _read_mapping(path).items():
         values = value if isinstance(value, list) else [value]
@@ -73,8 +74,11 @@ def _read_flags(path: Path, recorded: bool = False) -> list[str]:
             continue
         if name not in defaults:
             raise UserError(f"{path}: expected flags of train.py, received {name!r:.60}")
-        if not all(isinstance(one, str | int | float) for one in values):
-            raise UserError(f"{path}: {name}: expected a value or a list, received {value!r:.60}")
+        is_list = get_origin(hints[name]) is list
+        fits = len(values) == 1 or (is_list and values)
+        if not fits or not all(isinstance(one, str | int | float) for one in values):
+            expected = "a value or a list" if is_list else "one value"
+            raise UserError(f"{path}: {name}: expected {expected}, received {value!r:.60}")
         if recorded and value == defaults[name]:
             continue
         flags.append(f"--{name}")

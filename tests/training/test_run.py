@@ -89,8 +89,10 @@ MERGES = "a: &a0 {x: 1}\n" + "".join(f"b{i}: &a{i + 1}\n  <<: [*a{i}, *a{i}]\n" 
         BOMB,
         MERGES,
         "lrr: 1",
+        "lr: [1, 2]",
+        "input: []",
     ],
-    ids="missing list cut empty nested nested_list deep binary bomb merges unknown".split(),
+    ids="missing list cut empty nested deeper deep binary bomb merges unknown two none".split(),
 )
 def test_files_without_flags_are_rejected(tmp_path, text):
     if text is not None:
