@@ -131,6 +131,7 @@ class History(keras.callbacks.Callback):
             with replacing(self._folder / HISTORY) as path:
                 pd.DataFrame(self.epochs).to_csv(path, index=False)
             if self._trained > self._drawn + _DRAWING_INTERVAL:
+                self._drawn = self._trained
                 self._draw()
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -141,7 +142,7 @@ class History(keras.callbacks.Callback):
         for name, columns in _CURVES.items():
             with replacing(self._folder / name) as path:
                 _plot(pd.DataFrame(self.epochs), columns, path)
-        self._drawn, self._drawn_epochs = self._trained, len(self.epochs)
+        self._drawn_epochs = len(self.epochs)
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
