@@ -67,5 +67,5 @@ def test_committed_weights_load(shipped):
     assert shipped_weights() == shipped
     assert shipped.stat().st_size < 24e6
     description = Estimator().description
-    assert description.crop == FaceCrop(112, 0.25, "face_chip")
+    assert description.crop == FaceCrop(136, 0.25, "face_chip")
     assert {entry["test"]["rows"] > 0 for entry in description.split["databases"]} == {True}
