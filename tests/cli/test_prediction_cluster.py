@@ -15,11 +15,11 @@ COUNT = 30
 
 @pytest.fixture
 def photos(tmp_path):
-    """Pictures of 9 megapixels, each a face crop, and labels of the first five."""
+    """Pictures of 4 megapixels, each a face crop, and labels of the first five."""
     for i in range(COUNT):
         path = tmp_path / "photos" / f"{i}.jpg"
         if i < 5:
-            make_picture(path, seed=i, size=3000)
+            make_picture(path, seed=i, size=2000)
         else:
             path.symlink_to(f"{i % 5}.jpg")
     labels = "".join(f"{i}.jpg,{20 + i},female\n" for i in range(5))

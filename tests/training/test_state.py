@@ -40,9 +40,9 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(database, tmp_path_factory):
-    """The folder of an uninterrupted run."""
+    """The folder of an uninterrupted run; --resume begins it, as there is none to continue."""
     folder = tmp_path_factory.mktemp("whole")
-    train(Arguments([database], folder, **FLAGS))
+    train(Arguments([database], folder, resume=True, **FLAGS))
     return folder
 
 
@@ -171,11 +171,6 @@ def test_two_runs_in_one_folder(database, tmp_path):
     with locked(tmp_path / "run"), pytest.raises(UserError, match="run: another run"):
         train(Arguments([database], tmp_path / "run", **FLAGS))
     assert names(tmp_path) == set()
-
-
-def test_resume_begins_a_missing_run(database, tmp_path):
-    train(Arguments([database], tmp_path / "new", resume=True, **FLAGS | {"nb_epochs": 2}))
-    assert len(pd.read_csv(tmp_path / "new" / "history.csv")) == 2
 
 
 def test_states_of_other_networks(database, whole, tmp_path):
