@@ -111,8 +111,8 @@ class History(keras.callbacks.Callback):
         self._folder = folder
         self._schedule = schedule
         self._batches = batches
-        self._drawn = -math.inf  # end of the last epoch with curves
-        self._drawn_epochs = 0
+        self._trained = 0.0  # end of the last training step
+        self._drawn = -math.inf  # the same of the last epoch with curves
         self.epochs = read_history(folder / HISTORY, done) if done else []
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -131,18 +131,18 @@ class History(keras.callbacks.Callback):
             with replacing(self._folder / HISTORY) as path:
                 pd.DataFrame(self.epochs).to_csv(path, index=False)
             if self._trained > self._drawn + _DRAWING_INTERVAL:
-                self._drawn = self._trained
                 self._draw()
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        if is_first_host() and len(self.epochs) > self._drawn_epochs:
+        if is_first_host() and self._trained > self._drawn:
             self._draw()
 
     def _draw(self) -> None:
+        history = pd.DataFrame(self.epochs)
         for name, columns in _CURVES.items():
             with replacing(self._folder / name) as path:
-                _plot(pd.DataFrame(self.epochs), columns, path)
-        self._drawn_epochs = len(self.epochs)
+                _plot(history, columns, path)
+        self._drawn = self._trained
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:

@@ -77,7 +77,7 @@ def wait_until(holds, seconds=60):
 
 
 def wait_for_picture(screen, shown):
-    """Qt at times leaves a window black until it is mapped again if there is no window manager."""
+    """Without a window manager, Qt sometimes leaves a window black until it is mapped again."""
     for _ in range(20):
         if wait_until(shown, 3):
             return True

@@ -208,6 +208,10 @@ def test_curves_every_ten_seconds_and_at_the_end(history, tmp_path, monkeypatch)
     history.on_train_end()
     drawn.append((tmp_path / "loss.png").stat().st_ino)
     assert [a == b for a, b in pairwise(drawn)] == [True, False, True]
+    now.seconds += 6
+    history.on_epoch_begin(3)
+    now.seconds += 0.5
+    history.on_train_batch_end(9)
     history.on_epoch_end(3, dict(logs))
     history.on_train_end()
     assert (tmp_path / "loss.png").stat().st_ino != drawn[-1]

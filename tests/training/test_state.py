@@ -40,7 +40,7 @@ def database(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(database, tmp_path_factory):
-    """The folder of an uninterrupted run; --resume begins it, as there is none to continue."""
+    """The folder of an uninterrupted run, which --resume begins: nothing precedes it."""
     folder = tmp_path_factory.mktemp("whole")
     train(Arguments([database], folder, resume=True, **FLAGS))
     return folder
