@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +15,8 @@ def library(module: str, package: str | None = None) -> ModuleType:
     """Import an optional library. Raises `UserError` with the install command if it is missing."""
     package = package or module
     try:
-        with quiet_import():
+        # Later calls are of several threads: none may hide what another writes to stderr.
+        with nullcontext() if module in sys.modules else quiet_import():
             return importlib.import_module(module)
     except ImportError as error:
         raise UserError(f"this needs {package}: pip install {package} ({error})") from error

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from src import cli
+from src.quiet import quiet_stderr
 from tests.helpers import ROOT
 
 
@@ -197,6 +198,19 @@ def test_failed_import_shows_library_messages(capfd):
         os.write(2, b"libcuda.so is missing\n")
         raise ImportError
     assert capfd.readouterr().err == "libcuda.so is missing\n"
+
+
+def test_overlapping_imports_restore_stderr(capfd):
+    """As of two threads: the first to begin is the first to end."""
+    first, second = quiet_stderr(), quiet_stderr()
+    first.__enter__()
+    os.write(2, b"a note of the first\n")
+    second.__enter__()
+    first.__exit__(None, None, None)
+    os.write(2, b"libcuda.so is missing\n")
+    second.__exit__(ImportError, ImportError(), None)
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "libcuda.so is missing\nafterwards\n"
 
 
 @pytest.fixture
