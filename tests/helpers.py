@@ -20,8 +20,10 @@ from src.data import writing
 from src.data.database import Database, open_database
 from src.data.split import divide
 from src.faces.crop import FaceCrop
+from src.models import NETWORKS
 
 ROOT = Path(__file__).parents[1]
+NETWORKS["small_cnn"] = ("tests.models.small_cnn:build", {})
 
 
 def run(script: str, *args, **environment) -> subprocess.CompletedProcess:

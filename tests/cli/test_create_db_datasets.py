@@ -324,7 +324,7 @@ def two(run_here, labels, utkface, tmp_path):
 
 
 def test_joined_databases_are_validated_apart(run_here, two, out):
-    small = ("--depth", 10, "--width", 1, "--nb_epochs", 1, "--validation_split", 0.4)
+    small = ("--arch", "small_cnn", "--nb_epochs", 1, "--validation_split", 0.4)
     done = run_here("train.py", "--input", *two, "--output_path", out, *small)
     assert done.returncode == 0, done.stderr
     with (out / "history.csv").open() as file:

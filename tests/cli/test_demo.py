@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import cv2
 import dlib
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ from src.estimation import shipped
 from src.faces.crop import FaceCrop
 from src.faces.images import Box, overlap
 from src.files import partial_of
-from src.models import wide_resnet
+from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
 from tests.cli.demo_runs import HEADER, NO_SCREEN, read_faces, running, write_small
 from tests.helpers import assert_one_line_error, make_picture, names, run
@@ -235,12 +236,11 @@ def test_copies_change_only_near_faces(album, name):
 def small_weights(tmp_path_factory):
     """One small untrained network saved twice, once for a narrow and once for a wide margin."""
     folder = tmp_path_factory.mktemp("weights")
-    wide_resnet.keras.utils.set_random_seed(0)
-    arguments = {"depth": 10, "width": 1}
-    model = wide_resnet.build(32, **arguments)
+    keras.utils.set_random_seed(0)
+    architecture = {"name": "small_cnn"}
+    model = build_model(architecture, 32)
     paths = SimpleNamespace(narrow=folder / "narrow.hdf5", wide=folder / "wide.hdf5")
     for path, margin in ((paths.narrow, 0.1), (paths.wide, 0.9)):
-        architecture = {"name": "wide_resnet", **arguments}
         save_checkpoint(path, model, Description(architecture, FaceCrop(32, margin)))
     return paths
 

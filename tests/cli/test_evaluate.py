@@ -18,7 +18,7 @@ from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
 from tests.helpers import assert_one_line_error, exit_code, names, write_database
 
-ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
+ARCHITECTURE = {"name": "small_cnn"}
 TRAINING = {"age_mean": 35.0, "male_share": 0.7}
 
 

@@ -31,7 +31,7 @@ def complete(tmp_path_factory):
         for db, age in (("wiki", 20), ("utkface", 60))
     ]
     arguments = Arguments(
-        paths, folder / "round", depth=10, width=1, batch_size=4, nb_epochs=1, lr=0.05,
+        paths, folder / "round", arch="small_cnn", batch_size=4, nb_epochs=1, lr=0.05,
         validation_split=0.25, test_split=0.25, leave_out="all",
     )  # fmt: skip
     return arguments, leave_out(arguments)
@@ -91,7 +91,7 @@ def test_left_out_database_is_not_monitored():
 def test_init_that_saw_the_database(tmp_path):
     """Otherwise the network would have seen the faces."""
     paths = [write_database(tmp_path / f"{db}.mat", db=db) for db in ("wiki", "utkface")]
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     description = Description(architecture, FaceCrop(16), data=[{"db": "utkface"}])
     save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 16), description)
     start = Arguments(paths, tmp_path / "round", init=str(tmp_path / "w.hdf5"), leave_out="all")

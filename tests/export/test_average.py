@@ -13,7 +13,7 @@ from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
 from tests.models.reference import fill
 
-NETWORK = {"name": "wide_resnet", "depth": 10, "width": 1}
+NETWORK = {"name": "small_cnn"}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_mean_of_weights(written, tmp_path):
 
 
 def test_other_network(written, tmp_path):
-    paths = [written(1), written(2, NETWORK | {"width": 2})]
+    paths = [written(1), written(2, NETWORK | {"channels": 2})]
     with pytest.raises(UserError, match=r"--average.*architecture.*1\.hdf5.*2"):
         average(paths, tmp_path / "mean.hdf5")
     assert not (tmp_path / "mean.hdf5").exists()

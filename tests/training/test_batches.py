@@ -159,7 +159,7 @@ def test_teacher_is_averaged_with_labels(database):
 
 
 def test_predictions_of_a_teacher(database, tmp_path):
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     model = build_model(architecture, 16)
     save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(16)))
     found = predictions(tmp_path / "t.hdf5", database, ROWS)
@@ -170,7 +170,7 @@ def test_predictions_of_a_teacher(database, tmp_path):
 
 def test_faces_are_resized_for_a_teacher(database, tmp_path):
     """Bilinear interpolation leaves a face of one grey level as it is."""
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     model = build_model(architecture, 24)
     save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(24)))
     found = predictions(tmp_path / "t.hdf5", database, ROWS)
@@ -180,7 +180,7 @@ def test_faces_are_resized_for_a_teacher(database, tmp_path):
 
 
 def test_teacher_of_another_alignment_is_refused(database, tmp_path):
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     description = Description(architecture, FaceCrop(16, 0.0, "five_points"))
     save_checkpoint(tmp_path / "t.hdf5", build_model(architecture, 16), description)
     with pytest.raises(UserError, match=r"--teacher: .*t\.hdf5.*five_points"):

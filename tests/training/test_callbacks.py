@@ -31,7 +31,7 @@ from src.training.metrics import metrics
 from src.training.network import Schedule
 from tests.helpers import made_database
 
-ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
+ARCHITECTURE = {"name": "small_cnn"}
 LOGS = {
     "loss": 5.0,
     "pred_gender_loss": 1.0,
@@ -270,7 +270,7 @@ def database():
 
 @pytest.fixture(scope="module")
 def compiled():
-    model = build_model({"name": "wide_resnet", "depth": 10, "width": 1}, 16)
+    model = build_model(ARCHITECTURE, 16)
     loss = {"pred_gender": gender_loss(), "pred_age": age_loss()}
     model.compile("sgd", loss=loss, metrics=metrics())
     return model

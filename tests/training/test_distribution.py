@@ -32,6 +32,7 @@ if sys.argv[1] == "tensorflow":
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+import tests.helpers  # registers small_cnn
 from src.training.arguments import Arguments
 from src.training.fit import train
 
@@ -40,7 +41,7 @@ for distribute in (False, True):
     train(
         Arguments(
             [folder / "wiki.mat"], folder / str(distribute), batch_size=8, nb_epochs=2, lr=0.01,
-            depth=10, width=1, validation_split=0.26, aug="strong", balance="sqrt", clip_norm=0.5,
+            arch="small_cnn", validation_split=0.26, aug="strong", balance="sqrt", clip_norm=0.5,
             ema=0.9, distribute=distribute,
         )
     )

@@ -19,7 +19,7 @@ from src.training import batches, fit
 from src.training.arguments import Arguments
 from tests.helpers import write_database, write_our_database
 
-SMALL = {"depth": 10, "width": 1, "batch_size": 8, "validation_split": 0.25}
+SMALL = {"arch": "small_cnn", "batch_size": 8, "validation_split": 0.25}
 RUN = SMALL | {"nb_epochs": 4, "batch_size": 4, "aug": "plain"}
 FIGURES = [
     "loss",
@@ -84,7 +84,7 @@ def test_learning_rate_steps_at_quarters(history):
 
 def test_checkpoint_describes_run(run, history):
     _, description = load_checkpoint(run[1])
-    assert description.architecture == {"name": "wide_resnet", "depth": 10, "width": 1}
+    assert description.architecture == {"name": "small_cnn"}
     assert description.crop == FaceCrop(16, 0.4)
     assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32, "margin": None}]
     assert description.split["method"] == "random"  # the original's files store no names
@@ -225,7 +225,7 @@ def test_held_out_faces_are_not_trained(tmp_path, monkeypatch):
 
 
 def test_init_from_other_crops_is_reported(tmp_path, capsys):
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     description = Description(architecture, FaceCrop(32, 0.15))
     save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 32), description)
     for crop, count in ((FaceCrop(32, 0.15), 1), (FaceCrop(32, 0.0, "five_points"), 2)):
@@ -239,7 +239,7 @@ def test_init_from_other_crops_is_reported(tmp_path, capsys):
 
 def test_data_of_initial_weights(original, tmp_path):
     """Those of the checkpoint, itself fine-tuned; unknown ones are recorded as such."""
-    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    architecture = {"name": "small_cnn"}
     before = [{"db": "lap", "file": "lap.mat"}, {"db": "imdb", "file": "i.mat", "initial": True}]
     for name, data in (("known.hdf5", before), ("unknown.hdf5", [])):
         description = Description(architecture, FaceCrop(16), data=data)

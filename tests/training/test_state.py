@@ -1,5 +1,6 @@
 """src/training/state.py: resumed runs equal uninterrupted ones, or are rejected."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -18,8 +19,7 @@ from tests.helpers import ROOT, names, write_database
 
 # Every kind of state: moments, averages, a schedule per step, dropout, random batches.
 FLAGS = {
-    "depth": 10,
-    "width": 1,
+    "arch": "small_cnn",
     "batch_size": 8,
     "nb_epochs": 4,
     "validation_split": 0.25,
@@ -54,8 +54,11 @@ def as_flags(arguments: dict) -> list[str]:
 def killed(database, tmp_path_factory):
     """The folder of a run killed in its third epoch, and then resumed."""
     folder = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", folder]
-    with subprocess.Popen([*command, *as_flags(FLAGS)], stdout=subprocess.PIPE, text=True) as run:
+    code = "import runpy; import tests.helpers; runpy.run_path('train.py', run_name='__main__')"
+    command = [sys.executable, "-c", code, "-i", database, "--output_path", folder]
+    with subprocess.Popen(
+        [*command, *as_flags(FLAGS)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as run:
         for line in run.stdout:
             if line.startswith("Epoch 3/"):
                 break
@@ -177,8 +180,9 @@ def test_states_of_other_networks(database, whole, tmp_path):
     (tmp_path / "run").mkdir()
     for name in ("state.hdf5", "history.csv"):
         (tmp_path / "run" / name).write_bytes((whole / name).read_bytes())
-    arguments = (whole / "arguments.json").read_text().replace('"width": 1', '"width": 2')
-    arguments = arguments.replace(str(whole), str(tmp_path / "run"))
-    (tmp_path / "run" / "arguments.json").write_text(arguments)
-    with pytest.raises(UserError, match=r"state\.hdf5: .*2.*1"):
-        train(Arguments([database], tmp_path / "run", resume=True, **FLAGS | {"width": 2}))
+    wide = FLAGS | {"arch": "wide_resnet", "depth": 10, "width": 1}
+    arguments = json.loads((whole / "arguments.json").read_text())
+    arguments |= wide | {"output_path": str(tmp_path / "run")}
+    (tmp_path / "run" / "arguments.json").write_text(json.dumps(arguments))
+    with pytest.raises(UserError, match=r"state\.hdf5: .*wide_resnet.*small_cnn"):
+        train(Arguments([database], tmp_path / "run", resume=True, **wide))
