@@ -4,7 +4,6 @@ import re
 import runpy
 import shlex
 import shutil
-import subprocess
 import sys
 from functools import cache
 
@@ -126,11 +125,12 @@ def write_labelled(folder, count):
     (folder / "labels.csv").write_text("\n".join(rows))
 
 
-def run_program(folder, page):
-    """What a page's Python program prints."""
+def run_program(page, capfd):
+    """What a page's Python program prints, run in the current folder."""
     [program] = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    capfd.readouterr()
+    exec(program, {})
+    return capfd.readouterr().out
 
 
 def expanded(folder, word):
@@ -140,7 +140,7 @@ def expanded(folder, word):
     return str(max((folder / "checkpoints" / "mine").glob("weights.*.hdf5")))
 
 
-def test_readme_commands_run(folder, run_here, monkeypatch):
+def test_readme_commands_run(folder, run_here, monkeypatch, capfd):
     """The commands that need no camera, browser, APPA-REAL or network, in the README's order."""
     commands = [words for words in python_commands(README) if words[0] in SCRIPTS]
     commands = [words for words in commands if len(words) > 1 and "--web" not in words]
@@ -158,10 +158,11 @@ def test_readme_commands_run(folder, run_here, monkeypatch):
     assert (folder / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
     assert (folder / "annotated" / "clip.mp4").exists()
     assert (folder / "evaluation" / "report.html").exists()
-    printed = run_program(folder, ROOT / "docs" / "export.md")
+    printed = run_program(ROOT / "docs" / "export.md", capfd)
     assert re.fullmatch(r"(female|male) of \d+ years\n", printed)
 
 
-def test_python_example_prints_the_face(folder):
-    printed = run_program(folder, README)
+def test_python_example_prints_the_face(folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    printed = run_program(README, capfd)
     assert re.fullmatch(r"(female|male) \d+ years \(\d+-\d+\) Box\(.+\)\n", printed)

@@ -264,7 +264,8 @@ def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
     ):
         axes.plot(history["epoch"], history[column], marker=".", label="training")
         axes.plot(history["epoch"], history[f"val_{column}"], marker=".", label="validation")
-        axes.set(xlabel="epoch", title=column)
+        axes.set(xlabel="epoch")
+        axes.set_title(column, y=1)  # of fixed height, as the margins
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend()

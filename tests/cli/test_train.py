@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers import ROOT, allow_ctrl_c, assert_one_line_error, run, write_database
+from tests.helpers import ROOT, allow_ctrl_c, assert_one_line_error, write_database
 
-SMALL = ("--depth", "10", "--width", "1", "--batch_size", "8")
+SMALL = ("--arch", "small_cnn", "--batch_size", "8")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,11 @@ def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_documented_files_are_written(database, tmp_path):
+def test_documented_files_are_written(database, train, tmp_path):
     out = tmp_path / "out"
     command = ("--input", database, "--output_path", out, "--nb_epochs", 1, "--aug", *SMALL)
-    done = run("train.py", *command)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = train(*command)
+    assert done.returncode == 0, done.stderr
     (checkpoint,) = out.glob("weights.01-*.hdf5")
     assert done.stdout.splitlines()[-1] == f"best checkpoint: {checkpoint}"
     others = ["accuracy.png", "arguments.json", "history.csv", "loss.png", "state.hdf5"]
@@ -47,7 +47,7 @@ def test_documented_files_are_written(database, tmp_path):
 def test_ctrl_c_leaves_complete_files(database, tmp_path):
     command = [sys.executable, ROOT / "train.py", "-i", database, "--output_path", tmp_path]
     with subprocess.Popen(
-        [*command, *SMALL, "--nb_epochs", "100000"],
+        [*command, "--depth", "10", "--width", "1", "--nb_epochs", "100000"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -78,7 +78,7 @@ def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
 
 def test_round_trip_keeps_predictions(model, saved):
     loaded, _ = load_checkpoint(saved)
-    before, after = (network.predict_on_batch(made_faces(4, 32)) for network in (model, loaded))
+    before, after = (network(made_faces(4, 32)) for network in (model, loaded))
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -140,7 +140,7 @@ def test_original_file_predicts_as_in_keras(original_weights):
     other = build_model(description.architecture, 64)
     other.load_weights(original_weights)
     faces = made_faces(2, 64)
-    for a, b in zip(model.predict_on_batch(faces), other.predict_on_batch(faces), strict=True):
+    for a, b in zip(model(faces), other(faces), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

@@ -71,7 +71,7 @@ def test_init_with_the_original_weights(original_weights):
     assert architecture == description.architecture  # with the pool and scale of the file
     assert "heads included" in notice
     faces = made_faces(2, 64)
-    assert_same(model.predict_on_batch(faces), loaded.predict_on_batch(faces))
+    assert_same(model(faces), loaded(faces))
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_gender_then_age_come_out(small):
 
 
 def test_outputs_are_distributions(small, faces):
-    for output in small.predict_on_batch(faces):
+    for output in map(np.asarray, small(faces)):
         assert output.dtype == np.float32
         assert output.std(0).max() > 1e-3  # not the same for every face
         assert (output >= 0).all()
@@ -84,15 +84,15 @@ def test_numpy_network_predicts_the_same(faces, depth, width, pool, scale):
     model = build(32, depth, width, pool, scale)
     fill(model)
     expected = wide_resnet(faces, layer_weights(model), pool, scale)
-    for output, target in zip(model.predict_on_batch(faces), expected, strict=True):
+    for output, target in zip(model(faces), expected, strict=True):
         np.testing.assert_allclose(output, target, atol=1e-5)
 
 
 def test_pixels_are_scaled_inside(small, faces):
     unscaled = build(32, 10, 1, scale=1)
     unscaled.set_weights(small.get_weights())
-    inside = small.predict_on_batch(faces)
-    outside = unscaled.predict_on_batch(faces.astype(np.float32) / 255)
+    inside = small(faces)
+    outside = unscaled(faces.astype(np.float32) / 255)
     for a, b in zip(inside, outside, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
@@ -128,7 +128,7 @@ def test_another_pool_is_refused():
 def test_dropout_between_convolutions_in_training(small, faces):
     dropped = build(32, 10, 1, dropout=0.5)
     dropped.set_weights(small.get_weights())  # the same weights in the same order
-    for a, b in zip(small.predict_on_batch(faces), dropped.predict_on_batch(faces), strict=True):
+    for a, b in zip(small(faces), dropped(faces), strict=True):
         np.testing.assert_array_equal(a, b)
 
     layers = [la for la in dropped.layers if isinstance(la, keras.layers.Dropout)]
