@@ -27,19 +27,21 @@ if IS_WORKER:  # one of several processes, which share the cores
 LONGEST = (
     "cli/test_demo_web.py",
     "test_readme.py",
+    "training/test_fit.py",
+    "cli/test_create_db.py",
     "training/test_state.py",
     "cli/test_demo.py",
-    "training/test_fit.py",
-    "export/test_export.py",
-    "cli/test_create_db.py",
-    "cli/test_prediction_cluster.py",
-    "cli/test_train.py",
     "training/test_run.py",
     "training/test_distribution.py",
+    "cli/test_train.py",
+    "models/test_checkpoints.py",
+    "export/test_export.py",
+    "cli/test_export.py",
+    "models/test_transfer.py",
+    "cli/test_prediction_cluster.py",
+    "cli/test_create_db_cluster.py",
     "cli/test_demo_window.py",
     "cli/test_train_hosts.py",
-    "cli/test_export.py",
-    "evaluation/test_leave_out.py",
 )
 
 
