@@ -172,7 +172,7 @@ def test_divergence_keeps_saved_checkpoints(original, tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_networks_losses_optimizers_combine(tmp_path, monkeypatch, arguments):
-    monkeypatch.setitem(resnet.BLOCKS, 18, (1, 1, 1, 1))
+    monkeypatch.setitem(resnet.BLOCKS, 18, (1, 1))
     database = write_database(tmp_path / "wiki.mat", count=12, img_size=32)
     best = train(
         database, tmp_path / "run", batch_size=4, nb_epochs=1, validation_split=0.3, **arguments
