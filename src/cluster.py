@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from src.errors import UserError
-from src.extras import library
+from .errors import UserError
+from .extras import library
 
 Task, Done = TypeVar("Task"), TypeVar("Done")
 

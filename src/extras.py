@@ -1,14 +1,21 @@
-"""Optional libraries, and models inside PyPI packages."""
+"""Optional libraries, models inside PyPI packages, and objects named in registries."""
 
 import importlib
 import importlib.util
+import pkgutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from src.errors import UserError
-from src.quiet import quiet_import
+from .errors import UserError
+from .quiet import quiet_import
+
+
+def resolve(name: str) -> Any:
+    """The object that a registry names as "module:object"; ".module" is one of this package."""
+    return pkgutil.resolve_name(f"{__package__}{name}" if name.startswith(".") else name)
 
 
 def library(module: str, package: str | None = None) -> ModuleType:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import MissingFileError, UserError
+from .errors import MissingFileError, UserError
 
 if TYPE_CHECKING:
     import h5py
@@ -45,14 +45,14 @@ def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterato
     The path may become a file or a folder. If the block fails, `path` is unchanged and the partial
     file is deleted, unless the error is one of `keep_on`.
     resume: continue the partial file of an earlier run, which is deleted otherwise.
-    Raises `UserError` as `naming` does.
+    Raises `UserError` as `wrap_write_errors` does.
     """
-    with naming(path), atomic(path, keep_on, resume) as partial:
+    with wrap_write_errors(path), atomic(path, keep_on, resume) as partial:
         yield partial
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def wrap_write_errors(path: Path) -> Iterator[None]:
     """Raise `UserError`, naming the output, for errors of the system that users can fix, such as a
     full disk."""
     try:
@@ -131,7 +131,7 @@ def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def defer_sigint() -> Iterator[None]:
     """Defer Ctrl-C until the block ends."""
     if threading.current_thread() is not threading.main_thread():  # never interrupted
         yield
@@ -205,7 +205,7 @@ def read_input_file(path: Path | str, expected: str, max_bytes: int) -> bytes:
 
 
 @contextmanager
-def reading(path: Path, expected: str) -> Iterator[None]:
+def wrap_read_errors(path: Path, expected: str) -> Iterator[None]:
     """Raise `UserError`, naming the file, for any exception of a library in the block."""
     try:
         yield

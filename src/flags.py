@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from src.errors import UserError
+from .errors import UserError
 
 
 def flag(

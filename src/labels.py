@@ -48,7 +48,7 @@ def age_errors(age: np.ndarray, age_low: np.ndarray, age_high: np.ndarray) -> np
     return age - np.clip(age, age_low, age_high)
 
 
-def age_middle(age_low: Ages, age_high: Ages) -> Ages:
+def age_midpoint(age_low: Ages, age_high: Ages) -> Ages:
     """Middle of inclusive age ranges in years, NaN for unknown ages."""
     return (age_low + age_high) / 2
 

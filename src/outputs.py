@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.errors import UserError
-from src.files import check_output_place, file_kind
+from .errors import UserError
+from .files import check_output_place, file_kind
 
 
 @dataclass(frozen=True)

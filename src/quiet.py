@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from src.errors import UserError
-from src.files import uninterrupted
+from .errors import UserError
+from .files import defer_sigint
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def quiet_import() -> Iterator[None]:
     TensorFlow writes its first messages before it reads any log level; they would hide a one-line
     error. Ctrl-C is deferred, as libraries swallow it during an import or fail.
     """
-    with uninterrupted(), quiet_stderr():
+    with defer_sigint(), quiet_stderr():
         yield
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from src import cluster
+from . import cluster
 
 Task, Done = TypeVar("Task"), TypeVar("Done")
 

@@ -28,7 +28,7 @@ def example(tmp_path, monkeypatch):
         code, entry = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
         (tmp_path / f"{name}_example.py").write_text(code)
         module = importlib.import_module(f"{name}_example")
-        entry = re.sub(rf"src[\w.]+\.{name}\b", module.__name__, entry)
+        entry = re.sub(rf"(?<=\")\.[\w.]+\.{name}\b", module.__name__, entry)
         opening, closing = "{}" if entry.lstrip().startswith('"') else "()"
         return eval(f"{opening}{entry}{closing}", vars(registry) | {name: module})
 

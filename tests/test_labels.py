@@ -4,7 +4,7 @@ import pytest
 from src.labels import (
     age_errors,
     age_interval,
-    age_middle,
+    age_midpoint,
     age_targets,
     age_text,
     expected_age,
@@ -82,7 +82,7 @@ def test_rounding_does_not_widen_interval():
 
 def test_range_middle_and_text():
     low, high = np.array([20.0, 25, np.nan]), np.array([29.0, 25, np.nan])
-    np.testing.assert_array_equal(age_middle(low, high), [24.5, 25, np.nan])
+    np.testing.assert_array_equal(age_midpoint(low, high), [24.5, 25, np.nan])
     assert [age_text(*ends) for ends in zip(low, high, strict=True)] == ["20-29", "25", "?"]
 
 

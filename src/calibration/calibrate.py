@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from src.calibration.temperatures import LARGE, MIN_OF_BAND, Temperatures, fit_age, fit_gender
-from src.data.split import divide
-from src.errors import UserError
-from src.estimation.estimator import Estimates, Estimator
-from src.evaluation.evaluate import estimate, with_uses
-from src.evaluation.figures import baseline, figures, measure
-from src.evaluation.labelled import DatabaseFaces, from_databases, select
-from src.evaluation.metrics import BY_NAME
-from src.evaluation.results import Labels
-from src.evaluation.seen import HELD_OUT, NEVER_SEEN
-from src.evaluation.slices import ALL, is_age_band, slices
+from ..data.split import divide
+from ..errors import UserError
+from ..estimation.estimator import Estimates, Estimator
+from ..evaluation.evaluate import estimate, with_uses
+from ..evaluation.figures import baseline, figures, measure
+from ..evaluation.labelled import DatabaseFaces, from_databases, select
+from ..evaluation.metrics import BY_NAME
+from ..evaluation.results import Labels
+from ..evaluation.seen import HELD_OUT, NEVER_SEEN
+from ..evaluation.slices import ALL, is_age_band, slices
+from .temperatures import LARGE, MIN_OF_BAND, Temperatures, fit_age, fit_gender
 
 Range = tuple[float, float]
 _MIN_FACES = 20  # a temperature of fewer is noise

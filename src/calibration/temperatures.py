@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.errors import UserError
-from src.estimation.estimator import Estimates
-from src.evaluation.metrics import covered_shares
-from src.evaluation.results import Labels
-from src.evaluation.slices import age_bands
-from src.models.description import OUTPUTS
+from ..errors import UserError
+from ..estimation.estimator import Estimates
+from ..evaluation.metrics import covered_shares
+from ..evaluation.results import Labels
+from ..evaluation.slices import age_bands
+from ..models.description import OUTPUTS
 
 if TYPE_CHECKING:
     import keras

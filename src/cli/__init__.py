@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import UserError
-from src.estimation import RUNTIMES
-from src.faces.detectors import DEFAULT_DETECTOR, DETECTORS
-from src.flags import number
-from src.quiet import quiet_import as quiet_import
+from ..errors import UserError
+from ..estimation import RUNTIMES
+from ..faces.detectors import DEFAULT_DETECTOR, DETECTORS
+from ..flags import number
+from ..quiet import quiet_import as quiet_import
 
 if TYPE_CHECKING:
-    from src.models.description import Original
+    from ..models.description import Original
 
 BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
 
@@ -132,7 +132,7 @@ def add_weight_arguments(
 
 def original_of(args: argparse.Namespace) -> Original:
     """The network of --depth, --width and --img_size."""
-    from src.models.description import Original
+    from ..models.description import Original
 
     return Original(args.depth, args.width, args.img_size)
 

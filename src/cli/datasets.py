@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from src.cli import Parser
-from src.data.datasets import DATASETS
+from ..data.datasets import DATASETS
+from . import Parser
 
 
 def add_dataset_arguments(parser: Parser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from src import cli
+from .. import cli
 
 _PICTURES = {"pictures", "--image_dir", "--labels"}
 _VIDEOS = {"--video", "the webcam"}

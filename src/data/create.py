@@ -12,16 +12,23 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from src.data import curate, database, writing
-from src.data.datasets import DATASETS, Records, read_dataset, resolve_options
-from src.data.summary import draw_contact_sheet, is_summary, plot_ages
-from src.errors import UserError
-from src.faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
-from src.faces.images import resize
-from src.files import check_folder, check_output_place, naming, partial_of, replacing, uninterrupted
-from src.outputs import Output, begins_with, check_outputs, locked
-from src.progress import Progress
-from src.workers import map_in_order
+from ..errors import UserError
+from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
+from ..faces.images import resize
+from ..files import (
+    check_folder,
+    check_output_place,
+    defer_sigint,
+    partial_of,
+    replacing,
+    wrap_write_errors,
+)
+from ..outputs import Output, begins_with, check_outputs, locked
+from ..progress import Progress
+from ..workers import map_in_order
+from . import curate, database, writing
+from .datasets import DATASETS, Records, read_dataset, resolve_options
+from .summary import draw_contact_sheet, is_summary, plot_ages
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
 # States of a record, by code; the first is `writing.TO_DO`.
@@ -151,12 +158,12 @@ def create_database(
             raise UserError(f"{data_dir}: no picture is left, {_reasons(removed)}")
         values = {"db": db, "min_score": options.get("min_score", NO_SCORE)}
         values |= faces.values(records.margin)
-        finishing.enter_context(uninterrupted())  # until every file has its name
+        finishing.enter_context(defer_sigint())  # until every file has its name
         writing.finish(partial, records.table, kept, values, mat_version)
         table = records.table.iloc[kept]
         _write_further(further, table, removed, skipped)
         if contact_sheet:
-            with naming(further[-1]):  # it may be on another disk than the database
+            with wrap_write_errors(further[-1]):  # it may be on another disk than the database
                 draw_contact_sheet(database.open_database(partial), seed, further[-1])
     counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
     noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from src.labels import age_middle
+from ..labels import age_midpoint
 
 SAME = "pixel-identical to an earlier one"
 DISAGREE = "pixel-identical, labels disagree"
@@ -27,7 +27,7 @@ def over_cap(table: pd.DataFrame, max_per_age: int, seed: int) -> np.ndarray:
 
     The rows are drawn with `seed`. A range counts at its middle; unknown ages are not limited.
     """
-    age = np.floor(age_middle(table["age_low"], table["age_high"]))
+    age = np.floor(age_midpoint(table["age_low"], table["age_high"]))
     order = pd.Series(np.random.default_rng(seed).permutation(len(table)), table.index)
     rank = order.groupby(age.fillna(-1)).rank()
     return ((rank > max_per_age) & age.notna()).to_numpy()

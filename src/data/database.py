@@ -20,12 +20,12 @@ from typing import Protocol
 import h5py
 import numpy as np
 
-from src.data import matlab
-from src.errors import UserError
-from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
-from src.faces.crop import FaceCrop
-from src.files import check_input_file
-from src.labels import MAX_AGE
+from ..errors import UserError
+from ..faces import DEFAULT_MARGINS, NO_ALIGNMENT
+from ..faces.crop import FaceCrop
+from ..files import check_input_file
+from ..labels import MAX_AGE
+from . import matlab
 
 VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown

@@ -4,9 +4,9 @@ from collections import Counter
 
 import numpy as np
 
-from src.data.database import Database
-from src.errors import UserError
-from src.outputs import is_same
+from ..errors import UserError
+from ..outputs import is_same
+from .database import Database
 
 
 class JoinedFaces:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from src.errors import UserError
+from ..errors import UserError
 
 if TYPE_CHECKING:
     import h5py

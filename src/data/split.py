@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from src.data.database import Database
-from src.errors import UserError
+from ..errors import UserError
+from .database import Database
 
 METHODS = ("random", "hash")
 PARTS = ("training", "validation", "test")

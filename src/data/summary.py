@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from src.data.database import Database
-from src.faces.images import resize
-from src.labels import GENDERS, INITIALS, MAX_AGE, age_middle, age_text
-from src.outputs import marked
+from ..faces.images import resize
+from ..labels import GENDERS, INITIALS, MAX_AGE, age_midpoint, age_text
+from ..outputs import marked
+from .database import Database
 
 _FACES_PER_DECADE = 10
 _CELL = 96  # pixels, with a strip below for the label
@@ -23,7 +23,7 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     """Save a histogram of age by gender, of records with the columns of `Records.table`, as PNG."""
     from matplotlib.figure import Figure
 
-    middle = age_middle(table["age_low"], table["age_high"])
+    middle = age_midpoint(table["age_low"], table["age_high"])
     codes = [*range(len(GENDERS)), np.nan]
     parts = [middle[table["gender"].isna() if np.isnan(c) else table["gender"] == c] for c in codes]
     parts = {
@@ -47,7 +47,7 @@ def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
     from matplotlib.image import imsave
 
     rng = np.random.default_rng(seed)
-    decade = np.minimum(age_middle(database.age_low, database.age_high) // 10, MAX_AGE // 10 - 1)
+    decade = np.minimum(age_midpoint(database.age_low, database.age_high) // 10, MAX_AGE // 10 - 1)
     rows = []
     for number in np.unique(decade[~np.isnan(decade)]):
         there = np.flatnonzero(decade == number)

@@ -20,13 +20,13 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from src import __version__
-from src.data.database import COLUMNS, TEXTS, image_bytes
-from src.data.matlab import text_matrix, text_width
-from src.errors import UserError
-from src.files import atomic
-from src.labels import age_middle
-from src.outputs import begins_with
+from .. import __version__
+from ..errors import UserError
+from ..files import atomic
+from ..labels import age_midpoint
+from ..outputs import begins_with
+from .database import COLUMNS, TEXTS, image_bytes
+from .matlab import text_matrix, text_width
 
 TO_DO = 0  # state of a record that is not read yet
 DIGEST_BYTES = 16
@@ -197,7 +197,7 @@ def finish(
     if version == "5" and begins_with(_HEADERS["5"])(path):
         return
     table = table.iloc[kept]
-    labels = table.assign(age=age_middle(table["age_low"], table["age_high"]))
+    labels = table.assign(age=age_midpoint(table["age_low"], table["age_high"]))
     fields = {name: labels[name].to_numpy(np.float64) for name in COLUMNS}
     fields |= {name: labels[name].tolist() for name in TEXTS}
     shape = (len(kept), header.img_size, header.img_size, 3)

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from src.demo import loop
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sinks import all_outputs, open_sinks
-from src.demo.sinks.copies import copy_path, crop_path
-from src.demo.sinks.gallery import labelled_pictures
-from src.demo.sinks.records import read_done
-from src.demo.sinks.window import VideoWindow
-from src.demo.smoothing import Smoother
-from src.demo.sources.pictures import folder_pictures, named_pictures
-from src.demo.sources.video import open_camera, open_video
-from src.errors import UserError
-from src.estimation.estimator import Estimator
-from src.faces.finder import FaceFinder
-from src.outputs import check_outputs
+from ..errors import UserError
+from ..estimation.estimator import Estimator
+from ..faces.finder import FaceFinder
+from ..outputs import check_outputs
+from . import loop
+from .job import Job
+from .result import Result, Sink
+from .sinks import all_outputs, open_sinks
+from .sinks.copies import copy_path, crop_path
+from .sinks.gallery import labelled_pictures
+from .sinks.records import read_done
+from .sinks.window import VideoWindow
+from .smoothing import Smoother
+from .sources.pictures import folder_pictures, named_pictures
+from .sources.video import open_camera, open_video
 
 _SAME_AGE, _SAME_SHARE = 0.1, 0.01  # maximum differences due to the batch size
 
@@ -35,7 +35,7 @@ def run(args: Namespace) -> None:
     for a video that is only partly readable, after its outputs are complete.
     """
     if args.web:
-        from src.demo.web.server import serve
+        from .web.server import serve
 
         return serve(*_finder_and_estimator(args), args)
     with ExitStack() as stack:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.demo.sources.video import Video
+from .sources.video import Video
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from src.demo.result import Result
+    from .result import Result
 
 STANDARD_OUTPUT = Path("-")
 
@@ -38,6 +38,6 @@ class Job:
 
     @property
     def opens_window(self) -> bool:
-        from src.demo.sinks.window import has_screen
+        from .sinks.window import has_screen
 
         return not self.args.no_display and has_screen()

@@ -8,14 +8,14 @@ from threading import Event
 
 import numpy as np
 
-from src.demo.result import Result
-from src.demo.smoothing import Smoother
-from src.demo.sources import Picture
-from src.demo.sources.video import Video
-from src.demo.threads import ahead, latest
-from src.demo.tracking import Track, Tracker
-from src.estimation.estimator import Estimator
-from src.faces.finder import FaceFinder, Found
+from ..estimation.estimator import Estimator
+from ..faces.finder import FaceFinder, Found
+from .result import Result
+from .smoothing import Smoother
+from .sources import Picture
+from .sources.video import Video
+from .threads import ahead, latest
+from .tracking import Track, Tracker
 
 AT_ONCE = 32  # faces or pictures; larger batches are no faster on a CPU
 _MAX_HELD = 2**27  # bytes of the pictures in a batch

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from src.estimation.estimator import Estimates
-from src.faces.images import Box
-from src.labels import INITIALS
+from ..estimation.estimator import Estimates
+from ..faces.images import Box
+from ..labels import INITIALS
 
 # Of female and male faces, BGR: white text on either has a contrast of at least 7:1.
 COLOURS = ((110, 20, 160), (180, 75, 0))

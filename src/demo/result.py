@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from src.demo.overlay import annotate
-from src.demo.sources import Picture
-from src.estimation.estimator import Estimates
-from src.faces.images import Box
+from ..estimation.estimator import Estimates
+from ..faces.images import Box
+from .overlay import annotate
+from .sources import Picture
 
 
 @dataclass

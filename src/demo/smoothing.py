@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.estimation.estimator import Estimates
+from ..estimation.estimator import Estimates
 
 
 class Smoother:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from src.demo.flow import follow
-from src.faces.detectors.base import Detect, Face
-from src.faces.images import Box, overlap, shrink
+from ..faces.detectors.base import Detect, Face
+from ..faces.images import Box, overlap, shrink
+from .flow import follow
 
 DETECT_EVERY = 10  # frames, while all faces are tracked
 SEARCH_EVERY = 5  # frames, while there are no faces

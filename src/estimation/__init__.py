@@ -5,15 +5,15 @@ from importlib import import_module
 __all__ = ["Estimates", "Estimator", "FaceEstimate"]
 
 RUNTIMES = {  # name -> "module:function", imported at first use, and the suffix of its files
-    "keras": ("src.estimation.runtimes:load_keras", ""),  # files of no other runtime
-    "onnx": ("src.estimation.runtimes:load_onnx", ".onnx"),
-    "litert": ("src.estimation.runtimes:load_litert", ".tflite"),
-    "saved_model": ("src.estimation.runtimes:load_saved_model", ""),  # folders
+    "keras": (".estimation.runtimes:load_keras", ""),  # files of no other runtime
+    "onnx": (".estimation.runtimes:load_onnx", ".onnx"),
+    "litert": (".estimation.runtimes:load_litert", ".tflite"),
+    "saved_model": (".estimation.runtimes:load_saved_model", ""),  # folders
 }
 
 
 def __getattr__(name: str) -> type:
     """Import the classes at first use, as flags are parsed without them."""
     if name in __all__:
-        return getattr(import_module("src.estimation.estimator"), name)
+        return getattr(import_module(".estimator", __name__), name)
     raise AttributeError(name)

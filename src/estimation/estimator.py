@@ -6,14 +6,14 @@ from threading import Lock
 
 import numpy as np
 
-from src.errors import UserError
-from src.estimation.runtimes import load, runtime_of
-from src.estimation.shipped import shipped_weights
-from src.faces.detectors import DEFAULT_DETECTOR
-from src.faces.finder import FaceFinder
-from src.faces.images import Box
-from src.labels import GENDERS, age_interval, expected_age
-from src.models.description import Original
+from ..errors import UserError
+from ..faces.detectors import DEFAULT_DETECTOR
+from ..faces.finder import FaceFinder
+from ..faces.images import Box
+from ..labels import GENDERS, age_interval, expected_age
+from ..models.description import Original
+from .runtimes import load, runtime_of
+from .shipped import shipped_weights
 
 Picture = Path | str | np.ndarray
 

@@ -5,7 +5,6 @@ library at first use. `Predict` takes faces, uint8 (N, S, S, 3), BGR, N >= 1, an
 distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 """
 
-import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from src.errors import UserError
-from src.estimation import RUNTIMES
-from src.extras import library
-from src.files import check_folder, check_input_file, reading, size_of
-from src.labels import AGES, GENDERS
-from src.models.description import OUTPUTS, Description, Original, read_description
-from src.quiet import quiet_stderr
-from src.workers import available_cores
+from ..errors import UserError
+from ..extras import library, resolve
+from ..files import check_folder, check_input_file, size_of, wrap_read_errors
+from ..labels import AGES, GENDERS
+from ..models.description import OUTPUTS, Description, Original, read_description
+from ..quiet import quiet_stderr
+from ..workers import available_cores
+from . import RUNTIMES
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
 
@@ -60,10 +59,10 @@ def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Pre
     else:  # before its library is imported, which takes seconds
         expected = "a weight file" if runtime == "keras" else "an exported model"
         check_input_file(path, expected, _MAX_BYTES)
-    loader = pkgutil.resolve_name(RUNTIMES[runtime][0])
+    loader = resolve(RUNTIMES[runtime][0])
     if runtime == "keras":
         return loader(path, original)
-    with reading(path, "an exported model"):
+    with wrap_read_errors(path, "an exported model"):
         predict, description = loader(path)
     _check_predicts(path, predict, description.crop.size)
     return predict, description
@@ -84,7 +83,7 @@ def _check_predicts(path: Path, predict: Predict, size: int) -> None:
 def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
     """A checkpoint; see `load_checkpoint`."""
     library("keras", "tensorflow keras")
-    from src.models.checkpoints import load_checkpoint
+    from ..models.checkpoints import load_checkpoint
 
     model, description = load_checkpoint(path, original)
 
@@ -174,7 +173,7 @@ def _bounded(path: Path, expected: str) -> Iterator[None]:
     """Raise `UserError`, in one line, if a library fails on a file or needs too much memory."""
     limit = _MEMORY + _MEMORY_PER_CORE * available_cores() + _MEMORY_PER_BYTE * size_of(path)
     expected = f"{expected}, in {limit / 2**30:.1f} GiB of memory"
-    with quiet_stderr(), reading(path, expected), _limited_memory(limit):
+    with quiet_stderr(), wrap_read_errors(path, expected), _limited_memory(limit):
         yield
 
 

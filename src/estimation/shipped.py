@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from src.errors import UserError
+from ..errors import UserError
 
 SHIPPED = Path(__file__).parents[2] / "pretrained_models" / "age_gender.hdf5"
 _AGAIN = "get it back with `git checkout pretrained_models`, or name another with --weight_file"

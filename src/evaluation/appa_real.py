@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets.appa_real import AGE_COLUMNS, read_labels
-from src.errors import UserError
-from src.evaluation.labelled import PictureFaces
-from src.evaluation.results import Evaluation, Labels
-from src.files import check_folder
+from ..data.datasets.appa_real import AGE_COLUMNS, read_labels
+from ..errors import UserError
+from ..files import check_folder
+from .labelled import PictureFaces
+from .results import Evaluation, Labels
 
 DB = "appa_real"
 _SAME_AS_GROUP = ("ethnicity", "race")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from src.errors import UserError
-from src.evaluation.results import Results
-from src.evaluation.slices import ALL, CROSS, FEW
-from src.evaluation.tables import BY_SLICE, figures_of, sections, text
-from src.files import replacing
+from ..errors import UserError
+from ..files import replacing
+from .results import Results
+from .slices import ALL, CROSS, FEW
+from .tables import BY_SLICE, figures_of, sections, text
 
 _CROSSED = "By age and gender"  # the only crossing in a card
 Row = tuple[str, str]  # slice and model

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from src.evaluation.bootstrap import Function, with_intervals
-from src.evaluation.figures import bind
-from src.evaluation.labelled import select
-from src.evaluation.metrics import METRICS
-from src.evaluation.results import Evaluation, Labels
-from src.evaluation.slices import ALL, is_age_band, slices
+from .bootstrap import Function, with_intervals
+from .figures import bind
+from .labelled import select
+from .metrics import METRICS
+from .results import Evaluation, Labels
+from .slices import ALL, is_age_band, slices
 
 COLUMNS = ["models", "slice", "figure", "difference", "low", "high", "n"]
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from src import __version__
-from src.errors import UserError
-from src.estimation.estimator import Estimates, Estimator
-from src.estimation.shipped import shipped_weights
-from src.evaluation.compare import compare
-from src.evaluation.figures import baseline, figures, measure
-from src.evaluation.labelled import DatabaseFaces, EvaluationSet, select
-from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.seen import NEVER_SEEN
-from src.evaluation.slices import slices
-from src.models.description import Description, Original
-from src.progress import Progress
+from .. import __version__
+from ..errors import UserError
+from ..estimation.estimator import Estimates, Estimator
+from ..estimation.shipped import shipped_weights
+from ..models.description import Description, Original
+from ..progress import Progress
+from .compare import compare
+from .figures import baseline, figures, measure
+from .labelled import DatabaseFaces, EvaluationSet, select
+from .results import Evaluation, Labels, Results
+from .seen import NEVER_SEEN
+from .slices import slices
 
 WORST = 24  # faces
 

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from src.estimation.estimator import Estimates
-from src.evaluation.bootstrap import Function, with_intervals
-from src.evaluation.metrics import BASELINE, BY_NAME, ECE, covered_shares, label_ranks
-from src.evaluation.results import Labels
-from src.evaluation.slices import is_one_gender
-from src.labels import GENDERS, MAX_AGE, age_errors, age_middle, whole_years
+from ..estimation.estimator import Estimates
+from ..labels import GENDERS, MAX_AGE, age_errors, age_midpoint, whole_years
+from .bootstrap import Function, with_intervals
+from .metrics import BASELINE, BY_NAME, ECE, covered_shares, label_ranks
+from .results import Labels
+from .slices import is_one_gender
 
 COLUMNS = ["slice", "figure", "value", "low", "high", "n"]
 
@@ -43,7 +43,7 @@ def baseline(training: dict[str, float] | None, labels: Labels) -> Baseline:
     if training:
         age, male, source = training["age_mean"], training["male_share"], "of the training faces"
     else:
-        middle = age_middle(labels.age_low, labels.age_high)
+        middle = age_midpoint(labels.age_low, labels.age_high)
         age, male = (known_mean(values) for values in (middle, labels.gender))
         source = "of the evaluated faces"
     return Baseline(age, male if np.isnan(male) else float(male >= 0.5), source)

@@ -9,17 +9,17 @@ from typing import Protocol
 
 import numpy as np
 
-from src.data.database import Database, open_database
-from src.data.datasets import read_dataset
-from src.data.joined import join
-from src.data.split import database_names
-from src.errors import UserError
-from src.estimation.estimator import Estimator
-from src.evaluation.results import Labels
-from src.evaluation.seen import NEVER_SEEN, rows_of_part, use_of, use_of_pictures
-from src.faces.finder import FaceFinder, Found
-from src.faces.images import change_margin, resize
-from src.models.description import Description
+from ..data.database import Database, open_database
+from ..data.datasets import read_dataset
+from ..data.joined import join
+from ..data.split import database_names
+from ..errors import UserError
+from ..estimation.estimator import Estimator
+from ..faces.finder import FaceFinder, Found
+from ..faces.images import change_margin, resize
+from ..models.description import Description
+from .results import Labels
+from .seen import NEVER_SEEN, rows_of_part, use_of, use_of_pictures
 
 BATCH = 4096  # faces read at a time
 Faces = tuple[np.ndarray, list[str]]

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from src.data.database import Database, open_database
-from src.data.joined import join
-from src.data.split import database_names
-from src.errors import UserError
-from src.estimation.estimator import Estimator
-from src.evaluation.evaluate import estimate
-from src.evaluation.figures import baseline, known_mean, measure
-from src.evaluation.labelled import from_databases, select
-from src.evaluation.seen import TRAINED_ON, use_of
-from src.files import replacing
-from src.models.checkpoints import stored_description
-from src.training.arguments import Arguments
-from src.training.fit import train, weight_files
+from ..data.database import Database, open_database
+from ..data.joined import join
+from ..data.split import database_names
+from ..errors import UserError
+from ..estimation.estimator import Estimator
+from ..files import replacing
+from ..models.checkpoints import stored_description
+from ..training.arguments import Arguments
+from ..training.fit import train, weight_files
+from .evaluate import estimate
+from .figures import baseline, known_mean, measure
+from .labelled import from_databases, select
+from .seen import TRAINED_ON, use_of
 
 TABLE, MATRIX = "leave_out.csv", "leave_out.md"
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from src.labels import AGES, GENDERS
+from ..labels import AGES, GENDERS
 
 BASELINE = "baseline_"
 ECE = "ece"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.errors import UserError
-from src.evaluation.results import Evaluation, Results
-from src.files import file_kind, replacing, uninterrupted
-from src.outputs import Output, check_outputs, marked
+from ..errors import UserError
+from ..files import defer_sigint, file_kind, replacing
+from ..outputs import Output, check_outputs, marked
+from .results import Evaluation, Results
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
 _MARKS = {
@@ -49,7 +49,7 @@ def _is_evaluation(folder: Path) -> bool:
 
 def write_results(folder: Path, results: Results) -> None:
     """Write the evaluation to `folder` atomically; an existing one is replaced."""
-    from src.evaluation.report import write_report
+    from .report import write_report
 
     with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
         partial.mkdir()
@@ -57,7 +57,7 @@ def write_results(folder: Path, results: Results) -> None:
         (partial / JSON).write_text(text + "\n", encoding="utf-8")
         _as_table(results).to_csv(partial / CSV, index=False, errors="backslashreplace")
         write_report(partial / REPORT, results)
-        finishing.enter_context(uninterrupted())  # until the folder has its name
+        finishing.enter_context(defer_sigint())  # until the folder has its name
 
 
 def _as_json(results: Results) -> dict:

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
-from src.evaluation.metrics import ECE_BINS
-from src.evaluation.results import Evaluation, Results
-from src.evaluation.slices import FEW
-from src.labels import MAX_AGE, age_middle
+from ..labels import MAX_AGE, age_midpoint
+from .metrics import ECE_BINS
+from .results import Evaluation, Results
+from .slices import FEW
 
 # Colour, text sign and matplotlib marker per model, legible on white and on black.
 SERIES = [
@@ -151,7 +151,7 @@ def _age_scatter(results: Results, place: int) -> Plot:
     evaluation = results.evaluations[place]
     labels, rows = results.labels, evaluation.rows
     known = np.isfinite(evaluation.error)
-    true = age_middle(labels.age_low, labels.age_high)[rows][known]
+    true = age_midpoint(labels.age_low, labels.age_high)[rows][known]
     estimated = evaluation.estimates.age[known]
     top = true.max(initial=MAX_AGE)
     color = series(place)[0]

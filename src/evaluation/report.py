@@ -10,14 +10,14 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from src.evaluation.metrics import BASELINE, BY_NAME, METRICS
-from src.evaluation.plots import draw_plots, series
-from src.evaluation.results import Evaluation, Labels, Results
-from src.evaluation.slices import ALL, CROSS, FEW
-from src.evaluation.tables import BY_SLICE, Figure, figures_of, sections
-from src.faces.images import data_url, shrink
-from src.files import replacing
-from src.labels import GENDERS, age_text
+from ..faces.images import data_url, shrink
+from ..files import replacing
+from ..labels import GENDERS, age_text
+from .metrics import BASELINE, BY_NAME, METRICS
+from .plots import draw_plots, series
+from .results import Evaluation, Labels, Results
+from .slices import ALL, CROSS, FEW
+from .tables import BY_SLICE, Figure, figures_of, sections
 
 _TEMPLATE = "report.html"
 _THUMBNAIL = 128  # pixels, maximum side

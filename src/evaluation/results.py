@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from src.estimation.estimator import Estimates
+from ..estimation.estimator import Estimates
 
 if TYPE_CHECKING:
     import pandas as pd

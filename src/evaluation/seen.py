@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from src.data.database import Database
-from src.data.split import Split, hashed, read_split
-from src.errors import UserError
-from src.models.description import Description
+from ..data.database import Database
+from ..data.split import Split, hashed, read_split
+from ..errors import UserError
+from ..models.description import Description
 
 NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN = "never seen", "held out", "trained on", "unknown"
 USES = {  # with titles of their sections

@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from src.evaluation.results import Labels
-from src.labels import GENDERS, MAX_AGE, age_middle
+from ..labels import GENDERS, MAX_AGE, age_midpoint
+from .results import Labels
 
 FEW = 30  # faces: figures of fewer are marked
 ALL = "all"
@@ -70,7 +70,7 @@ def age_bands(labels: Labels) -> np.ndarray:
 
 
 def _middle(labels: Labels) -> np.ndarray:
-    return age_middle(labels.age_low, labels.age_high)
+    return age_midpoint(labels.age_low, labels.age_high)
 
 
 def _band(number: int) -> str:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 from tabulate import tabulate
 
-from src.evaluation.metrics import BASELINE, BY_NAME, CONFUSION, METRICS
-from src.evaluation.results import Evaluation, Results
-from src.evaluation.seen import USES
-from src.evaluation.slices import ALL, CROSS, FEW, by_kind
-from src.labels import GENDERS
+from ..labels import GENDERS
+from .metrics import BASELINE, BY_NAME, CONFUSION, METRICS
+from .results import Evaluation, Results
+from .seen import USES
+from .slices import ALL, CROSS, FEW, by_kind
 
 BY_SLICE = [metric for metric in METRICS if metric.column]
 _WITH_INTERVAL = ("mae", "gender_accuracy")  # in tables by slice, which have little room

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.errors import UserError
-from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import Original
+from ..errors import UserError
+from ..models.checkpoints import load_checkpoint, save_checkpoint
+from ..models.description import Original
 
 
 def average(weight_files: list[Path], output: Path, original: Original = Original()) -> None:

@@ -3,12 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from src.errors import UserError
-from src.estimation.runtimes import runtime_of
-from src.estimation.shipped import shipped_weights
-from src.files import check_input_file
-from src.models.description import Original
-from src.outputs import locked
+from ..errors import UserError
+from ..estimation.runtimes import runtime_of
+from ..estimation.shipped import shipped_weights
+from ..files import check_input_file
+from ..models.description import Original
+from ..outputs import locked
 
 
 def cached_onnx(weight_file: Path | None, cache: Path, original: Original) -> Path:
@@ -29,7 +29,7 @@ def cached_onnx(weight_file: Path | None, cache: Path, original: Original) -> Pa
     digest.update(weight_file.read_bytes())
     path = cache / f"{weight_file.stem}-{digest.hexdigest()[:16]}.onnx"
     if not path.is_file():
-        from src.export.export import export
+        from .export import export
 
         cache.mkdir(parents=True, exist_ok=True)
         with locked(path):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import h5py
 
-from src.errors import UserError
-from src.estimation import RUNTIMES
-from src.estimation.runtimes import EXTRA_ASSET
-from src.export import FORMATS
-from src.files import check_output_place
-from src.outputs import Output, begins_with, check_outputs
+from ..errors import UserError
+from ..estimation import RUNTIMES
+from ..estimation.runtimes import EXTRA_ASSET
+from ..files import check_output_place
+from ..outputs import Output, begins_with, check_outputs
+from . import FORMATS
 
 _DESCRIBED = b'"architecture"'  # in the JSON by which every export describes itself
 

@@ -7,21 +7,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.calibration.temperatures import Temperatures, from_scores, scores
-from src.errors import UserError
-from src.estimation.estimator import Estimates, Estimator
-from src.estimation.runtimes import INPUT
-from src.estimation.shipped import shipped_weights
-from src.export.checks import check_export, description_of
-from src.export.faces import Faces, database_faces, portrait_faces
-from src.export.graphs import save_litert, save_onnx, save_saved_model
-from src.export.original import to_original
-from src.faces.crop import FaceCrop
-from src.files import replacing, size_of
-from src.labels import AGES, GENDERS
-from src.models import build_model
-from src.models.checkpoints import load_checkpoint, save_checkpoint
-from src.models.description import OUTPUTS, Description, Original, describe
+from ..calibration.temperatures import Temperatures, from_scores, scores
+from ..errors import UserError
+from ..estimation.estimator import Estimates, Estimator
+from ..estimation.runtimes import INPUT
+from ..estimation.shipped import shipped_weights
+from ..faces.crop import FaceCrop
+from ..files import replacing, size_of
+from ..labels import AGES, GENDERS
+from ..models import build_model
+from ..models.checkpoints import load_checkpoint, save_checkpoint
+from ..models.description import OUTPUTS, Description, Original, describe
+from .checks import check_export, description_of
+from .faces import Faces, database_faces, portrait_faces
+from .graphs import save_litert, save_onnx, save_saved_model
+from .original import to_original
 
 GRAPHS = {"onnx": save_onnx, "litert": save_litert, "saved_model": save_saved_model}
 LIMITS = {"float32": 1e-3, "fp16": 1e-2}  # maximum difference of a probability

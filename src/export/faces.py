@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib import cbook
 
-from src.data.database import open_database
-from src.errors import UserError
-from src.faces.crop import FaceCrop
-from src.faces.detectors import DEFAULT_DETECTOR
-from src.faces.detectors.base import Face
-from src.faces.finder import FaceFinder
-from src.faces.images import Box, read_image
-from src.labels import age_errors
+from ..data.database import open_database
+from ..errors import UserError
+from ..faces.crop import FaceCrop
+from ..faces.detectors import DEFAULT_DETECTOR
+from ..faces.detectors.base import Face
+from ..faces.finder import FaceFinder
+from ..faces.images import Box, read_image
+from ..labels import age_errors
 
 PORTRAIT = "grace_hopper.jpg"  # public domain, part of matplotlib
 _MAX_FACES = 256  # of a database

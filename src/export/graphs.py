@@ -19,11 +19,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.errors import UserError
-from src.estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE
-from src.extras import library
-from src.models.description import OUTPUTS
-from src.quiet import quiet_stderr
+from ..errors import UserError
+from ..estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE
+from ..extras import library
+from ..models.description import OUTPUTS
+from ..quiet import quiet_stderr
 
 _OPSET = 17  # ONNX 1.12, 2022
 _CALIBRATION_BATCH = 32  # faces

@@ -12,9 +12,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.errors import UserError
-from src.models import build_model
-from src.models.description import Description
+from ..errors import UserError
+from ..models import build_model
+from ..models.description import Description
 
 _STRIDE = 4  # pixels of a face per pixel of the last map
 _WINDOW = 8

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
-from src.faces.alignment import align
-from src.faces.detectors.base import Face
-from src.faces.images import crop_with_margin, resize
+from . import DEFAULT_MARGINS, NO_ALIGNMENT
+from .alignment import align
+from .detectors.base import Face
+from .images import crop_with_margin, resize
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from threading import Lock
 import cv2
 import numpy as np
 
-from src.faces.crop import FaceCrop
-from src.faces.detectors import get_detector
-from src.faces.detectors.base import Detect, Face
-from src.faces.images import ImageError, read_image, widest
-from src.workers import map_in_order
+from ..workers import map_in_order
+from .crop import FaceCrop
+from .detectors import get_detector
+from .detectors.base import Detect, Face
+from .images import ImageError, read_image, widest
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (

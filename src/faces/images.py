@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from src.errors import MissingFileError, UserError
-from src.files import read_input_file
+from ..errors import MissingFileError, UserError
+from ..files import read_input_file
 
 # Extensions of pictures that OpenCV reads, then of pictures that are reported as unreadable.
 EXTENSIONS = frozenset(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from src.errors import UserError
+from ..errors import UserError
+from ..extras import resolve
 
 if TYPE_CHECKING:
     import keras
@@ -15,9 +15,9 @@ RESNETS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101}  # 
 # Name -> "module:function" and its fixed arguments. The function is imported at first use, as
 # descriptions are read without Keras, and called as `build(img_size, **arguments)`.
 NETWORKS = {
-    "wide_resnet": ("src.models.wide_resnet:build", {}),
-    **{name: ("src.models.resnet:build", {"depth": depth}) for name, depth in RESNETS.items()},
-    "face_resnet": ("src.models.face_resnet:build", {}),
+    "wide_resnet": (".models.wide_resnet:build", {}),
+    **{name: (".models.resnet:build", {"depth": depth}) for name, depth in RESNETS.items()},
+    "face_resnet": (".models.face_resnet:build", {}),
 }
 
 
@@ -29,7 +29,7 @@ def network_name(text: str) -> str:
     """
     if text in NETWORKS:
         return text
-    from src.models import applications
+    from . import applications
 
     others = applications.names()
     if text in others:
@@ -53,6 +53,6 @@ def build_model(architecture: dict, img_size: int) -> keras.Model:
     """
     arguments = dict(architecture)
     name = network_name(str(arguments.pop("name")))
-    application = "src.models.applications:build", {"name": name}
+    application = ".models.applications:build", {"name": name}
     builder, fixed = NETWORKS.get(name, application)
-    return pkgutil.resolve_name(builder)(img_size, **fixed, **arguments)
+    return resolve(builder)(img_size, **fixed, **arguments)

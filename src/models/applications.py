@@ -6,8 +6,8 @@ import sys
 import keras
 from keras.applications import imagenet_utils
 
-from src.errors import UserError
-from src.models.heads import faces_input, twin_heads
+from ..errors import UserError
+from .heads import faces_input, twin_heads
 
 
 def names() -> list[str]:

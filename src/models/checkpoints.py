@@ -16,12 +16,12 @@ import h5py
 import keras
 import numpy as np
 
-from src import __version__
-from src.errors import UserError
-from src.faces.crop import FaceCrop
-from src.files import check_input_file, reading, replacing_hdf5
-from src.models import build_model
-from src.models.description import MAX_IMG_SIZE, Description, Original, describe, read_description
+from .. import __version__
+from ..errors import UserError
+from ..faces.crop import FaceCrop
+from ..files import check_input_file, replacing_hdf5, wrap_read_errors
+from . import build_model
+from .description import MAX_IMG_SIZE, Description, Original, describe, read_description
 
 _ATTRIBUTE, _CHECKSUM = "description", "sha256"
 # Number of values. Smaller weights, such as normalisations and the first kernel, stay float32: in
@@ -60,7 +60,7 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
     Raises `UserError` if the file is missing, damaged, not HDF5, or does not fit the network.
     """
     check_input_file(path, "a weight file")
-    with reading(path, "a weight file, HDF5"), h5py.File(path) as file:
+    with wrap_read_errors(path, "a weight file, HDF5"), h5py.File(path) as file:
         layers = _layers(path, file)
         shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
         if _ATTRIBUTE in file.attrs:

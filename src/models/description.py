@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from src import __version__
-from src.errors import UserError
-from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
-from src.faces.crop import FaceCrop
-from src.files import reading
-from src.labels import GENDERS, MAX_AGE
+from .. import __version__
+from ..errors import UserError
+from ..faces import DEFAULT_MARGINS, NO_ALIGNMENT
+from ..faces.crop import FaceCrop
+from ..files import wrap_read_errors
+from ..labels import GENDERS, MAX_AGE
 
 OUTPUTS = ("pred_gender", "pred_age")
 MAX_IMG_SIZE = 1024
@@ -75,7 +75,7 @@ def read_description(path: Path, text: str) -> Description:
     Raises `UserError` if it cannot be read, a value has another type or range, or the colours or
     classes differ from this toolkit's.
     """
-    with reading(path, "a description"):
+    with wrap_read_errors(path, "a description"):
         # Older files lack these.
         stored = {"training": None, "calibration": None, "split": None, **json.loads(text)}
         for key, expected in _CONTRACT.items():

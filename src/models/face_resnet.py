@@ -16,10 +16,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from src.errors import UserError
-from src.extras import package_file
-from src.models.blocks import conv
-from src.models.heads import faces_input, twin_heads
+from ..errors import UserError
+from ..extras import package_file
+from .blocks import conv
+from .heads import faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))

@@ -2,9 +2,9 @@
 
 import keras
 
-from src.labels import GENDERS, MAX_AGE
-from src.models.blocks import dense
-from src.models.description import OUTPUTS
+from ..labels import GENDERS, MAX_AGE
+from .blocks import dense
+from .description import OUTPUTS
 
 _HIDDEN = "hidden_"
 

@@ -8,9 +8,9 @@ https://arxiv.org/abs/1709.01507.
 import keras
 from keras import layers
 
-from src.errors import UserError
-from src.models.blocks import conv, dense
-from src.models.heads import faces_input, twin_heads
+from ..errors import UserError
+from .blocks import conv, dense
+from .heads import faces_input, twin_heads
 
 # Blocks per stage. The PyTorch toolkit has no bottlenecks: its resnet50 equals its resnet34.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}

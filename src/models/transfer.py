@@ -6,11 +6,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.errors import UserError
-from src.models import NETWORKS, applications, build_model, face_resnet, network_name
-from src.models.checkpoints import load_checkpoint
-from src.models.description import Original
-from src.models.heads import in_head
+from ..errors import UserError
+from . import NETWORKS, applications, build_model, face_resnet, network_name
+from .checkpoints import load_checkpoint
+from .description import Original
+from .heads import in_head
 
 IMAGENET, DLIB = "imagenet", "dlib"
 

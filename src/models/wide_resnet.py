@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from src.errors import UserError
-from src.models.blocks import conv
-from src.models.heads import faces_input, twin_heads
+from ..errors import UserError
+from .blocks import conv
+from .heads import faces_input, twin_heads
 
 POOLS = ("global", "8x8")
 

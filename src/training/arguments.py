@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from src.errors import UserError
-from src.flags import check_values, flag, flags_of
-from src.models import RESNETS
+from ..errors import UserError
+from ..flags import check_values, flag, flags_of
+from ..models import RESNETS
 
 LEARNING_RATES = {"sgd": 0.1, "adam": 0.001, "adamw": 0.001}
 AUGMENTATIONS = ("plain", "strong")
@@ -19,13 +19,13 @@ _MAY_CHANGE |= {"tensorboard", "wandb"}
 _WIDTHS = ("wide_resnet", *RESNETS)
 
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
-    "ce": "src.training.losses:cross_entropy",
-    "focal": "src.training.losses:focal",
+    "ce": ".training.losses:cross_entropy",
+    "focal": ".training.losses:focal",
 }
 AGE_LOSSES = {  # name -> functions, as of LOSSES, whose values are added; "loss" for that of --loss
     "ce": ("loss",),
-    "dldl": ("src.training.losses:label_distribution",),
-    "mean_variance": ("loss", "src.training.losses:mean_and_variance"),
+    "dldl": (".training.losses:label_distribution",),
+    "mean_variance": ("loss", ".training.losses:mean_and_variance"),
 }
 BALANCES = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}  # powers of the frequency of a label
 

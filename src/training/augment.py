@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 
-from src.training.jitter import ALIGNED, Jitter, draw_jitter, recolour, reduce_resolution, warp
+from .jitter import ALIGNED, Jitter, draw_jitter, recolour, reduce_resolution, warp
 
 SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur nothing
 ERASED_AREA = (0.02, 0.4)  # as a fraction of the face

@@ -8,18 +8,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.data.database import Database
-from src.data.split import rows_by_database
-from src.errors import UserError
-from src.faces.images import resize
-from src.labels import AGES, GENDERS, age_targets, gender_targets
-from src.models.checkpoints import load_checkpoint
-from src.models.description import OUTPUTS
-from src.progress import Progress
-from src.training.arguments import Arguments
-from src.training.augment import augment, draw, part
-from src.training.distribution import SingleDevice, has_accelerator
-from src.training.losses import class_weights
+from ..data.database import Database
+from ..data.split import rows_by_database
+from ..errors import UserError
+from ..faces.images import resize
+from ..labels import AGES, GENDERS, age_targets, gender_targets
+from ..models.checkpoints import load_checkpoint
+from ..models.description import OUTPUTS
+from ..progress import Progress
+from .arguments import Arguments
+from .augment import augment, draw, part
+from .distribution import SingleDevice, has_accelerator
+from .losses import class_weights
 
 _THREADS = 4  # number of prefetching threads for an accelerator
 _PREDICTED = 64  # faces per batch of the teacher

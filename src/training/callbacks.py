@@ -11,15 +11,15 @@ import keras
 import numpy as np
 import pandas as pd
 
-from src.errors import UserError
-from src.files import read_input_file, reading, replacing, uninterrupted
-from src.models.checkpoints import save_checkpoint
-from src.models.description import Description
-from src.training.arguments import Arguments
-from src.training.batches import FaceBatches
-from src.training.hosts import is_first_host
-from src.training.network import Schedule, averaged
-from src.training.run import HISTORY
+from ..errors import UserError
+from ..files import defer_sigint, read_input_file, replacing, wrap_read_errors
+from ..models.checkpoints import save_checkpoint
+from ..models.description import Description
+from .arguments import Arguments
+from .batches import FaceBatches
+from .hosts import is_first_host
+from .network import Schedule, averaged
+from .run import HISTORY
 
 _MAX_HISTORY = 2**26  # bytes
 _DRAWING_INTERVAL = 10.0  # seconds between curves: drawing takes longer than a tiny epoch
@@ -51,7 +51,7 @@ class DeferInterrupt(keras.callbacks.Callback):
 
     def _defer(self) -> None:
         self._deferred = ExitStack()
-        self._deferred.enter_context(uninterrupted())
+        self._deferred.enter_context(defer_sigint())
 
 
 class Validation(keras.callbacks.Callback):
@@ -149,7 +149,7 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
     text = read_input_file(path, "the history of the run to resume", _MAX_HISTORY)
     needed = {"epoch", "val_loss", *(f"val_{name}" for name in _CURVES["accuracy.png"])}
-    with reading(path, "the history of a run; restore it, or pass another --output_path"):
+    with wrap_read_errors(path, "the history of a run; restore it, or pass another --output_path"):
         lines = csv.DictReader(text.decode().splitlines(), strict=True)
         rows = [{name: float(value) for name, value in row.items()} for row in lines]
         rows = [row | {"epoch": int(row["epoch"])} for row in rows[:epochs]]

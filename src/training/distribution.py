@@ -12,9 +12,9 @@ from importlib.metadata import version
 import keras
 import numpy as np
 
-from src.errors import UserError
-from src.training.arguments import Arguments
-from src.training.hosts import joined
+from ..errors import UserError
+from .arguments import Arguments
+from .hosts import joined
 
 
 def list_devices() -> list[str]:

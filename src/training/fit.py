@@ -7,29 +7,29 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.data.database import Database, open_database
-from src.data.joined import join
-from src.data.split import PARTS, Split, divide, read_split
-from src.faces import DEFAULT_MARGINS
-from src.labels import age_middle
-from src.models.checkpoints import stored_description
-from src.models.description import Description
-from src.models.transfer import DLIB, IMAGENET
-from src.training.arguments import Arguments
-from src.training.batches import FaceBatches, training_batches, validation_batches
-from src.training.callbacks import (
+from ..data.database import Database, open_database
+from ..data.joined import join
+from ..data.split import PARTS, Split, divide, read_split
+from ..faces import DEFAULT_MARGINS
+from ..labels import age_midpoint
+from ..models.checkpoints import stored_description
+from ..models.description import Description
+from ..models.transfer import DLIB, IMAGENET
+from .arguments import Arguments
+from .batches import FaceBatches, training_batches, validation_batches
+from .callbacks import (
     BestCheckpoints,
     DeferInterrupt,
     FiniteLoss,
     History,
     Validation,
 )
-from src.training.distribution import SingleDevice, backend_version, distributed
-from src.training.hosts import check_agreed, is_first_host
-from src.training.loggers import loggers
-from src.training.network import Schedule, compile_network, get_network
-from src.training.run import STATE, check_run, lock, start_run
-from src.training.state import SavedState, State, data_digest, read_state
+from .distribution import SingleDevice, backend_version, distributed
+from .hosts import check_agreed, is_first_host
+from .loggers import loggers
+from .network import Schedule, compile_network, get_network
+from .run import STATE, check_run, lock, start_run
+from .state import SavedState, State, data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
 
@@ -225,7 +225,7 @@ def _describe(architecture: dict, data: Data, arguments: Arguments) -> Descripti
     crops = {str(database.crop) for database in data.databases}
     if len(crops) > 1:
         print(f"crops differ ({'; '.join(sorted(crops))}): checkpoints store {crop}")
-    ages = age_middle(joined.age_low[rows], joined.age_high[rows])
+    ages = age_midpoint(joined.age_low[rows], joined.age_high[rows])
     return Description(
         architecture,
         crop,

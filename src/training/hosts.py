@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from src.errors import UserError
+from ..errors import UserError
 
 HEARTBEAT = 30  # seconds without a heartbeat after which a host counts as lost
 _LOST = (

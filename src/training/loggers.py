@@ -4,9 +4,9 @@ from pathlib import Path
 
 import keras
 
-from src.errors import UserError
-from src.extras import library
-from src.training.arguments import Arguments
+from ..errors import UserError
+from ..extras import library
+from .arguments import Arguments
 
 TENSORBOARD = "tensorboard"  # folder within the run's
 

@@ -6,16 +6,16 @@ for an unknown one, to less than 1 if mixup mixed both. The loss is the loss of 
 times this sum, so that missing labels are masked out.
 """
 
-import pkgutil
 from collections.abc import Callable
 
 import keras
 import numpy as np
 from keras import ops
 
-from src.labels import AGES, age_targets, gender_targets
-from src.models.description import OUTPUTS
-from src.training.arguments import AGE_LOSSES, BALANCES, LOSSES
+from ..extras import resolve
+from ..labels import AGES, age_targets, gender_targets
+from ..models.description import OUTPUTS
+from .arguments import AGE_LOSSES, BALANCES, LOSSES
 
 FOCUS = 2.0  # gamma of the focal loss, the paper's default
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
@@ -30,7 +30,7 @@ def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
 
     label_smoothing: Szegedy et al., CVPR 2016, https://arxiv.org/abs/1512.00567.
     """
-    classify = pkgutil.resolve_name(LOSSES[loss])
+    classify = resolve(LOSSES[loss])
 
     def smoothed(targets, predictions):
         even = label_smoothing / targets.shape[-1]
@@ -45,9 +45,7 @@ def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.
     loss, label_smoothing: of `gender_loss`, if the age loss includes --loss.
     """
     terms = [
-        gender_loss(loss, label_smoothing)
-        if term == "loss"
-        else _weighted(pkgutil.resolve_name(term))
+        gender_loss(loss, label_smoothing) if term == "loss" else _weighted(resolve(term))
         for term in AGE_LOSSES[age_loss]
     ]
     return lambda targets, predictions: sum(term(targets, predictions) for term in terms)

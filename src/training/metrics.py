@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from src.labels import AGES
+from ..labels import AGES
 
 
 class LabelledMean(keras.metrics.Mean):

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from src.models import build_model
-from src.models.transfer import freeze_until, initialised
-from src.training.arguments import Arguments
-from src.training.distribution import SingleDevice, precision, use_xla
-from src.training.losses import age_loss, gender_loss
-from src.training.metrics import metrics
+from ..models import build_model
+from ..models.transfer import freeze_until, initialised
+from .arguments import Arguments
+from .distribution import SingleDevice, precision, use_xla
+from .losses import age_loss, gender_loss
+from .metrics import metrics
 
 WEIGHT_DECAY = 0.05  # of adamw, as a share of the learning rate
 

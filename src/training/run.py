@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from src import __version__
-from src.errors import UserError
-from src.files import check_folder, make_folder, read_input_file, reading, replacing
-from src.flags import add_flags, flags_of
-from src.outputs import locked
-from src.training.arguments import Arguments
+from .. import __version__
+from ..errors import UserError
+from ..files import check_folder, make_folder, read_input_file, replacing, wrap_read_errors
+from ..flags import add_flags, flags_of
+from ..outputs import locked
+from .arguments import Arguments
 
 ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
 RUN_ID = "run_id"
@@ -90,7 +90,7 @@ def _read_flags(path: Path, recorded: bool = False) -> list[str]:
 def _read_mapping(path: Path) -> dict[str, Any]:
     """Names and values of a JSON file, named .json, or else of a YAML file."""
     text = read_input_file(path, "a file of flags", _MAX_BYTES)
-    with reading(path, "flags and values"):
+    with wrap_read_errors(path, "flags and values"):
         values = json.loads(text) if path.suffix == ".json" else _load_yaml(path, text)
     if not isinstance(values, dict):
         raise UserError(

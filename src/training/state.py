@@ -14,11 +14,11 @@ import h5py
 import keras
 import numpy as np
 
-from src.data.database import Database
-from src.errors import UserError
-from src.files import check_input_file, reading, replacing_hdf5
-from src.training.hosts import is_first_host
-from src.training.run import STATE
+from ..data.database import Database
+from ..errors import UserError
+from ..files import check_input_file, replacing_hdf5, wrap_read_errors
+from .hosts import is_first_host
+from .run import STATE
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_state(folder: Path) -> State | None:
         return None
     expected = "the state of a run; restore it, or pass another --output_path"
     check_input_file(path, expected)
-    with reading(path, expected), h5py.File(path) as file:
+    with wrap_read_errors(path, expected), h5py.File(path) as file:
         architecture = file.attrs.get("architecture")
         return State(
             path=path,

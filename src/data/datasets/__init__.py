@@ -6,13 +6,13 @@ first use. It reads labels only, never pixels. `docs/extending.md` shows how to 
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.errors import UserError
+from ...errors import UserError
+from ...extras import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,14 +108,14 @@ LABELS = Option(
 
 _IMDB_WIKI = (MIN_SCORE, PERSONS)
 DATASETS = {
-    "wiki": Dataset("src.data.datasets.imdb_wiki:read_wiki", _IMDB_WIKI, "wiki_crop"),
-    "imdb": Dataset("src.data.datasets.imdb_wiki:read_imdb", _IMDB_WIKI, "imdb_crop"),
-    "utkface": Dataset("src.data.datasets.utkface:read"),
-    "fairface": Dataset("src.data.datasets.fairface:read", (SPLIT,)),
-    "all_age_faces": Dataset("src.data.datasets.all_age_faces:read", photos=True),
-    "appa_real": Dataset("src.data.datasets.appa_real:read", (SPLIT, TARGET, IGNORE_LIST)),
-    "lap": Dataset("src.data.datasets.lap:read", (SPLIT,)),
-    "csv": Dataset("src.data.datasets.labels_csv:read", (LABELS,)),
+    "wiki": Dataset(".data.datasets.imdb_wiki:read_wiki", _IMDB_WIKI, "wiki_crop"),
+    "imdb": Dataset(".data.datasets.imdb_wiki:read_imdb", _IMDB_WIKI, "imdb_crop"),
+    "utkface": Dataset(".data.datasets.utkface:read"),
+    "fairface": Dataset(".data.datasets.fairface:read", (SPLIT,)),
+    "all_age_faces": Dataset(".data.datasets.all_age_faces:read", photos=True),
+    "appa_real": Dataset(".data.datasets.appa_real:read", (SPLIT, TARGET, IGNORE_LIST)),
+    "lap": Dataset(".data.datasets.lap:read", (SPLIT,)),
+    "csv": Dataset(".data.datasets.labels_csv:read", (LABELS,)),
 }
 
 
@@ -124,7 +124,7 @@ def read_dataset(db: str, data_dir: Path, **options) -> Records:
 
     Raises `UserError` for an option that the reader does not declare, and for unknown labels.
     """
-    read = pkgutil.resolve_name(DATASETS[db].reader)
+    read = resolve(DATASETS[db].reader)
     return read(data_dir, **resolve_options(db, options))
 
 

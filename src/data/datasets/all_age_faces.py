@@ -9,9 +9,9 @@ The label is the file name: `00012A05.jpg` is picture 12, of a person of 5 years
 import re
 from pathlib import Path
 
-from src.data.datasets import Records
-from src.data.datasets.names import read_names
-from src.labels import GENDERS, MAX_AGE
+from ...labels import GENDERS, MAX_AGE
+from . import Records
+from .names import read_names
 
 LAST_WOMAN = 7380
 _NAME = re.compile(r"(\d{5})A(\d{2,3})\.jpg", re.IGNORECASE)

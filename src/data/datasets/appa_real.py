@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Records
-from src.data.datasets.tables import read_table
-from src.data.datasets.values import OLDEST
-from src.labels import MAX_AGE, whole_years
+from ...labels import MAX_AGE, whole_years
+from . import Records
+from .tables import read_table
+from .values import OLDEST
 
 MARGIN = 0.4  # of the `_face.jpg` crops, as a fraction of the box
 AGE_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.data.datasets import Records
-from src.data.datasets.tables import read_table
+from . import Records
+from .tables import read_table
 
 MARGIN = 0.09  # measured as for UTKFace, on the pictures with padding 0.25
 

@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from src.data import matlab
-from src.data.datasets import Records
-from src.data.datasets.paths import relative_paths
-from src.errors import UserError
-from src.files import check_input_file
-from src.labels import MAX_AGE
+from ...errors import UserError
+from ...files import check_input_file
+from ...labels import MAX_AGE
+from .. import matlab
+from . import Records
+from .paths import relative_paths
 
 MARGIN = 0.4
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Records
-from src.data.datasets.tables import LabelTable, read_table
-from src.errors import UserError
+from ...errors import UserError
+from . import Records
+from .tables import LabelTable, read_table
 
 _LABELS = ("age", "age_low", "age_high", "gender")
 _ALIASES = {"file": "path", "filename": "path", "image": "path"}

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets import Records
-from src.data.datasets.paths import relative_paths
-from src.data.datasets.tables import read_rows
-from src.data.datasets.values import OLDEST
-from src.errors import UserError
-from src.labels import MAX_AGE, whole_years
+from ...errors import UserError
+from ...labels import MAX_AGE, whole_years
+from . import Records
+from .paths import relative_paths
+from .tables import read_rows
+from .values import OLDEST
 
 
 def read(data_dir: Path, split: str) -> Records:

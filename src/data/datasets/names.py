@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.data.datasets import Records
-from src.errors import UserError
+from ...errors import UserError
+from . import Records
 
 _UNPARSED = "name does not parse"
 

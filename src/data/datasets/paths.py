@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from src.errors import UserError
+from ...errors import UserError
 
 _UNUSUAL = re.compile(r"^/|\\|:|\.\.")  # parts of every path that may lead out of a folder
 

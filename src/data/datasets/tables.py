@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from src.data.datasets.paths import relative_paths
-from src.data.datasets.text import read_text
-from src.data.datasets.values import is_unknown, parse_age, parse_gender, parse_number
-from src.errors import UserError
+from ...errors import UserError
+from .paths import relative_paths
+from .text import read_text
+from .values import is_unknown, parse_age, parse_gender, parse_number
 
 _SEPARATORS = "\t;|,"  # the first one wins if several are equally frequent in the header
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it

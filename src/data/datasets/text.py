@@ -5,8 +5,8 @@ import re
 import sys
 from pathlib import Path
 
-from src.errors import UserError
-from src.files import read_input_file
+from ...errors import UserError
+from ...files import read_input_file
 
 MAX_BYTES = 2**26  # of a label file: a million rows of 64 characters
 _MARKS = {  # byte order mark -> encoding; UTF-32's first, as UTF-16's is its beginning

@@ -8,9 +8,9 @@ or `.jpg.chip.jpg`, where gender 0 is **male**.
 import re
 from pathlib import Path
 
-from src.data.datasets import Records
-from src.data.datasets.names import read_names
-from src.labels import GENDERS, MAX_AGE
+from ...labels import GENDERS, MAX_AGE
+from . import Records
+from .names import read_names
 
 MARGIN = 0.12  # median space on each side of dlib's box, in 150 crops
 RACES = ("White", "Black", "Asian", "Indian", "Others")

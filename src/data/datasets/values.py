@@ -2,7 +2,7 @@
 
 import re
 
-from src.labels import GENDERS, MAX_AGE
+from ...labels import GENDERS, MAX_AGE
 
 OLDEST = 122  # years, the longest known life; larger numbers are rejected
 UNKNOWN = {

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
-from src.demo.job import Job
-from src.demo.result import Sink
-from src.demo.sinks import copies, gallery, records, summary, table, tracks, video, window
-from src.outputs import Output
+from ...outputs import Output
+from ..job import Job
+from ..result import Sink
+from . import copies, gallery, records, summary, table, tracks, video, window
 
 
 class SinkKind(NamedTuple):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import cv2
 
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sources.pictures import begins_as_picture, identity
-from src.errors import UserError
-from src.files import make_folder, replacing
-from src.outputs import Output, locked
+from ...errors import UserError
+from ...files import make_folder, replacing
+from ...outputs import Output, locked
+from ..job import Job
+from ..result import Result, Sink
+from ..sources.pictures import begins_as_picture, identity
 
 
 def has_copies(job: Job) -> bool:

@@ -12,18 +12,18 @@ import cv2
 import jinja2
 import numpy as np
 
-from src.data.datasets import read_dataset
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sinks.copies import is_picture
-from src.faces.crop import FaceCrop
-from src.faces.detectors import DEFAULT_DETECTOR
-from src.faces.detectors.base import Face
-from src.faces.finder import FaceFinder
-from src.faces.images import data_url, read_image, shrink, widest
-from src.files import make_folder, replacing
-from src.labels import GENDERS, age_text
-from src.outputs import Output, begins_with
+from ...data.datasets import read_dataset
+from ...faces.crop import FaceCrop
+from ...faces.detectors import DEFAULT_DETECTOR
+from ...faces.detectors.base import Face
+from ...faces.finder import FaceFinder
+from ...faces.images import data_url, read_image, shrink, widest
+from ...files import make_folder, replacing
+from ...labels import GENDERS, age_text
+from ...outputs import Output, begins_with
+from ..job import Job
+from ..result import Result, Sink
+from .copies import is_picture
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,14 +12,14 @@ from typing import TextIO
 
 import numpy as np
 
-from src.demo.job import STANDARD_OUTPUT, Job
-from src.demo.result import Result, Sink
-from src.demo.sources import Picture
-from src.errors import UserError
-from src.estimation.estimator import Estimates
-from src.faces.images import Box
-from src.files import atomic, partial_of, read_input_file, replacing
-from src.outputs import Output, begins_with, locked
+from ...errors import UserError
+from ...estimation.estimator import Estimates
+from ...faces.images import Box
+from ...files import atomic, partial_of, read_input_file, replacing
+from ...outputs import Output, begins_with, locked
+from ..job import STANDARD_OUTPUT, Job
+from ..result import Result, Sink
+from ..sources import Picture
 
 COLUMNS = "file face left top right bottom age age_low age_high p_female".split()
 VIDEO_COLUMNS = ["time", "track"]  # seconds; number of the face's track

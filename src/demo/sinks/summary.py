@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from src.data.summary import plot_ages
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sinks.copies import is_picture
-from src.demo.sinks.table import has_lines
-from src.files import replacing
-from src.outputs import Output
-from src.progress import Progress
+from ...data.summary import plot_ages
+from ...files import replacing
+from ...outputs import Output
+from ...progress import Progress
+from ..job import Job
+from ..result import Result, Sink
+from .copies import is_picture
+from .table import has_lines
 
 HISTOGRAM = "ages_by_gender.png"
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from tabulate import tabulate
 
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.labels import INITIALS
+from ...labels import INITIALS
+from ..job import Job
+from ..result import Result, Sink
 
 LONGEST_TABLE = 50  # rows
 

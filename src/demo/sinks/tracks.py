@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sinks.copies import is_picture, write_picture
-from src.demo.sinks.records import Record, records
-from src.errors import UserError
-from src.faces.images import crop_with_margin, shrink
-from src.files import make_folder, replacing
-from src.labels import GENDERS
-from src.outputs import Output, begins_with
+from ...errors import UserError
+from ...faces.images import crop_with_margin, shrink
+from ...files import make_folder, replacing
+from ...labels import GENDERS
+from ...outputs import Output, begins_with
+from ..job import Job
+from ..result import Result, Sink
+from .copies import is_picture, write_picture
+from .records import Record, records
 
 COLUMNS = "track,from,to,frames,age,age_low,age_high,gender,p_female,picture".split(",")
 _SIDE = 256  # maximum of a track's picture, in pixels

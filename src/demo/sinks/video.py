@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src.demo.job import Job
-from src.demo.result import Result, Sink
-from src.demo.sinks.copies import folder_outputs
-from src.demo.sources.video import Video
-from src.errors import UserError
-from src.extras import library
-from src.files import make_folder, replacing
-from src.outputs import Output, locked
+from ...errors import UserError
+from ...extras import library
+from ...files import make_folder, replacing
+from ...outputs import Output, locked
+from ..job import Job
+from ..result import Result, Sink
+from ..sources.video import Video
+from .copies import folder_outputs
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
 _MEASURED = 30  # frames at the beginning of a file, for a measurement of its rate

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import cv2
 
-from src.demo.job import Job
-from src.demo.overlay import add_hint
-from src.demo.result import Result
-from src.demo.sinks.copies import write_picture
+from ..job import Job
+from ..overlay import add_hint
+from ..result import Result
+from .copies import write_picture
 
 NAME = "result"
 _ESC, _SPACE, _SAVE, _NONE = 27, ord(" "), ord("s"), -1

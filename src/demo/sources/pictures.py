@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from src.errors import UserError
-from src.faces.images import EXTENSIONS, picture_kind
-from src.files import check_folder
+from ...errors import UserError
+from ...faces.images import EXTENSIONS, picture_kind
+from ...files import check_folder
 
 _HEAD = 32  # bytes that identify a picture format
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from src.demo.sources import Picture
-from src.demo.sources.containers import Container, read_container
-from src.errors import UserError
-from src.faces.detectors.base import SMALLEST_SHARE
-from src.faces.images import EXTENSIONS
+from ...errors import UserError
+from ...faces.detectors.base import SMALLEST_SHARE
+from ...faces.images import EXTENSIONS
+from . import Picture
+from .containers import Container, read_container
 
 _ANIMATED = {".gif", ".apng", ".png", ".webp"}  # pictures that may be videos
 _DEFAULT_RATE = 30.0  # frames per second

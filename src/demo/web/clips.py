@@ -13,17 +13,17 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from src.demo.app import run_video
-from src.demo.job import Job
-from src.demo.result import Result
-from src.demo.sinks.records import csv_file
-from src.demo.sinks.tracks import track_paths, track_summary
-from src.demo.sinks.video import annotated_video, video_path
-from src.demo.sources.video import Video, open_video
-from src.demo.web.guard import MAX_VIDEO_MEGABYTES, MAX_VIDEO_PIXELS, MAX_VIDEO_SECONDS
-from src.demo.web.page import Service
-from src.errors import UserError
-from src.extras import library
+from ...errors import UserError
+from ...extras import library
+from ..app import run_video
+from ..job import Job
+from ..result import Result
+from ..sinks.records import csv_file
+from ..sinks.tracks import track_paths, track_summary
+from ..sinks.video import annotated_video, video_path
+from ..sources.video import Video, open_video
+from .guard import MAX_VIDEO_MEGABYTES, MAX_VIDEO_PIXELS, MAX_VIDEO_SECONDS
+from .page import Service
 
 if TYPE_CHECKING:
     import gradio

@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from src.extras import library
+from ...extras import library
 
 MAX_MEGABYTES = 20  # of a picture's file
 MAX_PIXELS = 50_000_000  # of a picture: 150 MB decoded

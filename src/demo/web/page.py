@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.estimation.estimator import Estimator
-from src.estimation.shipped import SHIPPED
-from src.extras import library
-from src.faces.finder import FaceFinder
+from ...estimation.estimator import Estimator
+from ...estimation.shipped import SHIPPED
+from ...extras import library
+from ...faces.finder import FaceFinder
 
 if TYPE_CHECKING:
     import gradio
@@ -51,9 +51,9 @@ class Service:
 
 def make_page(service: Service) -> gradio.Blocks:
     """The page; Gradio deletes its files after `KEPT` seconds."""
-    from src.demo.web.clips import clip_tab
-    from src.demo.web.pictures import picture_tab
-    from src.demo.web.webcam import webcam_tab
+    from .clips import clip_tab
+    from .pictures import picture_tab
+    from .webcam import webcam_tab
 
     gradio = library("gradio")
     with gradio.Blocks(

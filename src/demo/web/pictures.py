@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from src.demo.overlay import COLOURS, annotate, label_text
-from src.demo.result import Result
-from src.demo.sinks.records import COLUMNS, csv_text, records
-from src.demo.sources import Picture
-from src.demo.web.guard import MAX_MEGABYTES, MAX_PICTURES, MAX_PIXELS
-from src.demo.web.page import Service
-from src.extras import library
-from src.faces.images import EXTENSIONS, ImageError, read_image, shrink
-from src.labels import AGES, GENDERS
+from ...extras import library
+from ...faces.images import EXTENSIONS, ImageError, read_image, shrink
+from ...labels import AGES, GENDERS
+from ..overlay import COLOURS, annotate, label_text
+from ..result import Result
+from ..sinks.records import COLUMNS, csv_text, records
+from ..sources import Picture
+from .guard import MAX_MEGABYTES, MAX_PICTURES, MAX_PIXELS
+from .page import Service
 
 _LEGEND = (
     "Point at a face, a label or a row to mark it. The interval contains the age with a "

@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-from src.demo.web.guard import MAX_PIXELS, MAX_VIDEO_MEGABYTES, guarded
-from src.demo.web.page import STYLE, Service, make_page
-from src.errors import UserError
-from src.estimation.estimator import Estimator
-from src.extras import library
-from src.faces.finder import FaceFinder
+from ...errors import UserError
+from ...estimation.estimator import Estimator
+from ...extras import library
+from ...faces.finder import FaceFinder
+from .guard import MAX_PIXELS, MAX_VIDEO_MEGABYTES, guarded
+from .page import STYLE, Service, make_page
 
 _LAUNCH = {
     "prevent_thread_lock": True,

@@ -7,14 +7,14 @@ import time
 import cv2
 import numpy as np
 
-from src.demo.result import Result
-from src.demo.smoothing import Smoother
-from src.demo.sources import Picture
-from src.demo.tracking import Tracker
-from src.demo.web.page import KEPT, Service
-from src.demo.web.pictures import HEADERS, SIDE, annotated, table_of
-from src.extras import library
-from src.faces.images import shrink
+from ...extras import library
+from ...faces.images import shrink
+from ..result import Result
+from ..smoothing import Smoother
+from ..sources import Picture
+from ..tracking import Tracker
+from .page import KEPT, Service
+from .pictures import HEADERS, SIDE, annotated, table_of
 
 _EVERY = 0.2  # seconds between the frames that a page sends
 _PAUSE = 2  # seconds without a frame after which a new stream begins

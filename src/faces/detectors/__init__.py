@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import pkgutil
 from typing import TYPE_CHECKING
 
-from src.errors import UserError
+from ...errors import UserError
+from ...extras import resolve
 
 if TYPE_CHECKING:
-    from src.faces.detectors.base import Detect
+    from .base import Detect
 
 DETECTORS = {  # name -> "module:class", imported at first use
-    "centerface": "src.faces.detectors.centerface:CenterFace",
-    "dlib": "src.faces.detectors.dlib:Dlib",
-    "dlib-cnn": "src.faces.detectors.dlib:DlibCnn",
-    "mtcnn": "src.faces.detectors.mtcnn:Mtcnn",
-    "none": "src.faces.detectors.base:WholePicture",
+    "centerface": ".faces.detectors.centerface:CenterFace",
+    "dlib": ".faces.detectors.dlib:Dlib",
+    "dlib-cnn": ".faces.detectors.dlib:DlibCnn",
+    "mtcnn": ".faces.detectors.mtcnn:Mtcnn",
+    "none": ".faces.detectors.base:WholePicture",
 }
 DEFAULT_DETECTOR = "centerface"
 
@@ -35,4 +35,4 @@ def get_detector(name: str, min_face: int | None = None) -> Detect:
         raise UserError(f"detector: expected {', '.join(DETECTORS)}, received {name!r}")
     if min_face is not None and min_face <= 0:
         raise UserError(f"min_face: expected a positive number of pixels, received {min_face}")
-    return pkgutil.resolve_name(DETECTORS[name])(min_face)
+    return resolve(DETECTORS[name])(min_face)

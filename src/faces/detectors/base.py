@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from src.faces.images import Box
+from ..images import Box
 
 # Default of `min_face`: this share of the picture's longer side.
 SMALLEST_SHARE = 1 / 16

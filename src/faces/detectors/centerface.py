@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from src.extras import package_file
-from src.faces.detectors.base import Detector, Face
-from src.faces.images import Box, crop_with_margin, overlap
+from ...extras import package_file
+from ..images import Box, crop_with_margin, overlap
+from .base import Detector, Face
 
 _STRIDES = 32  # pixels; sides of the input are multiples of it
 _MIN_SCORE = 0.5

@@ -3,9 +3,9 @@
 import dlib
 import numpy as np
 
-from src.extras import package_file
-from src.faces.detectors.base import Detector, Face
-from src.faces.images import Box
+from ...extras import package_file
+from ..images import Box
+from .base import Detector, Face
 
 
 class Dlib(Detector):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from src.extras import library
-from src.faces.detectors.base import Detector, Face
-from src.faces.images import Box
+from ...extras import library
+from ..images import Box
+from .base import Detector, Face
 
 
 class Mtcnn(Detector):
