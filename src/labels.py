@@ -48,6 +48,20 @@ def age_errors(age: np.ndarray, age_low: np.ndarray, age_high: np.ndarray) -> np
     return age - np.clip(age, age_low, age_high)
 
 
+def is_exact(age_low: Ages, age_high: Ages) -> Ages:
+    """Whether labels count as exact: known ranges of at most two years, as datasets that compute
+    ages from years of birth have. Bool, shaped as the ranges; False for unknown ages."""
+    return age_high - age_low <= 1
+
+
+def covers(low: Ages, high: Ages, age_low: Ages, age_high: Ages) -> Ages:
+    """Whether predicted intervals `low` to `high` contain a year of exact labels, bool (N,).
+
+    False for unknown ages. For ranges that are not exact, this is not coverage: see `is_exact`.
+    """
+    return (low <= age_high) & (high >= age_low)
+
+
 def age_midpoint(age_low: Ages, age_high: Ages) -> Ages:
     """Middle of inclusive age ranges in years, NaN for unknown ages."""
     return (age_low + age_high) / 2

@@ -7,8 +7,10 @@ from src.labels import (
     age_midpoint,
     age_targets,
     age_text,
+    covers,
     expected_age,
     gender_targets,
+    is_exact,
 )
 
 
@@ -90,3 +92,15 @@ def test_age_error_is_distance_to_range():
     low, high = np.array([20.0] * 4 + [np.nan]), np.array([29.0] * 4 + [np.nan])
     error = age_errors(np.array([25.0, 29.5, 17, 35, 40]), low, high)
     np.testing.assert_array_equal(error, [0, 0.5, -3, 6, np.nan])
+
+
+def test_two_years_count_as_exact():
+    low, high = np.array([30, 30, 30, np.nan]), np.array([30, 31, 32, np.nan])
+    assert is_exact(low, high).tolist() == [True, True, False, False]
+
+
+def test_interval_covers_label_it_meets():
+    # intervals 20-30 against labels below, meeting the lower end, within, the upper end, above
+    labels = np.array([[18, 19], [19, 20], [25, 25], [30, 31], [31, 32], [np.nan, np.nan]])
+    found = covers(np.full(6, 20), np.full(6, 30), *labels.T)
+    assert found.tolist() == [False, True, True, True, False, False]
