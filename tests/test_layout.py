@@ -24,7 +24,7 @@ STAGES = [
     {"src.extras"},
     {"src.cluster"},
     {"src.workers"},
-    {"src.data.matlab"},
+    {"src.data.matlab", "src.data.identities"},
     {"src.data.datasets"},
     {"src.faces"},
     {"src.faces.images", "src.faces.alignment"},
