@@ -9,7 +9,16 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 
-from .jitter import ALIGNED, Jitter, draw_jitter, recolour, reduce_resolution, warp
+from .jitter import (
+    ALIGNED,
+    Jitter,
+    add_texture,
+    compress,
+    draw_jitter,
+    recolour,
+    reduce_resolution,
+    warp,
+)
 
 SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur nothing
 ERASED_AREA = (0.02, 0.4)  # as a fraction of the face
@@ -134,6 +143,8 @@ def augment(
         if strong:
             reduce_resolution(out, strong.side[i])
             recolour(out, strong.colour[i], strong.blur[i])
+            add_texture(out, strong.texture[i], strong.strength[i], strong.offset[i])
+            compress(out, strong.quality[i])
         left, top, width, height = patches[i]
         if width:
             out[top : top + height, left : left + width] = drawn.value[i]

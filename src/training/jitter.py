@@ -1,10 +1,12 @@
-"""Zoom, rotation, low resolution, blur and colour of `--aug strong`.
+"""Zoom, rotation, low resolution, blur, colour, print texture and JPEG of `--aug strong`.
 
 Datasets differ in margins, lighting and resolution; strong augmentation makes the network ignore
-these differences.
+these differences. Grain, halftone and compression make faces look older to a network that never saw
+them on young people.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -23,6 +25,15 @@ BLUR_PROBABILITY = 0.25
 LOW_RESOLUTION_PROBABILITY = 1 / 3
 LOW_RESOLUTION = 28  # pixels, minimum side, as of small faces in photos
 BLUR = (0.4, 1.2)  # standard deviation of the Gaussian, 5 x 5, in pixels
+GRAIN_PROBABILITY = 0.15  # of film grain
+GRAIN = (4.0, 16.0)  # standard deviation in grey levels, of one pixel or blurred to about two
+HALFTONE_PROBABILITY = 0.05  # of a printer's screen at 45 degrees
+HALFTONE = (5.0, 20.0)  # standard deviation in grey levels
+HALFTONE_PERIODS = (2.5, 3.3, 4.5)  # pixels
+JPEG_PROBABILITY = 0.25
+JPEG_QUALITY = (15, 70)
+_TILE = 512  # pixels, side of a texture
+_GRAINS = 2  # fine and coarse
 _LUMA = np.array([0.114, 0.587, 0.299])  # of BGR: ITU-R BT.601
 
 
@@ -35,6 +46,10 @@ class Jitter:
     colour: float32 (N, 3, 4), maps a pixel (b, g, r, 1) to its new colour.
     blur: float64 (N,), standard deviation in pixels, 0 for none.
     side: int64 (N,), pixels, reduced resolution; the face's size for no reduction.
+    texture: int64 (N,), index into `textures()`.
+    strength: float32 (N,), standard deviation of the texture in grey levels, 0 for none.
+    offset: int64 (N, 2), of the face within the texture, in pixels.
+    quality: int64 (N,), of JPEG compression, 0 for none.
     """
 
     warped: np.ndarray
@@ -42,6 +57,10 @@ class Jitter:
     colour: np.ndarray
     blur: np.ndarray
     side: np.ndarray
+    texture: np.ndarray
+    strength: np.ndarray
+    offset: np.ndarray
+    quality: np.ndarray
 
 
 def draw_jitter(
@@ -62,7 +81,26 @@ def draw_jitter(
         colour=_draw_colours(rng, count),
         blur=np.where(blurred, rng.uniform(*BLUR, count), 0),
         side=np.where(low, side, size),
+        **_draw_print(rng, count, size),
     )
+
+
+def _draw_print(rng: np.random.Generator, count: int, size: int) -> dict[str, np.ndarray]:
+    """Texture and compression: film grain, halftone or neither, and JPEG quality."""
+    chance = rng.random(count)
+    is_grain = chance < GRAIN_PROBABILITY
+    is_halftone = ~is_grain & (chance < GRAIN_PROBABILITY + HALFTONE_PROBABILITY)
+    grain = rng.integers(0, _GRAINS, count)
+    halftone = _GRAINS + rng.integers(0, len(HALFTONE_PERIODS), count)
+    strength = np.where(is_grain, rng.uniform(*GRAIN, count), 0)
+    strength += np.where(is_halftone, rng.uniform(*HALFTONE, count), 0)
+    is_compressed = rng.random(count) < JPEG_PROBABILITY
+    return {
+        "texture": np.where(is_halftone, halftone, grain),
+        "strength": strength.astype(np.float32),
+        "offset": rng.integers(0, max(_TILE - size, 1), (count, 2)),
+        "quality": np.where(is_compressed, rng.integers(*JPEG_QUALITY, count), 0),
+    }
 
 
 def _draw_matrices(
@@ -114,3 +152,33 @@ def reduce_resolution(face: np.ndarray, side: int) -> None:
     if side < len(face):
         small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
         cv2.resize(small, face.shape[:2], face, interpolation=cv2.INTER_LINEAR)
+
+
+@cache
+def textures() -> np.ndarray:
+    """Film grain, fine and coarse, and halftones: float32 (5, 512, 512), of mean 0 and SD 1."""
+    noise = np.random.default_rng(0).standard_normal((_TILE, _TILE)).astype(np.float32)
+    y, x = np.mgrid[:_TILE, :_TILE] * (2 * np.pi * np.sqrt(0.5))
+    halftones = (np.cos((x + y) / period) + np.cos((x - y) / period) for period in HALFTONE_PERIODS)
+    tiles = np.stack([noise, cv2.GaussianBlur(noise, (0, 0), 0.8), *halftones])
+    tiles -= tiles.mean(axis=(1, 2), keepdims=True)
+    return (tiles / tiles.std(axis=(1, 2), keepdims=True)).astype(np.float32)
+
+
+def add_texture(face: np.ndarray, texture: int, strength: float, offset: np.ndarray) -> None:
+    """Add a texture to all channels of `face`, uint8 (S, S, 3), in place."""
+    if not strength:
+        return
+    (x, y), side = offset, len(face)
+    tile = textures()[texture]
+    if side > _TILE:
+        tile = np.pad(tile, (0, side - _TILE), mode="wrap")
+    grey = cv2.multiply(tile[y : y + side, x : x + side], float(strength))
+    cv2.add(face, cv2.merge((grey, grey, grey)), face, dtype=cv2.CV_8U)
+
+
+def compress(face: np.ndarray, quality: int) -> None:
+    """Compress `face`, uint8 (S, S, 3), BGR, as JPEG and decode it, in place."""
+    if quality:
+        content = cv2.imencode(".jpg", face, (cv2.IMWRITE_JPEG_QUALITY, int(quality)))[1]
+        face[:] = cv2.imdecode(content, cv2.IMREAD_COLOR)

@@ -1,13 +1,25 @@
 """src/training/jitter.py: spread, geometry and colours by hand."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from src.training.augment import augment, draw
-from src.training.jitter import Jitter, draw_jitter, recolour, reduce_resolution, warp
+from src.training.jitter import (
+    HALFTONE_PERIODS,
+    Jitter,
+    add_texture,
+    compress,
+    draw_jitter,
+    recolour,
+    reduce_resolution,
+    textures,
+    warp,
+)
 
 COUNT, SIZE = 20_000, 64
 
@@ -93,7 +105,15 @@ def test_strong_extends_plain():
     faces = rng.integers(60, 190, (6, 16, 16, 3), np.uint8)
     drawn = draw(np.random.default_rng(1), 6, 16, "strong")
     neutral = np.broadcast_to(np.eye(3, 4, dtype=np.float32), (6, 3, 4))
-    still = Jitter(np.zeros(6, bool), drawn.jitter.matrix, neutral, np.zeros(6), np.full(6, SIZE))
+    nothing = {
+        "warped": np.zeros(6, bool),
+        "colour": neutral,
+        "blur": np.zeros(6),
+        "side": np.full(6, SIZE),
+        "strength": np.zeros(6, np.float32),
+        "quality": np.zeros(6, np.int64),
+    }
+    still = replace(drawn.jitter, **nothing)
     plain = draw(np.random.default_rng(1), 6, 16)
     targets = (np.eye(2, dtype=np.float32)[[0, 1] * 3],)
     ours, _ = augment(faces, targets, replace(drawn, jitter=still))
@@ -124,3 +144,45 @@ def test_aligned_faces_move_half_as_far():
     angle, zoom = np.arctan2(loose[:, 0, 1], loose[:, 0, 0]), np.linalg.det(loose[:, :, :2])
     np.testing.assert_allclose(np.arctan2(tight[:, 0, 1], tight[:, 0, 0]), angle / 2, atol=1e-9)
     np.testing.assert_allclose(np.linalg.det(tight[:, :, :2]), zoom**0.5, atol=1e-9)
+
+
+def test_share_of_textures_and_compression(jitter):
+    grain = (jitter.strength > 0) & (jitter.texture < 2)
+    halftone = (jitter.strength > 0) & (jitter.texture >= 2)
+    assert grain.mean() == pytest.approx(0.15, abs=0.01)
+    assert halftone.mean() == pytest.approx(0.05, abs=0.01)
+    assert uniform(jitter.strength[grain], 4, 16) > 1e-3
+    assert (jitter.quality > 0).mean() == pytest.approx(0.25, abs=0.015)
+    assert jitter.quality[jitter.quality > 0].min() >= 15
+
+
+def test_grain_has_its_deviation_and_no_bias():
+    face = np.full((136, 136, 3), 128, np.uint8)
+    add_texture(face, 0, 12.0, np.array([40, 7]))
+    added = face.astype(float) - 128
+    assert added.std() == pytest.approx(12, rel=0.05)
+    assert abs(added.mean()) < 0.5
+    assert (np.ptp(face, axis=2) == 0).all()  # grey
+
+
+def test_halftone_has_its_period():
+    power = np.abs(np.fft.rfft2(textures()[2]))
+    row, column = np.unravel_index(power.argmax(), power.shape)
+    frequency = np.hypot(min(row, 512 - row), column) / 512
+    assert 1 / frequency == pytest.approx(HALFTONE_PERIODS[0], rel=0.02)
+
+
+def test_texture_of_a_face_larger_than_the_tile():
+    face = np.full((600, 600, 3), 128, np.uint8)
+    add_texture(face, 0, 12.0, np.array([0, 0]))
+    assert face[560:].std() == pytest.approx(12, rel=0.1)
+
+
+def test_compression_is_jpeg():
+    rng = np.random.default_rng(0)
+    face = rng.integers(0, 256, (64, 64, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(face[..., ::-1]).save(buffer, "JPEG", quality=30, subsampling=2)
+    expected = np.asarray(Image.open(buffer))[..., ::-1]
+    compress(face, 30)
+    assert np.abs(face.astype(int) - expected).mean() < 2
