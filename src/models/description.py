@@ -112,7 +112,7 @@ def _is_architecture(value: object) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and all(isinstance(v, bool | str) or _is_number(v, 0, 10**4) for v in value.values())
+        and all(isinstance(v, bool | str | list) or _is_number(v, 0, 1e4) for v in value.values())
     )
 
 

@@ -10,6 +10,7 @@ the same as dlib's.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -23,6 +24,7 @@ from .heads import faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+NO_EXTRA_BLOCKS = (0, 0, 0, 0, 0)
 MIN_SIZE = 103  # pixels; smaller faces leave an empty map for the last stage
 MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
 SCALE = 1 / 256
@@ -30,16 +32,32 @@ _EPSILON = 1e-5
 _CONVOLUTIONS = 29
 
 
-def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Model:
+def build(
+    img_size: int,
+    dropout: float = 0.2,
+    extra_blocks: Sequence[int] = NO_EXTRA_BLOCKS,
+    mirror: bool = False,
+) -> keras.Model:
     """The network for faces (N, img_size, img_size, 3), BGR, 0..255.
 
-    dropout: dropout rate of the features, the averages of the last two stages.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-    Raises `UserError` for faces smaller than 103 pixels.
+    Args:
+        img_size: side of the faces in pixels.
+        dropout: dropout rate of the features, the averages of the last two stages.
+        extra_blocks: number of blocks added at the end of each stage. They begin as the identity,
+            so that weights of a network with fewer blocks are a start.
+        mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+
+    Raises:
+        UserError: faces smaller than 103 pixels, or other than one number per stage.
     """
     if img_size < MIN_SIZE:
         raise UserError(
             f"face_resnet: expected faces of at least {MIN_SIZE} pixels, received {img_size}"
+        )
+    if len(extra_blocks) != len(STAGES) or min(extra_blocks) < 0:
+        raise UserError(
+            f"--extra_blocks: expected {len(STAGES)} numbers, one per stage, received "
+            f"{','.join(map(str, extra_blocks))}"
         )
     inputs, net = faces_input(img_size, mirror)
     net = layers.Rescaling(SCALE, [-mean * SCALE for mean in MEANS])(net[..., ::-1])
@@ -47,8 +65,9 @@ def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Mo
     net = layers.MaxPooling2D(3, 2)(net)
     averages = []
     for stage, (channels, blocks, halves) in enumerate(STAGES, 1):
-        for block in range(1, blocks + 1):
-            net = _block(net, channels, halves and block == 1, f"stage{stage}_block{block}")
+        for block in range(1, blocks + 1 + extra_blocks[stage - 1]):
+            name = f"stage{stage}_block{block}"
+            net = _block(net, channels, halves and block == 1, name, is_extra(name))
         averages.append(layers.GlobalAveragePooling2D()(net))
     features = layers.Concatenate(name="features")(averages[-2:])
     features = layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name="features_norm")(
@@ -60,11 +79,24 @@ def build(img_size: int, dropout: float = 0.2, mirror: bool = False) -> keras.Mo
     )
 
 
-def _block(net: keras.KerasTensor, channels: int, halves: bool, name: str) -> keras.KerasTensor:
+def is_extra(name: str) -> bool:
+    """Whether a block, or the layer of a block, is not part of dlib's network."""
+    found = re.match(r"stage(\d)_block(\d+)", name)
+    return bool(found) and int(found[2]) > STAGES[int(found[1]) - 1][1]
+
+
+def _block(
+    net: keras.KerasTensor, channels: int, halves: bool, name: str, is_identity: bool
+) -> keras.KerasTensor:
     """Two 3x3 convolutions and a shortcut without weights, which is averaged if the block halves
-    the resolution. The smaller of both is padded with zeros."""
+    the resolution. The smaller of both is padded with zeros.
+
+    is_identity: whether the last normalization starts with a gamma of 0, as in Goyal et al., 2017,
+        https://arxiv.org/abs/1706.02677, so that the block returns its input.
+    """
     main = layers.ReLU()(_conv_norm(net, channels, f"{name}_1", stride=2 if halves else 1))
-    main = _conv_norm(main, channels, f"{name}_2")
+    gamma = "zeros" if is_identity else "ones"
+    main = _conv_norm(main, channels, f"{name}_2", gamma_initializer=gamma)
     if halves:
         net = layers.AveragePooling2D(2, 2)(net)
         short = net.shape[1] - main.shape[1]
@@ -75,11 +107,12 @@ def _block(net: keras.KerasTensor, channels: int, halves: bool, name: str) -> ke
 
 
 def _conv_norm(
-    net: keras.KerasTensor, channels: int, name: str, size: int = 3, stride: int = 1
+    net: keras.KerasTensor, channels: int, name: str, size: int = 3, stride: int = 1, **options
 ) -> keras.KerasTensor:
     padding = "valid" if stride > 1 else "same"
     net = conv(channels, size, stride, padding=padding, name=f"{name}_conv")(net)
-    return layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_norm")(net)
+    norm = {"momentum": 0.9, "epsilon": _EPSILON, "name": f"{name}_norm"} | options
+    return layers.BatchNormalization(**norm)(net)
 
 
 def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
@@ -91,7 +124,11 @@ def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
     Raises `UserError` if the file holds other weights.
     """
     parameters = read_dlib(path)
-    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    convolutions = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, layers.Conv2D) and not is_extra(layer.name)
+    ]
     for convolution, (kernel, bias) in zip(convolutions, parameters, strict=True):
         convolution.set_weights([kernel])
         _norm_of(model, convolution).set_weights(

@@ -66,11 +66,16 @@ def _from_checkpoint(
 
 
 def _copy_weights(model: keras.Model, source: keras.Model, heads: bool) -> bool:
-    """Copy the weights of the heads, or of all other layers; False if their shapes differ."""
+    """Copy the weights of the heads, or of all other layers; False if their shapes differ.
+
+    Extra blocks of face_resnet that the source lacks stay the identity.
+    """
     layers, sources = (
         [layer for layer in network.layers if layer.weights and in_head(layer) == heads]
         for network in (model, source)
     )
+    stored = {layer.name for layer in sources}
+    layers = [la for la in layers if la.name in stored or not face_resnet.is_extra(la.name)]
     if _shapes(layers) != _shapes(sources):
         return False
     for layer, other in zip(layers, sources, strict=True):

@@ -73,6 +73,13 @@ class Arguments:
         help="add squeeze and excitation to the blocks of a resnet",
         needs={"arch": tuple(RESNETS)},
     )
+    extra_blocks: str | None = flag(
+        None,
+        help="blocks added to the five stages of face_resnet, such as 0,0,2,2,1; they begin as the "
+        "identity, so that --init takes weights with fewer blocks (default: none)",
+        metavar="N,N,N,N,N",
+        needs={"arch": ("face_resnet",)},
+    )
     dropout: float | None = flag(
         None, help="dropout rate (default: the network's)", limits="[0, 1)"
     )
@@ -218,6 +225,7 @@ class Arguments:
                 f"{self.warmup_epochs:g}"
             )
         self.monitor_weights  # noqa: B018 - raises
+        self.architecture  # noqa: B018 - raises
         self._check_hosts()
 
     def _check_hosts(self) -> None:
@@ -281,9 +289,19 @@ class Arguments:
             architecture["depth"] = self.depth
         if self.use_se:
             architecture["use_se"] = True
+        if self.extra_blocks:
+            architecture["extra_blocks"] = self._extra_blocks()
         if self.dropout is not None:
             architecture["dropout"] = self.dropout
         return architecture
+
+    def _extra_blocks(self) -> list[int]:
+        try:
+            return [int(count) for count in self.extra_blocks.split(",")]
+        except ValueError:
+            raise UserError(
+                f"--extra_blocks: expected numbers, 0,0,2,2,1, received {self.extra_blocks!r}"
+            ) from None
 
     def as_json(self) -> dict:
         """Names and values as JSON types, without the machines of the run."""

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.models import face_resnet
+from src.faces.crop import FaceCrop
+from src.models import build_model, face_resnet
+from src.models.checkpoints import save_checkpoint
+from src.models.description import Description
 from src.models.transfer import initialised
+from tests.models.reference import fill, made_faces
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +77,45 @@ def test_init_rejects_another_dlib_model(faces):
 def test_small_faces_are_rejected():
     with pytest.raises(UserError, match="102"):
         face_resnet.build(102)
+
+
+@pytest.mark.parametrize("extra", [(0, 0, 2, 1, 1), (0, 0, 3, 1, 1)])
+def test_extra_blocks_begin_as_identity(tmp_path, extra):
+    fewer = {"name": "face_resnet", "extra_blocks": [0, 0, 1, 0, 0]}
+    model = build_model(fewer, 103)
+    fill(model)
+    save_checkpoint(tmp_path / "w.hdf5", model, Description(fewer, FaceCrop(103)))
+    more = {"name": "face_resnet", "extra_blocks": list(extra)}
+    deeper, architecture, notice = initialised(more, 103, str(tmp_path / "w.hdf5"))
+    assert architecture == more
+    assert "heads included" in notice
+    assert len(deeper.weights) > len(model.weights)
+    images = made_faces(2, 104)[:, :103, :103]
+    for a, b in zip(model(images), deeper(images), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_extra_blocks_learn():
+    model = face_resnet.build(103, extra_blocks=(0, 0, 0, 0, 1))
+    model.compile("sgd", loss=["categorical_crossentropy"] * 2)
+    gamma = model.get_layer("stage5_block2_2_norm").gamma
+    assert not np.any(gamma)
+    targets = [np.eye(2, dtype=np.float32), np.eye(101, dtype=np.float32)[[20, 60]]]
+    model.train_on_batch(made_faces(2, 104)[:, :103, :103], targets)
+    assert np.any(gamma)
+
+
+def test_dlib_weights_skip_extra_blocks(model, faces):
+    deeper = face_resnet.build(150, extra_blocks=(0, 0, 1, 1, 1))
+    face_resnet.load_dlib(deeper, face_resnet.dlib_file(), faces)
+    features = [
+        keras.Model(one.inputs, one.get_layer("features").output).predict_on_batch(faces[:2])
+        for one in (model, deeper)
+    ]
+    np.testing.assert_allclose(*features, atol=1e-4)
+
+
+@pytest.mark.parametrize("extra", [(1, 1), (0, 0, 0, 0, -1)])
+def test_extra_blocks_are_one_number_per_stage(extra):
+    with pytest.raises(UserError, match="--extra_blocks: expected 5 numbers"):
+        face_resnet.build(103, extra_blocks=extra)
