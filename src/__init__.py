@@ -10,5 +10,3 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 # FFmpeg prints a line per broken packet; the demo counts the frames that were lost.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-# The largest pictures of phones; 0.6 GB once decoded, however small the file.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "200000000")

@@ -1,9 +1,9 @@
-"""Reading, cropping and resizing of pictures."""
+"""Reading, cropping and resizing of images."""
 
 import base64
 import io
-import os
 import re
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import MissingFileError, UserError
-from ..files import read_input_file
+from ..errors import UserError
 
-# Extensions of pictures that OpenCV reads, then of pictures that are reported as unreadable.
+# Extensions of images that OpenCV reads, then of images that are reported as unreadable.
 EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .webp .tif .tiff .gif .avif .jp2 .hdr .pic .exr "
     ".pbm .pgm .ppm .pnm .pxm .pam .pfm .sr .ras "
@@ -40,18 +39,23 @@ _KINDS = (  # by the first bytes
     (rb"....ftypcrx|FUJIFILMCCD-RAW|IIRO|IIU\0", "camera raw"),
 )
 _UNREADABLE = {"HEIC", "JPEG XL", "Photoshop", "camera raw"}
-_MAX_BYTES = 2**30  # of a picture file
-MAX_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_BRIGHTER = 0.001  # share of the pixels that may exceed the bit depth of a 16-bit image
 
 
 class ImageError(UserError):
-    """A picture that cannot be read."""
+    """An image that cannot be read."""
 
 
 class Box(NamedTuple):
-    """A face in a picture, in pixels: `left` and `top` inclusive, `right` and `bottom` exclusive.
+    """A face in an image, in pixels: `left` and `top` inclusive, `right` and `bottom` exclusive.
 
-    A detector's box may exceed the picture's border.
+    A detector's box may exceed the image's border.
     """
 
     left: int
@@ -73,8 +77,8 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def picture_kind(head: bytes) -> str | None:
-    """The picture format of a file, from its first 32 bytes; None for other files.
+def image_kind(head: bytes) -> str | None:
+    """The image format of a file, from its first 32 bytes; None for other files.
 
     HEIC, JPEG XL, Photoshop and camera raw are formats that OpenCV cannot read.
     """
@@ -82,29 +86,59 @@ def picture_kind(head: bytes) -> str | None:
     return next(matches, None)
 
 
-def read_image(path: Path | str) -> np.ndarray:
-    """The picture as uint8 (height, width, 3), BGR, 0..255, upright.
+def read_bytes(path: Path | str) -> bytes:
+    """The content of an image file, for `decode_image`.
 
-    EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent pictures are
-    converted. The depth of 16-bit files is the smallest of 10, 12, 14 or 16 bits that holds the
-    brightest pixel, and the upper 8 bits are returned. Raises `FileNotFoundError` if the file is
-    missing, and `ImageError`, with the path, if it is not a complete picture: truncated JPEGs are
-    rejected, while many decoders fill the missing part with grey.
+    Raises:
+        FileNotFoundError: The file is missing.
+        ImageError: The file cannot be read.
     """
     try:
-        content = read_input_file(path, "a picture", _MAX_BYTES)
-    except MissingFileError as error:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(path) from error
-    except UserError as error:
-        raise ImageError(str(error)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: cannot be read: {reason}") from error
+
+
+def read_image(path: Path | str) -> np.ndarray:
+    """The image in a file; see `decode_image`.
+
+    Raises:
+        FileNotFoundError: The file is missing.
+        ImageError: The file is not a complete image.
+    """
+    return decode_image(read_bytes(path), path)
+
+
+def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.ndarray:
+    """Decode the content of an image file.
+
+    EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent images are converted.
+    The bit depth of 16-bit files is the smallest of 8, 10, 12, 14 and 16 that holds 99.9 % of
+    their pixels; brighter ones become white.
+
+    Args:
+        content: The bytes of the file.
+        path: Its name, for messages.
+        reduction: 1, 2, 4 or 8: JPEGs are decoded at a half, a quarter or an eighth of their
+            width and height, rounded up; other formats at full size.
+
+    Returns:
+        uint8 (height, width, 3), BGR, 0..255, upright.
+
+    Raises:
+        ImageError: The content is not a complete image. The message names `path`.
+    """
     if not content:
-        raise ImageError(f"{path}: expected a picture, found an empty file")
-    kind = picture_kind(content[:32])
+        raise ImageError(f"{path}: expected an image, found an empty file")
+    kind = image_kind(content[:32])
     try:
-        if kind == "PNG" and not re.search(b"IEND....", content, re.DOTALL):
+        if kind == "PNG" and b"IEND" not in content:
             image = None  # libpng would print a line of its own
         else:
-            image = _decode_avif(content) if kind == "AVIF" else _decode(content)
+            image = _decode_avif(content) if kind == "AVIF" else _decode(content, kind, reduction)
     except UnidentifiedImageError:  # its message has no reason
         image = None
     except Exception as error:  # decoders raise a dozen kinds on damaged files
@@ -114,48 +148,60 @@ def read_image(path: Path | str) -> np.ndarray:
         found = (
             f"one in {kind}, which cannot be read; convert it to JPEG or PNG"
             if kind in _UNREADABLE
-            else "one cut short or no picture at all"
+            else "one cut short or no image at all"
         )
-        raise ImageError(f"{path}: expected a picture, found {found}")
+        raise ImageError(f"{path}: expected an image, found {found}")
     return image
 
 
-def _decode(content: bytes) -> np.ndarray | None:
+def _decode(content: bytes, kind: str | None, reduction: int) -> np.ndarray | None:
     data = np.frombuffer(content, np.uint8)
+    if kind == "JPEG":
+        return cv2.imdecode(data, _REDUCED[reduction])
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype == np.uint8:
         return image
-    if image.dtype != np.uint16:  # OpenCV scales float pictures by the rule of their format
+    if image.dtype != np.uint16:  # OpenCV scales float images by the rule of their format
         scaled = cv2.imdecode(data, cv2.IMREAD_COLOR)
         is_black = scaled is not None and scaled.max() <= 1  # PFM from 0 to 1, which has no rule
         return np.rint(255 * image.clip(0, 1)).astype(np.uint8) if is_black else scaled
-    bits = next(bits for bits in (8, 10, 12, 14, 16) if image.max() < 1 << bits)
-    return np.right_shift(image, bits - 8, out=image).astype(np.uint8)
+    allowed = _BRIGHTER * image.size
+    depths = (bits for bits in (8, 10, 12, 14) if np.count_nonzero(image >> bits) <= allowed)
+    return np.minimum(image >> next(depths, 16) - 8, 255).astype(np.uint8)
 
 
 def _decode_avif(content: bytes) -> np.ndarray:
     """Decode with Pillow, which, unlike OpenCV, applies an AVIF's rotation and mirroring."""
-    with Image.open(io.BytesIO(content)) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError(f"more than {MAX_PIXELS:,} pixels")
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    with Image.open(io.BytesIO(content)) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
     return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
 
 
+def jpeg_sides(content: bytes) -> tuple[int, int] | None:
+    """Height and width in the header of a JPEG, before its orientation; None for other files."""
+    position = 2 if image_kind(content[:32]) == "JPEG" else len(content)
+    while content[position : position + 1] == b"\xff" and len(content) >= position + 9:
+        _, marker, length, _, height, width = struct.unpack_from(">BBHBHH", content, position)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
+            return height, width
+        position += 2 + length
+    return None
+
+
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """The picture as (size, size, 3), bilinear, as the original toolkit does."""
+    """The image as (size, size, 3), bilinear, as the original toolkit does."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def shrink(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture, shrunk to at most `side` pixels on its longer side, uint8 (h, w, ...)."""
+    """The image, shrunk to at most `side` pixels on its longer side, uint8 (h, w, ...)."""
     scale = min(1, side / max(image.shape[:2]))
     size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def data_url(image: np.ndarray) -> str:
-    """The picture, uint8 (H, W, 3), BGR, as a data URL, for pages without other files."""
+    """The image, uint8 (H, W, 3), BGR, as a data URL, for pages without other files."""
     _, content = cv2.imencode(".jpg", image)
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
@@ -176,7 +222,7 @@ def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
 def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     """The part of `image` (H, W, 3) with `box` and `margin` times its size on each side.
 
-    Clipped at the picture's border, and one pixel wider than the margin, as in the original
+    Clipped at the image's border, and one pixel wider than the margin, as in the original
     toolkit, so that its models get the same crop.
     """
     height, width = image.shape[:2]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
-from ...faces.images import EXTENSIONS, picture_kind
+from ...faces.images import EXTENSIONS, image_kind
 from ...files import check_folder
 
 _HEAD = 32  # bytes that identify a picture format
@@ -103,6 +103,6 @@ def begins_as_picture(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return picture_kind(file.read(_HEAD)) is not None
+            return image_kind(file.read(_HEAD)) is not None
     except OSError:
         return False
