@@ -12,7 +12,7 @@ from src.cli.datasets import add_dataset_arguments, folder_of, options_of
 from src.faces import DEFAULT_MARGINS, NO_ALIGNMENT
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "--output", "-o", type=Path, required=True, help="path to output database mat file"
@@ -24,7 +24,7 @@ def get_args():
     add_face_arguments(parser)
     add_row_arguments(parser)
     add_running_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def add_face_arguments(parser):
@@ -102,8 +102,8 @@ def add_running_arguments(parser):
     cli.add_scheduler_argument(workers)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from tabulate import tabulate
 

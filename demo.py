@@ -11,7 +11,7 @@ from src import cli
 from src.cli import demo as flags
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     flags.add_source_arguments(parser)
     flags.add_sink_arguments(parser)
@@ -19,13 +19,13 @@ def get_args():
     flags.add_model_arguments(parser)
     flags.add_web_arguments(parser)
     flags.add_needs(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     flags.check(parser, args)
     return args
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.demo import app
     args.model_file, args.original = args.weight_file, cli.original_of(args)

@@ -6,13 +6,12 @@ python evaluate.py --image_csv photos/labels.csv --detect
 """
 
 import shlex
-import sys
 from pathlib import Path
 
 from src import cli
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     add_face_arguments(parser)
     cli.add_weight_arguments(parser, several=True)
@@ -30,7 +29,7 @@ def get_args():
         parser.needs(flag, "--detect")
     for flag in ("--fit_margin", "--part"):
         parser.needs(flag, "--input")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def add_face_arguments(parser):
@@ -74,8 +73,8 @@ def add_face_arguments(parser):
     cli.add_scheduler_argument(group)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.evaluation.card import check_card, write_card
         from src.evaluation.evaluate import check_splits, evaluate, load_models
@@ -103,7 +102,7 @@ def main():
         print(tables(results))
         write_results(args.output, results)
         if args.card:
-            command = shlex.join(["python", "evaluate.py", *sys.argv[1:]])
+            command = shlex.join(["python", "evaluate.py", *argv])
             write_card(args.card, results, command, section)
     print(f"\nreport: {args.output / 'report.html'}")
 

@@ -5,66 +5,46 @@ python evaluate_appa_real.py
 python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5 --split test
 """
 
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import nullcontext
+from dataclasses import asdict
 
-from src import cli
-
-
-def get_args():
-    parser = cli.Parser(__doc__)
-    group = parser.add_argument_group("labelled faces")
-    group.add_argument(
-        "--data_dir",
-        type=Path,
-        default=Path("appa-real/appa-real-release"),
-        help="folder of APPA-REAL, which contains gt_avg_valid.csv",
-    )
-    group.add_argument(
-        "--split", choices=("valid", "test", "train"), default="valid", help="part of APPA-REAL"
-    )
-    group.add_argument(
-        "--target",
-        choices=("apparent", "real"),
-        default="apparent",
-        help="kind of age for the metrics; the first table has both",
-    )
-    cli.add_weight_arguments(parser)
-    cli.add_evaluation_arguments(parser, None)
-    return parser.parse_args()
+from src import cli, flags
+from src.evaluation.arguments import AppaRealArguments as Arguments
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    arguments = flags.parse(Arguments, argv, __doc__)
+    with cli.quiet_import():
+        from src.evaluation.output import check_output_folder
+        from src.outputs import locked
+
+    inputs = [("--weight_file", arguments.weight_file)]
+    with locked(arguments.output) if arguments.output else nullcontext():
+        if arguments.output:
+            check_output_folder(arguments.output, arguments.force, inputs=inputs)
+        evaluate(arguments)
+
+
+def evaluate(arguments):
     with cli.quiet_import():
         from tabulate import tabulate
 
         from src.evaluation.appa_real import from_appa_real, mean_errors
         from src.evaluation.evaluate import evaluate, load_models
-        from src.evaluation.output import check_output_folder, write_results
+        from src.evaluation.output import write_results
         from src.evaluation.tables import tables
-        from src.outputs import locked
 
-    with ExitStack() as stack:
-        if args.output:
-            inputs = [("--weight_file", args.weight_file)]
-            stack.enter_context(locked(args.output))
-            check_output_folder(args.output, args.force, inputs=inputs)
-        faces, labels = from_appa_real(args.data_dir, args.split, args.target)
-        models = load_models([args.weight_file], args.runtime, cli.original_of(args))
-        results = evaluate(faces, models, args.seed, args.resamples, vars(args))
-        [evaluation] = results.evaluations
-        rows = [
-            (kind, error, len(evaluation.rows))
-            for kind, error in mean_errors(evaluation, labels).items()
-        ]
-        print(
-            tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=",")
-        )
-        print(f"\nagainst the {args.target} age:\n\n{tables(results)}")
-        if args.output:
-            write_results(args.output, results)
-            print(f"\nreport: {args.output / 'report.html'}")
+    faces, labels = from_appa_real(arguments.data_dir, arguments.split, arguments.target)
+    models = load_models([arguments.weight_file], arguments.runtime, arguments.original)
+    results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
+    [evaluation] = results.evaluations
+    errors = mean_errors(evaluation, labels)
+    rows = [(kind, error, len(evaluation.rows)) for kind, error in errors.items()]
+    print(tabulate(rows, headers=("age", "MAE (years)", "pictures"), floatfmt=".2f", intfmt=","))
+    print(f"\nagainst the {arguments.target} age:\n\n{tables(results)}")
+    if arguments.output:
+        write_results(arguments.output, results)
+        print(f"\nreport: {arguments.output / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from src import cli
 from src.export import FORMATS
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
     parser.add_argument(
@@ -40,7 +40,7 @@ def get_args():
     )
     parser.add_argument("--force", action="store_true", help="replace an earlier export")
     add_model_arguments(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.mirror and args.calibrate:
         parser.error(
             "--mirror: expected without --calibrate, received both; export with --mirror first, "
@@ -80,8 +80,8 @@ def add_model_arguments(parser):
     )
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.estimation.shipped import shipped_weights
         from src.export.average import average

@@ -5,15 +5,12 @@ python train.py --input data/wiki_db.mat --aug
 python train.py --input data/mine_db.mat --config recipes/wiki_cpu.yaml
 """
 
-import sys
-
 from src import cli
 from src.training.run import parse
 
 
-def main():
-    parser = cli.Parser(__doc__)
-    arguments = parse(parser, sys.argv[1:])
+def main(argv=()):
+    arguments = parse(argv, __doc__)
     if arguments.leave_out:
         train_leave_out(arguments)
     else:

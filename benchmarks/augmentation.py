@@ -26,7 +26,7 @@ from src import cli
 BATCH_SIZE = 32
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--input", "-i", type=Path, required=True, help="database")
     parser.add_argument(
@@ -38,7 +38,7 @@ def get_args():
     parser.add_argument(
         "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def per_picture(
@@ -102,8 +102,8 @@ def rate(next_batch: Callable, seconds: float) -> float:
     return faces / (time.perf_counter() - start)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.data.database import open_database
         from src.labels import age_targets, gender_targets

@@ -30,7 +30,7 @@ from src.faces.crop import FaceCrop
 from src.faces.finder import FaceFinder
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--db", choices=tuple(DATASETS), default="utkface", help="dataset")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
@@ -38,7 +38,7 @@ def get_args():
     parser.add_argument(
         "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def plain_loop(paths: list[str], img_size: int, threads: int = 1) -> float:
@@ -65,8 +65,8 @@ def whole_script(args) -> float:
         return time.perf_counter() - start
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     table = read_dataset(args.db, args.data_dir).table
     paths = [str(args.data_dir / path) for path in table["path"] if (args.data_dir / path).exists()]
     plain_loop(paths, args.img_size)  # afterwards the files are cached

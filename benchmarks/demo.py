@@ -33,7 +33,7 @@ class Run(NamedTuple):
     boxes: dict[str, list[tuple]]
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--video", type=Path, required=True, help="video file")
     parser.add_argument("--weight_file", type=Path, required=True, help="weight file")
@@ -52,7 +52,7 @@ def get_args():
     parser.add_argument(
         "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def run(script: str, *args) -> Run:
@@ -90,8 +90,8 @@ def found(ours: Run, theirs: Run) -> str:
     return f"{sum(hits)} of {len(hits)} faces, {sum(hits) / len(hits):.1%}"
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     ours = ["demo.py", "--video", args.video, "--no_display"]
     if args.min_face:
         ours += ["--min_face", args.min_face]

@@ -44,7 +44,7 @@ SAME_PLACE = 0.3  # overlap of a box with the middle of such a crop
 Detect = Callable[[np.ndarray], list[Box]]
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("marked", type=Path, nargs="+", help="XML files with the faces' boxes")
     parser.add_argument(
@@ -80,7 +80,7 @@ def get_args():
     parser.add_argument(
         "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def marked_pictures(file: Path) -> Iterator[tuple[np.ndarray, list[Box]]]:
@@ -190,8 +190,8 @@ def of_one_person(detect: Detect, images: list[np.ndarray]) -> list[str]:
     return [f"{hits / len(images):.1%}", boxes - hits, f"{milliseconds:.1f}"]
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     cv2.setNumThreads(1)
     pictures = [picture for file in args.marked for picture in marked_pictures(file)]
     pictures += [(read_image(path), []) for path in args.no_face]

@@ -18,7 +18,7 @@ from src.errors import UserError
 from src.flags import number
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--db", choices=DATASETS, required=True, help="dataset")
     parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
@@ -34,11 +34,11 @@ def get_args():
         help="range of hashes of the file names; the default is the test part of "
         "--validation_split 0.1 --test_split 0.1",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     import pandas as pd
 
     from src.data.datasets import read_dataset

@@ -54,7 +54,7 @@ class Run(NamedTuple):
         return f"{self.seconds:,.1f} s ({self.cpu:,.1f} s of a core), {memory}"
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--wiki", type=Path, required=True, help="folder wiki_crop")
     parser.add_argument("--folder", type=Path, required=True, help="output folder, for imdb.mat")
@@ -74,7 +74,7 @@ def get_args():
         help="limit of train.py's memory in MB (default: a third of the database)",
     )
     parser.needs("--memory_limit", "--cgroup")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def make(wiki: Path, folder: Path, records: int) -> None:
@@ -174,8 +174,8 @@ def measure_training(database: Path, cgroup: Path, limit: int) -> None:
         print(f"train.py, {name}: {rate:,.0f} faces a second; {taken}")
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     if not (args.folder / "imdb.mat").exists():
         make(args.wiki, args.folder, args.records)
     database = (args.folder / "imdb_db.mat").resolve()

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from src import cli
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--video", required=True, help="video file")
     parser.add_argument(
@@ -22,11 +22,11 @@ def get_args():
     )
     parser.add_argument("--output_dir", type=Path, required=True, help="folder for the video")
     parser.add_argument("--csv", type=Path, required=True, help="file for one row per face")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         import cv2
         import dlib

@@ -53,7 +53,7 @@ def collection(text: str) -> tuple[str, Path]:
     return dataset, Path(path)
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "labels", type=collection, nargs="+", metavar="DATASET=LABELS", help="label files (CSV)"
@@ -80,7 +80,7 @@ def get_args():
     parser.add_argument(
         "--pictures", type=cli.positive_int, help="maximum pictures per collection (default: all)"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def read_collection(dataset: str, path: Path, pictures: int | None) -> Collection:
@@ -149,8 +149,8 @@ def costs(peer, guesses: list) -> list[str]:
     return [*times, f"{size:.1f}"]
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     if hasattr(os, "sched_setaffinity"):  # times are of one core
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     collections = [read_collection(*labels, args.pictures) for labels in args.labels]

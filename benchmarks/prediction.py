@@ -20,13 +20,13 @@ from src import cli
 BATCHES = (1, 32)  # faces at once
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     cli.add_weight_arguments(parser, several=True, runtime=False)
     parser.add_argument(
         "--turns", type=cli.positive_int, default=20, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def milliseconds(estimator, faces: np.ndarray) -> float:
@@ -36,8 +36,8 @@ def milliseconds(estimator, faces: np.ndarray) -> float:
     return 1000 * (time.process_time() - start) / len(faces)
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.estimation.estimator import Estimator
         from src.workers import available_cores

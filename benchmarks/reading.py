@@ -24,7 +24,7 @@ from benchmarks.turns import in_turns, ratio
 from src import cli
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--input", "-i", type=Path, required=True, help="database")
     parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
@@ -32,7 +32,7 @@ def get_args():
         "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
     )
     parser.add_argument("--cgroup", type=Path, help="empty memory cgroup that limits the memory")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def rate(batches) -> float:
@@ -52,8 +52,8 @@ def limit_memory(cgroup: Path, database: Path) -> int:
     return limit
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.data.database import open_database
         from src.training.batches import FaceBatches

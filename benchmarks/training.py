@@ -26,7 +26,7 @@ from benchmarks.turns import in_turns, ratio
 from src import cli
 
 
-def get_args():
+def get_args(argv=()):
     parser = cli.Parser(__doc__)
     parser.add_argument("--input", "-i", type=Path, required=True, help="database")
     parser.add_argument("--arch", default="wide_resnet", help="network, see train.py --arch")
@@ -39,7 +39,7 @@ def get_args():
     parser.add_argument(
         "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def fitted(model, batches, batch_size: int, steps: int) -> float:
@@ -140,8 +140,8 @@ def matrix_peak(dtype: str, size: int) -> float:
     return best
 
 
-def main():
-    args = get_args()
+def main(argv=()):
+    args = get_args(argv)
     with cli.quiet_import():
         from src.data.database import open_database
         from src.training.distribution import backend_version, has_accelerator, list_devices

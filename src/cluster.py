@@ -4,21 +4,44 @@ import hashlib
 import logging
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from .errors import UserError
 from .extras import library
+from .flags import flag
 
 Task, Done = TypeVar("Task"), TypeVar("Done")
 
 _CONNECT_SECONDS = 30
 _RECOUNT_SECONDS = 5
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"(tcp|tls|ucx|wss?)://[^/\s]+:\d+/?", text):
+        raise UserError(f"expected tcp://host:8786, received {text!r}")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerFlags:
+    """The scheduler of a cluster, shared by scripts."""
+
+    scheduler: str | None = flag(
+        None,
+        help="Dask scheduler, as tcp://host:8786, for workers on several machines; see "
+        "docs/distributed.md (default: processes on this machine)",
+        group="processes",
+        metavar="ADDRESS",
+        parse=_address,
+    )
 
 
 @contextmanager

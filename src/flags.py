@@ -1,112 +1,230 @@
-"""Command-line flags from the fields of a dataclass."""
+"""Command-line flags from the fields of frozen dataclasses."""
 
 import argparse
 import types
-from collections.abc import Callable
-from dataclasses import MISSING, Field, field, fields
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
+from difflib import get_close_matches
+from functools import lru_cache
+from inspect import get_annotations
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from . import __version__
 from .errors import UserError
 
+Values = TypeVar("Values")
+# Names of flags, one of which must be set; or names and accepted values, one of which must match.
+Needs = str | tuple[str, ...] | dict[str, tuple]
 
-def flag(
-    default: Any = MISSING,
-    *,
-    help: str,
-    group: str | None = None,
-    short: str | None = None,
-    choices: tuple | None = None,
-    limits: str | None = None,
-    const: Any = None,
-    metavar: str | None = None,
-    needs: dict[str, tuple] | None = None,
-) -> Any:
-    """A dataclass field that `add_flags` turns into a flag with its name and type.
 
-    A bool is a switch, a list takes several values.
-    group: title of the group that begins with this flag.
+@dataclass(frozen=True)
+class Flag:
+    """A flag: what `flag` sets, and the name, default and type of its field.
+
+    The type decides: a bool is a switch, a list or tuple takes several values.
+    group: title of the group in --help, also of the next flags of the class.
     limits: interval of accepted numbers, "[0, 1)".
     const: value of the flag without an argument; None if it requires one.
-    needs: values of other flags that this flag requires to have an effect.
+    parse: conversion of the text instead of the type's; raises `UserError` or `ValueError`.
+    needs: what this flag requires to have an effect, see `Needs`. Names may also be properties of
+        the dataclass, whose values are phrases, such as "the webcam".
+    excludes: names of flags that cannot be combined with this one.
     """
-    metadata = {
-        "help": help,
-        "group": group,
-        "short": short,
-        "choices": choices,
-        "limits": limits,
-        "const": const,
-        "metavar": metavar,
-        "needs": needs or {},
-    }
-    return field(default=default, metadata=metadata)
+
+    help: str
+    group: str | None = None
+    short: str | None = None
+    positional: bool = False
+    choices: tuple | None = None
+    limits: str | None = None
+    const: Any = None
+    metavar: str | None = None
+    parse: Callable[[str], Any] | None = None
+    needs: Needs = ()
+    excludes: tuple[str, ...] = ()
+    name: str = ""
+    default: Any = ...  # required
+    hint: Any = None
+
+    @property
+    def label(self) -> str:
+        return self.name if self.positional else f"--{self.name}"
+
+    @property
+    def kind(self) -> type:
+        """The type of one value: int of `int | None`, Path of `list[Path]`."""
+        return _plain(self.hint)
+
+    @property
+    def collection(self) -> type | None:
+        """list or tuple if the flag takes several values."""
+        hints = [self.hint, *get_args(self.hint)]
+        return next((get_origin(hint) for hint in hints if get_origin(hint) in (list, tuple)), None)
 
 
-def flags_of(cls: type) -> list[Field]:
-    """The fields of a dataclass that are flags."""
-    return [one for one in fields(cls) if "help" in one.metadata]
+def flag(default: Any = MISSING, **options: Any) -> Any:
+    """A dataclass field that `parse` turns into a flag; options: as of `Flag`."""
+    return field(default=default, metadata={"flag": Flag(**options)})
+
+
+@lru_cache
+def flags_of(cls: type) -> tuple[Flag, ...]:
+    """The flags of a dataclass: its own, then those of its bases, from left to right.
+
+    A subclass changes the default of a base's flag by `name: type = default`, and adds to its
+    `needs` by a class variable, `NEEDS: ClassVar = {"detector": "detect"}`.
+    """
+    hints, final, found = get_type_hints(cls), {one.name: one for one in fields(cls)}, {}
+    for base in cls.__mro__:
+        group = None
+        for name in get_annotations(base):
+            declared = getattr(base, "__dataclass_fields__", {}).get(name)
+            if not declared or "flag" not in declared.metadata or name in found:
+                continue
+            options, default = declared.metadata["flag"], final[name].default
+            group = options.group or group
+            default = ... if default is MISSING else default
+            found[name] = replace(
+                options, name=name, group=group, default=default, hint=hints[name]
+            )
+    return tuple(found.values())
+
+
+def parse(cls: type[Values], argv: Sequence[str], description: str | None = None) -> Values:
+    """The dataclass `cls` with the values of a command line.
+
+    description: of the script, shown by --help as it is.
+    Raises `UserError` for unknown flags, invalid values, and flags without effect.
+    """
+    parser = _Parser(description)
+    add_flags(parser, cls)
+    passed = vars(parser.parse_args(argv))
+    for one in flags_of(cls):
+        if one.collection is tuple and isinstance(passed.get(one.name), list):
+            passed[one.name] = tuple(passed[one.name])
+    values = cls(**passed)
+    check_effects(values, passed)
+    return values
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose flags are written in full and whose errors are `UserError`."""
+
+    def __init__(self, description: str | None):
+        super().__init__(
+            description=(description or "").strip(),  # None with python -OO
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.add_argument(
+            "--version",
+            action="version",
+            version=f"%(prog)s {__version__}",
+            help="print the version",
+        )
+
+    def error(self, message: str):
+        raise UserError(message.removeprefix("argument "))
+
+    def parse_args(self, args: Sequence[str], namespace=None) -> argparse.Namespace:
+        known = self._option_string_actions
+        for text in args:
+            name = text.partition("=")[0]
+            if name == "--":
+                break
+            if name.startswith("--") and name not in known:
+                self.error(f"unrecognized arguments: {name}{did_you_mean(name, known)}")
+        return super().parse_args(args, namespace)
 
 
 def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add the flags of a dataclass to a `cli.Parser`, in its order and its groups."""
-    group = parser
+    """Add the flags of a dataclass to a parser, in its order and its groups.
+
+    Flags that are not passed are absent from the parsed namespace.
+    """
+    groups = {None: parser}
     for one in flags_of(cls):
-        if one.metadata["group"]:
-            group = parser.add_argument_group(one.metadata["group"])
-        names = [f"--{one.name}", *filter(None, [one.metadata["short"]])]
-        group.add_argument(*names, **_options(one, get_type_hints(cls)[one.name]))
-        for other, accepted in one.metadata["needs"].items():
-            parser.require(
-                names[0],
-                lambda args, other=other, accepted=accepted: getattr(args, other) in accepted,
-                f"--{other} {' or '.join(map(str, accepted))}",
-            )
+        if one.group not in groups:
+            groups[one.group] = parser.add_argument_group(one.group)
+        names = [one.label, *filter(None, [one.short])]
+        groups[one.group].add_argument(*names, **_options(one))
+    positional = "".join(f" [{one.name} ...]" for one in flags_of(cls) if one.positional)
+    parser.usage = f"%(prog)s [flags]{positional}"
 
 
-def _options(one: Field, hint: Any) -> dict[str, Any]:
+def _options(one: Flag) -> dict[str, Any]:
     """Arguments of `add_argument`."""
-    meta = one.metadata
-    options = {"help": meta["help"]}
-    if one.default is MISSING:
-        options["required"] = True
-    elif one.default is not None:
-        options["default"] = one.default
-    kind = _plain(hint)
-    if kind is bool:
+    options = {"help": _help(one), "default": argparse.SUPPRESS}
+    is_required = one.default is ...
+    if not one.positional:
+        options["required"] = is_required
+    if one.kind is bool:
         return options | {"action": "store_true"}
-    if get_origin(hint) is list:
-        options["nargs"] = "+"
-    if meta["const"] is not None:
-        options |= {"nargs": "?", "const": meta["const"]}
-    if meta["metavar"]:
-        options["metavar"] = meta["metavar"]
-    if meta["choices"]:
-        options["choices"] = meta["choices"]
-    return options | {"type": number(kind, meta["limits"]) if kind in (int, float) else kind}
+    if one.collection:
+        options["nargs"] = "*" if one.positional and not is_required else "+"
+    if one.const is not None:
+        options |= {"nargs": "?", "const": one.const}
+    if one.metavar or one.choices:
+        options["metavar"] = one.metavar or f"{{{','.join(map(str, one.choices))}}}"
+    return options | {"type": _converter(one)}
+
+
+def _help(one: Flag) -> str:
+    text = one.help
+    if one.default is ...:
+        text += "" if one.positional else " (required)"
+    elif "(default" not in text and one.default not in (None, ()) and one.default is not False:
+        text += f" (default: {one.default})"
+    return text.replace("%", "%%")
+
+
+def _converter(one: Flag) -> Callable[[str], Any]:
+    """Conversion of a flag's text to a value."""
+
+    def convert(text: str) -> Any:
+        try:
+            value = (one.parse or one.kind)(text)
+        except ValueError:
+            value = None
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        if value is None or not _accepts(one, value):
+            raise argparse.ArgumentTypeError(_expected(one, text))
+        return value
+
+    return convert
+
+
+def _accepts(one: Flag, value: Any) -> bool:
+    if one.choices:
+        return value in one.choices
+    return one.limits is None or within(value, one.limits)
+
+
+def _expected(one: Flag, value: Any) -> str:
+    if one.choices:
+        expected, near = ", ".join(map(str, one.choices)), did_you_mean(value, one.choices)
+    else:
+        expected, near = describe(one.kind, one.limits), ""
+    return f"expected {expected}, received {str(value)!r}{near}"
+
+
+def did_you_mean(text: object, known: Iterable[object]) -> str:
+    """ "; did you mean --json?", or "" if no known text is similar."""
+    similar = {str(one).lower(): str(one) for one in known}
+    near = get_close_matches(str(text).lower(), similar, n=1)
+    return f"; did you mean {similar[near[0]]}?" if near else ""
 
 
 def _plain(hint: Any) -> type:
-    """The type of one value: int of `int | None`, Path of `list[Path]`."""
-    if get_origin(hint) in (Union, types.UnionType, list):
-        return next(_plain(one) for one in get_args(hint) if one is not type(None))
+    if get_origin(hint) in (Union, types.UnionType, list, tuple):
+        return next(_plain(one) for one in get_args(hint) if one not in (type(None), ...))
     return hint
 
 
 def number(kind: type, limits: str | None = None) -> Callable[[str], int | float]:
     """Conversion of a flag's text to a number of `kind`, int or float, within `limits`."""
-
-    def convert(text: str) -> int | float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not (limits is None or within(value, limits)):
-            raise argparse.ArgumentTypeError(
-                f"expected {describe(kind, limits)}, received {text!r}"
-            )
-        return value
-
-    return convert
+    return _converter(Flag("", limits=limits, hint=kind))
 
 
 def within(value: float, limits: str) -> bool:
@@ -130,18 +248,75 @@ def describe(kind: type, limits: str | None) -> str:
 
 
 def check_values(values: Any) -> None:
-    """Raise `UserError` if a flag of a dataclass instance has an invalid value, or a value other
-    than its default without effect."""
+    """Raise `UserError` if a flag of a dataclass instance has an invalid value."""
     for one in flags_of(type(values)):
-        value, meta = getattr(values, one.name), one.metadata
-        if value is None or value == one.default:
+        value = getattr(values, one.name)
+        if value is not None and value != one.default and not _accepts(one, value):
+            raise UserError(f"{one.label}: {_expected(one, value)}")
+
+
+def check_effects(values: Any, passed: Collection[str]) -> None:
+    """Raise `UserError` if one of the `passed` flags has no effect, or excludes another."""
+    flags = {one.name: one for one in flags_of(type(values))}
+    added = [vars(base).get("NEEDS", {}) for base in type(values).__mro__]
+    for one in flags.values():
+        if one.name not in passed:
             continue
-        kind = _plain(get_type_hints(type(values))[one.name])
-        if meta["choices"] and value not in meta["choices"]:
-            raise UserError(
-                f"--{one.name}: expected {', '.join(map(str, meta['choices']))}, received {value}"
-            )
-        if meta["limits"] and not within(value, meta["limits"]):
-            raise UserError(
-                f"--{one.name}: expected {describe(kind, meta['limits'])}, received {value}"
-            )
+        for needs in (one.needs, *(needs[one.name] for needs in added if one.name in needs)):
+            if not _are_met(needs, values):
+                raise UserError(f"{one.label} requires {_phrase(needs, flags)}")
+        for other in one.excludes:
+            if other in passed:
+                raise UserError(f"{one.label} cannot be combined with {flags[other].label}")
+
+
+def _conditions(needs: Needs) -> dict[str, tuple]:
+    """Names and accepted values; () for any value."""
+    if isinstance(needs, dict):
+        return needs
+    return dict.fromkeys((needs,) if isinstance(needs, str) else needs, ())
+
+
+def _are_met(needs: Needs, values: Any) -> bool:
+    conditions = _conditions(needs).items()
+    found = [(getattr(values, name), accepted) for name, accepted in conditions]
+    return not found or any(value in accepted if accepted else value for value, accepted in found)
+
+
+def _phrase(needs: Needs, flags: Mapping[str, Flag]) -> str:
+    """ "--detect or --align", "--arch wide_resnet"."""
+    phrases = []
+    for name, accepted in _conditions(needs).items():
+        label = [flags[name].label] if name in flags else []
+        phrases.append(" ".join([*label, " or ".join(map(str, accepted))]).strip())
+    return " or ".join(phrases)
+
+
+def flags_by_choice(name: str, choice: str, classes: Mapping[str, type]) -> type:
+    """A dataclass with the flags of several, each of which requires a value of another flag.
+
+    classes: dataclass by value of the flag `choice`; flags of one name are the same flag.
+    """
+    users: dict[str, list[str]] = {}
+    declared = {}
+    for value, cls in classes.items():
+        for one in flags_of(cls):
+            users.setdefault(one.name, []).append(value)
+            declared[one.name] = one
+    made = []
+    for one in declared.values():
+        condition = f"for --{choice} {', '.join(users[one.name])}"
+        text, found, default = one.help.partition(" (default")
+        options = replace(
+            one,
+            help=f"{text}, {condition}{found}{default}",
+            needs={choice: tuple(users[one.name])},
+            group=f"options of --{choice}",
+        )
+        made.append((one.name, one.hint, field(default=one.default, metadata={"flag": options})))
+    return make_dataclass(name, made, frozen=True)
+
+
+def pick(cls: type[Values], values: Any) -> Values:
+    """The dataclass `cls` with the flags that `values` has, such as a reader's options."""
+    return cls(**{one.name: getattr(values, one.name) for one in flags_of(cls)})

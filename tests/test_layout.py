@@ -29,7 +29,7 @@ STAGES = [
     {"src.faces"},
     {"src.faces.images", "src.faces.alignment"},
     {"src.faces.detectors"},
-    {"src.faces.crop"},
+    {"src.faces.crop", "src.faces.arguments"},
     {"src.faces.finder"},
     {"src.data.database"},
     {
@@ -39,7 +39,7 @@ STAGES = [
         "src.data.curate",
         "src.data.summary",
     },
-    {"src.data.create"},
+    {"src.data.create", "src.data.arguments"},
     {"src.models"},
     {"src.training"},
     {"src.estimation"},

@@ -11,7 +11,9 @@ import cv2
 import pytest
 from matplotlib import cbook
 
+from src import flags
 from src.cli.reference import SCRIPTS, reference
+from src.training.run import parse as parse_training
 from tests.cli.demo_runs import NO_SCREEN
 from tests.demo.made import frames, write_clip
 from tests.helpers import ROOT, make_picture, wiki_struct, write_wiki
@@ -84,18 +86,16 @@ def test_commands_are_accepted(page, monkeypatch):
     monkeypatch.chdir(ROOT)
     for words in python_commands(page):
         if words[0] != "-m":
-            monkeypatch.setattr(sys, "argv", words)
-            get_args(words[0])()
+            arguments_of(words[0])(words[1:])
 
 
 @cache
-def get_args(script):
+def arguments_of(script):
+    """The function from a command line to the arguments of a script."""
     if script == "train.py":
-        from src import cli
-        from src.training.run import parse
-
-        return lambda: parse(cli.Parser("train.py"), sys.argv[1:])
-    return runpy.run_path(script)["get_args"]
+        return parse_training
+    found = runpy.run_path(script)
+    return found.get("get_args") or (lambda argv: flags.parse(found["Arguments"], argv))
 
 
 @pytest.fixture

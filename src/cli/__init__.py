@@ -187,12 +187,13 @@ def add_evaluation_arguments(parser: Parser, output: Path | None) -> argparse._A
     return group
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`: user errors are one line and exit code 2, Ctrl-C is 130."""
+def run(main: Callable[[Sequence[str]], None]) -> None:
+    """Run a script's `main` on the command line: user errors are one line and exit code 2, Ctrl-C
+    is 130."""
     sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a file may have any name
     try:
         _check_backend()
-        main()
+        main(sys.argv[1:])
         sys.stdout.flush()
     except UserError as error:
         _stop(f"error: {error}", 2)

@@ -13,9 +13,10 @@ AUGMENTATIONS = ("plain", "strong")
 MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
 MONITORED |= {"pred_age_top5": True}
 _PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # machines, which do not affect results
+_NOT_RECORDED = _PLACE | {"config", "resume"}
 # Flags that may differ when a run is resumed; the data themselves are compared by `state`.
 _MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
-_MAY_CHANGE |= {"tensorboard", "wandb"}
+_MAY_CHANGE |= {"config", "tensorboard", "wandb"}
 _WIDTHS = ("wide_resnet", *RESNETS)
 
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
@@ -40,6 +41,14 @@ class Arguments:
 
     input: list[Path] = flag(help="path to input database mat file; several are joined", short="-i")
     output_path: Path = flag(Path("checkpoints"), help="checkpoint dir")
+    config: Path | None = flag(None, help="recipe: a YAML file of flags and values")
+    resume: str | None = flag(
+        None,
+        help="resume the run in FOLDER, with its arguments; --resume alone: the run in "
+        "output_path, if there is one",
+        const="auto",
+        metavar="auto|FOLDER",
+    )
     nb_epochs: int = flag(30, help="number of epochs", limits="[1, inf)")
     batch_size: int = flag(32, help="batch size", limits="[1, inf)")
     opt: str = flag(
@@ -213,7 +222,6 @@ class Arguments:
     wandb: str | None = flag(
         None, help="Weights & Biases project for the metrics", metavar="PROJECT"
     )
-    resume: bool = False
 
     def __post_init__(self):
         if self.lr is None:
@@ -305,7 +313,7 @@ class Arguments:
 
     def as_json(self) -> dict:
         """Names and values as JSON types, without the machines of the run."""
-        values = {name: value for name, value in asdict(self).items() if name not in _PLACE}
+        values = {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
         return values | {
             "input": [str(path) for path in self.input],
             "output_path": str(self.output_path),

@@ -3,14 +3,15 @@
 import argparse
 import json
 import uuid
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
-from .. import __version__
+from .. import __version__, flags
 from ..errors import UserError
 from ..files import check_folder, make_folder, read_input_file, replacing, wrap_read_errors
-from ..flags import add_flags, flags_of
+from ..flags import flags_of
 from ..outputs import locked
 from .arguments import Arguments
 
@@ -21,27 +22,14 @@ _MAX_BYTES = 2**16
 _MAX_DEPTH = 2  # lists in a dictionary
 
 
-def parse(parser: argparse.ArgumentParser, argv: list[str]) -> Arguments:
-    """The arguments of a command line, with the flags of train.py added to `parser`.
+def parse(argv: Sequence[str], description: str | None = None) -> Arguments:
+    """The arguments of a command line; description: of the script.
 
     --config names a recipe, a YAML file of flags without dashes. --resume may name the folder of a
     run, to use its arguments. Flags of the command line take precedence.
     Raises `UserError` for an unreadable file, and for inconsistent values.
     """
-    parser.add_argument("--config", type=Path, help="recipe: a YAML file of flags and values")
-    parser.add_argument(
-        "--resume",
-        nargs="?",
-        const="auto",
-        metavar="auto|FOLDER",
-        help="resume the run in FOLDER, with its arguments; --resume alone: the run in "
-        "output_path, if there is one",
-    )
-    add_flags(parser, Arguments)
-    values = vars(parser.parse_args(with_files(argv)))
-    del values["config"]
-    values["resume"] = values["resume"] is not None
-    return Arguments(**values)
+    return flags.parse(Arguments, with_files(list(argv)), description)
 
 
 def with_files(argv: list[str]) -> list[str]:
@@ -53,38 +41,37 @@ def with_files(argv: list[str]) -> list[str]:
         named, _ = files.parse_known_args(argv)
     except argparse.ArgumentError:  # the script's own parser reports it
         return argv
-    flags = []
+    found = []
     if named.resume and str(named.resume) != "auto":
         recorded = _read_flags(named.resume / ARGUMENTS, recorded=True)
-        flags += [*recorded, "--output_path", str(named.resume)]
+        found += [*recorded, "--output_path", str(named.resume)]
     if named.config:
-        flags += _read_flags(named.config)
-    return flags + argv
+        found += _read_flags(named.config)
+    return found + argv
 
 
 def _read_flags(path: Path, recorded: bool = False) -> list[str]:
     """Flags in a file; without defaults if it is `recorded`, which contains all flags, also those
     without effect."""
-    defaults = {flag.name: flag.default for flag in flags_of(Arguments)}
-    hints = get_type_hints(Arguments)
-    flags = []
+    known = {one.name: one for one in flags_of(Arguments)}
+    found = []
     for name, value in _read_mapping(path).items():
         values = value if isinstance(value, list) else [value]
         if name in _RECORDS or value is None or value is False:
             continue
-        if name not in defaults:
+        if name not in known:
             raise UserError(f"{path}: expected flags of train.py, received {name!r:.60}")
-        is_list = get_origin(hints[name]) is list
+        is_list = known[name].collection is not None
         fits = len(values) == 1 or (is_list and values)
         if not fits or not all(isinstance(one, str | int | float) for one in values):
             expected = "a value or a list" if is_list else "one value"
             raise UserError(f"{path}: {name}: expected {expected}, received {value!r:.60}")
-        if recorded and value == defaults[name]:
+        if recorded and value == known[name].default:
             continue
-        flags.append(f"--{name}")
+        found.append(f"--{name}")
         if value is not True:
-            flags += map(str, values)
-    return flags
+            found += map(str, values)
+    return found
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

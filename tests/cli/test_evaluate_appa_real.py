@@ -143,7 +143,7 @@ def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):
 
 
 def test_misspelt_split_is_refused(fails):
-    assert "invalid choice: 'validation'" in fails("--split", "validation")
+    assert "received 'validation'; did you mean valid?" in fails("--split", "validation")
 
 
 def test_missing_weights_are_refused(fails, evaluated, tmp_path):

@@ -72,7 +72,7 @@ def test_resumed_round(complete):
     [weights] = (arguments.output_path / "without_wiki").glob("weights.*")
     before = weights.stat().st_mtime_ns
     shutil.rmtree(arguments.output_path / "without_utkface")
-    again = leave_out(replace(arguments, resume=True))
+    again = leave_out(replace(arguments, resume="auto"))
     pd.testing.assert_frame_equal(again, rows, rtol=1e-3)
     assert weights.stat().st_mtime_ns == before
 

@@ -42,7 +42,7 @@ def database(tmp_path_factory):
 def whole(database, tmp_path_factory):
     """The folder of an uninterrupted run, which --resume begins: nothing precedes it."""
     folder = tmp_path_factory.mktemp("whole")
-    train(Arguments([database], folder, resume=True, **FLAGS))
+    train(Arguments([database], folder, resume="auto", **FLAGS))
     return folder
 
 
@@ -64,7 +64,7 @@ def killed(database, tmp_path_factory):
                 break
         run.send_signal(signal.SIGKILL)
     assert len(pd.read_csv(folder / "history.csv")) < 4
-    train(Arguments([database], folder, resume=True, **FLAGS))
+    train(Arguments([database], folder, resume="auto", **FLAGS))
     return folder
 
 
@@ -91,7 +91,7 @@ def test_resume_after_kill_same_files(whole, killed):
 
 def test_complete_run_is_not_continued(database, whole):
     before = (whole / "history.csv").read_bytes()
-    trained = train(Arguments([database], whole, resume=True, **FLAGS))
+    trained = train(Arguments([database], whole, resume="auto", **FLAGS))
     assert trained.best_file in set(whole.glob("weights.*"))
     assert (whole / "history.csv").read_bytes() == before
 
@@ -107,7 +107,7 @@ def test_complete_run_is_not_continued(database, whole):
 def test_other_arguments_are_rejected(database, whole, changed, values):
     before = (whole / "arguments.json").read_bytes()
     with pytest.raises(UserError, match=f"--resume: .*{values}"):
-        train(Arguments([database], whole, resume=True, **FLAGS | changed))
+        train(Arguments([database], whole, resume="auto", **FLAGS | changed))
     assert (whole / "arguments.json").read_bytes() == before
 
 
@@ -126,14 +126,14 @@ def test_other_data_are_rejected(whole, tmp_path, change):
     before = names(whole)
     other = write_database(tmp_path / "wiki.mat", **change)
     with pytest.raises(UserError, match=r"--resume: .*24 training faces"):
-        train(Arguments([other], whole, resume=True, **FLAGS))
+        train(Arguments([other], whole, resume="auto", **FLAGS))
     assert names(whole) == before
 
 
 def test_moved_database_is_accepted(database, whole, tmp_path):
     moved = tmp_path / "moved.mat"
     moved.write_bytes(database.read_bytes())
-    assert train(Arguments([moved], whole, resume=True, **FLAGS)).best_file.exists()
+    assert train(Arguments([moved], whole, resume="auto", **FLAGS)).best_file.exists()
 
 
 def test_early_stopped_runs_stay_stopped(database, tmp_path):
@@ -142,7 +142,7 @@ def test_early_stopped_runs_stay_stopped(database, tmp_path):
     train(Arguments([database], tmp_path / "run", **flags))
     before = (tmp_path / "run" / "history.csv").read_bytes()
     assert before.count(b"\n") < 9
-    train(Arguments([database], tmp_path / "run", resume=True, **flags))
+    train(Arguments([database], tmp_path / "run", resume="auto", **flags))
     assert (tmp_path / "run" / "history.csv").read_bytes() == before
 
 
@@ -153,7 +153,7 @@ def test_resume_ignores_initial_weights(database, whole, tmp_path):
     train(Arguments([database], tmp_path / "run", **flags | {"nb_epochs": 1}))
     init.unlink()
     resumed = train(
-        Arguments([database], tmp_path / "run", resume=True, **flags | {"nb_epochs": 2})
+        Arguments([database], tmp_path / "run", resume="auto", **flags | {"nb_epochs": 2})
     )
     assert len(pd.read_csv(tmp_path / "run" / "history.csv")) == 2
     _, description = load_checkpoint(resumed.best_file)
@@ -167,7 +167,7 @@ def test_damaged_files_are_named(database, whole, tmp_path, name):
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=name):
-        train(Arguments([database], tmp_path, resume=True, **FLAGS))
+        train(Arguments([database], tmp_path, resume="auto", **FLAGS))
 
 
 def test_two_runs_in_one_folder(database, tmp_path):
@@ -185,4 +185,4 @@ def test_states_of_other_networks(database, whole, tmp_path):
     arguments |= wide | {"output_path": str(tmp_path / "run")}
     (tmp_path / "run" / "arguments.json").write_text(json.dumps(arguments))
     with pytest.raises(UserError, match=r"state\.hdf5: .*wide_resnet.*small_cnn"):
-        train(Arguments([database], tmp_path / "run", resume=True, **wide))
+        train(Arguments([database], tmp_path / "run", resume="auto", **wide))
