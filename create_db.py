@@ -5,7 +5,10 @@ python create_db.py --db wiki --img_size 64 --output data/wiki_db.mat
 python create_db.py --db csv --data_dir my_photos --detect --img_size 64 --output data/mine_db.mat
 """
 
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
 from src import cli
 from src.cli.datasets import add_dataset_arguments, folder_of, options_of
@@ -104,12 +107,11 @@ def add_running_arguments(parser):
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from tabulate import tabulate
+    from tabulate import tabulate
 
-        from src.data.create import FaceRule, create_database
-        from src.faces.crop import FaceCrop
-        from src.faces.finder import FaceFinder
+    from src.data.create import FaceRule, create_database
+    from src.faces.crop import FaceCrop
+    from src.faces.finder import FaceFinder
 
     alignment = args.align or NO_ALIGNMENT
     margin = DEFAULT_MARGINS[alignment] if args.margin is None else args.margin

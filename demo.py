@@ -7,6 +7,11 @@ python demo.py --image_dir photos --csv faces.csv --output_dir annotated
 python demo.py --video clip.mp4 --output_dir annotated
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
+
 from src import cli
 from src.cli import demo as flags
 
@@ -26,8 +31,8 @@ def get_args(argv=()):
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.demo import app
+    from src.demo import app
+
     args.model_file, args.original = args.weight_file, cli.original_of(args)
     if args.cache:
         from src.export.cached import cached_onnx

@@ -6,7 +6,10 @@ python evaluate.py --image_csv photos/labels.csv --detect
 """
 
 import shlex
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
 from src import cli
 
@@ -75,13 +78,12 @@ def add_face_arguments(parser):
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.evaluation.card import check_card, write_card
-        from src.evaluation.evaluate import check_splits, evaluate, load_models
-        from src.evaluation.labelled import from_csv, from_databases
-        from src.evaluation.output import check_output_folder, write_results
-        from src.evaluation.tables import tables
-        from src.outputs import locked
+    from src.evaluation.card import check_card, write_card
+    from src.evaluation.evaluate import check_splits, evaluate, load_models
+    from src.evaluation.labelled import from_csv, from_databases
+    from src.evaluation.output import check_output_folder, write_results
+    from src.evaluation.tables import tables
+    from src.outputs import locked
 
     with locked(args.output):
         check_output_folder(args.output, args.force, args.card, read_files(args))

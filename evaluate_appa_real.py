@@ -5,8 +5,12 @@ python evaluate_appa_real.py
 python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5 --split test
 """
 
+import sys
 from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
 from src import cli, flags
 from src.evaluation.arguments import AppaRealArguments as Arguments
@@ -14,9 +18,8 @@ from src.evaluation.arguments import AppaRealArguments as Arguments
 
 def main(argv=()):
     arguments = flags.parse(Arguments, argv, __doc__)
-    with cli.quiet_import():
-        from src.evaluation.output import check_output_folder
-        from src.outputs import locked
+    from src.evaluation.output import check_output_folder
+    from src.outputs import locked
 
     inputs = [("--weight_file", arguments.weight_file)]
     with locked(arguments.output) if arguments.output else nullcontext():
@@ -26,13 +29,12 @@ def main(argv=()):
 
 
 def evaluate(arguments):
-    with cli.quiet_import():
-        from tabulate import tabulate
+    from tabulate import tabulate
 
-        from src.evaluation.appa_real import from_appa_real, mean_errors
-        from src.evaluation.evaluate import evaluate, load_models
-        from src.evaluation.output import write_results
-        from src.evaluation.tables import tables
+    from src.evaluation.appa_real import from_appa_real, mean_errors
+    from src.evaluation.evaluate import evaluate, load_models
+    from src.evaluation.output import write_results
+    from src.evaluation.tables import tables
 
     faces, labels = from_appa_real(arguments.data_dir, arguments.split, arguments.target)
     models = load_models([arguments.weight_file], arguments.runtime, arguments.original)

@@ -6,11 +6,15 @@ python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format litert 
     --output faces.tflite
 """
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
+
 from src import cli
 from src.export import FORMATS
+from src.extras import import_keras
 
 
 def get_args(argv=()):
@@ -82,17 +86,18 @@ def add_model_arguments(parser):
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.estimation.shipped import shipped_weights
-        from src.export.average import average
-        from src.export.checks import check_export
-        from src.outputs import locked
+    from src.estimation.shipped import shipped_weights
+    from src.export.checks import check_export
+    from src.outputs import locked
 
     precision = "fp16" if args.fp16 else "int8" if args.int8 else "float32"
     read = [("--weight_file", args.weight_file)]
     read += [("--average", path) for path in args.average or ()]
     read += [("--calibrate", path) for path in args.calibrate or ()]
     check_export(args.format, args.output, precision, args.input, args.force, read)
+    import_keras()
+    from src.export.average import average
+
     with locked(args.output), TemporaryDirectory() as folder:
         if args.average:
             weight_files = [args.weight_file or shipped_weights(), *args.average]
@@ -102,10 +107,9 @@ def main(argv=()):
 
 
 def run(args, precision):
-    with cli.quiet_import():
-        from src.calibration.calibrate import calibrate
-        from src.estimation.estimator import Estimator
-        from src.export.export import export
+    from src.calibration.calibrate import calibrate
+    from src.estimation.estimator import Estimator
+    from src.export.export import export
 
     calibration = None
     if args.calibrate:

@@ -5,12 +5,19 @@ python train.py --input data/wiki_db.mat --aug
 python train.py --input data/mine_db.mat --config recipes/wiki_cpu.yaml
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
+
 from src import cli
+from src.extras import import_keras
 from src.training.run import parse
 
 
 def main(argv=()):
     arguments = parse(argv, __doc__)
+    import_keras()
     if arguments.leave_out:
         train_leave_out(arguments)
     else:
@@ -18,10 +25,9 @@ def main(argv=()):
 
 
 def train_once(arguments):
-    with cli.quiet_import():
-        from tabulate import tabulate
+    from tabulate import tabulate
 
-        from src.training.fit import train
+    from src.training.fit import train
 
     trained = train(arguments)
     print(tabulate([trained.row], headers="keys", floatfmt=".3f"))
@@ -29,8 +35,7 @@ def train_once(arguments):
 
 
 def train_leave_out(arguments):
-    with cli.quiet_import():
-        from src.evaluation.leave_out import MATRIX, leave_out, matrix
+    from src.evaluation.leave_out import MATRIX, leave_out, matrix
 
     print(matrix(leave_out(arguments)))
     print("age MAE in years, gender accuracy, ages in the 80 % interval; bold: never seen")

@@ -104,9 +104,8 @@ def rate(next_batch: Callable, seconds: float) -> float:
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.data.database import open_database
-        from src.labels import age_targets, gender_targets
+    from src.data.database import open_database
+    from src.labels import age_targets, gender_targets
 
     cv2.setNumThreads(1)
     np.random.seed(0)

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from src import cli
+from src.extras import import_keras
 
 
 def get_args(argv=()):
@@ -27,16 +28,16 @@ def get_args(argv=()):
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        import cv2
-        import dlib
-        import numpy as np
+    import_keras()
+    import cv2
+    import dlib
+    import numpy as np
 
-        from src.demo.overlay import annotate
-        from src.estimation.estimator import Estimates
-        from src.faces.detectors.base import Face
-        from src.faces.images import Box
-        from src.models.checkpoints import load_checkpoint
+    from src.demo.overlay import annotate
+    from src.estimation.estimator import Estimates
+    from src.faces.detectors.base import Face
+    from src.faces.images import Box
+    from src.models.checkpoints import load_checkpoint
 
     detector = dlib.get_frontal_face_detector()
     model, description = load_checkpoint(args.weight_file)

@@ -154,11 +154,10 @@ def main(argv=()):
     if hasattr(os, "sched_setaffinity"):  # times are of one core
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     collections = [read_collection(*labels, args.pictures) for labels in args.labels]
-    with cli.quiet_import():
-        from tabulate import tabulate
+    from tabulate import tabulate
 
-        from benchmarks.peer_models import makers
-        from src.faces.images import read_image
+    from benchmarks.peer_models import makers
+    from src.faces.images import read_image
 
     peers = installed(makers(args.weight_file, args.original, args.packages))
     for peer in peers:

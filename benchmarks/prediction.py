@@ -38,9 +38,8 @@ def milliseconds(estimator, faces: np.ndarray) -> float:
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.estimation.estimator import Estimator
-        from src.workers import available_cores
+    from src.estimation.estimator import Estimator
+    from src.workers import available_cores
 
     print(f"{available_cores()} core(s)")
     sides = {path: Estimator(path, original=cli.original_of(args)) for path in args.weight_file}

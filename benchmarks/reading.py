@@ -54,9 +54,8 @@ def limit_memory(cgroup: Path, database: Path) -> int:
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.data.database import open_database
-        from src.training.batches import FaceBatches
+    from src.data.database import open_database
+    from src.training.batches import FaceBatches
 
     if args.cgroup:
         limit = limit_memory(args.cgroup, args.input)

@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.augmentation import per_picture
 from benchmarks.turns import in_turns, ratio
 from src import cli
+from src.extras import import_keras
 
 
 def get_args(argv=()):
@@ -142,9 +143,9 @@ def matrix_peak(dtype: str, size: int) -> float:
 
 def main(argv=()):
     args = get_args(argv)
-    with cli.quiet_import():
-        from src.data.database import open_database
-        from src.training.distribution import backend_version, has_accelerator, list_devices
+    import_keras()
+    from src.data.database import open_database
+    from src.training.distribution import backend_version, has_accelerator, list_devices
 
     database = open_database(args.input)
     our_model, batches = ours(args, database)

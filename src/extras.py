@@ -1,16 +1,21 @@
-"""Optional libraries, models inside PyPI packages, and objects named in registries."""
+"""Libraries imported at first use, models inside PyPI packages, and objects named in registries."""
 
 import importlib
 import importlib.util
+import os
 import pkgutil
+import platform
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import UserError
-from .quiet import quiet_import
+from .files import defer_sigint
+from .quiet import quiet_stderr
+
+BACKENDS = ("tensorflow", "jax")  # of Keras; the toolkit does not support torch
+_AVX = 10  # OpenCV's number of the instruction set
 
 
 def resolve(name: str) -> Any:
@@ -19,14 +24,56 @@ def resolve(name: str) -> Any:
 
 
 def library(module: str, package: str | None = None) -> ModuleType:
-    """Import an optional library. Raises `UserError` with the install command if it is missing."""
+    """Import a library, without its messages.
+
+    Ctrl-C is deferred, as TensorFlow and pandas may swallow it during their import.
+    Raises `UserError` with the install command if it is missing, and if the processor cannot run
+    TensorFlow.
+    """
+    if module in sys.modules:
+        return importlib.import_module(module)  # waits if another thread has not finished it
+    if module.partition(".")[0] == "tensorflow":
+        _check_processor()
     package = package or module
     try:
-        # Later calls are of several threads: none may hide what another writes to stderr.
-        with nullcontext() if module in sys.modules else quiet_import():
+        with defer_sigint(), quiet_stderr():
             return importlib.import_module(module)
     except ImportError as error:
         raise UserError(f"this needs {package}: pip install {package} ({error})") from error
+
+
+def import_keras() -> ModuleType:
+    """Import Keras and its backend, without their messages.
+
+    Call it before the first import of a module that imports Keras.
+    Raises `UserError` if the backend is not supported or not installed.
+    """
+    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if backend not in BACKENDS:
+        raise UserError(f"KERAS_BACKEND: expected {' or '.join(BACKENDS)}, received {backend!r}")
+    if not importlib.util.find_spec(backend):
+        others = [name for name in BACKENDS if name != backend and importlib.util.find_spec(name)]
+        remedy = f"pip install {backend}" + "".join(f", or set KERAS_BACKEND={o}" for o in others)
+        raise UserError(f"Keras needs {backend}, which is not installed: {remedy}")
+    library(backend)
+    keras = library("keras")
+    if keras.config.backend() not in BACKENDS:
+        raise UserError(
+            f"{keras.config.backend()}: expected {' or '.join(BACKENDS)} as Keras's backend; set "
+            "KERAS_BACKEND, or change keras.json"
+        )
+    return keras
+
+
+def _check_processor() -> None:
+    """Raise `UserError` if TensorFlow would abort the process for lack of AVX."""
+    import cv2
+
+    if platform.machine() in ("x86_64", "AMD64") and not cv2.checkHardwareSupport(_AVX):
+        raise UserError(
+            "TensorFlow needs a processor with AVX instructions, which this one has not; "
+            "use an ONNX file, or another computer"
+        )
 
 
 def package_file(package: str, file: str, requirement: str) -> Path:

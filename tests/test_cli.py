@@ -1,31 +1,34 @@
 """src/cli: arguments, one-line errors, exit codes."""
 
 import argparse
+import importlib
 import os
-import signal
 import subprocess
 import sys
-from contextlib import suppress
+from io import StringIO
 
 import pytest
 
 from src import cli
-from src.quiet import quiet_stderr
 from tests.helpers import ROOT
+
+SCRIPTS = sorted(path.name for path in ROOT.glob("*.py"))
 
 
 @pytest.fixture
 def script(tmp_path):
     """Run a script with `body` as its `main` in a new process."""
 
-    def run(body: str, stdout=subprocess.PIPE, **environment) -> subprocess.CompletedProcess:
+    def run(
+        body: str, stdout=subprocess.PIPE, preexec_fn=None, **environment
+    ) -> subprocess.CompletedProcess:
         path = tmp_path / "made.py"
         path.write_text(
             "import os, sys\n"
             f"sys.path.insert(0, {str(ROOT)!r})\n"
             "from src import cli\n"
             "from src.errors import UserError\n"
-            f"def main():\n    {body}\n"
+            f"def main(argv):\n    {body}\n"
             "cli.run(main)\n"
         )
         return subprocess.run(
@@ -34,6 +37,7 @@ def script(tmp_path):
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+            preexec_fn=preexec_fn,
             timeout=60,
         )
 
@@ -92,7 +96,7 @@ def test_unknown_flag_exits_with_code_2(capsys):
     assert capsys.readouterr().err == "made.py: error: unrecognized arguments: --depht 10\n"
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("*.py")))
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_abbreviated_flags_are_refused(name, run_here):
     """`--conf recipe.yaml` would train the defaults."""
     assert run_here(name, "--hel").returncode == 2  # --help is 0
@@ -124,13 +128,6 @@ def test_system_errors_are_one_line(script, body, words):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert all(word in done.stderr for word in words)
-
-
-def test_unknown_keras_backend_is_one_line(script):
-    done = script("print('unused')", KERAS_BACKEND="theano")
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert "KERAS_BACKEND" in done.stderr
-    assert "theano" in done.stderr
 
 
 def test_help_names_each_default_once():
@@ -186,53 +183,43 @@ def test_numbers_in_range(kind, text, value):
     assert kind(text) == value
 
 
-def test_quiet_import_suppresses_library_messages(capfd):
-    with cli.quiet_import():
-        os.write(2, b"a library's note\n")
-    os.write(2, b"afterwards\n")
-    assert capfd.readouterr().err == "afterwards\n"
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_closed_streams_are_ignored(script, tmp_path, closed):
+    """As by pythonw, and by `>&-` in a shell; messages of libraries go to no opened file."""
+    body = (
+        f"print('line'); open({str(tmp_path / 'out')!r}, 'w').write('rows'); os.write(2, b'note')"
+    )
+    number = {"stdout": 1, "stderr": 2}[closed]
+    done = script(body, preexec_fn=lambda: os.close(number))
+    assert done.returncode == 0
+    assert (tmp_path / "out").read_text() == "rows"
+    assert (done.stdout, done.stderr) == {"stdout": ("", "note"), "stderr": ("line\n", "")}[closed]
 
 
-def test_failed_import_shows_library_messages(capfd):
-    with pytest.raises(ImportError), cli.quiet_import():
-        os.write(2, b"libcuda.so is missing\n")
-        raise ImportError
-    assert capfd.readouterr().err == "libcuda.so is missing\n"
+def test_output_of_a_notebook(monkeypatch):
+    """Its streams are no files, and its own arguments are not the script's."""
+    monkeypatch.setattr(sys, "stdout", StringIO())
+    monkeypatch.setattr(sys, "argv", ["made.py", "a.jpg"])
+    cli.run(lambda argv: print(argv))
+    assert sys.stdout.getvalue() == "['a.jpg']\n"
 
 
-def test_overlapping_imports_restore_stderr(capfd):
-    """As of two threads: the first to begin is the first to end."""
-    first, second = quiet_stderr(), quiet_stderr()
-    first.__enter__()
-    os.write(2, b"a note of the first\n")
-    second.__enter__()
-    first.__exit__(None, None, None)
-    os.write(2, b"libcuda.so is missing\n")
-    second.__exit__(ImportError, ImportError(), None)
-    os.write(2, b"afterwards\n")
-    assert capfd.readouterr().err == "libcuda.so is missing\nafterwards\n"
+@pytest.mark.parametrize("flags", ["-OO", "-P", "-I"])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_interpreter_flags(name, flags, tmp_path):
+    if flags == "-P" and sys.version_info < (3, 11):
+        pytest.skip("Python 3.11 has -P")
+    command = [sys.executable, flags, ROOT / name, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: {name} [flags]")
 
 
-@pytest.fixture
-def sigint():
-    """As in a foreground job; background jobs may ignore it."""
-    own = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, own)
-
-
-def test_ctrl_c_waits_for_imports(sigint):
-    """Imports of TensorFlow and pandas sometimes swallow it."""
-    loaded = []
-    with pytest.raises(KeyboardInterrupt), cli.quiet_import():
-        with suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        loaded.append("keras")
-    assert loaded == ["keras"]
-
-
-def test_ctrl_c_restores_stderr(capfd):
-    with pytest.raises(KeyboardInterrupt), cli.quiet_import():
-        raise KeyboardInterrupt
-    os.write(2, b"afterwards\n")
-    assert capfd.readouterr().err == "afterwards\n"
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_imported_script_runs_nothing(name, monkeypatch):
+    """`import demo` and `demo.main()` in a notebook do not parse the notebook's own arguments."""
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json", "--unknown"])
+    monkeypatch.syspath_prepend(ROOT)
+    module = importlib.import_module(name.removesuffix(".py"))
+    with pytest.raises(SystemExit, match="0"):
+        module.main(["--help"])

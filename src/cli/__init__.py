@@ -7,6 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,12 @@ from ..errors import UserError
 from ..estimation import RUNTIMES
 from ..faces.detectors import DEFAULT_DETECTOR, DETECTORS
 from ..flags import number
-from ..quiet import quiet_import as quiet_import
 
 if TYPE_CHECKING:
     from ..models.description import Original
 
-BACKENDS = ("tensorflow", "jax", "torch")  # of Keras
+
+quiet_import = nullcontext  # until no script uses it
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -39,10 +41,10 @@ class Parser(argparse.ArgumentParser):
     description: shown as it is, a sentence and examples: the script's docstring.
     """
 
-    def __init__(self, description: str):
+    def __init__(self, description: str | None):
         super().__init__(
             usage="%(prog)s [flags]",
-            description=description.strip(),
+            description=(description or "").strip(),
             formatter_class=_Formatter,
             allow_abbrev=False,
         )
@@ -190,9 +192,8 @@ def add_evaluation_arguments(parser: Parser, output: Path | None) -> argparse._A
 def run(main: Callable[[Sequence[str]], None]) -> None:
     """Run a script's `main` on the command line: user errors are one line and exit code 2, Ctrl-C
     is 130."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a file may have any name
+    _open_streams()
     try:
-        _check_backend()
         main(sys.argv[1:])
         sys.stdout.flush()
     except UserError as error:
@@ -213,11 +214,13 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         _stop(f"error: this needs {error.name}, which is not installed: pip install it", 2)
 
 
-def _check_backend() -> None:
-    """Raise `UserError` if KERAS_BACKEND is unknown, which Keras reports in a traceback."""
-    backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
-    if backend not in BACKENDS:
-        raise UserError(f"KERAS_BACKEND: expected {', '.join(BACKENDS)}, received {backend!r}")
+def _open_streams() -> None:
+    """Discard the output of a script whose stdout or stderr is closed, as by pythonw and `>&-`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
+    if isinstance(sys.stdout, TextIOWrapper):  # not in notebooks
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: a file may have any name
 
 
 def _stop(message: str, code: int) -> None:

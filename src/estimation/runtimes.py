@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..extras import library, resolve
+from ..extras import import_keras, library, resolve
 from ..files import check_folder, check_input_file, size_of, wrap_read_errors
 from ..labels import AGES, GENDERS
 from ..models.description import OUTPUTS, Description, Original, read_description
@@ -82,7 +82,7 @@ def _check_predicts(path: Path, predict: Predict, size: int) -> None:
 
 def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
     """A checkpoint; see `load_checkpoint`."""
-    library("keras", "tensorflow keras")
+    import_keras()
     from ..models.checkpoints import load_checkpoint
 
     model, description = load_checkpoint(path, original)
