@@ -114,8 +114,8 @@ def installed(names: list[str], min_face: int | None) -> dict[str, Detect]:
     detectors = {}
     for name in [name for name in SEARCHING if name in {*names, "dlib"}]:
         try:
-            find = get_detector(name, min_face)
-            detectors[name] = lambda image, find=find: [face.box for face in find(image)]
+            find = get_detector(name)
+            detectors[name] = lambda image, find=find: [face.box for face in find(image, min_face)]
         except UserError as error:
             print(f"left out: {name}: {error}", file=sys.stderr)
     return detectors

@@ -19,7 +19,7 @@ STAGES = [
     {"src"},
     {"src.errors", "src.labels"},
     {"src.flags"},
-    {"src.files", "src.progress"},
+    {"src.files", "src.progress", "src.shipped"},
     {"src.outputs", "src.quiet"},
     {"src.extras"},
     {"src.cluster"},

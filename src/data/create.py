@@ -82,7 +82,7 @@ class FaceRule:
 
     def apply(self, picture: str) -> tuple[str, np.ndarray | None, np.ndarray | None]:
         """The reason to leave a picture out, or "", its image, and its face, uint8 (S, S, 3)."""
-        found = self.finder.find_in_file(picture)
+        found = self.finder.find_in_file(picture, with_image=True)
         reason = found.reason
         if self.one_face and not reason:
             reason = only_face(found.faces, found.image.shape)

@@ -41,7 +41,8 @@ def picture_results(
     scheduler: see `FaceFinder.find_all`.
     report: called with a message per unreadable picture.
     """
-    with closing(finder.find_all(list(pictures.values()), scheduler)) as found:
+    found = finder.find_all(list(pictures.values()), scheduler, with_image=True)
+    with closing(found):
         for batch in _batches(zip(pictures, found, strict=True), at_once, report):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0

@@ -1,4 +1,4 @@
-"""Faces in pictures: detection, alignment, crops."""
+"""Faces in images: detection, alignment, crops."""
 
 NO_ALIGNMENT = "none"
 # Alignments and their default margins, as fractions of the side of the face box or the template.

@@ -33,27 +33,58 @@ def align(
     points: float64 (5, 2), pixels.  alignment: one of `TEMPLATES`.  margin: around the template,
     as a fraction of its side.
 
-    The border of the picture is repeated outside it. The similarity transform is the least-squares
-    solution: Umeyama, PAMI 1991.
+    The border of the image is repeated outside it. Of a large image, only the region of the face is
+    shrunk before it is warped.
     """
-    template = (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
-    matrix = _similarity(points, template)
+    matrix = template_transform(points, alignment, margin, size)
     scale = float(np.hypot(*matrix[0, :2]))
-    if scale < _ALIASING and 2 * scale * min(image.shape[:2]) >= 1:
-        small = cv2.resize(image, None, fx=2 * scale, fy=2 * scale, interpolation=cv2.INTER_AREA)
-        points = (points + 0.5) * np.divide(small.shape[1::-1], image.shape[1::-1]) - 0.5
-        image = small
-        matrix = _similarity(points, template)
+    if scale < _ALIASING:
+        image, matrix = _shrink_region(image, matrix, scale, size)
     return cv2.warpAffine(
         image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 
-def _similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Rotation, scale and shift from points to targets, float64 (2, 3)."""
+def template_transform(points: np.ndarray, alignment: str, margin: float, size: int) -> np.ndarray:
+    """Rotation, scale and shift from points in the image to the aligned face, float64 (2, 3).
+
+    The similarity transform is the least-squares solution: Umeyama, PAMI 1991.
+    """
+    template = (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
     # In complex numbers a similarity is z -> a z + b.
-    source, target = points @ (1, 1j), targets @ (1, 1j)
+    source, target = points @ (1, 1j), template @ (1, 1j)
     centred = source - source.mean()
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
     b = target.mean() - a * source.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _shrink_region(
+    image: np.ndarray, matrix: np.ndarray, scale: float, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of `image` that `matrix` maps to the face, at twice the face's scale, and the
+    transform from it.
+
+    The part has the pixels that the whole image has after shrinking it.
+    """
+    corners = np.array([(0, 0), (size, 0), (0, size), (size, size)], float)
+    corners = cv2.transform(corners[None], cv2.invertAffineTransform(matrix))[0]
+    factor = 0.5 / scale  # pixels of the image per shrunk pixel
+    spans, back = [], np.eye(3)
+    for axis, side in enumerate(image.shape[1::-1]):
+        count = max(round(side / factor), 1)
+        first = _on_grid(corners[:, axis].min() / factor - 4, factor, -1, count - 1)
+        last = max(_on_grid(corners[:, axis].max() / factor + 4, factor, 1, count), first + 1)
+        spans.append((first, last, round(first * factor), round(last * factor)))
+        back[axis, [axis, 2]] = factor, (first + 0.5) * factor - 0.5
+    (left, right, *columns), (top, bottom, *rows) = spans
+    region = image[slice(*rows), slice(*columns)]
+    shrunk = cv2.resize(region, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    return shrunk, matrix @ back
+
+
+def _on_grid(index: float, factor: float, step: int, most: int) -> int:
+    """The next of the shrunk pixels from `index` on whose border is nearest to a whole pixel."""
+    indices = np.clip(int(index) + step * np.arange(32), 0, most)
+    borders = indices * factor
+    return int(indices[np.argmin(np.abs(borders - np.rint(borders)))])

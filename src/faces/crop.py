@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import DEFAULT_MARGINS, NO_ALIGNMENT
-from .alignment import align
+from .alignment import align, template_transform
 from .detectors.base import Face
 from .images import crop_with_margin, resize
 
@@ -30,20 +30,36 @@ class FaceCrop:
     def is_aligned(self) -> bool:
         return self.alignment != NO_ALIGNMENT
 
-    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
+    def crop(self, image: np.ndarray, face: Face, reduction: int = 1) -> np.ndarray:
         """The face in `image`, uint8 (H, W, 3), BGR, as uint8 (size, size, 3).
 
         An aligned crop needs the face's points, see `finder.FaceFinder`.
+        reduction: see `max_reduction`; `image` is reduced, `face` is in pixels of the original.
         """
+        face = face.scaled(1 / reduction) if reduction > 1 else face
         if self.is_aligned:
             return align(image, face.points, self.alignment, self.margin, self.size)
         return resize(crop_with_margin(image, face.box, self.margin), self.size)
 
-    def stack(self, image: np.ndarray, faces: list[Face]) -> np.ndarray:
-        """The crops of all faces, uint8 (N, size, size, 3)."""
+    def max_reduction(self, face: Face) -> int:
+        """By how much a JPEG may be reduced, 1, 2, 4 or 8, for the same crop of a face.
+
+        Only aligned crops average the pixels of large faces. The other ones skip pixels, as in the
+        original toolkit, and need all of them.
+        """
+        if not self.is_aligned:
+            return 1
+        matrix = template_transform(face.points, self.alignment, self.margin, self.size)
+        scale = 4 * float(np.hypot(*matrix[0, :2]))  # `align` shrinks to half of it
+        return max(
+            reduction for reduction in (1, 2, 4, 8) if reduction == 1 or reduction * scale <= 1
+        )
+
+    def stack(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> np.ndarray:
+        """The crops of all faces, uint8 (N, size, size, 3); see `crop`."""
         crops = np.empty((len(faces), self.size, self.size, 3), np.uint8)
         for crop, face in zip(crops, faces, strict=True):
-            crop[:] = self.crop(image, face)
+            crop[:] = self.crop(image, face, reduction)
         return crops
 
     def __str__(self) -> str:

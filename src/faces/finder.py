@@ -1,23 +1,23 @@
-"""Face detection and cropping in one picture or in many."""
+"""Face detection and cropping in one image or in many."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
 
+from ..errors import UserError
 from ..workers import map_in_order
 from .crop import FaceCrop
 from .detectors import get_detector
-from .detectors.base import Detect, Face
-from .images import ImageError, read_image, widest
+from .detectors.base import Face
+from .images import Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
@@ -25,19 +25,24 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "more than one face",
     "face below a tenth of the picture",
 )
-_SMALL = 0.1  # of the picture's side
-_TURN = Lock()  # detectors are not thread-safe
-_FEW = 8  # pictures: fewer are done before another process starts
+_SMALL = 0.1  # of the image's side
+_MIN_FOR_POOL = 8  # images: fewer are done before another process starts
+
+# Minimum side of reduced JPEGs: enough for crops of large faces, which small ones decode again.
+_DRAFT_SIDE = 1500
+
+Boxes = Sequence[Box]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture and its faces, or the reason for having none.
+    """An image and its faces, or the reason for having none.
 
-    image: uint8 (H, W, 3), BGR; None if it cannot be read.
+    image: uint8 (H, W, 3), BGR; None if it cannot be read or was not asked for.
     faces: every face that can be cropped.  crops: uint8 (N, S, S, 3), BGR.
     reason: `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces.
-    error: message for the user if the picture cannot be read.
+    error: message for the user if the image cannot be read.
+    shape: height and width of the image; (0, 0) if it cannot be read.
     """
 
     image: np.ndarray | None
@@ -45,6 +50,7 @@ class Found:
     crops: np.ndarray
     reason: str = ""
     error: str = ""
+    shape: tuple[int, int] = (0, 0)
 
     @property
     def largest_crop(self) -> np.ndarray:
@@ -54,83 +60,168 @@ class Found:
 
 @dataclass(frozen=True)
 class FaceFinder:
-    """Detects the faces of pictures and crops them.
+    """Detects the faces of images and crops them. Threads may share it.
 
-    detector, min_face: see `detectors.get_detector`.  crop: parameters of the crops.
-    Raises `UserError` at first use if the detector's package is not installed.
+    >>> finder = FaceFinder("centerface", None, FaceCrop(136, 0.25, "face_chip"))
+    >>> found = finder.find_in_file("photo.jpg")
+    >>> [face.box for face in found.faces], found.crops.shape
+
+    detector: one of `detectors.DETECTORS`.  crop: parameters of the crops.
+    min_face: side of the smallest face to detect, in pixels; None for a 16th of the image's longer
+        side.
+    Raises `UserError` if `min_face` is not positive, and at first use if the detector is unknown or
+    its package is not installed.
     """
 
     detector: str
     min_face: int | None
     crop: FaceCrop
 
+    def __post_init__(self) -> None:
+        if self.min_face is not None and self.min_face <= 0:
+            raise UserError(f"min_face: expected a positive number, received {self.min_face}")
+
     def load(self) -> None:
         """Load the detector. Raises `UserError` if its package is not installed."""
-        _detector(self.detector, self.min_face)
+        get_detector(self.detector)
         if self.crop.is_aligned:
-            _detector("centerface", None)
+            get_detector("centerface")
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """Faces of a picture, uint8 (H, W, 3), BGR; for aligned crops only faces with points."""
-        with _TURN:
-            return self.located(image, _detector(self.detector, self.min_face)(image))
+        """Faces of an image, uint8 (H, W, 3), BGR; for aligned crops only faces with points."""
+        return self.located(image, get_detector(self.detector)(image, self.min_face))
 
     def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
         """The faces that can be cropped, with points added if an aligned crop needs them."""
         if not self.crop.is_aligned:
             return faces
-        find_points = _detector("centerface", None).find_points
+        find_points = get_detector("centerface").find_points
         found = (
             replace(face, points=find_points(image, face.box)) if face.points is None else face
             for face in faces
         )
         return [face for face in found if face.points is not None]
 
-    def find(self, image: np.ndarray) -> Found:
-        """Faces and crops of a picture, uint8 (H, W, 3), BGR."""
-        faces = self.detect(image)
-        reason = "" if faces else NO_FACE
-        return Found(image, faces, self.crop.stack(image, faces), reason)
+    def find(self, image: np.ndarray, boxes: Boxes | None = None) -> Found:
+        """Faces and crops of an image, uint8 (H, W, 3), BGR.
 
-    def find_in_file(self, path: Path | str) -> Found:
-        """Faces and crops of a picture file."""
-        try:
-            return self.find(read_image(path))
-        except FileNotFoundError:
-            reason, error = MISSING, f"{path}: expected a picture, found nothing there"
-        except ImageError as unreadable:
-            reason, error = UNDECODABLE, str(unreadable)
-        return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
-
-    def find_all(self, paths: Sequence[Path], scheduler: str | None = None) -> Generator[Found]:
-        """`find_in_file` of all `paths`, in order, on all cores if there are many.
-
-        scheduler: see `workers.map_in_order`.
+        boxes: where its faces are, in pixels; then no detector runs.
         """
-        if len(paths) <= (0 if scheduler else _FEW):
-            yield from map(self.find_in_file, paths)
+        faces = self.detect(image) if boxes is None else self.located(image, _faces(boxes))
+        return self._found(image, image.shape[:2], faces, image)
+
+    def find_in_bytes(
+        self,
+        content: bytes,
+        path: Path | str,
+        boxes: Boxes | None = None,
+        with_image: bool = False,
+    ) -> Found:
+        """Faces and crops of the content of an image file; see `find` and `decode_image`.
+
+        Large JPEGs are decoded no larger than the detector and the crops need.
+
+        Args:
+            content: The bytes of the file.
+            path: Its name, for messages.
+            boxes: As for `find`.
+            with_image: Whether to return the image as well.
+        """
+        try:
+            sides, reduction = jpeg_sides(content), 1
+            if sides and boxes is None and self.crop.is_aligned and not with_image:
+                scale = get_detector(self.detector).scale(sides, self.min_face)
+                least = max(scale, _DRAFT_SIDE / max(sides))
+                reduction = max(n for n in (1, 2, 4, 8) if n == 1 or n * least <= 1)
+            image = decode_image(content, path, reduction)
+            if reduction == 1:
+                found = self.find(image, boxes)
+                return found if with_image else replace(found, image=None)
+            faces = get_detector(self.detector)(image, self.min_face, reduction)
+            shape = (
+                sides if (sides[0] > sides[1]) == (image.shape[0] > image.shape[1]) else sides[::-1]
+            )
+            limits = (1 if face.points is None else self.crop.max_reduction(face) for face in faces)
+            needed = min(limits, default=reduction)
+            if needed < reduction:
+                image, reduction = decode_image(content, path, needed), needed
+            return self._found(image, shape, self.located(image, faces), None, reduction)
+        except ImageError as error:
+            return self._unread(UNDECODABLE, str(error))
+
+    def find_in_file(
+        self, path: Path | str, boxes: Boxes | None = None, with_image: bool = False
+    ) -> Found:
+        """Faces and crops of an image file; see `find_in_bytes`."""
+        try:
+            return self.find_in_bytes(read_bytes(path), path, boxes, with_image)
+        except FileNotFoundError:
+            return self._unread(MISSING, f"{path}: expected an image, found nothing there")
+        except ImageError as error:
+            return self._unread(UNDECODABLE, str(error))
+
+    def find_all(
+        self,
+        paths: Sequence[Path],
+        scheduler: str | None = None,
+        boxes: Sequence[Boxes | None] | None = None,
+        with_image: bool = False,
+    ) -> Generator[Found]:
+        """`find_in_file` of all `paths`, in order, on all cores.
+
+        scheduler: see `workers.map_in_order`.  boxes: of each image, or None.
+        with_image: whether to return the images, which processes have to send.
+        """
+        tasks = [*zip(paths, boxes or [None] * len(paths), strict=True)]
+        threads = not scheduler and get_detector(self.detector).is_parallel
+        if len(paths) <= (1 if threads else 0 if scheduler else _MIN_FOR_POOL):
+            yield from (self.find_in_file(path, own, with_image) for path, own in tasks)
             return
-        files = [os.path.abspath(path) for path in paths]
-        folder = Path(os.path.commonpath(map(os.path.dirname, files)))
-        find = partial(_find_alone, self)
-        found = map_in_order(find, files, scheduler=scheduler, folder=folder)
-        with closing(found):
+        self.load()
+        tasks = [(os.path.abspath(path), own) for path, own in tasks]
+        folder = Path(os.path.commonpath(os.path.dirname(path) for path, _ in tasks))
+        find = partial(_find_alone, self, with_image)
+        found = map_in_order(find, tasks, threads=threads, scheduler=scheduler, folder=folder)
+        with _one_opencv_thread(), closing(found):
             yield from found
 
+    def _found(
+        self,
+        image: np.ndarray,
+        shape: tuple[int, int],
+        faces: list[Face],
+        returned: np.ndarray | None,
+        reduction: int = 1,
+    ) -> Found:
+        crops = self.crop.stack(image, faces, reduction)
+        return Found(returned, faces, crops, "" if faces else NO_FACE, shape=shape)
 
-def _find_alone(finder: FaceFinder, path: Path) -> Found:
-    cv2.setNumThreads(1)  # one picture per process
-    return finder.find_in_file(path)
+    def _unread(self, reason: str, error: str) -> Found:
+        crops = self.crop.stack(np.empty((0, 0, 3), np.uint8), [])
+        return Found(None, [], crops, reason, error)
 
 
-@lru_cache
-def _detector(name: str, min_face: int | None) -> Detect:
-    """A detector, loaded once per process."""
-    return get_detector(name, min_face)
+def _faces(boxes: Boxes) -> list[Face]:
+    return [Face(Box(*map(round, box))) for box in boxes]
+
+
+def _find_alone(finder: FaceFinder, with_image: bool, task: tuple[str, Boxes | None]) -> Found:
+    cv2.setNumThreads(1)  # one image per worker
+    return finder.find_in_file(*task, with_image)
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
-    """The rule, one of `FACE_RULES`, by which a picture of `shape` does not have exactly one large
+    """The rule, one of `FACE_RULES`, by which an image of `shape` does not have exactly one large
     face; "" if it has."""
     if not faces:
         return NO_FACE

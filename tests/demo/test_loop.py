@@ -42,7 +42,7 @@ class Finding:
     def __init__(self, found):
         self._found = found
 
-    def find_all(self, paths, scheduler):
+    def find_all(self, paths, scheduler, with_image):
         yield from self._found
 
 

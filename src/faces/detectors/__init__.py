@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...errors import UserError
 from ...extras import resolve
 
 if TYPE_CHECKING:
-    from .base import Detect
+    from .base import Detector
 
 DETECTORS = {  # name -> "module:class", imported at first use
     "centerface": ".faces.detectors.centerface:CenterFace",
     "dlib": ".faces.detectors.dlib:Dlib",
     "dlib-cnn": ".faces.detectors.dlib:DlibCnn",
     "mtcnn": ".faces.detectors.mtcnn:Mtcnn",
-    "none": ".faces.detectors.base:WholePicture",
+    "none": ".faces.detectors.base:WholeImage",
 }
 DEFAULT_DETECTOR = "centerface"
 
 
-def get_detector(name: str, min_face: int | None = None) -> Detect:
-    """A function from a picture, uint8 (H, W, 3), BGR, to its faces.
+@lru_cache
+def get_detector(name: str) -> Detector:
+    """A face detector, loaded once per process; threads may share it.
 
-    name: one of `DETECTORS`.
-    min_face: side of the smallest face to detect, in pixels; None for a 16th of the picture's
-        longer side. Smaller faces may be detected as well.
+    It is a function from an image, uint8 (H, W, 3), BGR, and optionally `min_face`, the side of the
+    smallest face to detect in pixels, to a list of `Face`. The default of `min_face` is a 16th of
+    the image's longer side; smaller faces may be detected as well. Boxes are squares in dlib's
+    convention, so that crops agree between detectors.
 
-    Boxes are squares in dlib's convention, so that crops agree between detectors.
-    A detector is not thread-safe. Raises `UserError` if the detector is unknown, its package is
-    not installed, or `min_face` is not positive.
+    >>> detect = get_detector("centerface")
+    >>> faces = detect(image, min_face=40)
+
+    Args:
+        name: One of `DETECTORS`.
+
+    Raises:
+        UserError: The detector is unknown, or its package is not installed.
     """
     if name not in DETECTORS:
         raise UserError(f"detector: expected {', '.join(DETECTORS)}, received {name!r}")
-    if min_face is not None and min_face <= 0:
-        raise UserError(f"min_face: expected a positive number of pixels, received {min_face}")
-    return resolve(DETECTORS[name])(min_face)
+    return resolve(DETECTORS[name])()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import cv2
 import numpy as np
 
 from ..images import Box
 
-# Default of `min_face`: this share of the picture's longer side.
+# Default of `min_face`: this share of the image's longer side.
 SMALLEST_SHARE = 1 / 16
 _MAX_ENLARGEMENT = 4  # further enlargement adds no detail
 
@@ -19,9 +21,9 @@ _MAX_ENLARGEMENT = 4  # further enlargement adds no detail
 class Face:
     """A detected face.
 
-    box: in pixels of the picture; it may exceed the picture's border.
+    box: in pixels of the image; it may exceed the image's border.
     points: float64 (5, 2), x and y in pixels: the eyes, the tip of the nose and the corners of the
-        mouth, from left to right in the picture; None if the detector finds none.
+        mouth, from left to right in the image; None if the detector finds none.
     score: the detector's confidence, on a scale that depends on the detector.
     """
 
@@ -30,59 +32,81 @@ class Face:
     score: float = 1.0
 
     def scaled(self, factor: float) -> Face:
-        """The face in the picture resized by `factor`; the box is not rounded."""
+        """The face in the image resized by `factor`; the box is not rounded."""
         points = None if self.points is None else (self.points + 0.5) * factor - 0.5
-        return Face(Box(*np.multiply(self.box, factor).tolist()), points, self.score)
+        return replace(self, box=Box(*np.multiply(self.box, factor).tolist()), points=points)
 
 
-Detect = Callable[[np.ndarray], list[Face]]
+# A function from an image, uint8 (H, W, 3), BGR, and `min_face` to faces; see `get_detector`.
+Detect = Callable[..., list[Face]]
 
 
 class Detector:
     """Base of the detectors: search resolution and box convention."""
 
     smallest: int  # side of the smallest face that it detects, in pixels
-    resolution = 0  # minimum, of the longer side of the picture to search, in pixels
+    resolution = 0  # minimum, of the longer side of the image to search, in pixels
     # dlib's box relative to this detector's box of the same face: its side, and the offset of its
     # centre to the right and down, in sides of the box (mean of both). Medians over faces that both
     # detect in photos of groups and portraits: see benchmarks/detectors.py.
-    frame: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    box_calibration: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    is_parallel = False  # whether `find` runs in several threads at once
 
-    def __init__(self, min_face: int | None = None):
-        self._min_face = min_face
+    def __init__(self) -> None:
+        self._lock = nullcontext() if self.is_parallel else Lock()
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Faces in `image`, uint8 (H, W, 3), RGB, in its pixels."""
         raise NotImplementedError
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
+    def scale(self, shape: tuple[int, ...], min_face: float | None = None) -> float:
+        """Factor by which an image of `shape` (H, W, ...) is resized for the search."""
+        side = max(shape[:2])
+        scale = self.smallest / (min_face or side * SMALLEST_SHARE)
+        return min(max(scale, self.resolution / side), _MAX_ENLARGEMENT)
+
+    def __call__(
+        self, image: np.ndarray, min_face: float | None = None, reduction: int = 1
+    ) -> list[Face]:
+        """Faces of an image; see `get_detector`.
+
+        reduction: `image` is the original, reduced to 1 / `reduction`; the faces and `min_face` are
+            in pixels of the original.
+        """
         if not image.size:
             return []
-        min_face = self._min_face or max(image.shape[:2]) * SMALLEST_SHARE
-        scale = max(self.smallest / min_face, self.resolution / max(image.shape[:2]))
-        scale = min(scale, _MAX_ENLARGEMENT)
+        scale = self.scale(image.shape, min_face and min_face / reduction)
         sides = [round(side * scale) for side in image.shape[1::-1]]
         if min(sides) < self.smallest / 2:  # too small for a face, and dlib's network may crash
             return []
         interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
         searched = cv2.resize(image, sides, interpolation=interpolation)
-        # cvtColor, because dlib misreads the negative strides of image[:, :, ::-1].
-        found = self.find(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB))
-        faces = (self._square(face).scaled(1 / scale) for face in found)
+        with self._lock:
+            # cvtColor, because dlib misreads the negative strides of image[:, :, ::-1].
+            found = self.find(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB))
+        faces = (self._square(face).scaled(reduction / scale) for face in found)
         return [replace(face, box=Box(*map(round, face.box))) for face in faces]
 
     def _square(self, face: Face) -> Face:
         """The face with a square box in dlib's convention."""
         left, top, right, bottom = face.box
-        side, to_right, down = np.multiply(self.frame, (right - left + bottom - top) / 2)
+        calibration = np.multiply(self.box_calibration, (right - left + bottom - top) / 2)
+        side, to_right, down = calibration.tolist()
         x, y = (left + right) / 2 + to_right, (top + bottom) / 2 + down
         box = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
         return replace(face, box=box)
 
 
-class WholePicture(Detector):
-    """One face of the size of the picture, for pictures that are face crops."""
+class WholeImage(Detector):
+    """One face of the size of the image, for images that are face crops."""
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        height, width = image.shape[:2]
+    is_parallel = True
+
+    def scale(self, shape: tuple[int, ...], min_face: float | None = None) -> float:
+        return 1.0
+
+    def __call__(
+        self, image: np.ndarray, min_face: float | None = None, reduction: int = 1
+    ) -> list[Face]:
+        height, width = (reduction * side for side in image.shape[:2])
         return [Face(Box(0, 0, width, height))] if image.size else []

@@ -1,9 +1,8 @@
 """dlib's detectors: HOG features, and a convolutional network."""
 
-import dlib
 import numpy as np
 
-from ...extras import package_file
+from ...extras import library, package_file
 from ..images import Box
 from .base import Detector, Face
 
@@ -13,9 +12,9 @@ class Dlib(Detector):
 
     smallest = 80
 
-    def __init__(self, min_face: int | None = None):
-        super().__init__(min_face)
-        self._detect = dlib.get_frontal_face_detector()
+    def __init__(self) -> None:
+        super().__init__()
+        self._detect = library("dlib", "dlib-bin").get_frontal_face_detector()
 
     def find(self, image: np.ndarray) -> list[Face]:
         rectangles, scores, _ = self._detect.run(image, 0, 0.0)
@@ -30,16 +29,16 @@ class DlibCnn(Detector):
     https://arxiv.org/abs/1502.00046."""
 
     smallest = 80  # of 12 faces it found all at 76 pixels, 10 at 70, none at 58
-    frame = 1.09, 0.04, 0.06
+    box_calibration = 1.09, 0.04, 0.06
 
-    def __init__(self, min_face: int | None = None):
-        super().__init__(min_face)
+    def __init__(self) -> None:
+        super().__init__()
         model = package_file(
             "face_recognition_models",
             "models/mmod_human_face_detector.dat",
             "face_recognition_models==0.3.0",
         )
-        self._detect = dlib.cnn_face_detection_model_v1(str(model))
+        self._detect = library("dlib", "dlib-bin").cnn_face_detection_model_v1(str(model))
 
     def find(self, image: np.ndarray) -> list[Face]:
         return [Face(_box(face.rect), score=face.confidence) for face in self._detect(image, 0)]

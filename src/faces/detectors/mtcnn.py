@@ -11,10 +11,10 @@ class Mtcnn(Detector):
     """A cascade of three networks: Zhang et al., SPL 2016, https://arxiv.org/abs/1604.02878."""
 
     smallest = 20  # the package's default of min_face_size
-    frame = 0.99, 0.01, 0.07
+    box_calibration = 0.99, 0.01, 0.07
 
-    def __init__(self, min_face: int | None = None):
-        super().__init__(min_face)
+    def __init__(self) -> None:
+        super().__init__()
         mtcnn, stages, weights = (
             library(name, "mtcnn==1.0.0")
             for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
@@ -32,7 +32,7 @@ class Mtcnn(Detector):
         found = self._model.detect_faces(
             image, fit_to_image=False, box_format="xyxy", output_type="numpy"
         )
-        # A row: index of the picture, box, score, five x, five y.
+        # A row: index of the image, box, score, five x, five y.
         return [
             Face(Box(*row[1:5]), _ordered(np.reshape(row[6:16], (2, 5)).T), float(row[5]))
             for row in np.asarray(found, np.float64)
@@ -40,7 +40,7 @@ class Mtcnn(Detector):
 
 
 def _ordered(points: np.ndarray) -> np.ndarray:
-    """Eyes, nose and corners of the mouth, each pair from left to right in the picture."""
+    """Eyes, nose and corners of the mouth, each pair from left to right in the image."""
     first, second = (points[0], points[1]), (points[3], points[4])
     eyes, mouth = (sorted(pair, key=lambda point: point[0]) for pair in (first, second))
     return np.stack([*eyes, points[2], *mouth])
