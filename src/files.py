@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import signal
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,14 +22,6 @@ Errors = type[BaseException] | tuple[type[BaseException], ...]
 
 # Errors that users can fix: no space, quota, file too large, no permission, read-only.
 _FIXABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
-_KINDS = {
-    stat.S_IFREG: "a file",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def partial_of(path: Path) -> Path:
@@ -147,61 +138,28 @@ def defer_sigint() -> Iterator[None]:
 
 
 def file_kind(path: Path | str) -> str:
-    """ "a file", "a folder", "a FIFO", "a device", "a socket" or "nothing"; links are followed.
-
-    Raises `UserError` for an invalid path, such as a loop of links or a name that is too long.
-    """
-    return _kind_and_size(path)[0]
-
-
-def _kind_and_size(path: Path | str) -> tuple[str, int]:
-    """The kind of a file, see `file_kind`, and its size in bytes."""
-    try:
-        status = os.stat(path)
-        return _KINDS.get(stat.S_IFMT(status.st_mode), "a special file"), status.st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return "nothing", 0
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path!s:.200}: expected a valid path: {reason}") from error
+    """ "a file", "a folder" or "nothing"; links are followed."""
+    return "a folder" if os.path.isdir(path) else "a file" if os.path.exists(path) else "nothing"
 
 
 def check_input_file(path: Path | str, expected: str, max_bytes: int | None = None) -> None:
-    """Raise `UserError` unless `path` is a readable regular file of at most `max_bytes`.
+    """Raise `UserError` unless `path` is a file that can be read.
 
-    expected: noun phrase for the message, such as "a database". Devices, FIFOs and sockets are
-    rejected without opening them, as reading one may never end; links are followed.
+    expected: noun phrase for the message, such as "a database".
     """
-    _check_kind_and_size(path, expected, max_bytes)
+    found = file_kind(path)
+    if found == "nothing":
+        raise MissingFileError(f"{path}: expected {expected}, found none; check the path")
+    if found == "a folder":
+        raise UserError(f"{path}: expected {expected}, found a folder; check the path")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")
 
 
-def _check_kind_and_size(path: Path | str, expected: str, max_bytes: int | None) -> None:
-    found, size = _kind_and_size(path)
-    if found != "a file":
-        error = MissingFileError if found == "nothing" else UserError
-        found = found.replace("nothing", "none")
-        raise error(f"{path}: expected {expected}, found {found}; check the path")
-    if max_bytes is not None and size > max_bytes:
-        raise UserError(
-            f"{path}: expected {expected} of at most {max_bytes:,} bytes, received {size:,}"
-        )
-
-
-def read_input_file(path: Path | str, expected: str, max_bytes: int) -> bytes:
-    """Content of a regular file of at most `max_bytes`; see `check_input_file`."""
-    _check_kind_and_size(path, expected, max_bytes)
-    try:
-        with open(path, "rb") as file:
-            # Files of /proc have no size and may be endless. A limit is memory to allocate.
-            has_size = os.fstat(file.fileno()).st_size > 0
-            content = file.read(-1 if has_size else max_bytes + 1)
-    except OSError as error:
-        raise UserError(f"{path}: expected {expected}; it cannot be read: {error}") from error
-    if len(content) > max_bytes:
-        raise UserError(f"{path}: expected {expected} of at most {max_bytes:,} bytes")
-    return content
+def read_input_file(path: Path | str, expected: str, max_bytes: int | None = None) -> bytes:
+    """Content of a file; see `check_input_file`."""
+    check_input_file(path, expected)
+    return Path(path).read_bytes()
 
 
 @contextmanager
@@ -220,7 +178,6 @@ def check_output_place(path: Path) -> None:
     """Raise `UserError` unless a file or folder can be created at `path`."""
     if not path.name or path.name == "..":
         raise UserError(f"{str(path)!r}: expected the name of an output; name another")
-    file_kind(partial_of(path))  # raises if the partial file's name would be too long
     check_folder(path.parent)
     if not os.access(path.parent, os.W_OK):
         raise UserError(f"{path.parent}: expected a folder that can be written to; it cannot")
@@ -233,8 +190,8 @@ def check_folder(path: Path) -> None:
         raise UserError(
             f"{path}: expected a folder, found nothing there; create it or name another"
         )
-    if found != "a folder":
-        raise UserError(f"{path}: expected a folder, found {found}")
+    if found == "a file":
+        raise UserError(f"{path}: expected a folder, found a file")
     if not os.access(path, os.R_OK | os.X_OK):
         raise UserError(f"{path}: expected a folder that can be read; its permissions forbid it")
 

@@ -53,9 +53,9 @@ def _check_kind(output: Output) -> None:
         raise UserError(
             f"{output.flag}: expected {expected} to write, {str(path)!r} is {found}; name another"
         )
-    if found == "nothing" or not output.folder:
+    if found != "a folder":
         check_output_place(path)
-    is_empty = found == "a file" and not path.stat().st_size
+    is_empty = path.is_file() and not path.stat().st_size
     if found != "nothing" and not is_empty and not output.is_kind(path):
         raise UserError(
             f"{output.flag}: expected {output.kind} to replace, {path} is something else; name "

@@ -199,14 +199,6 @@ def test_compressed_zeros_are_not_expanded(path, monkeypatch):
         open_database(path)
 
 
-def test_only_regular_files_are_opened(tmp_path):
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "device").symlink_to("/dev/zero")
-    for name in ("fifo", "device", "."):
-        with pytest.raises(UserError, match=re.escape(str(tmp_path / name))):
-            open_database(tmp_path / name)
-
-
 @pytest.mark.parametrize("chunk", [50, 20, 1, None])
 def test_rows_in_any_order(path, chunk):
     """Older databases have their pictures in chunks."""

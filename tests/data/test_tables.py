@@ -133,24 +133,6 @@ def test_other_content_is_refused(path, content, place):
         read_table(path, ("path",))
 
 
-def test_only_regular_files_are_opened(path, tmp_path):
-    os.mkfifo(tmp_path / "fifo")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(tmp_path / "socket"))
-    (tmp_path / "device").symlink_to("/dev/zero")
-    (tmp_path / "loop").symlink_to("loop")
-    for name in ("fifo", "socket", "device", "loop", "none", "x" * 300, "a\0b"):
-        with pytest.raises(UserError, match=name[:9]):
-            read_table(tmp_path / name, ("path",))
-
-
-def test_huge_file_is_refused(path):
-    path.touch()
-    os.truncate(path, text.MAX_BYTES + 1)
-    with pytest.raises(UserError, match=f"{text.MAX_BYTES:,}"):
-        read_table(path, ("path",))
-
-
 @pytest.mark.parametrize("header", ["", "image,mean,stdv\n", "Name,Age,Spread,More\n"])
 def test_rows_with_and_without_header(path, header):
     path.write_text(f"{header}a.jpg,,\nb.jpg,20.5,3\n")

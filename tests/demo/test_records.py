@@ -217,9 +217,3 @@ def test_damaged_jsonl_is_rejected(path, line):
     path.write_text(f"{line}\n{{}}\n")
     with pytest.raises(UserError, match=str(path)):
         read_done(None, path)
-
-
-def test_fifo_is_not_resumed(path):
-    os.mkfifo(path)
-    with pytest.raises(UserError, match=str(path)):
-        read_done(path, None)
