@@ -1,6 +1,3 @@
-import os
-import re
-
 import h5py
 import mat73
 import numpy as np

@@ -1,10 +1,6 @@
-import os
-import socket
-
 import numpy as np
 import pytest
 
-from src.data.datasets import text
 from src.data.datasets.tables import read_rows, read_table
 from src.errors import UserError
 
