@@ -1,9 +1,7 @@
 """Dask clusters: connection, and checks of each worker."""
 
-import hashlib
 import logging
 import os
-import platform
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +9,9 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
+from . import __version__
 from .errors import UserError
 from .extras import library
 from .flags import flag
@@ -22,6 +20,7 @@ Task, Done = TypeVar("Task"), TypeVar("Done")
 
 _CONNECT_SECONDS = 30
 _RECOUNT_SECONDS = 5
+_PACKAGES = ("opencv-python", "pillow", "onnxruntime", "dlib-bin")  # next to Dask's own and NumPy
 
 
 def _address(text: str) -> str:
@@ -63,6 +62,7 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
         raise UserError(f"--scheduler: expected a Dask scheduler at {address}: {error}") from error
     with client:
         _wait_for_workers(client, address)
+        _check_versions(client)
         try:
             yield client.get_executor(), _WorkerCount(client)
         except (CancelledError, distributed.comm.CommClosedError) as error:
@@ -91,6 +91,19 @@ def _wait_for_workers(client, address: str) -> None:
         ) from error
 
 
+def _check_versions(client) -> None:
+    """Raise `UserError` if a worker has other versions of what affects the pixels of a face."""
+    versions = client.get_versions(packages=_PACKAGES)
+    for address, found in versions["workers"].items():
+        for name, own in versions["client"]["packages"].items():
+            other = found["packages"].get(name)
+            if other != own:
+                raise UserError(
+                    f"--scheduler: worker {address}: expected {name} {own}, received {other}; use "
+                    "one installation everywhere"
+                )
+
+
 def _is_without_toolkit(error: Exception) -> bool:
     """Whether a scheduler, or a worker, could not unpickle a task without `src`."""
     if isinstance(error, ModuleNotFoundError):
@@ -112,35 +125,11 @@ class _WorkerCount:
         return self._count
 
 
-@lru_cache
-def environment() -> tuple[tuple[str, str], ...]:
-    """Names and versions of the software that affects the pixels of a face."""
-    import cv2
-    import numpy as np
-    import PIL
-
-    sources = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        sources.update(path.read_bytes())
-    return (
-        ("toolkit", sources.hexdigest()[:12]),
-        ("Python", platform.python_version()),
-        ("NumPy", np.__version__),
-        ("OpenCV", cv2.__version__),
-        ("Pillow", PIL.__version__),
-    )
-
-
-def run_on_worker(
-    function: Callable[[Task], Done],
-    expected: tuple[tuple[str, str], ...],
-    folder: str,
-    task: Task,
-) -> Done:
+def run_on_worker(function: Callable[[Task], Done], version: str, folder: str, task: Task) -> Done:
     """Return `function(task)`, on a worker of a cluster.
 
-    Raises `UserError`, with the worker's address, if the worker has several threads, an
-    `environment()` other than `expected`, or an empty `folder`, the shared storage.
+    Raises `UserError`, with the worker's address, if the worker has several threads, another
+    `version` of the toolkit, or an empty `folder`, the shared storage.
     """
     from distributed import get_worker
 
@@ -148,23 +137,15 @@ def run_on_worker(
     try:
         if worker.state.nthreads != 1:
             raise UserError("expected one thread; start it with --nthreads 1")
-        _check_worker(expected, folder)
+        if version != __version__:
+            raise UserError(f"expected version {version} of the toolkit, received {__version__}")
+        _check_storage(folder)
         return function(task)
     except UserError as error:
         raise UserError(f"--scheduler: worker {worker.address}: {error}") from error
 
 
 @lru_cache
-def _check_worker(expected: tuple[tuple[str, str], ...], folder: str) -> None:
-    for (name, own), (_, received) in zip(expected, environment(), strict=True):
-        if own != received:
-            raise UserError(
-                f"expected {name} {own}, received {received}; use one installation everywhere"
-            )
-    if not os.path.isdir(folder) or not _has_entries(folder):
+def _check_storage(folder: str) -> None:
+    if not os.path.isdir(folder) or not os.listdir(folder):
         raise UserError(f"expected shared storage at {folder}, found nothing there")
-
-
-def _has_entries(folder: str) -> bool:
-    with os.scandir(folder) as entries:
-        return any(entries)

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from . import cluster
+from . import __version__, cluster
 
 Task, Done = TypeVar("Task"), TypeVar("Done")
 
@@ -38,7 +38,7 @@ def map_in_order(
     with _executor(workers or available_cores(), threads, scheduler) as (pool, count):
         if scheduler:
             shared = os.path.abspath(folder)
-            function = partial(cluster.run_on_worker, function, cluster.environment(), shared)
+            function = partial(cluster.run_on_worker, function, __version__, shared)
         yield from in_order(pool, function, tasks, lambda: 2 * count())
 
 
