@@ -1,8 +1,10 @@
 """Age and gender estimation from face pictures: see README.md."""
 
 import os
+from importlib import import_module
 
 __version__ = "0.2.0"
+__all__ = ["Estimates", "Estimator", "FaceEstimate"]
 
 # TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,3 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 # FFmpeg prints a line per broken packet; the demo counts the frames that were lost.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+def __getattr__(name: str) -> type:
+    """Import the classes at first use, as `--help` does without them."""
+    if name in __all__:
+        return getattr(import_module(".estimation", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
