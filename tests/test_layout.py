@@ -29,7 +29,7 @@ STAGES = [
     {"src.faces"},
     {"src.faces.images", "src.faces.alignment"},
     {"src.faces.detectors"},
-    {"src.faces.crop", "src.faces.arguments"},
+    {"src.faces.crop", "src.faces.arguments", "src.faces.quality"},
     {"src.faces.finder"},
     {"src.data.database"},
     {

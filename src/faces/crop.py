@@ -9,7 +9,7 @@ import numpy as np
 from . import DEFAULT_MARGINS, NO_ALIGNMENT
 from .alignment import align, template_transform
 from .detectors.base import Face
-from .images import crop_with_margin, resize
+from .images import REDUCTIONS, crop_with_margin, resize
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,16 @@ class FaceCrop:
         return resize(crop_with_margin(image, face.box, self.margin), self.size)
 
     def max_reduction(self, face: Face) -> int:
-        """By how much a JPEG may be reduced, 1, 2, 4 or 8, for the same crop of a face.
+        """The largest of `REDUCTIONS` of a JPEG that hardly changes the crop of a face.
 
         Only aligned crops average the pixels of large faces. The other ones skip pixels, as in the
         original toolkit, and need all of them.
         """
-        if not self.is_aligned:
+        if not self.is_aligned or face.points is None:
             return 1
         matrix = template_transform(face.points, self.alignment, self.margin, self.size)
-        scale = 4 * float(np.hypot(*matrix[0, :2]))  # `align` shrinks to half of it
-        return max(
-            reduction for reduction in (1, 2, 4, 8) if reduction == 1 or reduction * scale <= 1
-        )
+        scale = 4 * float(np.hypot(*matrix[0, :2]))  # `align` shrinks the image to half of it
+        return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
 
     def stack(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> np.ndarray:
         """The crops of all faces, uint8 (N, size, size, 3); see `crop`."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..workers import map_in_order
 from .crop import FaceCrop
 from .detectors import get_detector
 from .detectors.base import Face
-from .images import Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
+from .images import REDUCTIONS, Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
@@ -28,10 +28,7 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
 _SMALL = 0.1  # of the image's side
 _MIN_FOR_POOL = 8  # images: fewer are done before another process starts
 
-# Minimum side of reduced JPEGs: enough for crops of large faces, which small ones decode again.
-_DRAFT_SIDE = 1500
-
-Boxes = Sequence[Box]
+_REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large faces
 
 
 @dataclass(frozen=True)
@@ -102,69 +99,74 @@ class FaceFinder:
         )
         return [face for face in found if face.points is not None]
 
-    def find(self, image: np.ndarray, boxes: Boxes | None = None) -> Found:
+    def find(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> Found:
         """Faces and crops of an image, uint8 (H, W, 3), BGR.
 
         boxes: where its faces are, in pixels; then no detector runs.
         """
         faces = self.detect(image) if boxes is None else self.located(image, _faces(boxes))
-        return self._found(image, image.shape[:2], faces, image)
+        crops, shape = self.crop.stack(image, faces), image.shape[:2]
+        return Found(image, faces, crops, "" if faces else NO_FACE, shape=shape)
 
-    def find_in_bytes(
+    def find_in_file(
         self,
-        content: bytes,
         path: Path | str,
-        boxes: Boxes | None = None,
+        boxes: Sequence[Box] | None = None,
         with_image: bool = False,
+        content: bytes | None = None,
     ) -> Found:
-        """Faces and crops of the content of an image file; see `find` and `decode_image`.
+        """Faces and crops of an image file; the reason if it cannot be read.
 
         Large JPEGs are decoded no larger than the detector and the crops need.
 
         Args:
-            content: The bytes of the file.
-            path: Its name, for messages.
+            path: The file.
             boxes: As for `find`.
             with_image: Whether to return the image as well.
+            content: The bytes of the file, if they are read already.
         """
         try:
-            sides, reduction = jpeg_sides(content), 1
-            if sides and boxes is None and self.crop.is_aligned and not with_image:
-                scale = get_detector(self.detector).scale(sides, self.min_face)
-                least = max(scale, _DRAFT_SIDE / max(sides))
-                reduction = max(n for n in (1, 2, 4, 8) if n == 1 or n * least <= 1)
+            content = read_bytes(path) if content is None else content
+            reduction = 1 if with_image or boxes is not None else self._reduction(content)
             image = decode_image(content, path, reduction)
-            if reduction == 1:
-                found = self.find(image, boxes)
-                return found if with_image else replace(found, image=None)
-            faces = get_detector(self.detector)(image, self.min_face, reduction)
-            shape = (
-                sides if (sides[0] > sides[1]) == (image.shape[0] > image.shape[1]) else sides[::-1]
-            )
-            limits = (1 if face.points is None else self.crop.max_reduction(face) for face in faces)
-            needed = min(limits, default=reduction)
-            if needed < reduction:
-                image, reduction = decode_image(content, path, needed), needed
-            return self._found(image, shape, self.located(image, faces), None, reduction)
-        except ImageError as error:
-            return self._unread(UNDECODABLE, str(error))
-
-    def find_in_file(
-        self, path: Path | str, boxes: Boxes | None = None, with_image: bool = False
-    ) -> Found:
-        """Faces and crops of an image file; see `find_in_bytes`."""
-        try:
-            return self.find_in_bytes(read_bytes(path), path, boxes, with_image)
+            if reduction > 1:
+                return self._find_reduced(image, reduction, content, path)
+            found = self.find(image, boxes)
+            return found if with_image else replace(found, image=None)
         except FileNotFoundError:
-            return self._unread(MISSING, f"{path}: expected an image, found nothing there")
-        except ImageError as error:
-            return self._unread(UNDECODABLE, str(error))
+            reason, error = MISSING, f"{path}: expected an image, found nothing there"
+        except ImageError as unreadable:
+            reason, error = UNDECODABLE, str(unreadable)
+        return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
+
+    def _reduction(self, content: bytes) -> int:
+        """By how much a JPEG may be reduced for detection; see `decode_image`."""
+        sides = jpeg_sides(content) if self.crop.is_aligned else None
+        if not sides:
+            return 1
+        scale = get_detector(self.detector).scale(sides, self.min_face)
+        scale = max(scale, _REDUCED_SIDE / max(sides))
+        return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
+
+    def _find_reduced(
+        self, image: np.ndarray, reduction: int, content: bytes, path: Path | str
+    ) -> Found:
+        """Faces and crops of a reduced image, decoded again if a face is too small in it."""
+        sides, is_upright = jpeg_sides(content), image.shape[0] > image.shape[1]
+        shape = sides if is_upright == (sides[0] > sides[1]) else sides[::-1]
+        faces = get_detector(self.detector)(image, self.min_face, reduction)
+        limits = (self.crop.max_reduction(face) for face in faces)
+        needed = min(limits, default=reduction)
+        if needed < reduction:
+            image, reduction = decode_image(content, path, needed), needed
+        crops = self.crop.stack(image, faces := self.located(image, faces), reduction)
+        return Found(None, faces, crops, "" if faces else NO_FACE, shape=shape)
 
     def find_all(
         self,
         paths: Sequence[Path],
         scheduler: str | None = None,
-        boxes: Sequence[Boxes | None] | None = None,
+        boxes: Sequence[Sequence[Box] | None] | None = None,
         with_image: bool = False,
     ) -> Generator[Found]:
         """`find_in_file` of all `paths`, in order, on all cores.
@@ -179,45 +181,22 @@ class FaceFinder:
             return
         self.load()
         tasks = [(os.path.abspath(path), own) for path, own in tasks]
-        folder = Path(os.path.commonpath(os.path.dirname(path) for path, _ in tasks))
+        folder = Path(os.path.commonpath([os.path.dirname(path) for path, _ in tasks]))
         find = partial(_find_alone, self, with_image)
         found = map_in_order(find, tasks, threads=threads, scheduler=scheduler, folder=folder)
-        with _one_opencv_thread(), closing(found):
+        with closing(found):
             yield from found
 
-    def _found(
-        self,
-        image: np.ndarray,
-        shape: tuple[int, int],
-        faces: list[Face],
-        returned: np.ndarray | None,
-        reduction: int = 1,
-    ) -> Found:
-        crops = self.crop.stack(image, faces, reduction)
-        return Found(returned, faces, crops, "" if faces else NO_FACE, shape=shape)
 
-    def _unread(self, reason: str, error: str) -> Found:
-        crops = self.crop.stack(np.empty((0, 0, 3), np.uint8), [])
-        return Found(None, [], crops, reason, error)
-
-
-def _faces(boxes: Boxes) -> list[Face]:
+def _faces(boxes: Sequence[Box]) -> list[Face]:
     return [Face(Box(*map(round, box))) for box in boxes]
 
 
-def _find_alone(finder: FaceFinder, with_image: bool, task: tuple[str, Boxes | None]) -> Found:
+def _find_alone(
+    finder: FaceFinder, with_image: bool, task: tuple[str, Sequence[Box] | None]
+) -> Found:
     cv2.setNumThreads(1)  # one image per worker
     return finder.find_in_file(*task, with_image)
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:

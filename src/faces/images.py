@@ -28,18 +28,13 @@ _KINDS = (  # by the first bytes
     (rb"II\*\0|MM\0\*|II\+\0|MM\0\+", "TIFF"),
     (rb"GIF8", "GIF"),
     (rb"....ftypavi[fs]", "AVIF"),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
-    (rb"#\?RADIANCE|#\?RGBE", "HDR"),
-    (rb"v/1\x01", "EXR"),
-    (rb"P[1-7Ff]\s", "Netpbm"),
-    (rb"\x59\xa6\x6a\x95", "Sun raster"),
     (rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
     (rb"8BPS", "Photoshop"),
     (rb"....ftypcrx|FUJIFILMCCD-RAW|IIRO|IIU\0", "camera raw"),
 )
 _UNREADABLE = {"HEIC", "JPEG XL", "Photoshop", "camera raw"}
-_REDUCED = {
+REDUCTIONS = {  # of a JPEG's width and height -> OpenCV's flag
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -122,7 +117,7 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     Args:
         content: The bytes of the file.
         path: Its name, for messages.
-        reduction: 1, 2, 4 or 8: JPEGs are decoded at a half, a quarter or an eighth of their
+        reduction: One of `REDUCTIONS`: JPEGs are decoded at a half, a quarter or an eighth of their
             width and height, rounded up; other formats at full size.
 
     Returns:
@@ -157,7 +152,7 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
 def _decode(content: bytes, kind: str | None, reduction: int) -> np.ndarray | None:
     data = np.frombuffer(content, np.uint8)
     if kind == "JPEG":
-        return cv2.imdecode(data, _REDUCED[reduction])
+        return cv2.imdecode(data, REDUCTIONS[reduction])
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype == np.uint8:
         return image
