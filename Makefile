@@ -27,7 +27,6 @@ test: .venv/tested
 lint: .venv/tested
 	.venv/bin/ruff check --no-cache .
 	.venv/bin/ruff format --no-cache --check .
-	$(RUN) tests/words.py
 
 # docs/cli.md, after a change of flags.
 reference: .venv/installed
