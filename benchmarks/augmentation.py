@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,24 +22,17 @@ import cv2
 import numpy as np
 
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
+from src.flags import flag
 
 BATCH_SIZE = 32
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
-    parser.add_argument(
-        "--seconds",
-        type=cli.positive_float,
-        default=3.0,
-        help="seconds per repetition",
-    )
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    input: Path = flag(short="-i", help="database")
+    seconds: float = flag(3.0, limits="(0, inf)", help="seconds per repetition")
+    turns: int = flag(5, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def per_picture(
@@ -103,7 +97,7 @@ def rate(next_batch: Callable, seconds: float) -> float:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     from src.data.database import open_database
     from src.labels import age_targets, gender_targets
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -23,22 +24,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import cv2
 
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
 from src.data.create import FaceRule, create_database
 from src.data.datasets import DATASETS, read_dataset
 from src.faces.crop import FaceCrop
 from src.faces.finder import FaceFinder
+from src.flags import flag
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--db", choices=tuple(DATASETS), default="utkface", help="dataset")
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
-    parser.add_argument("--img_size", type=cli.positive_int, default=64, help="output image size")
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    db: str = flag("utkface", choices=tuple(DATASETS), help="dataset")
+    data_dir: Path = flag(help="folder of the dataset")
+    img_size: int = flag(64, limits="[1, inf)", help="output image size")
+    turns: int = flag(5, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def plain_loop(paths: list[str], img_size: int, threads: int = 1) -> float:
@@ -66,7 +65,7 @@ def whole_script(args) -> float:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     table = read_dataset(args.db, args.data_dir).table
     paths = [str(args.data_dir / path) for path in table["path"] if (args.data_dir / path).exists()]
     plain_loop(paths, args.img_size)  # afterwards the files are cached

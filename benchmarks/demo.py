@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
+from src.flags import flag
 
 ROOT = Path(__file__).parents[1]
 SAME_FACE = 0.4  # intersection over union
@@ -33,26 +35,18 @@ class Run(NamedTuple):
     boxes: dict[str, list[tuple]]
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--video", type=Path, required=True, help="video file")
-    parser.add_argument("--weight_file", type=Path, required=True, help="weight file")
-    parser.add_argument(
-        "--onnx", type=Path, help="ONNX export of the weight file (default: not measured)"
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    video: Path = flag(help="video file")
+    weight_file: Path = flag(help="weight file")
+    onnx: Path | None = flag(None, help="ONNX export of the weight file (default: not measured)")
+    original: Path = flag(
+        ROOT / "pretrained_models" / "weights.28-3.73.hdf5", help="weights of the original toolkit"
     )
-    parser.add_argument(
-        "--original",
-        type=Path,
-        default=ROOT / "pretrained_models" / "weights.28-3.73.hdf5",
-        help="weights of the original toolkit",
+    min_face: int | None = flag(
+        None, limits="[1, inf)", help="minimum side of a face to detect, see demo.py"
     )
-    parser.add_argument(
-        "--min_face", type=cli.positive_int, help="minimum side of a face to detect, see demo.py"
-    )
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+    turns: int = flag(3, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def run(script: str, *args) -> Run:
@@ -91,7 +85,7 @@ def found(ours: Run, theirs: Run) -> str:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     ours = ["demo.py", "--video", args.video, "--no_display"]
     if args.min_face:
         ours += ["--min_face", args.min_face]

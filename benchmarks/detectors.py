@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,58 +30,38 @@ from scipy.optimize import linear_sum_assignment
 from tabulate import tabulate
 
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
 from src.data.datasets import read_dataset, resolve_options
 from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, overlap, read_image
-from src.flags import number
+from src.flags import flag
 
 HEADERS = "detector recall precision found wrong side right down seconds time".split()
-SEARCHING = [name for name in DETECTORS if name != "none"]
+SEARCHING = tuple(name for name in DETECTORS if name != "none")
 IN_CROP = 1 / 1.8  # side of the face in IMDB-WIKI's crops, whose margin is 0.4
 SAME_PLACE = 0.3  # overlap of a box with the middle of such a crop
 
 Detect = Callable[[np.ndarray], list[Box]]
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("marked", type=Path, nargs="+", help="XML files with the faces' boxes")
-    parser.add_argument(
-        "--no_face", type=Path, nargs="+", default=[], help="pictures without a face"
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    marked: tuple[Path, ...] = flag(positional=True, help="XML files with the faces' boxes")
+    no_face: tuple[Path, ...] = flag((), help="pictures without a face")
+    overlap: float = flag(0.4, limits="(0, 1)", help="intersection over union of a found face")
+    min_face: int | None = flag(
+        None, limits="[1, inf)", help="minimum side of a face box, in pixels"
     )
-    parser.add_argument(
-        "--overlap",
-        type=number(float, "(0, 1)"),
-        default=0.4,
-        help="intersection over union of a found face",
+    turn: tuple[int, ...] = flag(
+        (), limits="[1, inf)", help="angles in degrees, for recall on rotated faces"
     )
-    parser.add_argument(
-        "--min_face", type=cli.positive_int, help="minimum side of a face box, in pixels"
+    detector: tuple[str, ...] = flag(
+        SEARCHING, choices=SEARCHING, help="detectors to compare with dlib"
     )
-    parser.add_argument(
-        "--turn",
-        type=cli.positive_int,
-        nargs="+",
-        default=[],
-        help="angles in degrees, for recall on rotated faces",
-    )
-    parser.add_argument(
-        "--detector",
-        choices=SEARCHING,
-        nargs="+",
-        default=SEARCHING,
-        help="detectors to compare with dlib",
-    )
-    parser.add_argument("--one_person", type=Path, help="folder of photos of one person")
-    parser.add_argument(
-        "--photos", type=cli.positive_int, default=400, help="number of photos of one person"
-    )
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=3, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+    one_person: Path | None = flag(None, help="folder of photos of one person")
+    photos: int = flag(400, limits="[1, inf)", help="number of photos of one person")
+    turns: int = flag(3, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def marked_pictures(file: Path) -> Iterator[tuple[np.ndarray, list[Box]]]:
@@ -191,7 +172,7 @@ def of_one_person(detect: Detect, images: list[np.ndarray]) -> list[str]:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     cv2.setNumThreads(1)
     pictures = [picture for file in args.marked for picture in marked_pictures(file)]
     pictures += [(read_image(path), []) for path in args.no_face]

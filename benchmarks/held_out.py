@@ -7,38 +7,34 @@ python benchmarks/held_out.py --db utkface --data_dir data/raw/UTKFace --output 
 """
 
 import sys
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from src import cli
+from src import cli, flags
 from src.data.datasets import DATASETS
 from src.errors import UserError
-from src.flags import number
+from src.flags import flag
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--db", choices=DATASETS, required=True, help="dataset")
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder of the dataset")
-    parser.add_argument(
-        "--output", type=Path, required=True, help="CSV file, in a folder above the pictures"
-    )
-    parser.add_argument(
-        "--hashes",
-        type=number(float, "[0, 1]"),
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        default=(0.1, 0.2),
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    db: str = flag(choices=DATASETS, help="dataset")
+    data_dir: Path = flag(help="folder of the dataset")
+    output: Path = flag(help="CSV file, in a folder above the pictures")
+    hashes: tuple[float, ...] = flag(
+        (0.1, 0.2),
+        limits="[0, 1]",
         help="range of hashes of the file names; the default is the test part of "
         "--validation_split 0.1 --test_split 0.1",
+        metavar=("LOW", "HIGH"),
     )
-    return parser.parse_args(argv)
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     import pandas as pd
 
     from src.data.datasets import read_dataset

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,10 +30,11 @@ import pandas as pd
 import scipy.io
 
 from benchmarks.memory import set_limit, uncache
-from src import cli
+from src import cli, flags
 from src.data import writing
 from src.errors import UserError
 from src.files import partial_of
+from src.flags import flag
 
 ROOT = Path(__file__).parents[1]
 RECORDS, CELEBRITIES = 460_723, 20_284  # of IMDb
@@ -54,27 +56,23 @@ class Run(NamedTuple):
         return f"{self.seconds:,.1f} s ({self.cpu:,.1f} s of a core), {memory}"
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--wiki", type=Path, required=True, help="folder wiki_crop")
-    parser.add_argument("--folder", type=Path, required=True, help="output folder, for imdb.mat")
-    parser.add_argument(
-        "--records", type=cli.positive_int, default=RECORDS, help="number of records"
-    )
-    parser.add_argument("--img_size", type=cli.positive_int, default=64, help="output image size")
-    parser.add_argument(
-        "--cgroup",
-        type=Path,
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    wiki: Path = flag(help="folder wiki_crop")
+    folder: Path = flag(help="output folder, for imdb.mat")
+    records: int = flag(RECORDS, limits="[1, inf)", help="number of records")
+    img_size: int = flag(64, limits="[1, inf)", help="output image size")
+    cgroup: Path | None = flag(
+        None,
         help="empty memory cgroup, for example /sys/fs/cgroup/imdb, which train.py runs in with a "
         "limit (default: train.py is not measured)",
     )
-    parser.add_argument(
-        "--memory_limit",
-        type=cli.positive_int,
+    memory_limit: int | None = flag(
+        None,
+        limits="[1, inf)",
         help="limit of train.py's memory in MB (default: a third of the database)",
+        needs="cgroup",
     )
-    parser.needs("--memory_limit", "--cgroup")
-    return parser.parse_args(argv)
 
 
 def make(wiki: Path, folder: Path, records: int) -> None:
@@ -175,7 +173,7 @@ def measure_training(database: Path, cgroup: Path, limit: int) -> None:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     if not (args.folder / "imdb.mat").exists():
         make(args.wiki, args.folder, args.records)
     database = (args.folder / "imdb_db.mat").resolve()

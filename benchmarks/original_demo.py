@@ -7,27 +7,26 @@ and a CSV row per face, and an annotated video.
 
 import csv
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from src import cli
+from src import cli, flags
 from src.extras import import_keras
+from src.flags import flag
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--video", required=True, help="video file")
-    parser.add_argument(
-        "--weight_file", type=Path, required=True, help="weights of the original toolkit"
-    )
-    parser.add_argument("--output_dir", type=Path, required=True, help="folder for the video")
-    parser.add_argument("--csv", type=Path, required=True, help="file for one row per face")
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    video: str = flag(help="video file")
+    weight_file: Path = flag(help="weights of the original toolkit")
+    output_dir: Path = flag(help="folder for the video")
+    csv: Path = flag(help="file for one row per face")
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     import_keras()
     import cv2
     import dlib

@@ -13,6 +13,7 @@ import argparse
 import os
 import statistics
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from src import cli
+from src import cli, flags
 from src.data.datasets import DATASETS
 from src.errors import UserError
+from src.flags import flag
 from src.progress import Progress
 
 ROOT = Path(__file__).parents[1]
@@ -53,34 +55,21 @@ def collection(text: str) -> tuple[str, Path]:
     return dataset, Path(path)
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument(
-        "labels", type=collection, nargs="+", metavar="DATASET=LABELS", help="label files (CSV)"
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    labels: tuple[Collection, ...] = flag(
+        positional=True, parse=collection, help="label files (CSV)", metavar="DATASET=LABELS"
     )
-    parser.add_argument(
-        "--weight_file",
-        type=Path,
-        nargs="+",
-        default=[None],
-        help="weight files of this toolkit (default: the shipped weights)",
+    weight_file: tuple[Path, ...] = flag(
+        (None,), help="weight files of this toolkit (default: the shipped weights)"
     )
-    parser.add_argument(
-        "--original",
-        type=Path,
-        default=ROOT / "pretrained_models" / "weights.28-3.73.hdf5",
-        help="weights of the original toolkit",
+    original: Path = flag(
+        ROOT / "pretrained_models" / "weights.28-3.73.hdf5", help="weights of the original toolkit"
     )
-    parser.add_argument(
-        "--packages",
-        type=Path,
-        default=ROOT / "data" / "peers",
-        help="folder with the packages of PyPI and npm",
+    packages: Path = flag(ROOT / "data" / "peers", help="folder with the packages of PyPI and npm")
+    pictures: int | None = flag(
+        None, limits="[1, inf)", help="maximum pictures per collection (default: all)"
     )
-    parser.add_argument(
-        "--pictures", type=cli.positive_int, help="maximum pictures per collection (default: all)"
-    )
-    return parser.parse_args(argv)
 
 
 def read_collection(dataset: str, path: Path, pictures: int | None) -> Collection:
@@ -150,7 +139,7 @@ def costs(peer, guesses: list) -> list[str]:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     if hasattr(os, "sched_setaffinity"):  # times are of one core
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     collections = [read_collection(*labels, args.pictures) for labels in args.labels]

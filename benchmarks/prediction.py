@@ -7,6 +7,7 @@ taskset -c 0 python benchmarks/prediction.py --weight_file one.hdf5 one.onnx one
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,18 +16,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
+from src.estimation.arguments import WeightFlags
+from src.flags import flag
 
 BATCHES = (1, 32)  # faces at once
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    cli.add_weight_arguments(parser, several=True, runtime=False)
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=20, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments(WeightFlags):
+    weight_file: tuple[Path, ...] = flag((None,), help="weight files (default: the shipped one)")
+    turns: int = flag(20, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def milliseconds(estimator, faces: np.ndarray) -> float:
@@ -37,12 +37,12 @@ def milliseconds(estimator, faces: np.ndarray) -> float:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     from src.estimation.estimator import Estimator
     from src.workers import available_cores
 
     print(f"{available_cores()} core(s)")
-    sides = {path: Estimator(path, original=cli.original_of(args)) for path in args.weight_file}
+    sides = {path: Estimator(path, original=args.original) for path in args.weight_file}
     rng = np.random.default_rng(0)
     for count in BATCHES:
         faces = {

@@ -11,7 +11,7 @@ import os
 import statistics
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,18 +21,16 @@ import numpy as np
 
 from benchmarks.memory import set_limit, uncache
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
+from src.flags import flag
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
-    parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
-    )
-    parser.add_argument("--cgroup", type=Path, help="empty memory cgroup that limits the memory")
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    input: Path = flag(short="-i", help="database")
+    batch_size: int = flag(32, limits="[1, inf)", help="batch size")
+    turns: int = flag(5, limits="[1, inf)", help="number of repetitions, in alternation")
+    cgroup: Path | None = flag(None, help="empty memory cgroup that limits the memory")
 
 
 def rate(batches) -> float:
@@ -53,7 +51,7 @@ def limit_memory(cgroup: Path, database: Path) -> int:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     from src.data.database import open_database
     from src.training.batches import FaceBatches
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,24 +24,22 @@ import numpy as np
 
 from benchmarks.augmentation import per_picture
 from benchmarks.turns import in_turns, ratio
-from src import cli
+from src import cli, flags
 from src.extras import import_keras
+from src.flags import flag
 
 
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--input", "-i", type=Path, required=True, help="database")
-    parser.add_argument("--arch", default="wide_resnet", help="network, see train.py --arch")
-    parser.add_argument("--depth", type=int, default=16, help="depth of network")
-    parser.add_argument("--width", type=cli.positive_int, default=8, help="width of network")
-    parser.add_argument("--batch_size", type=cli.positive_int, default=32, help="batch size")
-    parser.add_argument("--aug", choices=("plain", "strong"), default="plain", help="augmentation")
-    parser.add_argument("--mixed_precision", action="store_true", help="bfloat16 for this toolkit")
-    parser.add_argument("--steps", type=cli.positive_int, default=20, help="steps per repetition")
-    parser.add_argument(
-        "--turns", type=cli.positive_int, default=5, help="number of repetitions, in alternation"
-    )
-    return parser.parse_args(argv)
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    input: Path = flag(short="-i", help="database")
+    arch: str = flag("wide_resnet", help="network, see train.py --arch")
+    depth: int = flag(16, help="depth of network")
+    width: int = flag(8, limits="[1, inf)", help="width of network")
+    batch_size: int = flag(32, limits="[1, inf)", help="batch size")
+    aug: str = flag("plain", choices=("plain", "strong"), help="augmentation")
+    mixed_precision: bool = flag(False, help="bfloat16 for this toolkit")
+    steps: int = flag(20, limits="[1, inf)", help="steps per repetition")
+    turns: int = flag(5, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
 def fitted(model, batches, batch_size: int, steps: int) -> float:
@@ -142,7 +141,7 @@ def matrix_peak(dtype: str, size: int) -> float:
 
 
 def main(argv=()):
-    args = get_args(argv)
+    args = flags.parse(Arguments, argv, __doc__)
     import_keras()
     from src.data.database import open_database
     from src.training.distribution import backend_version, has_accelerator, list_devices
