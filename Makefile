@@ -30,7 +30,7 @@ lint: .venv/tested
 
 # docs/cli.md, after a change of flags.
 reference: .venv/installed
-	$(RUN) -m src.cli.reference > docs/.cli.partial.md
+	$(RUN) -m tests.reference > docs/.cli.partial.md
 	mv docs/.cli.partial.md docs/cli.md
 
 # docs/pictures, after a change of the weights or of the page; needs Chromium.

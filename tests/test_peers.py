@@ -64,7 +64,7 @@ def test_missing_peers_named_with_command(tmp_path, capsys):
         assert f"npm install --prefix {tmp_path / 'packages'} {package}" in error
 
 
-def test_held_out_pictures(tmp_path, monkeypatch):
+def test_held_out_pictures(tmp_path):
     folder = tmp_path / "UTKFace"
     folder.mkdir()
     names = [f"{20 + number % 50}_{number % 2}_0_{number}.jpg" for number in range(100)]
@@ -76,8 +76,7 @@ def test_held_out_pictures(tmp_path, monkeypatch):
     (folder / second).unlink()
     labels = tmp_path / "utkface.csv"
     flags = ["--db", "utkface", "--data_dir", str(folder), "--output", str(labels)]
-    monkeypatch.setattr("sys.argv", ["held_out.py", *flags])
-    held_out()
+    held_out(flags)
     held_out_names = {name for name in names if 0.1 <= hashed(name) < 0.2}
     expected = sorted(held_out_names - {first, second}, key=hashed)
     found = read_collection("utkface", labels, None)

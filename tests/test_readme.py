@@ -12,11 +12,11 @@ import pytest
 from matplotlib import cbook
 
 from src import flags
-from src.cli.reference import SCRIPTS, reference
 from src.training.run import parse as parse_training
 from tests.cli.demo_runs import NO_SCREEN
 from tests.demo.made import frames, write_clip
 from tests.helpers import ROOT, make_picture, wiki_struct, write_wiki
+from tests.reference import SCRIPTS, reference
 
 README = ROOT / "README.md"
 PORTRAIT = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)

@@ -1,6 +1,6 @@
 """Help texts of all scripts as a page.
 
-python -m src.cli.reference > docs/cli.md
+python -m tests.reference > docs/cli.md
 """
 
 import os
