@@ -67,6 +67,7 @@ def test_requirements_of_the_wheel(wheel):
     tested = {line for name in ("web", "export", "cluster") for line in extras[name]}
     assert tested <= requirements("tests/requirements.txt")
     assert extras["jax"][0] in (ROOT / "Makefile").read_text()
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_readme_example_runs_anywhere(installed, tmp_path, shipped):

@@ -129,7 +129,7 @@ def run_program(page, capfd):
     """What a page's Python program prints, run in the current folder."""
     [program] = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
     capfd.readouterr()
-    exec(program, {})
+    exec(program.replace("from age_gender import", "from src import"), {})
     return capfd.readouterr().out
 
 
