@@ -1,12 +1,12 @@
-"""Sources of pictures: files, cameras, videos."""
+"""Sources of images: files, cameras, videos."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Picture(NamedTuple):
-    """A picture to detect faces in.
+class Frame(NamedTuple):
+    """An image to detect faces in.
 
     image: uint8 (H, W, 3), BGR.
     time: seconds since the first frame, for frames of a video.

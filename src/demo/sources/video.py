@@ -1,74 +1,83 @@
 """Frames of video files, streams and cameras."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import av
 import cv2
 import numpy as np
 
 from ...errors import UserError
 from ...faces.detectors.base import SMALLEST_SHARE
 from ...faces.images import EXTENSIONS
-from . import Picture
-from .containers import Container, read_container
+from . import Frame
 
-_ANIMATED = {".gif", ".apng", ".png", ".webp"}  # pictures that may be videos
+_ANIMATED = {".gif", ".apng", ".png", ".webp"}  # images that may be videos
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # higher rates in a header are clock rates
 _MAX_PIXEL_ASPECT = 4.0  # higher values in a header are errors
-_CAMERA_PATIENCE = 2.0  # seconds without a frame after which a camera is disconnected
-_FILE_PATIENCE = 10  # maximum number of consecutive failed reads of a file
+_CAMERA_SIZE = 640, 480
+_CAMERA_TIMEOUT = 2.0  # seconds without a frame after which a camera is disconnected
+_STREAM_TIMEOUT = 15.0  # seconds without data from an address
+_CUT_SHORT = 1.0  # seconds between the last frame and the end in the header
 
-Read = Callable[[], np.ndarray | None]  # the next frame, None after the last
+Timed = tuple[np.ndarray, float]  # an image, uint8 (H, W, 3), BGR, and its time in seconds
 
 
 @dataclass
 class Video:
     """Frames in order, named by number.
 
-    frames: a generator of `Picture`, all of one size.
+    frames: a generator of `Frame`, all of one size.
     name: name of an annotated copy, without extension.
     rate: nominal frames per second.
     size: width and height of a frame in (square) pixels.
     live: whether frames are lost unless read in time.
     file: the video file, None for a camera and a stream.
+    start: time of the first frame on the file's own clock, in seconds.
     count: number of frames in the file's header, 0 if unknown.
     every: interval of the analysed frames in seconds; None for all.
     problem: message about unreadable frames, or "", once `frames` is exhausted.
     """
 
-    frames: Generator[Picture]
+    frames: Generator[Frame]
     name: str
     rate: float
     size: tuple[int, int]
     live: bool
     file: Path | None = None
+    start: float = 0.0
     count: int = 0
     every: float | None = None
     problem: str = field(default="", init=False)
 
     @property
     def min_face(self) -> int:
-        """Default side of the smallest face to detect, in pixels: as for pictures, but at most 80,
+        """Default side of the smallest face to detect, in pixels: as for images, but at most 80,
         so that dlib does not enlarge large frames."""
         return min(80, round(max(self.size) * SMALLEST_SHARE))
 
 
-def open_camera(index: int = 0, every: float | None = None) -> Video:
-    """The webcam `index`, at 640x480 if possible.
+def open_camera(
+    index: int = 0, size: tuple[int, int] | None = None, every: float | None = None
+) -> Video:
+    """The webcam `index`.
 
+    size: width and height to request, 640x480 by default; the camera may deliver another.
     every: see `Video`.
     Raises `UserError` if it delivers no frame.
     """
     capture = cv2.VideoCapture(index)
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, 640)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, 480)
+    for name, side in zip(
+        (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), size or _CAMERA_SIZE, strict=True
+    ):
+        capture.set(name, side)
 
     def read() -> np.ndarray | None:
-        end = time.monotonic() + _CAMERA_PATIENCE
+        end = time.monotonic() + _CAMERA_TIMEOUT
         while not (frame := capture.read())[0] and time.monotonic() < end:
             time.sleep(0.05)
         return frame[1] if frame[0] else None
@@ -77,16 +86,24 @@ def open_camera(index: int = 0, every: float | None = None) -> Video:
     if first is None:
         capture.release()
         raise UserError(
-            f"--camera {index}: expected a webcam, none delivered a picture; connect one, try "
-            "another --camera INDEX, close the programs that use it, allow access to it (also for "
-            "containers and WSL), or use --image_dir or --video"
+            f"--camera {index}: no frame from this webcam; connect one, try another --camera "
+            "INDEX, close the programs that use it, allow access to it (also for containers and "
+            "WSL), or pass images, --image_dir or --video"
         )
-    video = Video(None, f"camera{index}", _rate(capture), first.shape[1::-1], True, every=every)
+    rate = _plausible(capture.get(cv2.CAP_PROP_FPS))
+    video = Video(None, f"camera{index}", rate, first.shape[1::-1], True, every=every)
 
-    def note_end(times: list[float]) -> None:
-        video.problem = f"--camera {index}: delivered no more pictures after {times[-1]:.1f} s"
+    def images() -> Iterator[Timed]:
+        start, image = time.monotonic(), first
+        try:
+            while image is not None:
+                yield image, (now := time.monotonic() - start)
+                image = read()
+            video.problem = f"--camera {index}: no more frames after {now:.1f} s"
+        finally:
+            capture.release()
 
-    video.frames = _frames(capture, first, read, video.size, _live_clock(), every, note_end)
+    video.frames = _frames(images(), video)
     return video
 
 
@@ -101,132 +118,147 @@ def open_video(source: str, every: float | None = None) -> Video:
     if file and not file.is_file():
         raise UserError(f"--video: expected a file or a URL, found no file at {source}")
     if file and file.suffix.lower() in EXTENSIONS - _ANIMATED:  # FFmpeg would not turn it upright
-        raise UserError(
-            f"--video: expected a video, {source} is a picture; pass it without --video"
-        )
-    # An absolute path, as FFmpeg reads the part before a colon as a protocol.
-    capture = cv2.VideoCapture(source if is_url else str(file.resolve()))
-
-    def read() -> np.ndarray | None:
-        for _ in range(_FILE_PATIENCE):  # skips broken frames
-            there, frame = capture.read()
-            if there:
-                return frame
-        return None
-
-    first = read()
-    if first is None:
-        reason = _why_no_picture(capture, file)
-        capture.release()
-        raise UserError(f"--video: expected a video, no frame of {source} can be read; {reason}")
-    rate, count = _rate(capture), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    live = is_url and count <= 0
+        raise UserError(f"--video: {source} is an image; pass it without --video")
+    try:
+        # An absolute path, as FFmpeg reads the part before a colon as a protocol.
+        reader = _Reader(source if is_url else str(file.resolve()))
+    except (av.FFmpegError, OSError, _NoVideo) as error:
+        reason = "check the address and the network" if is_url else "it is damaged or not a video"
+        if isinstance(error, _NoVideo) and str(error):
+            reason = f"{error}; convert it: ffmpeg -i {source} -c:v libx264 converted.mp4"
+        raise UserError(f"--video: no frame of {source} can be read; {reason}") from error
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
-    video = Video(None, name, rate, _square_size(capture, first), live, file, every=every)
-    if 0 < count < 1e9 and rate == capture.get(cv2.CAP_PROP_FPS):
-        video.count = int(count)
+    live = is_url and reader.container.duration is None
+    video = Video(None, name, reader.rate, reader.size, live, file, every=every)
+    video.start, video.count = reader.start, reader.stream.frames
 
-    def note_end(times: list[float]) -> None:
-        video.problem = _describe_loss(video, times)
+    def images() -> Iterator[Timed]:
+        begun = time.monotonic()
+        try:
+            for image, stamp in reader:
+                yield image, time.monotonic() - begun if live else stamp
+            problem = reader.problem()
+            video.problem = problem and f"{source}: {problem}"
+        finally:
+            reader.container.close()
 
-    clock = _live_clock() if live else _time_stamps(capture, rate)
-    video.frames = _frames(capture, first, read, video.size, clock, every, note_end)
+    video.frames = _frames(images(), video)
     return video
 
 
-def _frames(
-    capture: cv2.VideoCapture,
-    image: np.ndarray | None,
-    read: Read,
-    size: tuple[int, int],
-    clock: Callable[[], float],
-    every: float | None,
-    note_end: Callable[[list[float]], None],
-) -> Generator[Picture]:
-    """The first frame, `image`, and all further ones; `note_end` receives the times of all."""
-    times, due = [], 0.0
+def _frames(images: Iterator[Timed], video: Video) -> Generator[Frame]:
+    """The frames that are due according to `video.every`, resized to `video.size`."""
+    due = 0.0
     try:
-        while image is not None:
-            now = clock()
-            if now >= due:
-                if image.shape[1::-1] != size:
-                    image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-                yield Picture(f"frame{len(times):06d}.jpg", image, now)
-                due = now + every if every else 0.0
-            times.append(now)
-            image = read()
-        note_end(times)
+        for number, (image, now) in enumerate(images):
+            if now < due:
+                continue
+            if image.shape[1::-1] != video.size:
+                image = cv2.resize(image, video.size, interpolation=cv2.INTER_LINEAR)
+            yield Frame(f"frame{number:06d}.jpg", image, now)
+            due = now + video.every if video.every else 0.0
     finally:
-        capture.release()
+        images.close()
 
 
-def _live_clock() -> Callable[[], float]:
-    """A clock for live frames."""
-    start = time.monotonic()
-    return lambda: time.monotonic() - start
+class _NoVideo(Exception):
+    """A file without a video stream that can be decoded; the text names the codec."""
 
 
-def _time_stamps(capture: cv2.VideoCapture, rate: float) -> Callable[[], float]:
-    """A clock that returns the time stamp of the last frame, or, if time stamps do not advance, a
-    time by `rate`."""
-    last = -1 / rate
+class _Reader:
+    """Images and times of the first video stream of a file or an address, by PyAV.
 
-    def clock() -> float:
-        nonlocal last
-        stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        last = stamp if stamp > last else last + 1 / rate
-        return last
+    size: width and height, upright, in square pixels.  start: see `Video`.
+    """
 
-    return clock
+    def __init__(self, address: str):
+        self.container = av.open(address, timeout=_STREAM_TIMEOUT, metadata_errors="replace")
+        try:
+            self.stream = self._stream()
+            self._packets = self._broken = 0
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise _NoVideo
+        except BaseException:
+            self.container.close()
+            raise
+        self.rate = _plausible(self.stream.guessed_rate, self.stream.average_rate)
+        self.start, self._last = self._first.time or 0.0, -1 / self.rate
+        self._square = _square_size(self._first, self.stream.sample_aspect_ratio)
+        self.size = self._square[:: -1 if self._first.rotation % 180 else 1]
+
+    def _stream(self) -> av.VideoStream:
+        if not self.container.streams.video:
+            raise _NoVideo
+        stream = self.container.streams.video[0]
+        if stream.codec_context is None:
+            raise _NoVideo(f"no decoder for its codec ({stream.codec_tag or 'unknown'})")
+        stream.thread_type = "AUTO"
+        return stream
+
+    def __iter__(self) -> Iterator[Timed]:
+        frame = self._first
+        while frame is not None:
+            width, height = self._square
+            image = frame.reformat(width, height, "bgr24").to_ndarray()
+            if frame.rotation:
+                image = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+            yield image, self._time(frame)
+            frame = next(self._decoded, None)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Frames that can be decoded; broken packets are counted."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.FFmpegError):  # the end, also of a file cut short
+                return
+            self._packets += packet.size > 0 and not packet.is_corrupt
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                self._broken += not packet.is_corrupt
+
+    def _time(self, frame: av.VideoFrame) -> float:
+        """The time stamp of a frame; a time by the rate if stamps do not advance."""
+        stamp = -1.0 if frame.time is None else frame.time - self.start
+        self._last = stamp if stamp > self._last else self._last + 1 / self.rate
+        return self._last
+
+    def problem(self) -> str:
+        """A message about frames that could not be read, or "", after the last one."""
+        lost = self._broken + max(self.stream.frames - self._packets, 0)
+        if lost and self.stream.frames:
+            count = self.stream.frames
+            return f"{count - lost:,} of {count:,} frames could be read"
+        if lost:
+            return f"{lost:,} frames could not be read"
+        end = self._stated_end()
+        if end is not None and end - self._last - 1 / self.rate > _CUT_SHORT:
+            return f"the file is cut short, {self._last:.1f} of {end:.1f} s could be read"
+        return ""
+
+    def _stated_end(self) -> float | None:
+        """The duration of the stream in the header, in seconds."""
+        if self.stream.duration is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        if len(self.container.streams) == 1 and self.container.duration:
+            return self.container.duration / av.time_base
+        return None
 
 
-def _rate(capture: cv2.VideoCapture) -> float:
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    return rate if 1 <= rate <= _MAX_RATE else _DEFAULT_RATE
+def _plausible(*rates: float | None) -> float:
+    """The first rate, in frames per second, that can be one."""
+    return next((float(rate) for rate in rates if rate and 1 <= rate <= _MAX_RATE), _DEFAULT_RATE)
 
 
-def _square_size(capture: cv2.VideoCapture, frame: np.ndarray) -> tuple[int, int]:
+def _square_size(frame: av.VideoFrame, aspect: float | None) -> tuple[int, int]:
     """Width and height of a frame enlarged to square pixels; a changed side is even."""
-    height, width = frame.shape[:2]
-    over, under = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
-    aspect = over / under if over > 0 and under > 0 else 1.0
+    width, height, aspect = frame.width, frame.height, float(aspect or 1)
     if not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
         return width, height
-    if capture.get(cv2.CAP_PROP_ORIENTATION_META) % 180:  # OpenCV rotated the frame
-        aspect = 1 / aspect
     if aspect > 1:
         return 2 * round(width * aspect / 2), height
     return width, 2 * round(height / aspect / 2) if aspect < 1 else height
-
-
-def _why_no_picture(capture: cv2.VideoCapture, file: Path | None) -> str:
-    if file is None:
-        return "check the address and the network"
-    codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
-    if capture.isOpened() and codec.strip(b"\0").isalnum():
-        return (
-            f"OpenCV has no decoder for {codec.decode('ascii')} here; convert it: "
-            f"ffmpeg -i {file.name} -c:v libx264 converted.mp4"
-        )
-    return "it is not a video, or was cut short"
-
-
-def _describe_loss(video: Video, times: list[float]) -> str:
-    """A message about frames in the header that could not be read, or ""."""
-    container = read_container(video.file) if video.file else Container()
-    missing = video.count - len(times) if container.counts else 0
-    # The header of a file trimmed by an edit list also counts the hidden frames.
-    lost = missing if container.cut else min(missing, _gaps(times))
-    if lost > 0:
-        return f"{video.file}: {len(times):,} of {video.count:,} frames could be read"
-    if container.cut:
-        return f"{video.file}: the file is cut short, {len(times):,} frames could be read"
-    return ""
-
-
-def _gaps(times: list[float]) -> int:
-    """The number of frames missing between those at `times`, by the median interval."""
-    steps = np.diff(times)
-    if not len(steps):
-        return 0
-    return int((np.rint(steps / np.median(steps)) - 1).clip(0).sum())
