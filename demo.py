@@ -3,8 +3,8 @@
 detected faces.
 
 python demo.py
-python demo.py --image_dir photos --csv faces.csv --output_dir annotated
-python demo.py --video clip.mp4 --output_dir annotated
+python demo.py photos --csv faces.csv --output_dir annotated
+python demo.py clip.mp4 --output_dir annotated
 """
 
 import sys
@@ -12,33 +12,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
-from src import cli
-from src.cli import demo as flags
-
-
-def get_args(argv=()):
-    parser = cli.Parser(__doc__)
-    flags.add_source_arguments(parser)
-    flags.add_sink_arguments(parser)
-    flags.add_face_arguments(parser)
-    flags.add_model_arguments(parser)
-    flags.add_web_arguments(parser)
-    flags.add_needs(parser)
-    args = parser.parse_args(argv)
-    flags.check(parser, args)
-    return args
+from src import cli, flags
+from src.demo.arguments import Arguments
 
 
 def main(argv=()):
-    args = get_args(argv)
-    from src.demo import app
+    arguments = flags.parse(Arguments, argv, __doc__)
+    from src.demo.app import run
 
-    args.model_file, args.original = args.weight_file, cli.original_of(args)
-    if args.cache:
-        from src.export.cached import cached_onnx
-
-        args.model_file = cached_onnx(args.weight_file, args.cache, args.original)
-    app.run(args)
+    run(arguments)
 
 
 if __name__ == "__main__":

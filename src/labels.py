@@ -8,6 +8,7 @@ Ages = TypeVar("Ages")  # an array, a pandas column, or a number
 
 GENDERS = ("female", "male")  # IMDB-WIKI's convention: 0 female, 1 male
 INITIALS = ("F", "M")
+GENDER_COLOURS = ("#a0146e", "#004bb4")  # in drawings and histograms
 MAX_AGE = 100
 AGES = np.arange(MAX_AGE + 1)  # years, 0..100: the classes of the age head
 

@@ -1,8 +1,9 @@
 """The demo: connects source, face finder, estimator and sinks."""
 
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,101 +14,104 @@ from ..errors import UserError
 from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder
 from ..outputs import check_outputs
-from . import loop
+from . import results
+from .arguments import Arguments
 from .job import Job
 from .result import Result, Sink
 from .sinks import all_outputs, open_sinks
 from .sinks.copies import copy_path, crop_path
-from .sinks.gallery import labelled_pictures
+from .sinks.labelled import labelled_images
 from .sinks.records import read_done
-from .sinks.window import VideoWindow
-from .smoothing import Smoother
-from .sources.pictures import folder_pictures, named_pictures
-from .sources.video import open_camera, open_video
+from .sinks.window import VideoWindow, has_screen
+from .sources.images import folder_images, named_images
+from .sources.video import Video, open_camera, open_video
 
 _SAME_AGE, _SAME_SHARE = 0.1, 0.01  # maximum differences due to the batch size
 
 
-def run(args: Namespace) -> None:
-    """Run the demo with the arguments of demo.py.
+def run(arguments: Arguments) -> None:
+    """Run the demo.
 
-    Raises `UserError` for errors that the user can fix, such as pictures none of which is readable;
+    Raises `UserError` for errors that the user can fix, such as images none of which is readable;
     for a video that is only partly readable, after its outputs are complete.
     """
-    if args.web:
+    if arguments.web:
         from .web.server import serve
 
-        return serve(*_finder_and_estimator(args), args)
+        return serve(*_finder_and_estimator(arguments), arguments)
     with ExitStack() as stack:
-        job = _open_job(args, stack)
+        job = _open_job(arguments, stack)
         check_outputs(all_outputs(job), _inputs(job))
-        finder, estimator = _finder_and_estimator(args)
+        finder, estimator = _finder_and_estimator(arguments, job.video)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         if job.video:
-            window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
-            idle = window.idle if window and job.video.live else None
-            run_video(job, finder, estimator, sinks, idle)
+            run_video(job, finder, estimator, sinks)
         else:
-            _run_pictures(job, finder, estimator, sinks)
+            _run_images(job, finder, estimator, sinks)
     if job.video and job.video.problem:
         raise UserError(job.video.problem)
 
 
-def _open_job(args: Namespace, stack: ExitStack) -> Job:
-    if args.labels:
-        pictures, labels = labelled_pictures(args.labels, args.image_dir)
-        job = Job(args, pictures, labels=labels)
-    elif args.image_dir:
-        outputs = tuple(path for path in (args.output_dir, args.crops) if path)
-        pictures, left_out = folder_pictures(args.image_dir, args.recursive, outputs)
-        for line in left_out:
-            print(line, file=sys.stderr)
-        job = Job(args, pictures)
-    elif args.pictures:
-        job = Job(args, named_pictures(args.pictures))
-    else:
+def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
+    opens_window = not arguments.no_display and has_screen()
+    if arguments.source in ("--video", "the webcam"):
         video = (
-            open_video(args.video, args.every)
-            if args.video
-            else open_camera(args.camera, args.every)
+            open_video(arguments.clip, arguments.every)
+            if arguments.clip
+            else open_camera(arguments.camera, arguments.camera_size, arguments.every)
         )
         stack.enter_context(closing(video.frames))
-        args.min_face = args.min_face or (video.min_face if args.detector != "none" else None)
-        return Job(args, video=video)
-    if args.resume:
-        done = read_done(args.csv, args.jsonl)
-        job.done = {name: done[name] for name in job.pictures if _is_done(job, done.get(name))}
-    return job
+        return Job(arguments, video=video, opens_window=opens_window)
+    labels = None
+    if arguments.label_file:
+        images, labels = labelled_images(arguments.label_file, arguments.image_dir)
+    elif arguments.folder:
+        outputs = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
+        images, skipped = folder_images(arguments.folder, arguments.recursive, outputs)
+        for line in skipped:
+            print(line, file=sys.stderr)
+    else:
+        downloads = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        images = named_images(arguments.images, downloads)
+    job = Job(arguments, images, labels=labels, opens_window=opens_window)
+    if not arguments.resume:
+        return job
+    done = read_done(arguments.csv, arguments.jsonl)
+    return replace(job, done={name: done[name] for name in images if _is_done(job, done.get(name))})
 
 
 def _is_done(job: Job, result: Result | None) -> bool:
-    """Whether an earlier run wrote all files of a picture that this run would write."""
+    """Whether an earlier run wrote all files of an image that this run would write."""
     if result is None:
         return False
-    files = []
-    if job.args.output_dir:
-        files.append(copy_path(job.args.output_dir, result.picture.name))
-    if job.args.crops:
-        faces = range(len(result.boxes))
-        files += [crop_path(job.args.crops, result.picture.name, face) for face in faces]
+    files, arguments = [], job.arguments
+    if arguments.output_dir:
+        files.append(copy_path(arguments.output_dir, result.frame.name))
+    if arguments.crops:
+        files += [crop_path(arguments.crops, result.frame.name, i) for i in result.numbers]
     return all(file.is_file() for file in files)
 
 
 def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
-    yield "--weight_file", job.args.weight_file
-    yield "--labels", job.args.labels
+    yield "--weight_file", job.arguments.weight_file
+    yield "--labels", job.arguments.label_file
     yield "--video", job.video and job.video.file
-    yield from (("a picture", path) for path in job.pictures.values())
+    yield from (("an image", path) for path in job.images.values())
 
 
-def _finder_and_estimator(args: Namespace) -> tuple[FaceFinder, Estimator]:
+def _finder_and_estimator(
+    arguments: Arguments, video: Video | None = None
+) -> tuple[FaceFinder, Estimator]:
     """The face finder, for the model's crops, and the model."""
-    estimator = Estimator(args.model_file, args.runtime, args.original)
+    estimator = Estimator(arguments.weight_file, arguments.runtime, arguments.original)
     crop = estimator.crop
-    if args.margin is not None:
-        crop = replace(crop, margin=args.margin)
-    finder = FaceFinder(args.detector, args.min_face, crop)
+    if arguments.margin is not None:
+        crop = replace(crop, margin=arguments.margin)
+    min_face = arguments.min_face
+    if video and arguments.detector != "none":
+        min_face = min_face or video.min_face
+    finder = FaceFinder(arguments.detector, min_face, crop)
     finder.load()
     return finder, estimator
 
@@ -118,10 +122,10 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     if name is None:
         return
     before = job.done[name]
-    now = next(loop.picture_results(finder, {name: job.pictures[name]}, estimator, 1), None)
+    now = next(results.image_results(job, [name], finder, estimator), None)
     if now is None:  # missing or unreadable, which was reported
         return
-    height, width = now.picture.image.shape[:2]
+    height, width = now.frame.image.shape[:2]
     boxes = [
         (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
         for left, top, right, bottom in now.boxes
@@ -132,58 +136,49 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     ):
         return
     raise UserError(
-        f"--resume: expected the weights, margin and detector of the earlier run, received others: "
-        f"the faces of {job.pictures[name]} differ; pass the same, or another --csv and --jsonl"
+        f"--resume: the faces of {job.images[name]} differ from the earlier run's; pass the same "
+        "weights, margin and detector, or another --csv and --jsonl"
     )
 
 
-def _run_pictures(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
-    left = {name: path for name, path in job.pictures.items() if name not in job.done}
-    at_once = 1 if job.opens_window else loop.AT_ONCE
+def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
+    names = [name for name in job.images if name not in job.done]
     errors = []
 
     def report(error: str) -> None:
         errors.append(error)
-        if len(job.pictures) > 1:
-            loop.left_out(error)
+        if len(job.images) > 1:
+            results.report_skipped(error)
 
-    results = loop.picture_results(
-        finder, left, estimator, at_once, job.args.anonymize, job.args.scheduler, report
-    )
-    with closing(results):
+    is_recorded = (job.arguments.csv or job.arguments.jsonl) and not job.arguments.prints_records
+    remedy = "resume with --resume" if is_recorded else "run it again"
+    found = results.image_results(job, names, finder, estimator, report)
+    with closing(found):
         try:
-            _feed(loop.with_restored(results, job.pictures, job.done), sinks)
+            _feed(results.with_restored(found, job.images, job.done), sinks)
         except KeyboardInterrupt:
-            if (job.args.csv or job.args.jsonl) and not job.prints_records:
-                raise KeyboardInterrupt("resume with --resume") from None
-            raise
-    if len(errors) == len(job.pictures):
+            raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
+        except BrokenProcessPool as error:
+            raise UserError(f"a worker process died, perhaps out of memory; {remedy}") from error
+    if len(errors) == len(job.images):
         raise UserError(
-            errors[0]
-            if len(errors) == 1
-            else f"expected pictures, none of the {len(errors):,} could be read"
+            errors[0] if len(errors) == 1 else f"none of the {len(errors):,} images could be read"
         )
 
 
-def run_video(
-    job: Job,
-    finder: FaceFinder,
-    estimator: Estimator,
-    sinks: list[Sink],
-    idle: Callable[[], bool] | None = None,
-) -> None:
-    """Pass the results of a video's frames to the sinks, until one of them ends the run.
-
-    idle: see `loop.video_results`.
-    """
-    smoother = Smoother(job.args.smooth)
-    results = loop.video_results(job.video, finder, estimator, smoother, idle, job.args.anonymize)
+def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
+    """Pass the results of a video's frames to the sinks, until one of them ends the run."""
+    window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
+    idle = window.idle if window and job.video.live else None
     # Ctrl-C is the way to end a webcam without a window, so results are kept.
-    with suppress(KeyboardInterrupt), closing(results):
-        _feed(results, sinks)
+    with (
+        suppress(KeyboardInterrupt),
+        closing(results.video_results(job, finder, estimator, idle)) as found,
+    ):
+        _feed(found, sinks)
 
 
-def _feed(results: Iterator[Result], sinks: list[Sink]) -> None:
-    for result in results:
+def _feed(found: Iterator[Result], sinks: list[Sink]) -> None:
+    for result in found:
         if False in [sink(result) for sink in sinks]:
             return

@@ -1,4 +1,4 @@
-"""Annotation of pictures: boxes, labels, blurred faces, hints."""
+"""Annotation of images: boxes, labels, blurred faces, hints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,15 +7,18 @@ import numpy as np
 
 from ..estimation.estimator import Estimates
 from ..faces.images import Box
-from ..labels import INITIALS
+from ..labels import GENDER_COLOURS
+from .wording import MIN_CERTAINTY, Wording, wording
 
-# Of female and male faces, BGR: white text on either has a contrast of at least 7:1.
-COLOURS = ((110, 20, 160), (180, 75, 0))
+# White text on each of them has a contrast of at least 7:1.
+GREY = (85, 85, 85)
+COLOURS = tuple(tuple(bytes.fromhex(colour[1:])[::-1]) for colour in GENDER_COLOURS)  # BGR
 _WHITE = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_OF_FACE = 0.2  # height of the text, as a fraction of the face's width,
-_TEXT_OF_PICTURE = 0.016, 0.05  # within these fractions of the picture's longer side,
-_SMALLEST_TEXT = 10  # and at least this number of pixels
+_TEXT_OF_IMAGE = 0.05  # at most this fraction of the image's longer side,
+_SMALLEST_TEXT = 9  # and at least this number of pixels
+_COVERS_OWN_FACE = 0.1  # cost of a covered pixel of the own face, relative to another one
 _MOSAIC = 6  # blocks along each side of an anonymous face
 _MOSAIC_MARGIN = 0.25  # of its width, around the box: hair, ears and chin
 
@@ -26,105 +29,125 @@ def annotate(
     estimates: Estimates,
     anonymize: bool = False,
     numbers: Sequence[int] | None = None,
+    shown: str = "both",
 ) -> np.ndarray:
     """A copy of `image`, uint8 (H, W, 3), BGR, with each face's box and label.
 
-    A label is "age (interval) gender". Lines and text grow with the picture. Labels cover no face
-    if the picture has room for them.
+    A label is "age (interval) gender" next to its face, at most as wide, shortened to the age if
+    there is no room. Lines and text grow with the image.
     anonymize: blur the faces.
     numbers: numbers of the faces, as prefixes of their labels.
+    shown: "age", "gender" or "both".
     """
     annotated = image.copy()
     if anonymize:
         for box in boxes:
             _blur(annotated, box)
     line = _line(image.shape)
-    for box, gender in zip(boxes, estimates.gender, strict=True):
-        cv2.rectangle(annotated, box[:2], box[2:], COLOURS[gender], line)
+    words = [wording(estimates, i, shown) for i in range(len(boxes))]
+    colours = [colour_of(estimates, i, shown) for i in range(len(boxes))]
+    for box, colour in zip(boxes, colours, strict=True):
+        cv2.rectangle(annotated, box[:2], box[2:], colour, line)
     taken = [_enlarged(box, line) for box in boxes]
     for i, box in enumerate(boxes):
-        text = "" if numbers is None else f"{numbers[i]}: "
-        label = _Label(text + label_text(estimates, i), box, image.shape)
-        place = label.find_place(taken)
-        label.draw(annotated, place, COLOURS[estimates.gender[i]])
-        taken.append(place)
+        others = np.array([taken[:i] + taken[i + 1 :]]).reshape(-1, 4)
+        texts = _texts(words[i], None if numbers is None else numbers[i])
+        label = _place_label(texts, box, others, image.shape)
+        label.draw(annotated, colours[i])
+        taken.append(label.box)
     return annotated
 
 
-def label_text(estimates: Estimates, face: int) -> str:
-    """ "age (interval) gender" of a face."""
-    interval = f"{estimates.age_low[face]}-{estimates.age_high[face]}"
-    return f"{estimates.age[face]:.0f} ({interval}) {INITIALS[estimates.gender[face]]}"
+def colour_of(estimates: Estimates, face: int, shown: str = "both") -> tuple[int, int, int]:
+    """The colour of a face, BGR: of its gender; grey if that is uncertain or not shown."""
+    if shown == "age" or estimates.p_gender[face] < MIN_CERTAINTY:
+        return GREY
+    return COLOURS[estimates.gender[face]]
+
+
+def _texts(words: Wording, number: int | None) -> list[str]:
+    """Texts of a label, the longest first."""
+    prefix = "" if number is None else f"{number}: "
+    texts = [prefix + words.full, prefix + words.short, words.short]
+    return texts if words.shown == "gender" else [*texts, words.years]
 
 
 def _line(shape: tuple[int, ...]) -> int:
-    """Thickness of lines in a picture of `shape`, in pixels."""
+    """Thickness of lines in an image of `shape`, in pixels."""
     return max(1, round(max(shape[:2]) / 400))
 
 
+def _place_label(texts: list[str], box: Box, others: np.ndarray, shape: tuple[int, ...]) -> "_Label":
+    """The longest label that is no wider than its face and covers no other one, or the shortest
+    where it covers the least.
+
+    others: int (M, 4), boxes to leave free.
+    """
+    for text in texts:
+        label = _Label(text, box, shape)
+        covered = label.find_place(others)
+        if label.fits and not covered:
+            break
+    return label
+
+
 class _Label:
-    """Text next to a face, in a picture of `shape`."""
+    """Text next to a face, in an image of `shape`.
+
+    fits: whether it is no wider than the face.  box: where it is, after `find_place`.
+    """
 
     def __init__(self, text: str, box: Box, shape: tuple[int, ...]):
-        self._text, self._box = text, box
+        self._text, self._face = text, box
         self._height, self._width = shape[:2]
         self._line = _line(shape)
-        small, large = (share * max(shape[:2]) for share in _TEXT_OF_PICTURE)
-        text_height = max(np.clip(_TEXT_OF_FACE * (box.right - box.left), small, large), 1)
-        self._text_height = max(round(text_height), _SMALLEST_TEXT)
-        self._thickness = max(1, round(self._text_height / 9))
-        self._scale = cv2.getFontScaleFromHeight(_FONT, self._text_height, self._thickness)
-        self._pad = max(2, self._text_height // 3)
-        text_width = cv2.getTextSize(text, _FONT, self._scale, self._thickness)[0][0]
-        if text_width + 2 * self._pad > self._width:  # a picture narrower than its label
-            self._scale *= max(self._width - 2 * self._pad, 1) / text_width
-            text_width = self._width - 2 * self._pad
-        self.size = text_width + 2 * self._pad, self._text_height + 2 * self._pad
+        side = box.right - box.left + self._line
+        text_height = max(
+            round(min(_TEXT_OF_FACE * side, _TEXT_OF_IMAGE * max(shape[:2]))), _SMALLEST_TEXT
+        )
+        self._measure(text_height)
+        if self.size[0] > side and text_height > _SMALLEST_TEXT:
+            self._measure(max(int(text_height * side / self.size[0]), _SMALLEST_TEXT))
+        self.fits = self.size[0] <= side
 
-    def find_place(self, taken: list[Box]) -> Box:
-        """The place in the picture that covers the smallest part of `taken`; the nearest of
-        several."""
+    def _measure(self, text_height: int) -> None:
+        self._thickness = max(1, round(text_height / 9))
+        self._scale = cv2.getFontScaleFromHeight(_FONT, text_height, self._thickness)
+        self._pad = max(2, text_height // 4)
+        text_width = cv2.getTextSize(self._text, _FONT, self._scale, self._thickness)[0][0]
+        self.size = text_width + 2 * self._pad, text_height + 2 * self._pad
+
+    def find_place(self, others: np.ndarray) -> float:
+        """Choose the place that covers the least of `others`; returns the number of pixels."""
         places = list(self._places())
-        overlaps = _covered(np.array(places), np.array(taken))
-        return places[int(overlaps.argmin())]  # the first minimum is the nearest
+        boxes = np.array(places)
+        covered = _covered(boxes, others)
+        cost = covered + _COVERS_OWN_FACE * _covered(boxes, np.array([self._face]))
+        best = int(cost.argmin())  # the first minimum
+        self.box = places[best]
+        return float(covered[best])
 
     def _places(self) -> Iterator[Box]:
-        """Above, below and next to the box, then at increasing distances."""
-        box, (width, height) = self._box, self.size
-        middle = (box.left + box.right - width) // 2
-        for ring in range(12):
-            away = self._line + ring * height
-            columns = [
-                box.left,
-                box.right - width,
-                middle,
-                box.left - width - away,
-                box.right + away,
-            ]
-            rows = [box.top - height - away, box.bottom + 1 + away]
-            yield from (self._inside(x, y) for y in rows for x in columns)
-            yield from (
-                self._inside(x, y)
-                for x in (box.right + 1 + away, box.left - width - away)
-                for y in range(box.top - away, box.bottom + away, height)
-            )
+        """Above and below the face, then inside its box, within the image."""
+        box, (width, height) = self._face, self.size
+        columns = box.left - self._line // 2, box.right - width, (box.left + box.right - width) // 2
+        rows = (
+            box.top - height - self._line,
+            box.bottom + 1 + self._line,
+            box.bottom - height,
+            box.top,
+        )
+        for y in rows:
+            for x in columns:
+                left = max(0, min(x, self._width - width))
+                top = max(0, min(y, self._height - height))
+                yield Box(left, top, left + width, top + height)
 
-    def _inside(self, left: int, top: int) -> Box:
-        width, height = self.size
-        left = max(0, min(left, self._width - width))
-        top = max(0, min(top, self._height - height))
-        return Box(left, top, left + width, top + height)
-
-    def draw(self, image: np.ndarray, place: Box, colour: tuple[int, int, int]) -> None:
-        """White text on `colour` at `place`, with a line to the box if that is not next to it."""
-        box = self._box
-        near = _enlarged(box, self.size[1])
-        if not _covered(np.array([place]), np.array([near]))[0]:
-            ends = [((b[0] + b[2]) // 2, (b[1] + b[3]) // 2) for b in (box, place)]
-            start = tuple(np.clip(ends[1], box[:2], box[2:]).tolist())
-            cv2.line(image, start, ends[1], colour, self._line, cv2.LINE_AA)
-        cv2.rectangle(image, place[:2], (place.right - 1, place.bottom - 1), colour, cv2.FILLED)
-        origin = place.left + self._pad, place.bottom - self._pad - 1
+    def draw(self, image: np.ndarray, colour: tuple[int, int, int]) -> None:
+        """White text on `colour`."""
+        box = self.box
+        cv2.rectangle(image, box[:2], (box.right - 1, box.bottom - 1), colour, cv2.FILLED)
+        origin = box.left + self._pad, box.bottom - self._pad - 1
         cv2.putText(
             image, self._text, origin, _FONT, self._scale, _WHITE, self._thickness, cv2.LINE_AA
         )
@@ -157,7 +180,8 @@ def add_hint(image: np.ndarray, hint: str) -> np.ndarray:
     hinted = image.copy()
     height, width = image.shape[:2]
     scale = max(0.4, width / 1600)
-    (_, text_height), below = cv2.getTextSize(hint, _FONT, scale, 1)
+    (text_width, text_height), below = cv2.getTextSize(hint, _FONT, scale, 1)
+    scale *= min(1, (width - 2 * below) / text_width)  # a narrow image
     strip = hinted[max(height - text_height - 2 * below, 0) :]
     strip //= 3
     origin = (below, height - below)

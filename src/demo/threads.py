@@ -11,23 +11,22 @@ from typing import TypeVar
 Item = TypeVar("Item")
 _END = object()
 _POLL = 0.1  # seconds between two checks of `idle`
-_PATIENCE = 2.0  # seconds to wait for the end of a producer
+_TIMEOUT = 2.0  # seconds to wait for the end of a producer
 
 
-def ahead(
-    items: Generator[Item], most: int = 2, idle: Callable[[], bool] | None = None
+def prefetch(
+    items: Generator[Item], depth: int = 2, idle: Callable[[], bool] | None = None
 ) -> Iterator[Item]:
-    """Prefetch up to `most` items in another thread.
+    """Prefetch up to `depth` items in another thread.
 
     Exceptions of `items` are raised here, in order. `items` is closed at the end.
     idle: called while there is no next item; returns False to end.
     """
     pool = ThreadPoolExecutor(1)
     try:
-        pool.submit(
-            bool
-        )  # starts the thread; shutdown does not await a thread whose start was interrupted
-        coming = deque(pool.submit(next, items, _END) for _ in range(most))
+        # Starts the thread; shutdown does not await a thread whose start was interrupted.
+        pool.submit(bool)
+        coming = deque(pool.submit(next, items, _END) for _ in range(depth))
         while (item := _wait(coming.popleft(), idle)) is not _END:
             coming.append(pool.submit(next, items, _END))
             yield item
@@ -46,7 +45,7 @@ def _wait(future: Future, idle: Callable[[], bool] | None):
     return future.result()
 
 
-def latest(items: Generator[Item], stop: Event) -> Iterator[Item]:
+def drop_stale(items: Generator[Item], stop: Event) -> Iterator[Item]:
     """The newest item of a thread that produces continuously; older ones are dropped.
 
     Ends with the items, or when `stop` is set, even if the next item never comes: the thread of a
@@ -58,7 +57,8 @@ def latest(items: Generator[Item], stop: Event) -> Iterator[Item]:
     def make() -> None:
         try:
             for item in items:
-                _replace(newest, item)
+                _empty(newest)
+                newest.put(item)
                 if stop.is_set():
                     break
         except BaseException as error:  # raised where the items are used
@@ -82,15 +82,10 @@ def latest(items: Generator[Item], stop: Event) -> Iterator[Item]:
             raise failed[0]
     finally:
         stop.set()
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         while thread.is_alive() and time.monotonic() < end:
             _empty(newest)
             thread.join(0.05)
-
-
-def _replace(newest: Queue, item: Item) -> None:
-    _empty(newest)
-    newest.put(item)
 
 
 def _empty(queue: Queue) -> None:

@@ -1,150 +1,226 @@
 """Face tracks in videos."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ..faces.detectors.base import Detect, Face
-from ..faces.images import Box, overlap, shrink
-from .flow import follow
+from ..faces.images import Box, overlap
+from .sources import Frame
 
-DETECT_EVERY = 10  # frames, while all faces are tracked
-SEARCH_EVERY = 5  # frames, while there are no faces
-PATIENCE = 2  # consecutive missed detections that end a track
+DETECT_SECONDS, DETECT_FRAMES = 0.1, 3  # maximum interval between detections
+PATIENCE = 1.0  # seconds without a detection that end a track
+MAX_GAP = 0.25  # seconds between two detections of a face that is shown in between
+MIN_DETECTIONS = 3  # of a face that is shown
+MIN_QUALITY = 0.35  # mean of a track that is shown
 SAME_FACE = 0.3  # minimum overlap (intersection over union) of boxes of the same face
-FOLLOWED_SIDE = 640  # pixels, maximum longer side of frames for tracking
-CUT = 0.6  # correlation of consecutive frames below which there is a scene cut
+SCENE_CHANGE = 0.6  # correlation of consecutive frames below which a new scene begins
+_TOLERANCE = 0.005  # seconds
 _THUMBNAIL = (32, 18)
 
 
-class Track(NamedTuple):
-    """A face in a frame, and the unique number of its track."""
+class TrackedFace(NamedTuple):
+    """A face in a frame, the unique ID, from 1, of its track, and the track's mean quality."""
 
-    number: int
+    track_id: int
     face: Face
+    quality: float
 
 
-@dataclass
-class _TrackedFace:
-    """A tracked face.
+@dataclass(eq=False)
+class _Track:
+    """A face in successive frames.
 
-    edges: float64 (4,): left, top, right, bottom in pixels of the frame.
-    points: see `Face`; they move with the box between detections.
-    missed: number of consecutive missed detections.  lost: whether tracking failed.
+    time, face: of the last detection.  before: of the one before it.
+    total_quality: sum over the detections.
     """
 
-    number: int
-    edges: np.ndarray
-    points: np.ndarray | None
-    missed: int = 0
-    lost: bool = False
+    time: float
+    face: Face
+    before: tuple[float, Face] | None = None
+    detections: int = 1
+    total_quality: float = 0.0
+    track_id: int = 0  # unless shown
 
-    def move(self, edges: np.ndarray) -> None:
-        """Move the box, and the points with it."""
-        if self.points is not None:
-            scale = (edges[2] - edges[0]) / (self.edges[2] - self.edges[0])
-            self.points = (self.points - _centre(self.edges)) * scale + _centre(edges)
-        self.edges = edges
+    def add(self, time: float, face: Face, quality: float) -> None:
+        self.before = self.time, self.face
+        self.time, self.face = time, face
+        self.detections += 1
+        self.total_quality += quality
 
     @property
-    def face(self) -> Face:
-        return Face(Box(*np.rint(self.edges).astype(int).tolist()), self.points)
+    def quality(self) -> float:
+        return self.total_quality / self.detections
+
+    def at(self, time: float) -> Face:
+        """The face at a time after the last detection, if its motion continues for a short time."""
+        if self.before is None or self.time - self.before[0] > MAX_GAP:
+            return self.face
+        ahead = min(time - self.time, DETECT_SECONDS)
+        return _between(*self.before, self.time, self.face, self.time + ahead)
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A frame whose faces are not complete yet.
+
+    key: number of detections so far, this frame's included.
+    """
+
+    frame: Frame
+    key: int
+    faces: dict[_Track, Face] = field(default_factory=dict)
 
 
 class Tracker:
     """Tracks the faces of one video, frame by frame.
 
-    Faces are detected in every `DETECT_EVERY`th frame, in every `SEARCH_EVERY`th if there are none,
-    and immediately if one is lost or the scene cuts. A cut ends all tracks.
+    Faces are detected every `DETECT_SECONDS` or `DETECT_FRAMES`, and when a new scene begins, which
+    ends all tracks. Boxes move linearly between two detections. A face is shown if it was detected
+    `MIN_DETECTIONS` times with a mean quality of at least `min_quality`; a file's frames wait for
+    as many detections, so that such a face is shown from its first frame on.
     """
 
-    def __init__(self, detect: Detect, every_frame: bool = False):
-        """every_frame: detect in every frame, if frames are too far apart for tracking."""
-        self._detect, self._every_frame = detect, every_frame
-        self._faces: list[_TrackedFace] = []
-        self._numbers = 0
-        self._since = 0  # frames since the last detection
-        self._before: np.ndarray | None = None
+    def __init__(
+        self,
+        detect: Detect,
+        rate: Callable[[np.ndarray, Face], float],
+        min_quality: float | None = None,
+        live: bool = False,
+        sparse: bool = False,
+    ):
+        """rate: the quality of a face in an image, 0..1.
+        min_quality: `MIN_QUALITY` by default; 0 shows all faces.
+        live: frames do not wait.  sparse: frames are too far apart for several detections."""
+        self._detect, self._rate, self._live, self._sparse = detect, rate, live, sparse
+        self._min_quality = MIN_QUALITY if min_quality is None else min_quality
+        self._min_detections = 1 if sparse or min_quality == 0 else MIN_DETECTIONS
+        self._tracks: list[_Track] = []
+        self._pending: deque[_Pending] = deque()
+        self._thumbnail: np.ndarray | None = None
+        self._keys = self._since = 0
+        self._last_key = -np.inf
+        self._begun = self._shown = 0  # tracks
 
-    def __call__(self, image: np.ndarray) -> list[Track]:
-        """The faces of the next frame, uint8 (H, W, 3), BGR, of the same size as those before."""
-        scale = min(1, FOLLOWED_SIDE / max(image.shape[:2]))
-        now = cv2.cvtColor(shrink(image, FOLLOWED_SIDE), cv2.COLOR_BGR2GRAY)
-        begins = self._before is None or is_cut(self._before, now)
-        if begins:
-            self._faces = []
-        else:
-            self._follow(now, scale)
-        self._before = now
+    def __call__(self, frame: Frame) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """Add the next frame; yields the frames that are complete, in order, with their faces."""
+        thumbnail = _thumbnail(frame.image)
+        before, self._thumbnail = self._thumbnail, thumbnail
+        if before is None or is_scene_change(before, thumbnail):
+            yield from self.finish()
         self._since += 1
-        pause = DETECT_EVERY if self._faces else SEARCH_EVERY
-        if self._every_frame:
-            pause = 1
-        if begins or self._since >= pause or any(face.lost for face in self._faces):
-            self._match(self._detect(image))
-            self._since = 0
-        height, width = image.shape[:2]
-        self._faces = [face for face in self._faces if _is_inside(face.edges, width, height)]
-        return [Track(followed.number, followed.face) for followed in self._faces]
+        is_due = frame.time - self._last_key >= DETECT_SECONDS - _TOLERANCE
+        if is_due or self._sparse or self._since >= DETECT_FRAMES:
+            self._detect_in(frame)
+        else:
+            self._pending.append(_Pending(frame, self._keys))
+            if self._live:
+                self._hold()
+        lag = 0 if self._live or self._sparse else self._min_detections
+        while self._pending and self._keys - self._pending[0].key >= lag:
+            yield self._complete(self._pending.popleft())
 
-    def _follow(self, now: np.ndarray, scale: float) -> None:
-        edges = np.array([face.edges for face in self._faces]).reshape(-1, 4)
-        moved = follow(self._before, now, edges * scale) / scale
-        for face, new in zip(self._faces, moved, strict=True):
-            face.lost = bool(np.isnan(new).any())
-            if not face.lost:
-                face.move(new)
+    @property
+    def not_shown(self) -> int:
+        """Number of faces so far that were too brief or unclear to be shown."""
+        return self._begun - self._shown
 
-    def _match(self, detected: list[Face]) -> None:
-        """Assign detected faces to the tracks that they overlap most, and begin new ones."""
-        new, seen = dict(enumerate(detected)), set()
-        for face, i in _pairs(self._faces, [other.box for other in detected]):
-            found = new.pop(i)
-            face.edges, face.points = np.array(found.box, float), found.points
-            face.missed, face.lost = 0, False
-            seen.add(face.number)
-        for face in self._faces:
-            face.missed += face.number not in seen
-        self._faces = [face for face in self._faces if not face.lost and face.missed < PATIENCE]
-        for found in new.values():
-            self._faces.append(
-                _TrackedFace(self._numbers, np.array(found.box, float), found.points)
-            )
-            self._numbers += 1
+    def finish(self) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """End all tracks; yields the remaining frames with their faces."""
+        self._hold()
+        yield from map(self._complete, self._pending)
+        self._pending.clear()
+        self._tracks, self._last_key = [], -np.inf
+
+    def _detect_in(self, frame: Frame) -> None:
+        self._keys += 1
+        self._last_key, self._since = frame.time, 0
+        pending = _Pending(frame, self._keys)
+        found = self._detect(frame.image)
+        boxes = [track.at(frame.time).box for track in self._tracks]
+        matches = match(boxes, [face.box for face in found])
+        for i, face in enumerate(found):
+            quality = self._rate(frame.image, face)
+            if i in matches:
+                track = self._tracks[matches[i]]
+                track.add(frame.time, face, quality)
+                self._interpolate(track)
+            else:
+                track = _Track(frame.time, face, total_quality=quality)
+                self._tracks.append(track)
+                self._begun += 1
+            pending.faces[track] = face
+        self._hold()
+        self._pending.append(pending)
+        self._tracks = [t for t in self._tracks if frame.time - t.time <= PATIENCE]
+
+    def _interpolate(self, track: _Track) -> None:
+        """Add the face to the frames between its last two detections."""
+        time, face = track.before
+        if track.time - time > MAX_GAP:
+            return
+        for pending in self._pending:
+            now = pending.frame.time
+            if time < now < track.time:
+                pending.faces[track] = _between(time, face, track.time, track.face, now)
+
+    def _hold(self) -> None:
+        """Add faces to the frames just after their last detection."""
+        for pending in self._pending:
+            for track in self._tracks:
+                age = pending.frame.time - track.time
+                if 0 < age < DETECT_SECONDS - _TOLERANCE:
+                    pending.faces.setdefault(track, track.at(pending.frame.time))
+
+    def _complete(self, pending: _Pending) -> tuple[Frame, list[TrackedFace]]:
+        height, width = pending.frame.image.shape[:2]
+        tracked = []
+        for track, face in pending.faces.items():
+            x, y = (face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2
+            if 0 <= x < width and 0 <= y < height and self._is_shown(track):
+                tracked.append(TrackedFace(track.track_id, face, track.quality))
+        return pending.frame, sorted(tracked)
+
+    def _is_shown(self, track: _Track) -> bool:
+        is_clear = track.quality >= self._min_quality
+        if not track.track_id and is_clear and track.detections >= self._min_detections:
+            self._shown += 1
+            track.track_id = self._shown
+        return track.track_id > 0
 
 
-def _pairs(faces: list[_TrackedFace], boxes: list[Box]) -> Iterator[tuple[_TrackedFace, int]]:
-    """Faces and the numbers of their boxes, one to one, the largest overlap first."""
-    overlaps = [
-        (overlap(face.edges, box), f, i)
-        for f, face in enumerate(faces)
-        for i, box in enumerate(boxes)
-    ]
-    used_faces, used_boxes = set(), set()
-    for share, f, i in sorted(overlaps, reverse=True):
-        if share >= SAME_FACE and f not in used_faces and i not in used_boxes:
-            used_faces.add(f)
-            used_boxes.add(i)
-            yield faces[f], i
+def match(boxes: list[Box], others: list[Box]) -> dict[int, int]:
+    """Indices of `boxes` by those of `others`, one to one, the largest overlap first."""
+    overlaps = [(overlap(a, b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(others)]
+    matches: dict[int, int] = {}
+    for share, i, j in sorted(overlaps, reverse=True):
+        if share >= SAME_FACE and j not in matches and i not in matches.values():
+            matches[j] = i
+    return matches
 
 
-def is_cut(before: np.ndarray, now: np.ndarray) -> bool:
-    """Whether a new scene begins with frame `now`, by its likeness to the one before, uint8 (H, W).
+def is_scene_change(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether a new scene begins, by the correlation of two thumbnails, uint8 (h, w).
 
-    Their thumbnails' correlation: 0.7 to 1 within the scenes of real clips, below 0.55 across.
+    It is 0.7 to 1 within the scenes of real clips, below 0.55 across.
     """
-    small = [cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA) for frame in (before, now)]
-    return float(cv2.matchTemplate(*small, cv2.TM_CCOEFF_NORMED)[0, 0]) < CUT
+    return float(cv2.matchTemplate(before, now, cv2.TM_CCOEFF_NORMED)[0, 0]) < SCENE_CHANGE
 
 
-def _is_inside(edges: np.ndarray, width: int, height: int) -> bool:
-    """Whether the middle of a box is in the frame."""
-    x, y = _centre(edges)
-    return 0 <= x < width and 0 <= y < height
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    small = cv2.resize(image, _THUMBNAIL, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
 
 
-def _centre(edges: np.ndarray) -> np.ndarray:
-    return (edges[:2] + edges[2:]) / 2
+def _between(time: float, face: Face, later: float, other: Face, now: float) -> Face:
+    """A face at the time `now`, linear in time from two detections."""
+    share = (now - time) / (later - time)
+    box = np.rint(np.add(np.multiply(face.box, 1 - share), np.multiply(other.box, share)))
+    points = None
+    if face.points is not None and other.points is not None:
+        points = (1 - share) * face.points + share * other.points
+    return Face(Box(*box.astype(int).tolist()), points, min(face.score, other.score))

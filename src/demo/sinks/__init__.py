@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...outputs import Output
 from ..job import Job
 from ..result import Sink
-from . import copies, gallery, records, summary, table, tracks, video, window
+from . import copies, gallery, labelled, records, summary, table, tracks, video, window
 
 
 class SinkKind(NamedTuple):
@@ -26,18 +26,21 @@ class SinkKind(NamedTuple):
 
 
 SINKS = (
-    SinkKind(lambda job: job.args.csv, records.csv_file, records.csv_outputs),
-    SinkKind(lambda job: job.args.jsonl, records.jsonl_file, records.jsonl_outputs),
+    SinkKind(lambda job: job.arguments.csv, records.csv_file, records.csv_outputs),
+    SinkKind(lambda job: job.arguments.jsonl, records.jsonl_file, records.jsonl_outputs),
     SinkKind(copies.has_copies, copies.annotated_copies, copies.copy_outputs),
-    SinkKind(lambda job: job.args.crops, copies.face_crops, copies.crop_outputs),
+    SinkKind(lambda job: job.arguments.crops, copies.face_crops, copies.crop_outputs),
     SinkKind(video.has_copy, video.annotated_video, video.video_outputs),
     SinkKind(video.has_copy, tracks.track_summary, tracks.track_outputs),
-    SinkKind(gallery.has_table, gallery.labelled_table, gallery.table_outputs, restored=True),
+    SinkKind(labelled.has_table, labelled.labelled_table, labelled.table_outputs, restored=True),
+    SinkKind(gallery.has_gallery, gallery.gallery, gallery.gallery_outputs, restored=True),
+    SinkKind(
+        summary.has_histogram, summary.histogram, summary.histogram_outputs, restored=True
+    ),
     SinkKind(lambda job: job.opens_window, window.result_window),
     SinkKind(table.has_lines, table.face_lines),
-    SinkKind(lambda job: job.args.table, table.printed_table, restored=True),
-    SinkKind(summary.has_summary, summary.folder_summary, summary.summary_outputs, restored=True),
-    SinkKind(summary.has_hint, summary.min_face_hint, restored=True),
+    SinkKind(lambda job: job.arguments.table, table.printed_table, restored=True),
+    SinkKind(lambda job: True, summary.counts, restored=True),
     SinkKind(summary.has_progress, summary.progress),
 )
 

@@ -1,136 +1,64 @@
-"""A table of labelled pictures, as in the PyTorch toolkit's demo."""
+"""A page with the annotated copies of a folder."""
 
-from __future__ import annotations
-
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
+from urllib.parse import quote
 
-import cv2
 import jinja2
-import numpy as np
 
-from ...data.datasets import read_dataset
-from ...faces.crop import FaceCrop
-from ...faces.detectors import DEFAULT_DETECTOR
-from ...faces.detectors.base import Face
-from ...faces.finder import FaceFinder
-from ...faces.images import data_url, read_image, shrink, widest
-from ...files import make_folder, replacing
-from ...labels import GENDERS, age_text
+from ...files import replacing
 from ...outputs import Output, begins_with
 from ..job import Job
 from ..result import Result, Sink
-from .copies import is_picture
+from .copies import copy_path
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MAX_PICTURES = 20  # in the table
-HTML, PNG = "table.html", "table.png"
-_HEADERS = ("raw", "aligned", "true", "predicted")
-_RAW_SIDE = 224  # maximum, in pixels
-_ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
-_INCHES = 1.6  # of a row in the PNG
+HTML = "gallery.html"
+is_page = begins_with(b"<!doctype html>\n<html lang=")
 
 
-@dataclass
-class _Row:
-    """A picture and its largest face, uint8 BGR, and the texts of its label and its estimate."""
+class _Card(NamedTuple):
+    """An image: its name, the address of its copy, and the texts of its faces."""
 
     name: str
-    raw: np.ndarray
-    aligned: np.ndarray | None
-    true: str
-    predicted: str
+    link: str
+    faces: list[str]
 
 
-def labelled_pictures(labels: Path, folder: Path | None) -> tuple[dict[str, Path], pd.DataFrame]:
-    """The labelled pictures of a CSV file by name, and its records, indexed by name.
-
-    labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's folder.
-    """
-    folder = folder or labels.parent
-    table = read_dataset("csv", folder, labels=labels).table
-    return {name: folder / name for name in table["path"]}, table.set_index("path")
+def has_gallery(job: Job) -> bool:
+    arguments = job.arguments
+    return bool(arguments.folder and arguments.output_dir and not arguments.label_file)
 
 
-def has_table(job: Job) -> bool:
-    return job.labels is not None
-
-
-def table_outputs(job: Job) -> list[Output]:
-    folder = job.args.output_dir
-    if not folder.is_dir():
-        return []
-    is_page = begins_with(b"<!doctype html>\n<html lang=")
-    return [
-        Output("--output_dir", folder / HTML, "a table of demo.py", is_page),
-        Output("--output_dir", folder / PNG, "a picture", is_picture),
-    ]
+def gallery_outputs(job: Job) -> list[Output]:
+    path = job.arguments.output_dir / HTML
+    return [Output("--output_dir", path, "a gallery of demo.py", is_page)] if path.exists() else []
 
 
 @contextmanager
-def labelled_table(job: Job) -> Iterator[Sink]:
-    """The table of the first `MAX_PICTURES` pictures, a page and a picture in --output_dir."""
-    folder = job.args.output_dir
-    make_folder("--output_dir", folder)
-    rows: list[_Row] = []
+def gallery(job: Job) -> Iterator[Sink]:
+    """gallery.html in --output_dir, with all annotated copies and their faces, also of the images
+    that an earlier run made with --resume."""
+    folder, cards = job.arguments.output_dir, []
 
     def add(result: Result) -> None:
-        if len(rows) < MAX_PICTURES:
-            name = result.picture.name
-            image = read_image(job.pictures[name]) if result.restored else result.picture.image
-            rows.append(_row(result, image, job.labels.loc[name]))
+        name = result.frame.name
+        numbers = [f"{number}: " for number in result.numbers] if len(result.boxes) > 1 else [""]
+        faces = [n + words.full for n, words in zip(numbers, result.words, strict=False)]
+        link = quote(os.fsencode(copy_path(Path(), name).as_posix()))
+        cards.append(_Card(name, link, faces))
 
     yield add
-    with replacing(folder / HTML) as page:
-        page.write_text(_page(rows), encoding="utf-8")
-    with replacing(folder / PNG) as plot:
-        _plot(rows, plot)
+    page = render("gallery.html", cards=cards, faces=sum(len(card.faces) for card in cards))
+    with replacing(folder / HTML) as partial:
+        partial.write_text(page, encoding="utf-8", errors="replace")
 
 
-def _row(result: Result, image: np.ndarray, record: pd.Series) -> _Row:
-    estimates = result.estimates
-    years = age_text(record["age_low"], record["age_high"])
-    gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
-    true = f"{years}, {gender}"
-    raw = shrink(image, _RAW_SIDE)
-    if not result.boxes:
-        return _Row(result.picture.name, raw, None, true, "no face found")
-    face = widest(result.boxes)
-    predicted = (
-        f"{estimates.age[face]:.0f} ({estimates.age_low[face]}-{estimates.age_high[face]}), "
-        f"{GENDERS[estimates.gender[face]]}"
-    )
-    located = _ALIGNED.located(image, [Face(result.boxes[face])])
-    aligned = _ALIGNED.crop.crop(image, located[0]) if located else None
-    return _Row(result.picture.name, raw, aligned, true, predicted)
-
-
-def _page(rows: list[_Row]) -> str:
+def render(template: str, **values) -> str:
+    """A page from one of the templates in this folder."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
-    template = environment.get_template("gallery.html")
-    return template.render(rows=rows, headers=_HEADERS, picture=data_url)
-
-
-def _plot(rows: list[_Row], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, _INCHES * max(len(rows), 1)), layout="constrained")
-    axes = figure.subplots(max(len(rows), 1), len(_HEADERS), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, header in zip(axes[0], _HEADERS, strict=True):
-        axis.set_title(header)
-    for row, (raw, aligned, true, predicted) in zip(rows, axes, strict=False):
-        raw.imshow(cv2.cvtColor(row.raw, cv2.COLOR_BGR2RGB))
-        if row.aligned is not None:
-            aligned.imshow(cv2.cvtColor(row.aligned, cv2.COLOR_BGR2RGB))
-        for axis, text in ((true, row.true), (predicted, row.predicted)):
-            axis.text(0.5, 0.5, text.replace(", ", "\n"), ha="center", va="center")
-    figure.savefig(path, dpi=100)
+    return environment.get_template(template).render(**values)

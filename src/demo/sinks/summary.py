@@ -1,4 +1,4 @@
-"""Summary and progress of a run over pictures."""
+"""Summary and progress of a run."""
 
 import sys
 from collections import Counter
@@ -8,85 +8,85 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...data.summary import plot_ages
+from ...data.summary import is_summary, plot_ages
 from ...files import replacing
 from ...outputs import Output
 from ...progress import Progress
 from ..job import Job
 from ..result import Result, Sink
-from .copies import is_picture
+from .copies import copy_path, free_name
 from .table import has_lines
 
 HISTOGRAM = "ages_by_gender.png"
 
 
-def has_summary(job: Job) -> bool:
-    return len(job.pictures) > 1
+def has_histogram(job: Job) -> bool:
+    arguments = job.arguments
+    is_folder = arguments.folder and not arguments.label_file
+    return bool(is_folder and arguments.output_dir and arguments.shown == "both")
 
 
-def _histogram(job: Job) -> Path | None:
-    is_folder = job.args.image_dir and job.labels is None
-    return job.args.output_dir / HISTOGRAM if is_folder and job.args.output_dir else None
+def _histogram(job: Job) -> Path:
+    folder = job.arguments.output_dir
+    copies = [copy_path(folder, name).name for name in job.images if "/" not in name]
+    return folder / free_name(HISTOGRAM, copies)
 
 
-def summary_outputs(job: Job) -> list[Output]:
+def histogram_outputs(job: Job) -> list[Output]:
     path = _histogram(job)
-    return [Output("--output_dir", path, "a picture", is_picture)] if path and path.exists() else []
+    return [Output("--output_dir", path, "a histogram", is_summary)] if path.exists() else []
 
 
 @contextmanager
-def folder_summary(job: Job) -> Iterator[Sink]:
-    """A line on stderr at the end, also after Ctrl-C: numbers of pictures, faces, and pictures
-    without a face.
-
-    For a folder, a histogram of ages by gender is written to --output_dir.
-    """
-    counts: Counter = Counter()
+def histogram(job: Job) -> Iterator[Sink]:
+    """A histogram of ages by gender in --output_dir."""
     rows: list[tuple[float, int]] = []
 
     def add(result: Result) -> None:
-        counts["read"] += 1
-        counts["faces"] += len(result.boxes)
-        counts["without"] += not result.boxes
         estimates = result.estimates
         rows.extend(zip(estimates.age.tolist(), estimates.gender.tolist(), strict=True))
+
+    yield add
+    if rows:
+        table = pd.DataFrame(rows, columns=["age_low", "gender"])
+        with replacing(_histogram(job)) as partial:
+            plot_ages(table.assign(age_high=table["age_low"]), partial)
+
+
+@contextmanager
+def counts(job: Job) -> Iterator[Sink]:
+    """Lines on stderr at the end, also after Ctrl-C: numbers of images and faces, of faces that are
+    not shown, and the smallest face that was searched for if there was none."""
+    total: Counter = Counter()
+
+    def add(result: Result) -> None:
+        total["images"] += 1
+        total["faces"] += len(result.boxes)
+        total["without"] += not result.boxes
+        total["skipped"] = result.skipped + (0 if job.video else total["skipped"])
 
     try:
         yield add
     finally:
-        print(
-            f"{counts['read']:,} of {len(job.pictures):,} pictures, {counts['faces']:,} faces, "
-            f"{counts['without']:,} pictures without a face",
-            file=sys.stderr,
+        for line in _lines(job, total):
+            print(line, file=sys.stderr)
+
+
+def _lines(job: Job, total: Counter) -> Iterator[str]:
+    if len(job.images) > 1:
+        yield (
+            f"{total['images']:,} of {len(job.images):,} images, {total['faces']:,} faces, "
+            f"{total['without']:,} images without a face"
         )
-    path = _histogram(job)
-    if path and rows:
-        table = pd.DataFrame(rows, columns=["age_low", "gender"])
-        with replacing(path) as partial:
-            plot_ages(table.assign(age_high=table["age_low"]), partial)
-
-
-def has_hint(job: Job) -> bool:
-    return job.args.detector != "none" and not (job.video and job.video.live)
-
-
-@contextmanager
-def min_face_hint(job: Job) -> Iterator[Sink]:
-    """A line on stderr at the end if no face was found: the size of the faces searched for."""
-    found = False
-
-    def look(result: Result) -> None:
-        nonlocal found
-        found |= bool(result.boxes)
-
-    yield look
-    if not found:
-        smallest = job.args.min_face
-        searched = f"{smallest} pixels" if smallest else "a 16th of the picture's longer side"
-        print(
-            f"only faces of at least {searched} were searched; a smaller --min_face finds more",
-            file=sys.stderr,
-        )
+    if total["skipped"]:
+        reason = "brief or unclear" if job.video else "below --min_quality"
+        yield f"{total['skipped']:,} faces are not shown: {reason}; --min_quality 0 shows all"
+    is_live = job.video and job.video.live
+    arguments = job.arguments
+    if not (total["faces"] or total["skipped"] or is_live) and arguments.detector != "none":
+        smallest = arguments.min_face
+        searched = f"{smallest} pixels" if smallest else "a 16th of the image's longer side"
+        yield f"only faces of at least {searched} were searched; a smaller --min_face finds more"
 
 
 def has_progress(job: Job) -> bool:
@@ -96,21 +96,18 @@ def has_progress(job: Job) -> bool:
 
 
 def _total(job: Job) -> int:
-    return len(job.pictures) - len(job.done) if job.pictures else job.video.count
+    return len(job.images) - len(job.done) if job.images else job.video.count
 
 
 @contextmanager
 def progress(job: Job) -> Iterator[Sink]:
-    """A progress bar; for a video, by the time of its frames."""
+    """A progress bar; for a video, by the numbers of its frames."""
     done = 0
-    with Progress(_total(job), "pictures" if job.pictures else "frames") as bar:
+    with Progress(_total(job), "images" if job.images else "frames") as bar:
 
         def update(result: Result) -> None:
             nonlocal done
-            if job.pictures:
-                bar.update()
-                return
-            number = int(result.picture.name[5:11]) + 1  # frame000000.jpg
+            number = done + 1 if job.images else int(result.frame.name[5:11]) + 1
             bar.update(number - done)
             done = number
 

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 
 from tabulate import tabulate
 
-from ...labels import INITIALS
 from ..job import Job
 from ..result import Result, Sink
 
-LONGEST_TABLE = 50  # rows
+MAX_ROWS = 50
 
 
 def has_lines(job: Job) -> bool:
-    return not (job.args.table or job.prints_records or job.opens_window)
+    arguments = job.arguments
+    return not (arguments.table or arguments.prints_records or job.opens_window)
 
 
 @contextmanager
@@ -21,46 +21,42 @@ def face_lines(job: Job) -> Iterator[Sink]:
     """One line per face."""
 
     def show(result: Result) -> None:
-        for i in range(len(result.boxes)):
-            age, years, gender = texts(result, i)
-            print(f"{result.picture.name}: {age} years ({years}), {gender}", flush=True)
+        for words in result.words:
+            print(f"{result.frame.name}: {words.line}", flush=True)
         if not result.boxes:
-            print(f"{result.picture.name}: no face", flush=True)
+            print(f"{result.frame.name}: no face", flush=True)
 
     yield show
-
-
-def texts(result: Result, face: int) -> tuple[str, str, str]:
-    """Age, its interval, and gender with its probability."""
-    all_faces = result.estimates
-    gender = f"{INITIALS[all_faces.gender[face]]} {all_faces.p_gender[face]:.2f}"
-    interval = f"{all_faces.age_low[face]}-{all_faces.age_high[face]}"
-    return f"{all_faces.age[face]:.1f}", interval, gender
 
 
 @contextmanager
 def printed_table(job: Job) -> Iterator[Sink]:
     """A table at the end, also after Ctrl-C: a row per face, or per track of a video."""
-    rows: dict[tuple, tuple] = {}
-    pictures = 0
+    rows: dict[tuple, dict[str, str | int]] = {}
+    images = 0
 
     def add(result: Result) -> None:
-        nonlocal pictures
-        pictures += 1
-        for i in range(len(result.boxes)):
+        nonlocal images
+        images += 1
+        name, time = result.frame.name, result.frame.time
+        for number, words in zip(result.numbers, result.words, strict=True):
+            key = (number,) if job.video else (name, number)
             if job.video:
-                number, time = result.tracks[i], result.picture.time
-                first = rows[number,][1] if (number,) in rows else f"{time:.1f}"
-                rows[number,] = (number, first, f"{time:.1f}", *texts(result, i))
+                first = rows[key]["from (s)"] if key in rows else f"{time:.1f}"
+                row = {"track": number, "from (s)": first, "to (s)": f"{time:.1f}"}
             else:
-                rows[result.picture.name, i] = (result.picture.name, i, *texts(result, i))
+                row = {"file": name, "face": number}
+            if words.shown != "gender":
+                row |= {"age": f"{words.age:.1f}", "80 %": words.interval}
+            if words.shown != "age":
+                row["gender"] = f"{words.initial[0]} {words.p_gender:.2f}"
+            rows[key] = row
 
     try:
         yield add
     finally:
-        columns = ["track", "from (s)", "to (s)"] if job.video else ["file", "face"]
-        shown = list(rows.values())[:LONGEST_TABLE]
-        print(tabulate(shown, [*columns, "age", "80 %", "gender"], disable_numparse=True))
-        kind, unit = ("tracks", "frames") if job.video else ("faces", "pictures")
+        shown = list(rows.values())[:MAX_ROWS]
+        print(tabulate(shown, headers="keys", disable_numparse=True))
+        kind, unit = ("tracks", "frames") if job.video else ("faces", "images")
         more = f", {len(shown)} of them shown" if len(shown) < len(rows) else ""
-        print(f"{len(rows):,} {kind} in {pictures:,} {unit}{more}", flush=True)
+        print(f"{len(rows):,} {kind} in {images:,} {unit}{more}", flush=True)

@@ -1,6 +1,7 @@
-"""A summary of a video: one row and one picture per track."""
+"""A summary of a video: one row and one image per track."""
 
 import csv
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,35 +11,67 @@ import numpy as np
 
 from ...errors import UserError
 from ...faces.images import crop_with_margin, shrink
-from ...files import make_folder, replacing
-from ...labels import GENDERS
+from ...files import make_folder, remove, replacing
 from ...outputs import Output, begins_with
 from ..job import Job
 from ..result import Result, Sink
-from .copies import is_picture, write_picture
+from ..wording import Wording
+from .copies import write_image
 from .records import Record, records
 
 COLUMNS = "track,from,to,frames,age,age_low,age_high,gender,p_female,picture".split(",")
-_SIDE = 256  # maximum of a track's picture, in pixels
+_SIDE = 256  # maximum of a track's image, in pixels
 _MARGIN = 0.4  # around the face, as a fraction of its box
 
 
 @dataclass
-class _Track:
-    """first, last: seconds.  record, gender: of the last frame, smoothed along the track.
-    picture: uint8 BGR, the track's largest face, of `width` pixels."""
+class Track:
+    """A face of a video.
 
+    first, last: seconds.  frames: number of frames that show it.
+    record, words: of the last frame, smoothed along the track.
+    image: uint8 BGR, the track's largest face, of `width` pixels.
+    """
+
+    track_id: int
     first: float
-    last: float
-    record: Record
-    gender: int
+    last: float = 0.0
     frames: int = 0
+    record: Record | None = None
+    words: Wording | None = None
     width: int = 0
-    picture: np.ndarray | None = None
+    image: np.ndarray | None = None
+
+    def add(self, result: Result, face: int, record: Record) -> None:
+        self.last, self.record, self.words = result.frame.time, record, result.words[face]
+        self.frames += 1
+        box = result.boxes[face]
+        if box.right - box.left > self.width:
+            self.width = box.right - box.left
+            part = crop_with_margin(result.frame.image, box, _MARGIN)
+            self.image = shrink(part, _SIDE) if part.size else None
+
+
+class Tracks:
+    """A sink that collects the tracks of a video."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, Track] = {}
+
+    def __call__(self, result: Result) -> None:
+        for i, record in zip(range(len(result.boxes)), records(result), strict=False):
+            track_id = result.tracks[i]
+            track = self._tracks.setdefault(track_id, Track(track_id, result.frame.time))
+            track.add(result, i, record)
+
+    def by_duration(self) -> list[Track]:
+        """The tracks, the longest first."""
+        return sorted(self._tracks.values(), key=lambda track: track.first - track.last)
 
 
 def track_paths(job: Job) -> tuple[Path, Path]:
-    folder = job.args.output_dir
+    """The table of tracks, and the folder of their images."""
+    folder = job.arguments.output_dir
     return folder / f"{job.video.name}.tracks.csv", folder / f"{job.video.name}.tracks"
 
 
@@ -47,46 +80,35 @@ def track_outputs(job: Job) -> list[Output]:
     is_ours = begins_with(",".join(COLUMNS).encode())
     if not table.parent.is_dir():
         return []
-    if folder.exists() and not all(map(is_picture, folder.iterdir())):
-        raise UserError(f"--output_dir: expected a folder of pictures, {folder} has other files")
+    if folder.exists() and not all(re.fullmatch(r"\d+\.jpg", p.name) for p in folder.iterdir()):
+        raise UserError(f"--output_dir: {folder} would be replaced, and has other files than tracks")
     return [Output("--output_dir", table, "a table of tracks", is_ours)]
 
 
 @contextmanager
 def track_summary(job: Job) -> Iterator[Sink]:
-    """NAME.tracks.csv in --output_dir, and NAME.tracks with a picture of each track, unless
-    --anonymize is set."""
-    tracks: dict[int, _Track] = {}
-
-    def add(result: Result) -> None:
-        for number, box, record, gender in zip(
-            result.tracks, result.boxes, records(result), result.estimates.gender, strict=False
-        ):
-            time = result.picture.time
-            track = tracks.setdefault(number, _Track(time, time, record, gender))
-            track.last, track.record, track.gender = time, record, gender
-            track.frames += 1
-            if box.right - box.left > track.width:
-                track.width = box.right - box.left
-                face = crop_with_margin(result.picture.image, box, _MARGIN)
-                track.picture = shrink(face, _SIDE) if face.size else None
-
-    yield add
-    _write(job, tracks)
-
-
-def _write(job: Job, tracks: dict[int, _Track]) -> None:
+    """NAME.tracks.csv in --output_dir, and NAME.tracks with an image of each track, unless
+    --anonymize is set; those of an earlier run are deleted."""
+    tracks = Tracks()
+    yield tracks
     table, folder = track_paths(job)
     make_folder("--output_dir", table.parent)
+    remove(folder)
     with replacing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for number, track in sorted(tracks.items()):
-            age, p_female = track.record["age"], track.record["p_female"]
-            interval = track.record["age_low"], track.record["age_high"]
-            picture = "" if job.args.anonymize else f"{folder.name}/{number}.jpg"
-            times = f"{track.first:.3f}", f"{track.last:.3f}", track.frames
-            estimate = f"{age:.2f}", *interval, GENDERS[track.gender], f"{p_female:.4f}"
-            writer.writerow([number, *times, *estimate, picture])
-            if picture and track.picture is not None:
-                write_picture(table.parent / picture, track.picture)
+        for track in tracks.by_duration():
+            has_image = not job.arguments.anonymize and track.image is not None
+            image = f"{folder.name}/{track.track_id}.jpg" if has_image else ""
+            if has_image:
+                write_image(table.parent / image, track.image)
+            writer.writerow(_row(track, image))
+
+
+def _row(track: Track, image: str) -> list[str | int]:
+    record = track.record
+    times = f"{track.first:.3f}", f"{track.last:.3f}", track.frames
+    interval = record["age_low"], record["age_high"]
+    p_female = f"{record['p_female']:.4f}"
+    age = f"{record['age']:.2f}"
+    return [track.track_id, *times, age, *interval, track.words.gender, p_female, image]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,28 +16,31 @@ import cv2
 from ..job import Job
 from ..overlay import add_hint
 from ..result import Result
-from .copies import write_picture
+from .copies import write_image
 
 NAME = "result"
-_ESC, _SPACE, _SAVE, _NONE = 27, ord(" "), ord("s"), -1
-_SIDE = 900  # pixels; a larger picture is shown smaller
+_ESC, _SPACE, _SAVE, _QUIT, _NONE = 27, ord(" "), ord("s"), ord("q"), -1
+_END = _ESC, _QUIT
+_SIDE = 900  # pixels; a larger image is shown smaller
 _IDLE = 10  # milliseconds for window events while waiting for a frame
+_RATE_FRAMES = 20  # whose times make the frame rate
 
 
 class _Window:
-    """An open window; `s` saves its picture in --output_dir or the current folder."""
+    """An open window; `s` saves its image in --output_dir or the current folder."""
 
     def __init__(self, job: Job):
-        self._folder = job.args.output_dir or Path()
+        self._folder = job.arguments.output_dir or Path()
         self._size: tuple[int, int] | None = None
         self._shown: Result | None = None
 
-    def show(self, result: Result, hint: str) -> None:
+    def show(self, result: Result, title: str, hint: str) -> None:
         height, width = result.annotated.shape[:2]
         if self._size != (width, height):  # otherwise the window keeps the user's size
             scale = min(1, _SIDE / max(height, width))
             cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
             self._size = width, height
+        cv2.setWindowTitle(NAME, title)
         cv2.imshow(NAME, add_hint(result.annotated, hint))
         self._shown = result
 
@@ -51,62 +55,83 @@ class _Window:
         return key
 
     def _save(self, result: Result) -> None:
-        stem = Path(result.picture.name).stem
+        stem = Path(result.frame.name).stem
         names = (f"{stem}_saved{number or ''}.png" for number in count())
         path = next(path for name in names if not (path := self._folder / name).exists())
-        write_picture(path, result.annotated)
+        write_image(path, result.annotated)
         print(f"saved {path}", file=sys.stderr, flush=True)
 
 
-class PictureWindow(_Window):
-    """Shows each picture until a key is pressed; ESC or closing the window ends the demo."""
+class ImageWindow(_Window):
+    """Shows each image until a key is pressed; ESC, q or closing the window ends the demo."""
+
+    def __init__(self, job: Job):
+        super().__init__(job)
+        self._order = {name: number for number, name in enumerate(job.images, 1)}
 
     def __call__(self, result: Result) -> bool:
-        self.show(result, "s: save   any key: next   ESC: end")
+        name = result.frame.name
+        title = f"{name} ({self._order[name]} of {len(self._order)})"
+        self.show(result, title, "any key: next   s: save   q: quit")
         while (key := self.key(30)) in (_NONE, _SAVE) and self.is_open():
             pass
-        return key != _ESC and self.is_open()
+        return key not in _END and self.is_open()
 
 
 class VideoWindow(_Window):
-    """Shows frames; space pauses, ESC or closing the window ends the demo.
+    """Shows frames; space pauses, ESC, q or closing the window ends the demo.
 
     Frames of a file are shown at their times, frames of a camera immediately.
     """
 
     def __init__(self, job: Job):
         super().__init__(job)
-        self._live = job.video.live
+        self._video = job.video
+        self._seconds = job.video.count / job.video.rate
         self._start: float | None = None
+        self._times: deque[float] = deque(maxlen=_RATE_FRAMES)
 
     def __call__(self, result: Result) -> bool:
-        self.show(result, "space: pause   s: save   ESC: end")
-        self._start = self._start or time.monotonic() - result.picture.time
-        early = 0 if self._live else self._start + result.picture.time - time.monotonic()
-        key = self.key(round(1000 * early))
+        self._times.append(time.monotonic())
+        self._show(result, "space: pause   s: save   q: quit")
+        self._start = self._start or time.monotonic() - result.frame.time
+        early = self._start + result.frame.time - time.monotonic()
+        key = self.key(0 if self._video.live else round(1000 * early))
         if key == _SPACE:
             paused = time.monotonic()
-            while (key := self.key(30)) not in (_SPACE, _ESC) and self.is_open():
+            self._show(result, "paused   space: continue   s: save   q: quit")
+            while (key := self.key(30)) not in (_SPACE, *_END) and self.is_open():
                 pass
             self._start += time.monotonic() - paused
-        return key != _ESC and self.is_open()
+            self._times.clear()
+        return key not in _END and self.is_open()
+
+    def _show(self, result: Result, keys: str) -> None:
+        position = f"{result.frame.time:.1f} s"
+        if self._seconds:
+            position = f"{result.frame.time:.1f} of {self._seconds:.1f} s"
+        rate = ""
+        if len(self._times) > 1:
+            elapsed = max(self._times[-1] - self._times[0], 1e-3)
+            rate = f"   {(len(self._times) - 1) / elapsed:.0f} frames/s"
+        self.show(result, self._video.name, f"{position}{rate}   {keys}")
 
     def idle(self) -> bool:
         """Handle window events while a camera delivers no frame; False when the window is left."""
         if self._shown is None:
             return True
-        return self.key(_IDLE) != _ESC and self.is_open()
+        return self.key(_IDLE) not in _END and self.is_open()
 
 
 @contextmanager
 def result_window(job: Job) -> Iterator[_Window]:
-    """A window for the pictures or the video of a job."""
+    """A window for the images or the video of a job."""
     # OpenCV's wheels may lack the fonts of Qt, and report that many times.
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
-    # GUI_NORMAL: without Qt's toolbar, which shrinks the picture.
+    # GUI_NORMAL: without Qt's toolbar, which shrinks the image.
     cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     try:
-        yield VideoWindow(job) if job.video else PictureWindow(job)
+        yield VideoWindow(job) if job.video else ImageWindow(job)
     finally:
         cv2.destroyAllWindows()
 

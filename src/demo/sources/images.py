@@ -1,33 +1,39 @@
-"""Picture files by name or in folders."""
+"""Image files by name, in folders, by address and from standard input."""
 
+import glob
 import os
+import re
+import sys
+import urllib.request
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.error import URLError
+from urllib.parse import unquote, urlsplit
 
 from ...errors import UserError
-from ...faces.images import EXTENSIONS, image_kind
+from ...faces.images import EXTENSIONS, picture_kind
 from ...files import check_folder
 
-_HEAD = 32  # bytes that identify a picture format
+_HEAD = 32  # bytes that identify an image format
+_TIMEOUT = 30  # seconds without data from an address
+_MAX_BYTES = 2**28  # of a download
 
 
 class Listing(NamedTuple):
-    """Pictures by name, and a message per group of files left out."""
+    """Images by name, and a message per group of files that are skipped."""
 
-    pictures: dict[str, Path]
-    left_out: list[str]
+    images: dict[str, Path]
+    skipped: list[str]
 
 
-def folder_pictures(
-    folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()
-) -> Listing:
-    """The picture files of a folder by name, their path within it, sorted.
+def folder_images(folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()) -> Listing:
+    """The image files of a folder by name, their path within it, sorted.
 
-    A picture is recognised by its extension or its first bytes. Linked folders are followed, each
+    An image is recognised by its extension or its first bytes. Linked folders are followed, each
     folder is searched once, and `outputs` are not searched.
-    Raises `UserError` if the folder is missing or contains no picture.
+    Raises `UserError` if the folder is missing or contains no image.
     """
     check_folder(folder)
     found, others, notes = [], 0, []
@@ -35,38 +41,76 @@ def folder_pictures(
         try:
             files = [path for path in within.iterdir() if not os.path.isdir(path)]
         except OSError as error:
-            notes.append(f"left out: {within}: {error.strerror}")
+            notes.append(f"skipped: {within}: {error.strerror}")
             continue
-        pictures = [path for path in files if _is_picture(path)]
-        others += len(files) - len(pictures)
-        found += pictures
+        images = [path for path in files if _is_image(path)]
+        others += len(files) - len(images)
+        found += images
     if not found:
-        deeper = "" if recursive else "; --recursive searches the folders within"
-        raise UserError(
-            f"--image_dir: expected pictures in {folder}, found {others:,} other files{deeper}"
-        )
+        raise UserError(f"{folder}: no images, {others:,} other files{_deeper(folder, recursive)}")
     if others:
-        notes.append(f"left out: {others:,} files that are not pictures")
+        notes.append(f"skipped: {others:,} files that are not images")
     names = {path.relative_to(folder).as_posix(): path for path in sorted(found)}
     return Listing(names, notes)
 
 
-def named_pictures(paths: list[Path]) -> dict[str, Path]:
-    """Pictures by file name.
+def _deeper(folder: Path, recursive: bool) -> str:
+    """A hint at --recursive if there are images in subfolders."""
+    if recursive:
+        return ""
+    deeper = _folders(folder, True, ())
+    count = sum(_is_image(path) for within in deeper for path in within.iterdir())
+    return f"; its subfolders have {count:,}: pass --recursive" if count else ""
 
+
+def named_images(names: Iterable[str], downloads: Path) -> dict[str, Path]:
+    """Images by file name.
+
+    names: paths, patterns such as *.jpg, addresses, or - for standard input.
+    downloads: folder for images that are no files.
     Raises `UserError` if one is missing, or two have the same name.
     """
-    pictures = {}
-    for path in paths:
-        if not path.is_file():
-            raise UserError(f"{path}: expected a picture, found no file; see also --image_dir")
-        if path.name in pictures:
+    images: dict[str, Path] = {}
+    for path in (path for name in names for path in _files(name, downloads)):
+        if path.name in images:
             raise UserError(
-                f"expected pictures of different names, received {pictures[path.name]} and {path}; "
-                "put them into one folder and pass --image_dir FOLDER --recursive"
+                f"two images have the same name, {images[path.name]} and {path}; put them into one "
+                "folder and pass --image_dir FOLDER --recursive"
             )
-        pictures[path.name] = path
-    return pictures
+        images[path.name] = path
+    return images
+
+
+def _files(name: str, downloads: Path) -> list[Path]:
+    path = Path(name)
+    if name == "-":
+        return [_saved(sys.stdin.buffer.read(), downloads / "stdin")]
+    if re.match(r"https?://", name):
+        return [_download(name, downloads)]
+    if found := re.match(r"(https?):/", name):
+        raise UserError(f"{name}: expected an address, {found[1]}://..., or a file")
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise UserError(f"{name} is a folder; pass one folder and no other images")
+    if matches := sorted(glob.glob(name)):  # cmd.exe does not expand patterns
+        return [Path(match) for match in matches if not os.path.isdir(match)]
+    raise UserError(f"{name}: expected an image, found no file; see also --image_dir")
+
+
+def _download(address: str, folder: Path) -> Path:
+    request = urllib.request.Request(address, headers={"User-Agent": "demo.py"})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            content = response.read(_MAX_BYTES)
+    except (URLError, OSError, ValueError) as error:
+        raise UserError(f"{address} could not be read: {getattr(error, 'reason', error)}") from error
+    return _saved(content, folder / (Path(unquote(urlsplit(address).path)).name or "download"))
+
+
+def _saved(content: bytes, path: Path) -> Path:
+    path.write_bytes(content)
+    return path
 
 
 def _folders(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
@@ -93,16 +137,16 @@ def identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS or begins_as_picture(path)
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS or begins_as_image(path)
 
 
-def begins_as_picture(path: Path) -> bool:
-    """Whether a file has the first bytes of a picture."""
-    if not path.is_file():  # opening a FIFO or a device may block
+def begins_as_image(path: Path) -> bool:
+    """Whether a file has the first bytes of an image."""
+    if not path.is_file():
         return False
     try:
         with path.open("rb") as file:
-            return image_kind(file.read(_HEAD)) is not None
+            return picture_kind(file.read(_HEAD)) is not None
     except OSError:
         return False

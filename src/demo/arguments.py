@@ -1,0 +1,219 @@
+"""Arguments of demo.py."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from ..cluster import SchedulerFlags
+from ..errors import UserError
+from ..estimation.arguments import RuntimeFlags, WeightFlags
+from ..faces.arguments import DetectorFlags
+from ..faces.detectors import DETECTORS
+from ..flags import flag
+
+STANDARD_OUTPUT = Path("-")
+_IMAGES = ("images", "--image_dir", "--labels")
+_VIDEOS = ("--video", "the webcam")
+_VIDEO = re.compile(
+    r"(rtsps?|rtmps?|udp|rtp|srt)://.*"
+    r"|.*\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|wmv|flv|3gp|ogv)",
+    re.IGNORECASE,
+)
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+
+def _size(text: str) -> Size:
+    found = re.fullmatch(r"([1-9]\d{1,4})[xX*]([1-9]\d{1,4})", text)
+    if not found:
+        raise UserError(f"expected WIDTHxHEIGHT, as 1280x720, received {text!r}")
+    return Size(*map(int, found.groups()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
+    """Sources, outputs and models of a run of demo.py."""
+
+    NEEDS: ClassVar = {
+        "min_face": {"detector": tuple(name for name in DETECTORS if name != "none")},
+        "scheduler": {"source": ("--image_dir",)},
+        "resume": {"source": _IMAGES},
+    }
+
+    images: tuple[str, ...] = flag(
+        (),
+        help="images, a folder, a video, an address, or - for an image on standard input "
+        "(default: the webcam)",
+        positional=True,
+    )
+    image_dir: Path | None = flag(
+        None,
+        help="target image directory; if set, images in image_dir are used instead of webcam",
+        group="sources, one of them",
+    )
+    recursive: bool = flag(
+        False,
+        help="include the images in subfolders of --image_dir",
+        needs={"source": ("--image_dir",)},
+    )
+    labels: str | None = flag(
+        None,
+        metavar="CSV|age|gender",
+        help="CSV of labelled images, for a table of labels and estimates in --output_dir; or age "
+        "or gender, to show only one of them",
+    )
+    video: str | None = flag(
+        None, metavar="FILE|URL", help="video file, or address of a stream"
+    )
+    camera: int = flag(
+        0,
+        metavar="INDEX",
+        help="index of the webcam",
+        limits="[0, 9999]",
+        needs={"source": ("the webcam",)},
+    )
+    camera_size: Size | None = flag(
+        None,
+        metavar="WIDTHxHEIGHT",
+        help="image size to request from the webcam (default: 640x480)",
+        parse=_size,
+        needs={"source": ("the webcam",)},
+    )
+    every: float | None = flag(
+        None,
+        metavar="SECONDS",
+        help="interval between the video frames that are analysed (default: every frame)",
+        limits="(0, inf)",
+        needs={"source": _VIDEOS},
+    )
+    output_dir: Path | None = flag(
+        None,
+        help="folder for annotated copies; for a video an .mp4 and a table of tracks",
+        group="outputs",
+        excludes=("web",),
+    )
+    crops: Path | None = flag(
+        None, metavar="DIR", help="folder for the face crops", excludes=("web",)
+    )
+    csv: Path | None = flag(
+        None, help="CSV file with one row per face; - for standard output", excludes=("web",)
+    )
+    jsonl: Path | None = flag(
+        None,
+        help="file with one line of JSON per face; - for standard output",
+        excludes=("web",),
+    )
+    resume: bool = flag(
+        False,
+        help="resume an interrupted run from its --csv or --jsonl",
+        needs=("csv", "jsonl"),
+    )
+    table: bool = flag(
+        False, help="print a table at the end instead of lines", excludes=("web",)
+    )
+    anonymize: bool = flag(
+        False,
+        help="blur the faces in copies and in the window",
+        needs=("output_dir", "window"),
+        excludes=("crops", "web"),
+    )
+    no_display: bool = flag(False, help="open no window", excludes=("web",))
+    margin: float | None = flag(
+        None,
+        help="margin around detected face for age-gender estimation, as a fraction of its box "
+        "(default: from the weight file; 0.4 if it stores none)",
+        group="faces",
+        limits="[0, 10]",
+    )
+    min_quality: float | None = flag(
+        None,
+        help="minimum quality of a face, from its size, sharpness, brightness and detector score; "
+        "0 for all faces (default: 0 in images, 0.2 for the tracks of a video)",
+        limits="[0, 1]",
+    )
+    smooth: int = flag(
+        30,
+        metavar="FRAMES",
+        help="number of video frames over which estimates are averaged along a track; 1 for none",
+        limits="[1, inf)",
+        needs={"source": (*_VIDEOS, "--web")},
+    )
+    web: bool = flag(
+        False,
+        help="serve a page for images, videos and a webcam; needs gradio",
+        group="web page",
+    )
+    port: int = flag(7860, help="port of the page", limits="[1, 65535]", needs="web")
+    host: str = flag(
+        "127.0.0.1",
+        help="address of the page; 0.0.0.0 opens it to other machines, without a password",
+        needs="web",
+    )
+
+    def __post_init__(self) -> None:
+        """Raise `UserError` if flags exclude each other, or if a needed one is missing."""
+        given = [name for name, value in self._sources().items() if value]
+        if len(given) > 1:
+            raise UserError(f"expected one source of images, received {' and '.join(given)}")
+        if self.label_file and not self.output_dir:
+            raise UserError("--labels requires --output_dir, for the table")
+        if self.label_file and self.anonymize:
+            raise UserError("--anonymize cannot be combined with --labels, whose table shows faces")
+        if self.csv == self.jsonl == STANDARD_OUTPUT:
+            raise UserError("--csv and --jsonl: only one of them can be standard output")
+        if self.prints_records and (self.resume or self.table):
+            name = "resume" if self.resume else "table"
+            raise UserError(f"--{name} requires --csv or --jsonl to a file, not standard output")
+
+    def _sources(self) -> dict[str, object]:
+        """What is set, by the phrase that names it."""
+        return {
+            "images": self.images,
+            "--image_dir": self.image_dir and not self.label_file,
+            "--labels": self.label_file,
+            "--video": self.video,
+            "--web": self.web,
+        }
+
+    @property
+    def source(self) -> str:
+        """The source of images, as messages name it."""
+        if self.images:
+            return "--image_dir" if self.folder else "--video" if self.clip else "images"
+        return next((name for name, value in self._sources().items() if value), "the webcam")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of images, --image_dir or the only argument."""
+        alone = Path(self.images[0]) if len(self.images) == 1 else None
+        return alone if alone and alone.is_dir() else self.image_dir
+
+    @property
+    def clip(self) -> str | None:
+        """The video file or address, --video or the only argument."""
+        alone = self.images[0] if len(self.images) == 1 else ""
+        return alone if _VIDEO.fullmatch(alone) else self.video
+
+    @property
+    def label_file(self) -> Path | None:
+        return None if self.labels in (None, "age", "gender") else Path(self.labels)
+
+    @property
+    def shown(self) -> str:
+        """What labels and lines show: "age", "gender" or "both"."""
+        return "both" if self.labels is None or self.label_file else self.labels
+
+    @property
+    def window(self) -> str:
+        """The phrase for a window, "" with --no_display."""
+        return "" if self.no_display else "a window"
+
+    @property
+    def prints_records(self) -> bool:
+        return STANDARD_OUTPUT in (self.csv, self.jsonl)

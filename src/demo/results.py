@@ -1,0 +1,174 @@
+"""Results of images and videos: detection, tracking, estimation."""
+
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from threading import Event
+
+import numpy as np
+
+from ..estimation.estimator import Estimates, Estimator
+from ..faces.finder import FaceFinder, Found
+from .arguments import Arguments
+from .job import Job
+from .quality import face_quality
+from .result import Result
+from .smoothing import Smoother
+from .sources import Frame
+from .threads import drop_stale, prefetch
+from .tracking import TrackedFace, Tracker
+
+BATCH = 32  # faces or images; larger batches are no faster on a CPU
+_MAX_BYTES = 2**27  # of the images in a batch
+
+
+def report_skipped(error: str) -> None:
+    """Print why an image is skipped, on stderr."""
+    print(f"skipped: {error}", file=sys.stderr, flush=True)
+
+
+def image_results(
+    job: Job,
+    names: Iterable[str],
+    finder: FaceFinder,
+    estimator: Estimator,
+    report: Callable[[str], None] = report_skipped,
+) -> Generator[Result]:
+    """Results of the job's images with these names, without the unreadable ones.
+
+    report: called with a message per unreadable image.
+    """
+    names, arguments = list(names), job.arguments
+    at_once = 1 if job.opens_window else BATCH
+    paths = [job.images[name] for name in names]
+    with closing(finder.find_all(paths, arguments.scheduler)) as found:
+        for batch in _batches(zip(names, found, strict=True), at_once, report):
+            estimates = estimator(np.concatenate([item.crops for _, item in batch]))
+            done = 0
+            for name, item in batch:
+                own = slice(done, done := done + len(item.faces))
+                yield image_result(name, item, estimates.of_faces(own), arguments)
+
+
+def image_result(name: str, found: Found, estimates: Estimates, arguments: Arguments) -> Result:
+    """The result of an image, with its faces of sufficient quality from left to right."""
+    quality = np.array([face_quality(found.image, face) for face in found.faces])
+    order = sorted(range(len(found.faces)), key=lambda i: found.faces[i].box)
+    kept = [i for i in order if quality[i] >= (arguments.min_quality or 0)]
+    return Result(
+        Frame(name, found.image),
+        [found.faces[i].box for i in kept],
+        estimates.of_faces(kept),
+        quality[kept],
+        found.crops[kept],
+        skipped=len(order) - len(kept),
+        anonymize=arguments.anonymize,
+        shown=arguments.shown,
+    )
+
+
+def _batches(
+    found: Iterable[tuple[str, Found]], at_once: int, report: Callable[[str], None]
+) -> Iterator[list[tuple[str, Found]]]:
+    batch, faces, size = [], 0, 0
+    for name, item in found:
+        if item.image is None:
+            report(item.error)
+            continue
+        batch.append((name, item))
+        faces += len(item.faces)
+        size += item.image.nbytes
+        if max(faces, len(batch)) >= at_once or size >= _MAX_BYTES:
+            yield batch
+            batch, faces, size = [], 0, 0
+    if batch:
+        yield batch
+
+
+def with_restored(
+    results: Iterable[Result], names: Iterable[str], done: dict[str, Result]
+) -> Iterator[Result]:
+    """Results merged with those of an earlier run, `done`, in the order of `names`."""
+    order = iter(names)
+    for result in results:
+        for name in order:
+            if name == result.frame.name:
+                break
+            if name in done:
+                yield done[name]
+        yield result
+    yield from (done[name] for name in order if name in done)
+
+
+def video_results(
+    job: Job,
+    finder: FaceFinder,
+    estimator: Estimator,
+    idle: Callable[[], bool] | None = None,
+) -> Generator[Result]:
+    """Results of the frames of the job's video; faces are tracked, and estimates are averaged along
+    tracks.
+
+    One thread reads, one detects and tracks, one estimates. Files are processed in full; cameras
+    drop frames to stay live.
+    idle: called while there is no next frame; returns False to end.
+    """
+    stop, video, arguments = Event(), job.video, job.arguments
+    tracker = Tracker(
+        finder.detect,
+        face_quality,
+        arguments.min_quality,
+        live=video.live,
+        sparse=video.every is not None,
+    )
+
+    def is_running() -> bool:
+        if not idle():
+            stop.set()
+        return not stop.is_set()
+
+    def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
+        for frame in frames:
+            yield from tracker(frame)
+        yield from tracker.finish()
+
+    frames = drop_stale(video.frames, stop) if video.live else prefetch(video.frames)
+    estimated = _estimated(prefetch(tracked()), tracker, finder, estimator, arguments)
+    with (
+        closing(frames),
+        closing(prefetch(estimated, idle=is_running if idle else None)) as results,
+    ):
+        try:
+            yield from results
+        finally:
+            stop.set()  # ends the threads even if the camera hangs
+
+
+def _estimated(
+    tracked: Iterator[tuple[Frame, list[TrackedFace]]],
+    tracker: Tracker,
+    finder: FaceFinder,
+    estimator: Estimator,
+    arguments: Arguments,
+) -> Generator[Result]:
+    smoother = Smoother(arguments.smooth)
+    with closing(tracked):
+        for frame, faces in tracked:
+            crops = finder.crop.stack(frame.image, [f.face for f in faces]) if arguments.crops else None
+
+            def estimate(due: list[int], frame=frame, faces=faces) -> Estimates:
+                return estimator(finder.crop.stack(frame.image, [faces[i].face for i in due]))
+
+            track_ids = [face.track_id for face in faces]
+            estimates = smoother(track_ids, frame.time, estimate)
+            yield Result(
+                frame,
+                [face.face.box for face in faces],
+                estimates,
+                np.array([face.quality for face in faces]),
+                crops,
+                track_ids,
+                tracker.not_shown,
+                arguments.anonymize,
+                arguments.shown,
+            )
