@@ -125,7 +125,7 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     now = next(results.image_results(job, [name], finder, estimator), None)
     if now is None:  # missing or unreadable, which was reported
         return
-    height, width = now.frame.image.shape[:2]
+    height, width = now.frame.shape
     boxes = [
         (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
         for left, top, right, bottom in now.boxes

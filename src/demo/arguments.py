@@ -68,9 +68,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         help="CSV of labelled images, for a table of labels and estimates in --output_dir; or age "
         "or gender, to show only one of them",
     )
-    video: str | None = flag(
-        None, metavar="FILE|URL", help="video file, or address of a stream"
-    )
+    video: str | None = flag(None, metavar="FILE|URL", help="video file, or address of a stream")
     camera: int = flag(
         0,
         metavar="INDEX",
@@ -114,9 +112,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         help="resume an interrupted run from its --csv or --jsonl",
         needs=("csv", "jsonl"),
     )
-    table: bool = flag(
-        False, help="print a table at the end instead of lines", excludes=("web",)
-    )
+    table: bool = flag(False, help="print a table at the end instead of lines", excludes=("web",))
     anonymize: bool = flag(
         False,
         help="blur the faces in copies and in the window",

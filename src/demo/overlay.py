@@ -77,7 +77,9 @@ def _line(shape: tuple[int, ...]) -> int:
     return max(1, round(max(shape[:2]) / 400))
 
 
-def _place_label(texts: list[str], box: Box, others: np.ndarray, shape: tuple[int, ...]) -> "_Label":
+def _place_label(
+    texts: list[str], box: Box, others: np.ndarray, shape: tuple[int, ...]
+) -> "_Label":
     """The longest label that is no wider than its face and covers no other one, or the shortest
     where it covers the least.
 

@@ -41,7 +41,9 @@ def image_results(
     names, arguments = list(names), job.arguments
     at_once = 1 if job.opens_window else BATCH
     paths = [job.images[name] for name in names]
-    with closing(finder.find_all(paths, arguments.scheduler)) as found:
+    with_image = job.opens_window or arguments.output_dir is not None
+    found = finder.find_all(paths, arguments.scheduler, with_image=with_image)
+    with closing(found):
         for batch in _batches(zip(names, found, strict=True), at_once, report):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0
@@ -52,11 +54,16 @@ def image_results(
 
 def image_result(name: str, found: Found, estimates: Estimates, arguments: Arguments) -> Result:
     """The result of an image, with its faces of sufficient quality from left to right."""
-    quality = np.array([face_quality(found.image, face) for face in found.faces])
+    quality = np.array(
+        [
+            face_quality(crop, face.score)
+            for crop, face in zip(found.crops, found.faces, strict=True)
+        ]
+    )
     order = sorted(range(len(found.faces)), key=lambda i: found.faces[i].box)
     kept = [i for i in order if quality[i] >= (arguments.min_quality or 0)]
     return Result(
-        Frame(name, found.image),
+        Frame(name, found.image, found.shape),
         [found.faces[i].box for i in kept],
         estimates.of_faces(kept),
         quality[kept],
@@ -72,12 +79,12 @@ def _batches(
 ) -> Iterator[list[tuple[str, Found]]]:
     batch, faces, size = [], 0, 0
     for name, item in found:
-        if item.image is None:
+        if item.error:
             report(item.error)
             continue
         batch.append((name, item))
         faces += len(item.faces)
-        size += item.image.nbytes
+        size += 0 if item.image is None else item.image.nbytes
         if max(faces, len(batch)) >= at_once or size >= _MAX_BYTES:
             yield batch
             batch, faces, size = [], 0, 0
@@ -116,7 +123,6 @@ def video_results(
     stop, video, arguments = Event(), job.video, job.arguments
     tracker = Tracker(
         finder.detect,
-        face_quality,
         arguments.min_quality,
         live=video.live,
         sparse=video.every is not None,
@@ -154,7 +160,9 @@ def _estimated(
     smoother = Smoother(arguments.smooth)
     with closing(tracked):
         for frame, faces in tracked:
-            crops = finder.crop.stack(frame.image, [f.face for f in faces]) if arguments.crops else None
+            crops = (
+                finder.crop.stack(frame.image, [f.face for f in faces]) if arguments.crops else None
+            )
 
             def estimate(due: list[int], frame=frame, faces=faces) -> Estimates:
                 return estimator(finder.crop.stack(frame.image, [faces[i].face for i in due]))

@@ -1,7 +1,7 @@
 """Face tracks in videos."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ..faces.detectors.base import Detect, Face
-from ..faces.images import Box, overlap
+from ..faces.images import Box, crop_with_margin, overlap
+from .quality import face_quality
 from .sources import Frame
 
 DETECT_SECONDS, DETECT_FRAMES = 0.1, 3  # maximum interval between detections
@@ -88,15 +89,13 @@ class Tracker:
     def __init__(
         self,
         detect: Detect,
-        rate: Callable[[np.ndarray, Face], float],
         min_quality: float | None = None,
         live: bool = False,
         sparse: bool = False,
     ):
-        """rate: the quality of a face in an image, 0..1.
-        min_quality: `MIN_QUALITY` by default; 0 shows all faces.
+        """min_quality: `MIN_QUALITY` by default; 0 shows all faces.
         live: frames do not wait.  sparse: frames are too far apart for several detections."""
-        self._detect, self._rate, self._live, self._sparse = detect, rate, live, sparse
+        self._detect, self._live, self._sparse = detect, live, sparse
         self._min_quality = MIN_QUALITY if min_quality is None else min_quality
         self._min_detections = 1 if sparse or min_quality == 0 else MIN_DETECTIONS
         self._tracks: list[_Track] = []
@@ -144,7 +143,7 @@ class Tracker:
         boxes = [track.at(frame.time).box for track in self._tracks]
         matches = match(boxes, [face.box for face in found])
         for i, face in enumerate(found):
-            quality = self._rate(frame.image, face)
+            quality = face_quality(crop_with_margin(frame.image, face.box, 0), face.score)
             if i in matches:
                 track = self._tracks[matches[i]]
                 track.add(frame.time, face, quality)

@@ -34,9 +34,7 @@ SINKS = (
     SinkKind(video.has_copy, tracks.track_summary, tracks.track_outputs),
     SinkKind(labelled.has_table, labelled.labelled_table, labelled.table_outputs, restored=True),
     SinkKind(gallery.has_gallery, gallery.gallery, gallery.gallery_outputs, restored=True),
-    SinkKind(
-        summary.has_histogram, summary.histogram, summary.histogram_outputs, restored=True
-    ),
+    SinkKind(summary.has_histogram, summary.histogram, summary.histogram_outputs, restored=True),
     SinkKind(lambda job: job.opens_window, window.result_window),
     SinkKind(table.has_lines, table.face_lines),
     SinkKind(lambda job: job.arguments.table, table.printed_table, restored=True),

@@ -11,7 +11,6 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from ...errors import UserError
 from ...estimation.estimator import Estimates
 from ...faces.images import Box
 from ...files import atomic, partial_of, remove, replacing, wrap_read_errors
@@ -35,7 +34,7 @@ def records(result: Result) -> Iterator[Record]:
     `right` and `bottom` are exclusive.
     """
     estimates, frame = result.estimates, result.frame
-    height, width = frame.image.shape[:2]
+    height, width = frame.shape
     video = {} if result.tracks is None else {"time": round(frame.time, 3), "track": None}
     for i, box in enumerate(result.boxes):
         if video:
@@ -193,9 +192,7 @@ def _restored(name: str, kept: list[Record]) -> Result:
     *numbers, quality = (np.array([face[column] for face in faces]) for column in columns)
     estimates = Estimates(*numbers, np.empty((len(faces), 0), np.float32))
     boxes = [Box(*(face[side] for side in Box._fields)) for face in faces]
-    return Result(
-        Frame(name, np.empty((0, 0, 3), np.uint8)), boxes, estimates, quality, restored=True
-    )
+    return Result(Frame(name, None, (0, 0)), boxes, estimates, quality, restored=True)
 
 
 def _read(path: Path, format: _Format) -> list[Record]:

@@ -81,7 +81,9 @@ def track_outputs(job: Job) -> list[Output]:
     if not table.parent.is_dir():
         return []
     if folder.exists() and not all(re.fullmatch(r"\d+\.jpg", p.name) for p in folder.iterdir()):
-        raise UserError(f"--output_dir: {folder} would be replaced, and has other files than tracks")
+        raise UserError(
+            f"--output_dir: {folder} would be replaced, and has other files than tracks"
+        )
     return [Output("--output_dir", table, "a table of tracks", is_ours)]
 
 

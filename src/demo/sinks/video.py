@@ -12,7 +12,7 @@ import numpy as np
 from ...files import make_folder, replacing
 from ...outputs import Output, locked
 from ..job import Job
-from ..result import Result, Sink
+from ..result import Sink
 from ..sources.video import Video
 from .copies import folder_outputs
 

@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 
 from ...errors import UserError
-from ...faces.images import EXTENSIONS, picture_kind
+from ...faces.images import EXTENSIONS, image_kind
 from ...files import check_folder
 
 _HEAD = 32  # bytes that identify an image format
@@ -104,7 +104,9 @@ def _download(address: str, folder: Path) -> Path:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
             content = response.read(_MAX_BYTES)
     except (URLError, OSError, ValueError) as error:
-        raise UserError(f"{address} could not be read: {getattr(error, 'reason', error)}") from error
+        raise UserError(
+            f"{address} could not be read: {getattr(error, 'reason', error)}"
+        ) from error
     return _saved(content, folder / (Path(unquote(urlsplit(address).path)).name or "download"))
 
 
@@ -147,6 +149,6 @@ def begins_as_image(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return picture_kind(file.read(_HEAD)) is not None
+            return image_kind(file.read(_HEAD)) is not None
     except OSError:
         return False

@@ -1,7 +1,7 @@
 """Frames of video files, streams and cameras."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -155,7 +155,7 @@ def _frames(images: Iterator[Timed], video: Video) -> Generator[Frame]:
                 continue
             if image.shape[1::-1] != video.size:
                 image = cv2.resize(image, video.size, interpolation=cv2.INTER_LINEAR)
-            yield Frame(f"frame{number:06d}.jpg", image, now)
+            yield Frame(f"frame{number:06d}.jpg", image, image.shape[:2], now)
             due = now + video.every if video.every else 0.0
     finally:
         images.close()

@@ -1,11 +1,9 @@
 """The page's tab for videos, which runs demo.py --video on an upload."""
 
 import csv
-import importlib.util
 import os
 import re
 import tempfile
-from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -63,13 +61,13 @@ def annotate_clip(
                 f"{path}: expected frames of at most {MAX_VIDEO_PIXELS:,} pixels, received "
                 f"{width}x{height}"
             )
-        outputs = {"output_dir": folder, "csv": folder / "faces.csv"}
-        job = Job(Namespace(**vars(service.args) | outputs), video=video)
+        outputs = {"web": False, "output_dir": folder, "csv": folder / "faces.csv"}
+        job = Job(replace(service.arguments, **outputs), video=video)
         finder = replace(service.finder, min_face=service.finder.min_face or video.min_face)
         sinks = [stack.enter_context(sink(job)) for sink in _SINKS]
 
         def is_running(result: Result) -> bool:
-            return report(result, video) and result.picture.time < MAX_VIDEO_SECONDS
+            return report(result, video) and result.frame.time < MAX_VIDEO_SECONDS
 
         run_video(job, finder, service.estimator, [*sinks, is_running])
     return job
@@ -92,9 +90,6 @@ def tracks_of(path: Path) -> tuple[list[list[str]], list[tuple[Path, str]]]:
 def clip_tab(service: Service, page: "gradio.Blocks") -> None:
     """The tab's components and events, in the open `page`."""
     gradio = library("gradio")
-    if not importlib.util.find_spec("av"):  # OpenCV's copies do not play in browsers
-        gradio.Markdown("Videos need PyAV on the computer that serves this page: pip install av")
-        return
     bar = gradio.Progress()
     stops: dict[str, Event] = {}  # by visitor
 
@@ -103,7 +98,7 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
 
         def report(result: Result, video: Video) -> bool:
             seconds = min(video.count / video.rate or MAX_VIDEO_SECONDS, MAX_VIDEO_SECONDS)
-            time = min(result.picture.time, seconds)
+            time = min(result.frame.time, seconds)
             progress(time / seconds, desc=f"{time:.0f} of {seconds:.0f} s")
             return not stop.is_set()
 
@@ -172,7 +167,7 @@ def _answer(service: Service, path: str, report: Callable[[Result, Video], bool]
         rows, pictures = tracks_of(table)
         downloads = [
             gradio.DownloadButton(value=service.kept(file), interactive=True)
-            for file in (table, job.args.csv)
+            for file in (table, job.arguments.csv)
         ]
         return [
             service.kept(video_path(job)),

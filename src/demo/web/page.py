@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from ...estimation.estimator import Estimator
 from ...estimation.shipped import SHIPPED
 from ...extras import library
 from ...faces.finder import FaceFinder
+from ..arguments import Arguments
 
 if TYPE_CHECKING:
     import gradio
@@ -30,12 +30,12 @@ _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
 class Service:
     """State shared by the tabs.
 
-    args: of demo.py.  folder: private, deleted when the server ends.
+    arguments: of demo.py.  folder: private, deleted when the server ends.
     """
 
     finder: FaceFinder
     estimator: Estimator
-    args: Namespace
+    arguments: Arguments
     folder: Path
 
     def new_file(self, content: bytes, name: str) -> str:
@@ -77,7 +77,7 @@ def make_page(service: Service) -> gradio.Blocks:
 
 def model_card(service: Service) -> str:
     """The model card of the shipped weights as Markdown, or the description of another file."""
-    weight_file = service.args.weight_file
+    weight_file = service.arguments.weight_file
     if weight_file is None:
         card = SHIPPED.with_name("README.md").read_text(encoding="utf-8")
         return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata

@@ -11,10 +11,10 @@ import pandas as pd
 from ...extras import library
 from ...faces.images import EXTENSIONS, ImageError, read_image, shrink
 from ...labels import AGES, GENDERS
-from ..overlay import COLOURS, annotate, label_text
+from ..overlay import annotate, colour_of
 from ..result import Result
-from ..sinks.records import COLUMNS, csv_text, records
-from ..sources import Picture
+from ..results import image_result
+from ..sinks.records import COLUMNS, csv_header, csv_text, records
 from .guard import MAX_MEGABYTES, MAX_PICTURES, MAX_PIXELS
 from .page import Service
 
@@ -30,10 +30,8 @@ HEADERS = ["face", "age", "interval", "gender", "picture"]
 def analyse(service: Service, path: Path) -> Result:
     """The faces of a picture file, from left to right. Raises `ImageError`."""
     image = read_upload(path)
-    faces = sorted(service.finder.detect(image), key=lambda face: face.box)
-    crops = service.finder.crop.stack(image, faces)
-    boxes = [face.box for face in faces]
-    return Result(Picture(path.name, image), boxes, service.estimator(crops), crops)
+    found = service.finder.find(image)
+    return image_result(path.name, found, service.estimator(found.crops), service.arguments)
 
 
 def read_upload(path: Path) -> np.ndarray:
@@ -58,7 +56,7 @@ def read_upload(path: Path) -> np.ndarray:
 def annotated(result: Result, first: int = 1) -> np.ndarray:
     """The picture with its faces numbered from `first`, uint8 (H, W, 3), BGR."""
     return annotate(
-        result.picture.image,
+        result.frame.image,
         result.boxes,
         result.estimates,
         numbers=range(first, first + len(result.boxes)),
@@ -73,7 +71,7 @@ def table_of(results: list[Result]) -> pd.DataFrame:
         for i in range(len(result.boxes)):
             interval = f"{of.age_low[i]}-{of.age_high[i]}"
             gender = f"{GENDERS[of.gender[i]]}, {100 * of.p_gender[i]:.0f} %"
-            rows.append([len(rows) + 1, f"{of.age[i]:.0f}", interval, gender, result.picture.name])
+            rows.append([len(rows) + 1, f"{of.age[i]:.0f}", interval, gender, result.frame.name])
     return pd.DataFrame(rows, columns=HEADERS)
 
 
@@ -92,21 +90,21 @@ def curves_of(result: Result, first: int = 1) -> pd.DataFrame:
 def csv_of(results: list[Result]) -> bytes:
     """The records of demo.py --csv."""
     rows = (record for result in results for record in records(result))
-    return csv_text(COLUMNS, rows).encode("utf-8", "surrogateescape")
+    return (csv_header(COLUMNS) + csv_text(rows, COLUMNS)).encode("utf-8", "surrogateescape")
 
 
 def sections_of(result: Result, first: int = 1) -> tuple[tuple, dict[str, str]]:
     """The value of gradio.AnnotatedImage, the annotated picture, RGB, and the masks of its faces
     with their labels, numbered from `first`; and the colour of each label."""
     picture = shrink(annotated(result, first), SIDE)
-    scale = picture.shape[1] / result.picture.image.shape[1]
+    scale = picture.shape[1] / result.frame.image.shape[1]
     height, width = picture.shape[:2]
     of, places, colours = result.estimates, [], {}
     for i, box in enumerate(result.boxes):
-        label = f"{first + i}: {label_text(of, i)}"
+        label = f"{first + i}: {result.words[i].full}"
         left, top, right, bottom = (round(edge * scale) for edge in box)
         places.append(((max(left, 0), max(top, 0), min(right, width), min(bottom, height)), label))
-        colours[label] = "#{:02x}{:02x}{:02x}".format(*COLOURS[of.gender[i]][::-1])
+        colours[label] = "#{:02x}{:02x}{:02x}".format(*colour_of(of, i)[::-1])
     return (cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), places), colours
 
 
@@ -171,7 +169,7 @@ def answer(service: Service, gallery: list[tuple[str, str]] | None, chosen: int 
         problems.append("No face was found; small faces are not searched for.")
     value, colours = sections_of(result, first)
     _, copy = cv2.imencode(".jpg", annotated(result, first))
-    copy_name = f"{Path(result.picture.name).stem}.annotated.jpg"
+    copy_name = f"{Path(result.frame.name).stem}.annotated.jpg"
     return [
         gradio.AnnotatedImage(value, color_map=colours),
         table_of(results),

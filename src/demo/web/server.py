@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 import threading
-from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from ...errors import UserError
 from ...estimation.estimator import Estimator
 from ...extras import library
 from ...faces.finder import FaceFinder
+from ..arguments import Arguments
 from .guard import MAX_PIXELS, MAX_VIDEO_MEGABYTES, guarded
 from .page import STYLE, Service, make_page
 
@@ -32,13 +32,13 @@ _LAUNCH = {
 }
 
 
-def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
-    """Serve the page until Ctrl-C; `args` are the arguments of demo.py.
+def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> None:
+    """Serve the page until Ctrl-C; `arguments` are those of demo.py.
 
     Files are in a private folder, which is deleted at the end.
     Raises `UserError` if Gradio is not installed or the address is not free.
     """
-    host, port = args.host, args.port
+    host, port = arguments.host, arguments.port
     _check_address(host, port)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
@@ -50,7 +50,7 @@ def serve(finder: FaceFinder, estimator: Estimator, args: Namespace) -> None:
         pillow.MAX_IMAGE_PIXELS = MAX_PIXELS  # frames with twice as many are rejected
         _report_errors_briefly()
         _reject_addresses()
-        page = make_page(Service(finder, estimator, args, Path(folder)))
+        page = make_page(Service(finder, estimator, arguments, Path(folder)))
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
             server_port=port,

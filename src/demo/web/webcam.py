@@ -7,11 +7,12 @@ import time
 import cv2
 import numpy as np
 
+from ...estimation.estimator import Estimates
 from ...extras import library
 from ...faces.images import shrink
 from ..result import Result
 from ..smoothing import Smoother
-from ..sources import Picture
+from ..sources import Frame
 from ..tracking import Tracker
 from .page import KEPT, Service
 from .pictures import HEADERS, SIDE, annotated, table_of
@@ -24,8 +25,8 @@ class Stream:
     """A webcam's stream: faces are tracked, and predictions smoothed along each track."""
 
     def __init__(self, service: Service):
-        self._service, self._smooth = service, Smoother(service.args.smooth)
-        self._track = Tracker(service.finder.detect)
+        self._service, self._smooth = service, Smoother(service.arguments.smooth)
+        self._track = Tracker(service.finder.detect, service.arguments.min_quality, live=True)
         self._shape: tuple[int, ...] | None = None
         self._time = 0.0
 
@@ -35,12 +36,18 @@ class Stream:
 
     def answer(self, image: np.ndarray) -> Result:
         """The faces of the next frame, uint8 (H, W, 3), BGR."""
-        tracks = self._track(image)
-        numbers, boxes = [track.number for track in tracks], [t.face.box for t in tracks]
-        crops = self._service.finder.crop.stack(image, [track.face for track in tracks])
-        estimates = self._smooth(numbers, self._service.estimator(crops))
         self._shape, self._time = image.shape, time.monotonic()
-        return Result(Picture("webcam", image), boxes, estimates, crops, numbers)
+        frame = Frame("webcam", image, image.shape[:2], self._time)
+        [(_, faces)] = self._track(frame)
+        track_ids = [face.track_id for face in faces]
+
+        def estimate(due: list[int]) -> Estimates:
+            crops = self._service.finder.crop.stack(image, [faces[i].face for i in due])
+            return self._service.estimator(crops)
+
+        estimates = self._smooth(track_ids, self._time, estimate)
+        boxes, quality = [face.face.box for face in faces], [face.quality for face in faces]
+        return Result(frame, boxes, estimates, np.array(quality), tracks=track_ids)
 
 
 def webcam_tab(service: Service) -> None:
