@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from ..faces.images import resize
-from ..labels import GENDERS, INITIALS, MAX_AGE, age_midpoint, age_text
+from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_midpoint, age_text
 from ..outputs import marked
 from .database import Database
 
 _FACES_PER_DECADE = 10
+_BIN = 5  # years of a bar of the histogram
 _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
 _MARK = {"Software": "age and gender estimation: create_db.py"}  # PNG metadata
@@ -26,17 +27,17 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     middle = age_midpoint(table["age_low"], table["age_high"])
     codes = [*range(len(GENDERS)), np.nan]
     parts = [middle[table["gender"].isna() if np.isnan(c) else table["gender"] == c] for c in codes]
-    parts = {
-        f"{name} ({len(part):,})": part.dropna()
-        for name, part in zip((*GENDERS, "gender unknown"), parts, strict=True)
+    names, colours = (*GENDERS, "gender unknown"), (*GENDER_COLOURS, "#888888")
+    shown = [
+        (part.dropna(), f"{name} ({len(part):,})", colour)
+        for part, name, colour in zip(parts, names, colours, strict=True)
         if len(part)
-    }
+    ]
+    parts, labels, colours = zip(*shown, strict=True) if shown else ((), (), ())
     figure = Figure(figsize=(8, 4))
     axes = figure.subplots()
-    bins = np.arange(MAX_AGE + 2) - 0.5
-    axes.hist(
-        list(parts.values()), bins=bins, stacked=True, histtype="stepfilled", label=list(parts)
-    )
+    bins = np.arange(0, MAX_AGE + _BIN + 1, _BIN) - 0.5
+    axes.hist(parts, bins=bins, stacked=True, label=labels, color=colours)
     axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
     axes.legend()
     figure.savefig(path, format="png", dpi=100, metadata=_MARK)

@@ -22,7 +22,7 @@ from .sinks import all_outputs, open_sinks
 from .sinks.copies import copy_path, crop_path
 from .sinks.labelled import labelled_images
 from .sinks.records import read_done
-from .sinks.window import VideoWindow, has_screen
+from .sinks.window import has_screen
 from .sources.images import folder_images, named_images
 from .sources.video import Video, open_camera, open_video
 
@@ -168,12 +168,10 @@ def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[
 
 def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     """Pass the results of a video's frames to the sinks, until one of them ends the run."""
-    window = next((sink for sink in sinks if isinstance(sink, VideoWindow)), None)
-    idle = window.idle if window and job.video.live else None
     # Ctrl-C is the way to end a webcam without a window, so results are kept.
     with (
         suppress(KeyboardInterrupt),
-        closing(results.video_results(job, finder, estimator, idle)) as found,
+        closing(results.video_results(job, finder, estimator)) as found,
     ):
         _feed(found, sinks)
 

@@ -107,18 +107,12 @@ def with_restored(
     yield from (done[name] for name in order if name in done)
 
 
-def video_results(
-    job: Job,
-    finder: FaceFinder,
-    estimator: Estimator,
-    idle: Callable[[], bool] | None = None,
-) -> Generator[Result]:
+def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generator[Result]:
     """Results of the frames of the job's video; faces are tracked, and estimates are averaged along
     tracks.
 
     One thread reads, one detects and tracks, one estimates. Files are processed in full; cameras
     drop frames to stay live.
-    idle: called while there is no next frame; returns False to end.
     """
     stop, video, arguments = Event(), job.video, job.arguments
     tracker = Tracker(
@@ -128,11 +122,6 @@ def video_results(
         sparse=video.every is not None,
     )
 
-    def is_running() -> bool:
-        if not idle():
-            stop.set()
-        return not stop.is_set()
-
     def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
         for frame in frames:
             yield from tracker(frame)
@@ -140,10 +129,7 @@ def video_results(
 
     frames = drop_stale(video.frames, stop) if video.live else prefetch(video.frames)
     estimated = _estimated(prefetch(tracked()), tracker, finder, estimator, arguments)
-    with (
-        closing(frames),
-        closing(prefetch(estimated, idle=is_running if idle else None)) as results,
-    ):
+    with closing(frames), closing(prefetch(estimated)) as results:
         try:
             yield from results
         finally:

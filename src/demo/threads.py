@@ -1,33 +1,29 @@
 """Prefetching in threads."""
 
-import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
-_POLL = 0.1  # seconds between two checks of `idle`
+_POLL = 0.1  # seconds between two checks of `stop`
 _TIMEOUT = 2.0  # seconds to wait for the end of a producer
 
 
-def prefetch(
-    items: Generator[Item], depth: int = 2, idle: Callable[[], bool] | None = None
-) -> Iterator[Item]:
+def prefetch(items: Generator[Item], depth: int = 2) -> Generator[Item]:
     """Prefetch up to `depth` items in another thread.
 
     Exceptions of `items` are raised here, in order. `items` is closed at the end.
-    idle: called while there is no next item; returns False to end.
     """
     pool = ThreadPoolExecutor(1)
     try:
         # Starts the thread; shutdown does not await a thread whose start was interrupted.
         pool.submit(bool)
         coming = deque(pool.submit(next, items, _END) for _ in range(depth))
-        while (item := _wait(coming.popleft(), idle)) is not _END:
+        while (item := coming.popleft().result()) is not _END:
             coming.append(pool.submit(next, items, _END))
             yield item
     finally:
@@ -35,17 +31,7 @@ def prefetch(
         items.close()
 
 
-def _wait(future: Future, idle: Callable[[], bool] | None):
-    while not future.done() and idle is not None:
-        try:
-            return future.result(_POLL)
-        except TimeoutError:
-            if not future.done() and not idle():
-                return _END
-    return future.result()
-
-
-def drop_stale(items: Generator[Item], stop: Event) -> Iterator[Item]:
+def drop_stale(items: Generator[Item], stop: Event) -> Generator[Item]:
     """The newest item of a thread that produces continuously; older ones are dropped.
 
     Ends with the items, or when `stop` is set, even if the next item never comes: the thread of a
@@ -65,7 +51,8 @@ def drop_stale(items: Generator[Item], stop: Event) -> Iterator[Item]:
             failed.append(error)
         finally:
             items.close()
-            newest.put(_END)  # after the last item
+            if not stop.is_set():
+                newest.put(_END)  # after the last item
 
     thread = Thread(target=make, daemon=True)
     thread.start()
@@ -82,10 +69,8 @@ def drop_stale(items: Generator[Item], stop: Event) -> Iterator[Item]:
             raise failed[0]
     finally:
         stop.set()
-        end = time.monotonic() + _TIMEOUT
-        while thread.is_alive() and time.monotonic() < end:
-            _empty(newest)
-            thread.join(0.05)
+        _empty(newest)
+        thread.join(_TIMEOUT)
 
 
 def _empty(queue: Queue) -> None:

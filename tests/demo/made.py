@@ -6,11 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src import cli
-from src.cli.demo import add_face_arguments, add_sink_arguments, add_source_arguments
+from src.demo.arguments import Arguments
 from src.demo.job import Job
 from src.demo.result import Result
-from src.demo.sources import Picture
+from src.demo.sources import Frame
 from src.estimation.estimator import Estimates
 from src.faces.images import Box
 
@@ -24,23 +23,19 @@ def estimates(ages, p_female) -> Estimates:
 
 
 def result(
-    name="a.jpg", boxes=(), ages=(), p_female=(), size=(60, 80), time=None, tracks=None
+    name="a.jpg", boxes=(), ages=(), p_female=(), size=(60, 80), time=None, tracks=None, **values
 ) -> Result:
-    """A result for a black picture."""
-    picture = Picture(name, np.zeros((*size, 3), np.uint8), time)
-    faces = np.full((len(boxes), 16, 16, 3), 100, np.uint8)
-    return Result(picture, list(boxes), estimates(ages, p_female), faces, tracks)
+    """A result for a black image, of quality 0.5."""
+    frame = Frame(name, np.zeros((*size, 3), np.uint8), size, time)
+    crops, quality = np.full((len(boxes), 16, 16, 3), 100, np.uint8), np.full(len(boxes), 0.5)
+    return Result(frame, list(boxes), estimates(ages, p_female), quality, crops, tracks, **values)
 
 
-def job(video=None, pictures=(), labels=None, done=None, **flags) -> Job:
-    """A job on `pictures`, paths by name or names, with default flags except `flags`."""
-    parser = cli.Parser("")
-    for add in (add_source_arguments, add_face_arguments, add_sink_arguments):
-        add(parser)
-    args = parser.parse_args([])
-    vars(args).update({"no_display": True} | flags)
-    paths = pictures if isinstance(pictures, dict) else {name: Path(name) for name in pictures}
-    return Job(args, paths, video, labels, done or {})
+def job(video=None, images=(), labels=None, done=None, **flags) -> Job:
+    """A job on `images`, paths by name or names, with default flags except `flags`."""
+    paths = images if isinstance(images, dict) else {name: Path(name) for name in images}
+    arguments = Arguments(**{"no_display": True} | flags)
+    return Job(arguments, paths, video, labels, done or {})
 
 
 def two_faces(name="a.jpg", **video) -> Result:

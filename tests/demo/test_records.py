@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from src.errors import UserError
 from src.files import partial_of
 from tests.demo.made import job, result, two_faces
 
-HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
+HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female,quality"
 NAMES = ["Zoë, 日本.jpg", os.fsdecode(b"Zo\xeb.jpg")]
 
 
@@ -34,9 +35,9 @@ def test_csv_has_one_row_per_face(path):
         write(two_faces())
         write(result("dogs.jpg"))
     assert path.read_bytes().decode() == (
-        f"{HEADER}\na.jpg,0,10,20,30,40,20.13,15,25,0.9876\n"
-        "a.jpg,1,0,0,80,60,60.00,55,65,0.2500\n"
-        "dogs.jpg,,,,,,,,,\n"
+        f"{HEADER}\na.jpg,1,10,20,30,40,20.13,15,25,0.9876,0.50\n"
+        "a.jpg,2,0,0,80,60,60.00,55,65,0.2500,0.50\n"
+        "dogs.jpg,,,,,,,,,,\n"
     )
 
 
@@ -46,9 +47,9 @@ def test_video_csv_has_time_and_track(path):
         write(result("frame000004.jpg", time=0.13346, tracks=[]))
     assert path.read_text().splitlines() == [
         f"{HEADER},time,track",
-        "frame000003.jpg,0,10,20,30,40,20.13,15,25,0.9876,0.1,4",
-        "frame000003.jpg,1,0,0,80,60,60.00,55,65,0.2500,0.1,2",
-        "frame000004.jpg,,,,,,,,,,0.133,",
+        "frame000003.jpg,1,10,20,30,40,20.13,15,25,0.9876,0.50,0.1,4",
+        "frame000003.jpg,2,0,0,80,60,60.00,55,65,0.2500,0.50,0.1,2",
+        "frame000004.jpg,,,,,,,,,,,0.133,",
     ]
 
 
@@ -58,9 +59,9 @@ def test_jsonl_has_the_same_fields(path):
         write(result("dogs.jpg"))
     first, second, dogs = map(json.loads, path.read_text().splitlines())
     columns = HEADER.split(",")
-    values = ["frame000003.jpg", 0, 10, 20, 30, 40, 20.13, 15, 25, 0.9876, 0.1, 4]
+    values = ["frame000003.jpg", 1, 10, 20, 30, 40, 20.13, 15, 25, 0.9876, 0.5, 0.1, 4]
     assert first == dict(zip([*columns, "time", "track"], values, strict=True))
-    assert (second["face"], second["track"]) == (1, 2)
+    assert (second["face"], second["track"]) == (2, 2)
     assert dogs == {"file": "dogs.jpg"} | dict.fromkeys(columns[1:])
 
 
@@ -86,16 +87,22 @@ FORMATS = pytest.mark.parametrize("open_file", [to_csv, to_jsonl])
 
 
 @FORMATS
-@pytest.mark.parametrize("error, kept", [(ZeroDivisionError, 1), (KeyboardInterrupt, 2)])
-def test_failure_leaves_the_old_file(path, open_file, error, kept):
-    """Ctrl-C leaves the partial file next to it."""
+@pytest.mark.parametrize("error", [ZeroDivisionError, BrokenProcessPool, KeyboardInterrupt])
+def test_failure_keeps_the_records(path, open_file, error):
+    """They are next to the old file, which is unchanged."""
     path.write_text("as before")
     with pytest.raises(error), open_file(path) as write:
         write(two_faces())
         raise error
     assert path.read_text() == "as before"
-    assert len(os.listdir(path.parent)) == kept
-    assert kept == 1 or partial_of(path).read_text().count("a.jpg") == 2
+    assert partial_of(path).read_text().count("a.jpg") == 2
+
+
+@FORMATS
+def test_failure_without_records_leaves_nothing(path, open_file):
+    with pytest.raises(ZeroDivisionError), open_file(path):
+        raise ZeroDivisionError
+    assert os.listdir(path.parent) == []
 
 
 @FORMATS
@@ -126,7 +133,7 @@ RESULTS = [
 def write_all(path, open_file, results=RESULTS, done=None):
     with open_file(path, done=done, resume=done is not None) as write:
         for one in results:
-            if one.picture.name not in (done or {}):
+            if one.frame.name not in (done or {}):
                 write(one)
     return path.read_bytes()
 
@@ -154,7 +161,7 @@ def test_resume_after_kill_at_any_byte(path, open_file):
 def test_finished_file_is_extended(path, open_file):
     write_all(path, open_file, RESULTS[:2])
     done = done_in(path, open_file)
-    assert set(done) == {RESULTS[0].picture.name}
+    assert set(done) == {RESULTS[0].frame.name}
     resumed = write_all(path, open_file, done=done)
     path.unlink()
     assert resumed == write_all(path, open_file)
@@ -171,7 +178,7 @@ def test_kept_records_are_on_disk_first(path, open_file):
 
 def test_restored_results_equal_the_records(path):
     write_all(path, to_csv)
-    restored = read_done(path, None)[RESULTS[0].picture.name]
+    restored = read_done(path, None)[RESULTS[0].frame.name]
     assert restored.restored
     assert restored.boxes == [(10, 20, 30, 40), (0, 0, 80, 60)]
     np.testing.assert_allclose(restored.estimates.age, [20.13, 60])
@@ -183,11 +190,11 @@ def test_done_pictures_are_in_both_files(tmp_path):
     csv, jsonl = tmp_path / "f.csv", tmp_path / "f.jsonl"
     write_all(csv, to_csv)
     write_all(jsonl, to_jsonl, RESULTS[:2])
-    assert set(read_done(csv, jsonl)) == {RESULTS[0].picture.name}
+    assert set(read_done(csv, jsonl)) == {RESULTS[0].frame.name}
     assert read_done(csv, tmp_path / "new.jsonl") == {}
 
 
-ROW = "a.jpg,0,10,20,30,40,20.13,15,25,0.9876\n"
+ROW = "a.jpg,1,10,20,30,40,20.13,15,25,0.9876,0.50\n"
 
 
 @pytest.mark.parametrize(
@@ -195,25 +202,19 @@ ROW = "a.jpg,0,10,20,30,40,20.13,15,25,0.9876\n"
     [
         "path,age\na.jpg,20\nb.jpg,30\n",
         f"{HEADER},time,track\n{ROW}{ROW}",
+        f"{HEADER.removesuffix(',quality')}\n{ROW}{ROW}",
         f"{HEADER}\n{ROW.replace('20.13', 'old')}{ROW}",
-        f"{HEADER}\n{ROW.replace('20.13', 'nan')}{ROW}",
-        f"{HEADER}\n{ROW.replace('10', '1e300')}{ROW}",
         f"{HEADER}\na.jpg,1\n{ROW}",
     ],
 )
-def test_damaged_csv_is_rejected(path, content):
+def test_other_csv_is_rejected(path, content):
     path.write_text(content)
     with pytest.raises(UserError, match=str(path)):
         read_done(path, None)
 
 
-LARGE = json.dumps(dict.fromkeys(HEADER.split(","), 10**400) | {"file": "a.jpg"})
-
-
-@pytest.mark.parametrize(
-    "line", ["path,age", "[1]", "{}", '{"file": 1}', "[" * 100_000, "NaN", LARGE]
-)
-def test_damaged_jsonl_is_rejected(path, line):
+@pytest.mark.parametrize("line", ["path,age", "[1]", "{}"])
+def test_other_jsonl_is_rejected(path, line):
     path.write_text(f"{line}\n{{}}\n")
     with pytest.raises(UserError, match=str(path)):
         read_done(None, path)

@@ -33,22 +33,22 @@ def cells(text):
 
 
 def test_table_has_a_row_per_face(capsys):
-    with table.printed_table(job(pictures=["a.jpg"])) as add:
+    with table.printed_table(job(images=["a.jpg"])) as add:
         add(two_faces())
         add(result("dogs.jpg"))
         assert capsys.readouterr().out == ""
     rows, last = cells(capsys.readouterr().out)
     assert rows == [
         ["file", "face", "age", "80", "%", "gender"],
-        ["a.jpg", "0", "20.1", "15-25", "F", "0.99"],
-        ["a.jpg", "1", "60.0", "55-65", "M", "0.75"],
+        ["a.jpg", "1", "20.1", "15-25", "F", "0.99"],
+        ["a.jpg", "2", "60.0", "55-65", "M", "0.75"],
     ]
-    assert last == "2 faces in 2 pictures"
+    assert last == "2 faces in 2 images"
 
 
 def video_results():
-    yield two_faces(time=0.0, tracks=[0, 1])
-    yield result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[1])
+    yield two_faces(time=0.0, tracks=[1, 2])
+    yield result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[2])
     yield result(time=0.3, tracks=[])
 
 
@@ -59,19 +59,19 @@ def test_video_table_has_tracks(capsys):
         raise KeyboardInterrupt
     rows, last = cells(capsys.readouterr().out)
     assert rows[1:] == [
-        ["0", "0.0", "0.0", "20.1", "15-25", "F", "0.99"],
-        ["1", "0.0", "0.3", "61.0", "56-66", "M", "0.70"],
+        ["1", "0.0", "0.0", "20.1", "15-25", "F", "0.99"],
+        ["2", "0.0", "0.3", "61.0", "56-66", "M", "0.70"],
     ]
     assert last == "2 tracks in 3 frames"
 
 
 def test_long_table_is_cut(capsys):
-    with table.printed_table(job(pictures=["a.jpg"])) as add:
+    with table.printed_table(job(images=["a.jpg"])) as add:
         for i in range(600):
             add(two_faces(f"{i}.jpg"))
     rows, last = cells(capsys.readouterr().out)
     assert len(rows) == 51
-    assert last.startswith("1,200 faces in 600 pictures, 50 ")
+    assert last.startswith("1,200 faces in 600 images, 50 ")
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,14 @@ def test_long_table_is_cut(capsys):
     [
         ("inner/Zoë A.PNG", "inner/Zoë A.PNG"),
         ("a.jfif", "a.jfif.annotated.jpg"),
+        ("grey.pgm", "grey.pgm.annotated.jpg"),
+        ("b.pbm", "b.pbm.annotated.jpg"),
         ("IMG_0004", "IMG_0004.annotated.jpg"),
     ],
 )
 def test_copies_show_the_annotation(tmp_path, name, written):
     one = result(name, [Box(10, 20, 30, 40)], [20], [0.9])
-    with copies.annotated_copies(job(pictures=[name], output_dir=tmp_path / "made" / "c")) as save:
+    with copies.annotated_copies(job(images=[name], output_dir=tmp_path / "made" / "c")) as save:
         save(one)
     data = np.fromfile(tmp_path / "made" / "c" / written, np.uint8)
     copy = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -96,7 +98,7 @@ def test_copies_never_replace_their_pictures(tmp_path, again):
     (tmp_path / "inner").mkdir()
     (tmp_path / "link").symlink_to(tmp_path)
     make_picture(tmp_path / "a.jpg")
-    own = job(pictures={"a.jpg": tmp_path / "a.jpg"}, output_dir=tmp_path / again)
+    own = job(images={"a.jpg": tmp_path / "a.jpg"}, output_dir=tmp_path / again)
     with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
         all_outputs(own)
 
@@ -104,13 +106,13 @@ def test_copies_never_replace_their_pictures(tmp_path, again):
 def test_other_files_are_not_replaced(tmp_path):
     (tmp_path / "a.jpg").write_text("no picture")
     with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
-        all_outputs(job(pictures={"a.jpg": tmp_path / "x" / "a.jpg"}, output_dir=tmp_path))
+        all_outputs(job(images={"a.jpg": tmp_path / "x" / "a.jpg"}, output_dir=tmp_path))
 
 
 @pytest.mark.parametrize("flag", ["csv", "jsonl"])
 def test_records_never_replace_a_picture(tmp_path, flag):
     make_picture(tmp_path / "a.jpg")
-    own = job(pictures={"a.jpg": tmp_path / "a.jpg"}, **{flag: tmp_path / "a.jpg"})
+    own = job(images={"a.jpg": tmp_path / "a.jpg"}, **{flag: tmp_path / "a.jpg"})
     with pytest.raises(UserError, match=f"--{flag}"):
         check_outputs(all_outputs(own), [])
 
@@ -118,66 +120,109 @@ def test_records_never_replace_a_picture(tmp_path, flag):
 @pytest.mark.parametrize("place", ["file", "file/inner"])
 def test_impossible_folder_is_rejected(tmp_path, place):
     (tmp_path / "file").touch()
-    own = job(pictures=["a.jpg"], output_dir=tmp_path / place)
+    own = job(images=["a.jpg"], output_dir=tmp_path / place)
     with pytest.raises(UserError, match="--output_dir"), copies.annotated_copies(own):
         pytest.fail("opened")
 
 
 def test_crops_are_the_network_s_faces(tmp_path):
     one = two_faces("inner/a.jpg")
-    one.faces[1] = 200
-    with copies.face_crops(job(pictures=["inner/a.jpg"], crops=tmp_path / "crops")) as save:
+    one.crops[1] = 200
+    with copies.face_crops(job(images=["inner/a.jpg"], crops=tmp_path / "crops")) as save:
         save(one)
-    assert names(tmp_path / "crops" / "inner") == {"a.jpg_0.png", "a.jpg_1.png"}
-    crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_1.png"))
-    assert (crop == one.faces[1]).all()
+    assert names(tmp_path / "crops" / "inner") == {"a.jpg_1.png", "a.jpg_2.png"}
+    crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_2.png"))
+    assert (crop == one.crops[1]).all()
 
 
 @pytest.mark.parametrize("sink", [copies.annotated_copies, copies.face_crops])
 def test_folder_of_another_run(tmp_path, sink):
-    both = job(pictures=["a.jpg"], output_dir=tmp_path, crops=tmp_path)
+    both = job(images=["a.jpg"], output_dir=tmp_path, crops=tmp_path)
     with sink(both):
         with pytest.raises(UserError, match=str(tmp_path)), sink(both):
             pass
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize("anonymize", [False, True])
-def test_tracks_are_summarised(tmp_path, anonymize):
+def summarise(folder, found, **flags):
     clip = SimpleNamespace(name="clip")
-    with tracks.track_summary(job(clip, output_dir=tmp_path, anonymize=anonymize)) as add:
-        for one in video_results():
+    own = job(clip, output_dir=folder, **flags)
+    all_outputs(own)
+    with tracks.track_summary(own) as add:
+        for one in found:
             add(one)
-    with (tmp_path / "clip.tracks.csv").open(newline="") as file:
-        first, second = csv.DictReader(file)
-    assert (first["track"], first["frames"], first["gender"]) == ("0", "1", "female")
-    assert (second["from"], second["to"], second["frames"]) == ("0.000", "0.260", "2")
-    assert (second["age"], second["age_low"], second["p_female"]) == ("61.00", "56", "0.3000")
-    pictures = [first["picture"], second["picture"]]
-    assert pictures == (["", ""] if anonymize else ["clip.tracks/0.jpg", "clip.tracks/1.jpg"])
-    assert all((tmp_path / picture).exists() for picture in pictures)
+    with (folder / "clip.tracks.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
-def run_summary(own, results, capsys, sink=summary.folder_summary):
+def test_longest_track_is_first(tmp_path):
+    first, second = summarise(tmp_path, video_results())
+    assert (second["track"], second["frames"], second["gender"]) == ("1", "1", "female")
+    assert (first["from"], first["to"], first["frames"]) == ("0.000", "0.260", "2")
+    assert (first["age"], first["age_low"], first["p_female"]) == ("61.00", "56", "0.3000")
+    assert [first["picture"], second["picture"]] == ["clip.tracks/2.jpg", "clip.tracks/1.jpg"]
+    assert names(tmp_path / "clip.tracks") == {"1.jpg", "2.jpg"}
+
+
+@pytest.mark.parametrize("anonymize, left", [(True, set()), (False, {"2.jpg"})])
+def test_images_of_earlier_tracks_are_deleted(tmp_path, anonymize, left):
+    summarise(tmp_path, video_results())
+    [row] = summarise(tmp_path, list(video_results())[1:], anonymize=anonymize)
+    assert row["picture"] == ("" if anonymize else "clip.tracks/2.jpg")
+    folder = tmp_path / "clip.tracks"
+    assert (names(folder) if folder.exists() else set()) == left
+
+
+def test_folder_of_other_files_is_kept(tmp_path):
+    (tmp_path / "clip.tracks").mkdir()
+    (tmp_path / "clip.tracks" / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"clip\.tracks"):
+        summarise(tmp_path, video_results())
+
+
+def run_sink(sink, own, found, capsys):
     with sink(own) as add:
-        for one in results:
+        for one in found:
             add(one)
     return capsys.readouterr().err
 
 
-def test_summary_counts_pictures_and_faces(tmp_path, capsys):
-    own = job(pictures=["a.jpg", "b.jpg", "c.jpg"], image_dir=tmp_path, output_dir=tmp_path)
-    text = run_summary(own, [two_faces(), result("b.jpg")], capsys)
-    assert [int(number) for number in text.replace(",", "").split() if number.isdigit()] == [
-        *(2, 3, 2, 1)
-    ]
-    assert cv2.imread(str(tmp_path / summary.HISTOGRAM)) is not None
+def test_summary_counts_images_and_faces(capsys):
+    own = job(images=["a.jpg", "b.jpg", "c.jpg"], min_quality=0.3)
+    found = [two_faces(skipped=1), result("b.jpg", skipped=2)]
+    counts, skipped = run_sink(summary.counts, own, found, capsys).splitlines()
+    assert [int(word) for word in counts.split() if word.isdigit()] == [2, 3, 2, 1]
+    assert skipped.startswith("3 faces are not shown: below --min_quality")
+
+
+def test_video_summary_counts_faces_not_shown(capsys):
+    video = SimpleNamespace(live=False)
+    found = [result(time=i / 10, tracks=[], skipped=skipped) for i, skipped in enumerate((1, 2))]
+    assert run_sink(summary.counts, job(video), found, capsys).startswith("2 faces are not shown")
 
 
 def test_min_face_is_hinted_at(capsys):
-    own, hint = job(pictures=["a.jpg", "b.jpg"], min_face=90), summary.min_face_hint
-    assert "90 pixels" in run_summary(own, [result(), result("b.jpg")], capsys, hint)
-    assert run_summary(own, [result(), two_faces()], capsys, hint) == ""
+    own = job(images=["a.jpg"], min_face=90)
+    assert "90 pixels" in run_sink(summary.counts, own, [result()], capsys)
+    assert run_sink(summary.counts, own, [two_faces()], capsys) == ""
+
+
+@pytest.mark.parametrize(
+    "images, written",
+    [
+        (["a.jpg"], "ages_by_gender.png"),
+        (["a.jpg", "ages_by_gender.png"], "ages_by_gender-2.png"),
+        (["a.jpg", "Ages_by_gender.png", "ages_by_gender-2.png"], "ages_by_gender-3.png"),
+    ],
+)
+def test_histogram_replaces_no_copy(tmp_path, images, written, capsys):
+    """Its bars have the colours of the boxes."""
+    own = job(images=images, image_dir=tmp_path, output_dir=tmp_path)
+    run_sink(summary.histogram, own, [two_faces()], capsys)
+    assert names(tmp_path) == {written}
+    image = cv2.imread(str(tmp_path / written))
+    for colour in COLOURS:
+        assert (image == colour).all(axis=2).sum() > 100
 
 
 def test_restored_results_reach_tables_only(tmp_path, capsys):
@@ -185,9 +230,9 @@ def test_restored_results_reach_tables_only(tmp_path, capsys):
 
     restored = two_faces("a.jpg")
     restored.restored = True
-    own = job(pictures=["a.jpg"], done={"a.jpg": restored}, table=True, output_dir=tmp_path)
+    own = job(images=["a.jpg"], done={"a.jpg": restored}, table=True, output_dir=tmp_path)
     with ExitStack() as stack:
         for sink in open_sinks(own, stack):
             sink(restored)
     assert os.listdir(tmp_path) == []
-    assert "2 faces in 1 pictures" in capsys.readouterr().out
+    assert "2 faces in 1 images" in capsys.readouterr().out

@@ -1,12 +1,9 @@
 """Ages and genders averaged along tracks, by hand and of real faces."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 
 from src.demo.smoothing import Smoother
-from src.demo.tracking import Tracker
 from src.estimation.estimator import Estimates, Estimator
 from src.faces.detectors import get_detector
 from src.labels import age_interval
@@ -22,8 +19,24 @@ def estimates(*faces):
     return Estimates.of(p_female, np.array(ages, np.float32).reshape(-1, 101))
 
 
+class Clip:
+    """Frames of a video in steps of 0.1 seconds, or another, with a smoother."""
+
+    def __init__(self, frames, step=0.1):
+        self.smooth, self.step, self.time, self.asked = Smoother(frames), step, 0.0, []
+
+    def __call__(self, track_ids, given):
+        def estimate(due):
+            self.asked.append((round(self.time / self.step), [track_ids[i] for i in due]))
+            return given.of_faces(due)
+
+        smoothed = self.smooth(track_ids, self.time, estimate)
+        self.time += self.step
+        return smoothed
+
+
 def test_moving_average_of_ages():
-    smooth = Smoother(3)
+    smooth = Clip(3)
     ages = [20, 30, 40, 50, 10]
     shown = [smooth([7], estimates((age / 100, age))).age[0] for age in ages]
     fourth = 30 + (50 - 30) / 3
@@ -32,7 +45,7 @@ def test_moving_average_of_ages():
 
 
 def test_averages_are_of_distributions():
-    smooth = Smoother(30)
+    smooth = Clip(30)
     smooth([0], estimates((0.2, 20)))
     smooth([0], estimates((0.5, 60)))
     steady = smooth([0], estimates((0.8, 20, 61)))
@@ -46,7 +59,7 @@ def test_averages_are_of_distributions():
 
 
 def test_new_track_has_no_history():
-    smooth = Smoother(30)
+    smooth = Clip(30)
     smooth([0], estimates((0.1, 20)))
     both = smooth([0, 1], estimates((0.1, 40), (0.9, 70)))
     assert both.age == pytest.approx([30, 70])
@@ -55,13 +68,31 @@ def test_new_track_has_no_history():
 
 
 def test_faces_may_come_in_any_order():
-    smooth = Smoother(30)
+    smooth = Clip(30)
     smooth([5, 3], estimates((0.1, 20), (0.9, 60)))
     assert smooth([3, 5], estimates((0.7, 80), (0.3, 40))).age == pytest.approx([70, 30])
 
 
-def test_single_frame_is_unchanged():
-    smooth = Smoother(1)
+def test_faces_are_estimated_ten_times_a_second():
+    """A new face at once; in between, the last estimate is used."""
+    smooth, given = Clip(30, step=1 / 30), estimates((0.1, 20), (0.9, 60))
+    for frame in range(7):
+        steady = smooth([0] if frame < 2 else [0, 1], given)
+    assert smooth.asked == [(0, [0]), (2, [1]), (3, [0]), (5, [1]), (6, [0])]
+    assert steady.age == pytest.approx([20, 60])
+
+
+def test_rare_estimates_weigh_as_many_frames():
+    """After the first 30 frames, an estimate of 3 frames has a weight of 3 / 30."""
+    smooth = Clip(30, step=1 / 30)
+    for _ in range(60):
+        smooth([0], estimates((0.1, 20)))
+    assert smooth([0], estimates((0.1, 70))).age == pytest.approx([25], abs=1e-3)
+
+
+@pytest.mark.parametrize("step", [0.1, 1 / 30])
+def test_single_frame_is_unchanged(step):
+    smooth = Clip(1, step)
     for age in (20, 70):
         given = estimates((age / 100, age, age + 5))
         steady = smooth([0], given)
@@ -70,7 +101,7 @@ def test_single_frame_is_unchanged():
 
 
 def test_long_track_keeps_normalization():
-    rng, smooth = np.random.default_rng(0), Smoother(30)
+    rng, smooth = np.random.default_rng(0), Clip(30)
     for _ in range(200):
         distribution = rng.dirichlet(np.ones(101), 2).astype(np.float32)
         steady = smooth([0, 1], Estimates.of(rng.random(2, np.float32), distribution))
@@ -85,27 +116,15 @@ def estimator(shipped):
 
 @pytest.mark.parametrize("portrait", [hopper, astronaut])
 def test_smoothing_steadies_a_noisy_clip(estimator, portrait):
-    rng = np.random.default_rng(0)
+    rng, detect = np.random.default_rng(0), get_detector("centerface")
     images = [
         np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
         for image in moving(portrait(), 40, (320, 240))
     ]
-    tracks = [*map(Tracker(partial(get_detector("centerface"), min_face=40)), images)]
-    faces = [
-        estimator.crop.stack(image, [track.face for track in found])
-        for image, found in zip(images, tracks, strict=True)
-    ]
-    estimates = estimator(np.concatenate(faces))
-    assert len(estimates.age) >= 30
-
-    def step(smooth):
-        """The standard deviation of the changes from frame to frame."""
-        ages, begin = {}, 0
-        for found in tracks:
-            own = slice(begin, begin := begin + len(found))
-            steady = smooth([face.number for face in found], estimates.of_faces(own))
-            for face, age in zip(found, steady.age, strict=True):
-                ages.setdefault(face.number, []).append(age)
-        return np.concatenate([np.diff(track) for track in ages.values()]).std()
-
-    assert step(Smoother(30)) < step(lambda numbers, single: single) / 3
+    faces = [face for image in images for face in detect(image, 40)]
+    assert len(faces) == 40
+    crops = [estimator.crop.crop(image, face) for image, face in zip(images, faces, strict=True)]
+    single = estimator(np.stack(crops))
+    smooth = Clip(30)
+    steady = [smooth([0], single.of_faces([i])).age[0] for i in range(40)]
+    assert np.diff(steady).std() < np.diff(single.age).std() / 3

@@ -6,14 +6,14 @@ from contextlib import closing
 
 import pytest
 
-from src.demo.threads import ahead, latest
+from src.demo.threads import drop_stale, prefetch
 
 
 def newest(items):
-    return latest(items, threading.Event())
+    return drop_stale(items, threading.Event())
 
 
-BOTH = pytest.mark.parametrize("made_by", [ahead, newest])
+BOTH = pytest.mark.parametrize("made_by", [prefetch, newest])
 
 
 @pytest.fixture(autouse=True)
@@ -42,39 +42,39 @@ class Source:
             self.closed = True
 
 
-def test_ahead_keeps_every_item_in_order():
+def test_prefetch_keeps_every_item_in_order():
     source = Source(100)
-    assert list(ahead(source(), 3)) == list(range(100))
+    assert list(prefetch(source(), 3)) == list(range(100))
     assert source.closed
 
 
-def test_ahead_works_while_items_are_used():
+def test_prefetch_works_while_items_are_used():
     source = Source(20)
-    with closing(ahead(source(), 3)) as items:
+    with closing(prefetch(source(), 3)) as items:
         assert next(items) == 0
-        latest_time = time.monotonic() + 60
+        drop_stale_time = time.monotonic() + 60
         while source.made < 4:  # the three items after it, which nobody asked for yet
-            assert time.monotonic() < latest_time
+            assert time.monotonic() < drop_stale_time
             time.sleep(0.001)
 
 
-def test_ahead_is_idle_while_it_waits():
+def test_prefetch_is_idle_while_it_waits():
     calls = []
-    items = ahead(Source(3, pause=0.25)(), idle=lambda: calls.append(1) or True)
+    items = prefetch(Source(3, pause=0.25)(), idle=lambda: calls.append(1) or True)
     assert list(items) == [0, 1, 2]
     assert 3 <= len(calls) <= 9
 
 
-def test_ahead_is_never_too_far_ahead():
+def test_prefetch_is_never_too_far_prefetch():
     source, most = Source(20), 0
-    for number in ahead(source(), 2):
+    for number in prefetch(source(), 2):
         time.sleep(0.005)
         most = max(most, source.made - (number + 1))
     assert most == 2
 
 
-def test_ahead_raises_in_its_turn():
-    items = ahead(Source(3, error=ZeroDivisionError())())
+def test_prefetch_raises_in_its_turn():
+    items = prefetch(Source(3, error=ZeroDivisionError())())
     assert [next(items) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ZeroDivisionError):
         next(items)
@@ -97,7 +97,7 @@ def test_short_source_ends(made_by, count):
     assert list(made_by(Source(count)())) == list(range(count))
 
 
-def test_latest_drops_all_but_the_last():
+def test_drop_stale_drops_all_but_the_last():
     seen = []
     for number in newest(Source(60, pause=0.005)()):
         seen.append(number)
@@ -107,7 +107,7 @@ def test_latest_drops_all_but_the_last():
     assert len(seen) < 30
 
 
-def test_latest_is_new():
+def test_drop_stale_is_new():
     source = Source(10**9, pause=0.002)
     with closing(newest(source())) as items:
         for _ in range(5):
@@ -117,7 +117,7 @@ def test_latest_is_new():
             assert next(items) >= made - 2
 
 
-def test_latest_raises_after_the_last_item():
+def test_drop_stale_raises_after_the_last_item():
     seen = []
     with pytest.raises(ZeroDivisionError):
         for number in newest(Source(5, error=ZeroDivisionError())()):

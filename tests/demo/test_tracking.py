@@ -1,4 +1,4 @@
-"""Tracks in clips, against dlib on every frame; frames with a detection."""
+"""Tracks in clips, against dlib on every frame; gates of brief and unclear faces."""
 
 from functools import partial
 
@@ -7,12 +7,16 @@ import dlib
 import numpy as np
 import pytest
 
-from src.demo.tracking import DETECT_EVERY, SEARCH_EVERY, Tracker, is_cut
+from src.demo import tracking
+from src.demo.sources import Frame
+from src.demo.tracking import Tracker, is_scene_change
 from src.faces.detectors import get_detector
 from src.faces.detectors.base import Face
 from src.faces.images import Box, overlap
 from tests.demo.made import frames
 from tests.portraits import BOXES, astronaut, hopper, moving, two_people
+
+LEFT, RIGHT = (Face(Box(*box)) for box in BOXES)  # faces of `two_people(640)`
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +30,33 @@ def scenes():
     return moving(hopper(), 16, (640, 360)) + moving(astronaut(), 17, (640, 360))
 
 
-def follow_all(images, detect):
-    """Tracks of each frame, and the number of frames with a detection."""
-    searched = []
-    track = Tracker(lambda image: searched.append(None) or detect(image))
-    return [track(image) for image in images], len(searched)
+@pytest.fixture(scope="module")
+def still():
+    return two_people(640)
 
 
-def numbers(tracks):
-    """Frames by number of track."""
+def track(images, detect, step=1 / 30, **options):
+    """Faces by track of each frame, the frames with a detection, and the tracker."""
+    searched, times = [], [i * step for i in range(len(images))]
+
+    def counted(image):
+        searched.append(next(i for i, other in enumerate(images) if other is image))
+        return detect(image)
+
+    tracker, found = Tracker(counted, **options), []
+    for image, time in zip(images, times, strict=True):
+        found += tracker(Frame("", image, image.shape[:2], time))
+    found += tracker.finish()
+    assert [frame.time for frame, _ in found] == times
+    return [{face.track_id: face.face for face in faces} for _, faces in found], searched, tracker
+
+
+def frames_of(tracks):
+    """Numbers of frames by track."""
     seen = {}
     for i, faces in enumerate(tracks):
-        for face in faces:
-            seen.setdefault(face.number, []).append(i)
+        for track_id in faces:
+            seen.setdefault(track_id, []).append(i)
     return seen
 
 
@@ -48,119 +66,151 @@ def share_found(images, tracks):
     for image, faces in list(zip(images, tracks, strict=True))[::3]:
         for face in detect(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1):
             edges = face.left(), face.top(), face.right() + 1, face.bottom() + 1
-            found.append(any(overlap(track.face.box, edges) > 0.4 for track in faces))
+            found.append(any(overlap(own.box, edges) > 0.4 for own in faces.values()))
     assert len(found) >= 8
     return np.mean(found)
 
 
-def test_one_face_is_one_track(clip):
+@pytest.mark.parametrize("detector, min_face", [("dlib", 22), ("centerface", 12)])
+def test_one_face_is_one_track(clip, detector, min_face):
     images = clip[:90]
-    tracks, searched = follow_all(images, partial(get_detector("dlib"), min_face=22))
+    detect = partial(get_detector(detector), min_face=min_face)
+    tracks, searched, tracker = track(images, detect)
     assert share_found(images, tracks) >= 0.95
-    assert numbers(tracks) == {0: list(range(90))}
-    assert searched <= 15
+    assert frames_of(tracks) == {1: list(range(90))}
+    assert searched == list(range(0, 90, 3))
+    assert tracker.not_shown == 0
 
 
-def test_cut_ends_tracks(scenes):
-    tracks, searched = follow_all(scenes, partial(get_detector("dlib"), min_face=40))
+def test_new_scene_ends_tracks(scenes):
+    tracks, searched, _ = track(scenes, partial(get_detector("centerface"), min_face=40))
     assert share_found(scenes, tracks) >= 0.95
-    assert numbers(tracks) == {0: list(range(16)), 1: list(range(16, 33))}
-    assert searched <= 8
+    assert frames_of(tracks) == {1: list(range(16)), 2: list(range(16, 33))}
+    assert 16 in searched
 
 
-def test_spliced_clips_share_no_track(clip, scenes):
-    enlarged = [cv2.resize(image, (640, 360)) for image in clip[:6]]
-    everywhere = [Face(Box(200, 100, 400, 300))]
-    tracks, _ = follow_all(enlarged + scenes[20:26], lambda image: everywhere)
-    assert numbers(tracks) == {0: list(range(6)), 1: list(range(6, 12))}
+def test_boxes_move_between_detections(still):
+    """Two detections of a moving face, three frames apart."""
+    images = [still.copy() for _ in range(13)]
+
+    def detect(image):
+        shift = 8 * next(i for i, other in enumerate(images) if other is image)
+        return [Face(Box(*(edge + shift for edge in LEFT.box)))]
+
+    tracks, searched, _ = track(images, detect, min_quality=0)
+    assert searched == [0, 3, 6, 9, 12]
+    for i, faces in enumerate(tracks):
+        assert faces[1].box == Box(*(edge + 8 * i for edge in LEFT.box))
 
 
-def cuts(images):
-    grey = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in images]
-    return [i for i in range(1, len(grey)) if is_cut(grey[i - 1], grey[i])]
+def test_live_frames_do_not_wait(still):
+    """Their boxes go on as before."""
+    images = [still.copy() for _ in range(9)]
+
+    def detect(image):
+        shift = 8 * next(i for i, other in enumerate(images) if other is image)
+        return [Face(Box(*(edge + shift for edge in LEFT.box)))]
+
+    tracker = Tracker(detect, live=True)
+    for i, image in enumerate(images):
+        [(_, faces)] = tracker(Frame("", image, image.shape[:2], i / 30))
+        assert [face.face.box.left - LEFT.box.left for face in faces] == ([8 * i] if i >= 6 else [])
 
 
-def test_cuts_are_detected(clip, scenes):
-    assert cuts(scenes) == [16]
-    assert cuts(clip) == []
-
-
-def test_cuts_of_real_clips(shared):
-    assert cuts(frames(shared / "demo" / "short_hamilton_clip.mp4")) == [20, 82, 211]
-    assert cuts(frames(shared / "demo" / "carphone_pristine.mp4")) == []
-
-
-@pytest.mark.parametrize("gain, offset", [(0.5, 0), (1, 40), (0.3, 90)])
-def test_switched_light_is_not_a_cut(clip, gain, offset):
-    grey = cv2.cvtColor(clip[0], cv2.COLOR_BGR2GRAY)
-    assert not is_cut(grey, np.clip(gain * grey.astype(float) + offset, 0, 255).astype(np.uint8))
-
-
-def test_dark_frames_are_not_cuts(clip):
-    black = np.zeros((144, 176), np.uint8)
-    assert not is_cut(black, black)
-    assert is_cut(black, cv2.cvtColor(clip[0], cv2.COLOR_BGR2GRAY))
-
-
-@pytest.fixture(scope="module")
-def still():
-    return two_people(640)
-
-
-LEFT, RIGHT = (Face(Box(*box)) for box in BOXES)  # its faces
-
-
-def moved(image, x, y):
-    shift = np.array([[1, 0, x], [0, 1, y]], float)
-    return cv2.warpAffine(image, shift, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
-
-
-@pytest.mark.parametrize("found, every", [([LEFT], DETECT_EVERY), ([], SEARCH_EVERY)])
-def test_detection_interval(still, found, every):
-    searched = []
-    tracker = Tracker(lambda image: searched.append(frame) or found)
-    for frame in range(2 * every + 2):  # noqa: B007  the detector sees it
-        assert [track.face for track in tracker(still)] == found
-    assert searched == [0, every, 2 * every]
-
-
-def test_two_missed_detections_end_a_track(still):
-    answers = iter([[LEFT], [], [LEFT], [], [], [LEFT]])
-    end = 4 * DETECT_EVERY
-    tracks, _ = follow_all([still] * (end + SEARCH_EVERY + 1), lambda image: next(answers))
-    assert numbers(tracks) == {0: list(range(end)), 1: [end + SEARCH_EVERY]}
-
-
-def test_lost_face_is_detected_at_once(still):
-    covered = still.copy()
-    box = LEFT.box
-    covered[box.top : box.bottom, box.left : box.right] = np.random.default_rng(0).integers(
-        0, 256, (108, 108, 3)
+@pytest.mark.parametrize(
+    "found, shown",
+    [
+        ([1, 1, 1, 1], range(10)),
+        ([0, 1, 1, 1], range(3, 10)),
+        ([1, 1, 0, 1], range(10)),  # missed once
+        ([1, 1, 0, 0], None),  # in two frames only
+        ([1, 0, 0, 0], None),
+    ],
+)
+def test_brief_faces_are_not_shown(still, found, shown):
+    answers = iter(found)
+    tracks, _, tracker = track(
+        [still.copy() for _ in range(10)], lambda image: [LEFT] * next(answers)
     )
-    answers = iter([[LEFT, RIGHT], [RIGHT]])
-    tracks, searched = follow_all([still, still, covered, covered], lambda image: next(answers))
-    assert numbers(tracks) == {0: [0, 1], 1: [0, 1, 2, 3]}
-    assert searched == 2
+    assert frames_of(tracks) == ({} if shown is None else {1: list(shown)})
+    assert tracker.not_shown == (shown is None)
 
 
-def test_boxes_join_overlapping_tracks(still):
-    found = [
-        Face(Box(*(edge + 8 for edge in face.box))) for face in (RIGHT, LEFT)
-    ]  # the other way round
-    answers = iter([[LEFT, RIGHT], found])
-    tracks, _ = follow_all([still] * (DETECT_EVERY + 1), lambda image: next(answers))
-    assert {track.number: track.face for track in tracks[-1]} == {0: found[1], 1: found[0]}
+@pytest.mark.parametrize("options, shown", [({}, {1}), ({"min_quality": 0}, {1, 2})])
+def test_unclear_faces_are_not_shown(still, options, shown):
+    dark = still.copy()
+    left, top, right, bottom = RIGHT.box
+    dark[top:bottom, left:right] //= 20
+    tracks, _, tracker = track(
+        [dark.copy() for _ in range(12)], lambda image: [LEFT, RIGHT], **options
+    )
+    assert set(frames_of(tracks)) == shown
+    assert all(LEFT in faces.values() for faces in tracks)
+    assert tracker.not_shown == 2 - len(shown)
 
 
-def test_boxes_of_large_frames(still):
-    large = cv2.resize(still, None, fx=3, fy=3)
-    box = Box(*(3 * edge for edge in LEFT.box))
-    tracks, _ = follow_all([large, moved(large, 24, 12)], lambda image: [Face(box)])
-    assert np.subtract(tracks[1][0].face.box, box) == pytest.approx([24, 12, 24, 12], abs=3)
+def test_long_gap_shows_no_old_box(still):
+    """A face that is found again keeps its track; boxes are at most 0.1 seconds old."""
+    answers = iter([1] * 4 + [0] * 4 + [1] * 4)
+    tracks, _, _ = track([still.copy() for _ in range(36)], lambda image: [LEFT] * next(answers))
+    assert frames_of(tracks) == {1: [*range(12), *range(24, 36)]}
+
+
+def test_frames_far_apart_need_one_detection(still):
+    tracks, searched, _ = track(
+        [still.copy(), still.copy()], lambda image: [LEFT], step=2.0, sparse=True
+    )
+    assert frames_of(tracks) == {1: [0], 2: [1]}
+    assert searched == [0, 1]
 
 
 def test_points_move_with_the_box(still):
     points = np.array([(135, 115), (180, 112), (160, 140), (140, 162), (178, 160)], float)
-    face = Face(LEFT.box, points)
-    tracks, _ = follow_all([still, moved(still, 9, 5)], lambda image: [face])
-    np.testing.assert_allclose(tracks[1][0].face.points, points + np.array([9, 5]), atol=2)
+    images = [still.copy() for _ in range(4)]
+    moved = Face(Box(*(edge + 9 for edge in LEFT.box)), points + 9)
+    answers = iter([Face(LEFT.box, points), moved])
+    tracks, _, _ = track(images, lambda image: [next(answers)], min_quality=0)
+    np.testing.assert_allclose(tracks[1][1].points, points + 3)
+
+
+def test_boxes_join_overlapping_tracks():
+    shifted = [Box(*(edge + 8 for edge in face.box)) for face in (RIGHT, LEFT)]
+    assert tracking.match([LEFT.box, RIGHT.box], shifted) == {0: 1, 1: 0}
+    assert tracking.match([LEFT.box], [RIGHT.box]) == {}
+    assert tracking.match([LEFT.box, LEFT.box], [LEFT.box]) in ({0: 0}, {0: 1})
+
+
+def changes(images):
+    small = [tracking._thumbnail(image) for image in images]
+    return [i for i in range(1, len(small)) if is_scene_change(small[i - 1], small[i])]
+
+
+def test_scene_changes_are_detected(clip, scenes):
+    assert changes(scenes) == [16]
+    assert changes(clip) == []
+
+
+def test_scene_changes_of_real_clips(shared):
+    assert changes(frames(shared / "demo" / "short_hamilton_clip.mp4")) == [20, 82, 211]
+    assert changes(frames(shared / "demo" / "carphone_pristine.mp4")) == []
+
+
+@pytest.mark.parametrize("gain, offset", [(0.5, 0), (1, 40), (0.3, 90)])
+def test_switched_light_is_not_a_scene_change(clip, gain, offset):
+    changed = np.clip(gain * clip[0].astype(float) + offset, 0, 255).astype(np.uint8)
+    assert changes([clip[0], changed]) == []
+
+
+def test_dark_frames_are_one_scene(clip):
+    black = np.zeros_like(clip[0])
+    assert changes([black, black]) == []
+    assert changes([black, clip[0]]) == [1]
+
+
+def test_tracks_of_a_real_clip(shared):
+    """Eight faces in four scenes; the dark audience behind them is not shown."""
+    images = frames(shared / "demo" / "short_hamilton_clip.mp4")
+    tracks, _, tracker = track(images, partial(get_detector("centerface"), min_face=40))
+    assert len(frames_of(tracks)) == 8
+    assert share_found(images, tracks) == 1
+    assert tracker.not_shown > 0

@@ -1,5 +1,6 @@
 """The demo's window, with OpenCV's replaced; tests/cli/test_demo_window.py has a real one."""
 
+import re
 import subprocess
 import sys
 import time
@@ -9,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from src.demo.sinks.window import VideoWindow, has_screen, result_window
+from src.demo.sinks import window
+from src.demo.sinks.window import has_screen, result_window
 from src.errors import UserError
 from tests.demo.made import job, result, two_faces
 
-ESC, SPACE, ENTER = 27, ord(" "), 13
-LIVE, FILE = SimpleNamespace(live=True), SimpleNamespace(live=False)
+ESC, SPACE, ENTER, QUIT = 27, ord(" "), 13, ord("q")
+LIVE = SimpleNamespace(live=True, name="camera0", count=0, rate=30)
+FILE = SimpleNamespace(live=False, name="clip", count=60, rate=30)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +30,12 @@ class Screen:
 
     def __init__(self, monkeypatch, keys, visible=1.0):
         self.keys, self.shown, self.waits, self.sizes = list(keys), [], [], []
-        self.open = False
+        self.open, self.titles, self.hints = False, [], []
+        monkeypatch.setattr(cv2, "setWindowTitle", lambda name, text: self.titles.append(text))
+        add_hint = window.add_hint
+        monkeypatch.setattr(
+            window, "add_hint", lambda image, text: self.hints.append(text) or add_hint(image, text)
+        )
         monkeypatch.setattr(cv2, "namedWindow", self.namedWindow)
         monkeypatch.setattr(cv2, "resizeWindow", lambda name, *size: self.sizes.append(size))
         monkeypatch.setattr(cv2, "imshow", lambda name, image: self.shown.append(image))
@@ -47,31 +55,33 @@ class Screen:
 
 
 def frame(time):
-    return two_faces(time=time, tracks=[0, 1])
+    return two_faces(time=time, tracks=[1, 2])
 
 
 def test_window_shows_annotation_and_hint(monkeypatch):
     screen = Screen(monkeypatch, [SPACE])
     one = result(size=(600, 800))
-    one.picture.image[:] = 200
-    with result_window(job()) as show:
+    one.frame.image[:] = 200
+    with result_window(job(images=["a.jpg"])) as show:
         show(one)
         assert screen.open
     [image] = screen.shown
     assert (image[:560] == one.annotated[:560]).all()
-    assert np.median(image[-20:]) == 66  # a third of the picture's 200
+    assert np.median(image[-20:]) == 66  # a third of the image's 200
     assert (image[-20:] > 150).any()
 
 
-@pytest.mark.parametrize("key, goes_on", [(ESC, False), (SPACE, True), (ENTER, True)])
-def test_picture_waits_for_a_key(monkeypatch, key, goes_on):
+@pytest.mark.parametrize(
+    "key, goes_on", [(ESC, False), (QUIT, False), (SPACE, True), (ENTER, True)]
+)
+def test_image_waits_for_a_key(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [-1, -1, key])
-    with result_window(job()) as show:
+    with result_window(job(images=["a.jpg"])) as show:
         assert show(two_faces()) is goes_on
     assert screen.keys == []
 
 
-@pytest.mark.parametrize("key, goes_on", [(ESC, False), (-1, True), (ENTER, True)])
+@pytest.mark.parametrize("key, goes_on", [(ESC, False), (QUIT, False), (-1, True), (ENTER, True)])
 def test_esc_ends_a_video(monkeypatch, key, goes_on):
     screen = Screen(monkeypatch, [key, -1])
     with result_window(job(LIVE)) as show:
@@ -79,7 +89,7 @@ def test_esc_ends_a_video(monkeypatch, key, goes_on):
     assert screen.keys == [-1]
 
 
-@pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False)])
+@pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False), (QUIT, False)])
 def test_space_pauses_a_video(monkeypatch, then, goes_on):
     screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
     with result_window(job(FILE)) as show:
@@ -123,7 +133,9 @@ def test_camera_frames_are_shown_immediately(monkeypatch):
     assert screen.waits == [1, 1]
 
 
-@pytest.mark.parametrize("window", [lambda: result_window(job()), lambda: result_window(job(FILE))])
+@pytest.mark.parametrize(
+    "window", [lambda: result_window(job(images=["a.jpg"])), lambda: result_window(job(FILE))]
+)
 def test_closing_the_window_ends(monkeypatch, window):
     Screen(monkeypatch, [-1, -1], visible=0.0)
     with window() as show:
@@ -132,7 +144,7 @@ def test_closing_the_window_ends(monkeypatch, window):
 
 def test_failure_closes_the_window(monkeypatch):
     screen = Screen(monkeypatch, [])
-    with pytest.raises(UserError), result_window(job()):
+    with pytest.raises(UserError), result_window(job(images=["a.jpg"])):
         raise UserError
     assert not screen.open
 
@@ -159,9 +171,9 @@ def test_lost_screen_is_not_a_screen(monkeypatch):
     assert not has_screen()
 
 
-def test_s_saves_the_picture(monkeypatch, tmp_path):
+def test_s_saves_the_image(monkeypatch, tmp_path):
     Screen(monkeypatch, [ord("s"), ord("s"), ENTER])
-    with result_window(job(output_dir=tmp_path)) as show:
+    with result_window(job(images=["inner/a.jpg"], output_dir=tmp_path)) as show:
         assert show(two_faces("inner/a.jpg"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_saved.png", "a_saved1.png"]
     assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
@@ -175,11 +187,17 @@ def test_window_keeps_the_users_size(monkeypatch):
     assert screen.sizes == [(80, 60)]
 
 
-def test_window_answers_while_a_camera_hangs(monkeypatch):
-    Screen(monkeypatch, [-1, -1, ESC])
-    with result_window(job(LIVE)) as show:
-        assert isinstance(show, VideoWindow)
-        assert show.idle()  # nothing was shown yet
+def test_title_and_hint_tell_where_it_is(monkeypatch):
+    screen = Screen(monkeypatch, [-1, SPACE, SPACE])
+    with result_window(job(FILE)) as show:
         show(frame(0.0))
-        assert show.idle()
-        assert not show.idle()
+        show(frame(0.1))
+    assert set(screen.titles) == {"clip"}
+    first, second, paused = screen.hints
+    assert first.startswith("0.0 of 2.0 s   space: pause")
+    assert re.match(r"0\.1 of 2\.0 s   \d+ frames/s   ", second)
+    assert "paused" in paused
+    screen.keys = [ENTER]
+    with result_window(job(images=["b.jpg", "a.jpg"])) as show:
+        show(two_faces())
+    assert screen.titles[-1] == "a.jpg (2 of 2)"

@@ -22,7 +22,6 @@ NAME = "result"
 _ESC, _SPACE, _SAVE, _QUIT, _NONE = 27, ord(" "), ord("s"), ord("q"), -1
 _END = _ESC, _QUIT
 _SIDE = 900  # pixels; a larger image is shown smaller
-_IDLE = 10  # milliseconds for window events while waiting for a frame
 _RATE_FRAMES = 20  # whose times make the frame rate
 
 
@@ -115,12 +114,6 @@ class VideoWindow(_Window):
             elapsed = max(self._times[-1] - self._times[0], 1e-3)
             rate = f"   {(len(self._times) - 1) / elapsed:.0f} frames/s"
         self.show(result, self._video.name, f"{position}{rate}   {keys}")
-
-    def idle(self) -> bool:
-        """Handle window events while a camera delivers no frame; False when the window is left."""
-        if self._shown is None:
-            return True
-        return self.key(_IDLE) not in _END and self.is_open()
 
 
 @contextmanager

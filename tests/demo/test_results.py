@@ -1,28 +1,26 @@
-"""Results of pictures and videos, with a fake detector and a fake estimator."""
+"""Results of images and videos, with a fake detector and a fake estimator."""
 
 import threading
 import time
 import weakref
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from src.demo import threads
-from src.demo.loop import picture_results, video_results, with_restored
-from src.demo.smoothing import Smoother
-from src.demo.sources import Picture
+from src.demo import results, threads
+from src.demo.results import image_results, video_results, with_restored
+from src.demo.sources import Frame
 from src.demo.sources.video import Video
 from src.faces.crop import FaceCrop
 from src.faces.detectors.base import Face
 from src.faces.finder import UNDECODABLE, Found
 from src.faces.images import Box
-from tests.demo.made import estimates
+from tests.demo.made import estimates, job
 from tests.demo.made import result as made_result
 
 SIZE = 16
-BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
+BOXES = [Box(-5, 60, 30, 100), Box(10, 10, 50, 50), Box(70, 20, 110, 70)]
 
 
 class Recorder:
@@ -51,46 +49,68 @@ def found(number, faces, image=None):
     crops = np.zeros((faces, SIZE, SIZE, 3), np.uint8)
     crops[:] = (10 * number + np.arange(faces))[:, None, None, None]
     image = np.zeros((120, 160, 3), np.uint8) if image is None else image
-    return Found(image, [Face(box) for box in BOXES[:faces]], crops)
+    return Found(image, [Face(box) for box in BOXES[:faces]], crops, shape=image.shape[:2])
 
 
-def named(count):
-    return {f"{i}.jpg": Path(f"{i}.jpg") for i in range(count)}
+def results_of(found, count, estimator, **flags):
+    own = job(images=[f"{i}.jpg" for i in range(count)], **flags)
+    return image_results(own, own.images, Finding(found), estimator)
 
 
-@pytest.mark.parametrize(
-    "at_once, calls", [(1, [2, 0, 3, 1, 3]), (4, [5, 4]), (2, [2, 3, 4]), (100, [9])]
-)
-def test_faces_are_estimated_across_pictures(at_once, calls):
+@pytest.mark.parametrize("batch, calls", [(4, [5, 4]), (2, [2, 3, 4]), (100, [9])])
+def test_faces_are_estimated_across_images(monkeypatch, batch, calls):
+    monkeypatch.setattr(results, "BATCH", batch)
     estimator, counts = Recorder(), [2, 0, 3, 1, 3]
-    finder = Finding([found(i, count) for i, count in enumerate(counts)])
-    results = list(picture_results(finder, named(5), estimator, at_once))
+    items = [found(i, count) for i, count in enumerate(counts)]
+    made = list(results_of(items, 5, estimator))
     assert estimator.calls == calls
-    assert [result.picture.name for result in results] == [f"{i}.jpg" for i in range(5)]
-    for number, (result, count) in enumerate(zip(results, counts, strict=True)):
+    assert [result.frame.name for result in made] == [f"{i}.jpg" for i in range(5)]
+    for number, (result, count) in enumerate(zip(made, counts, strict=True)):
         assert result.boxes == BOXES[:count]
         assert result.estimates.age.tolist() == [10 * number + i for i in range(count)]
-        assert result.faces[:, 0, 0, 0].tolist() == result.estimates.age.tolist()
+        assert result.crops[:, 0, 0, 0].tolist() == result.estimates.age.tolist()
 
 
-def test_unreadable_pictures_are_reported(capsys):
+def test_faces_are_numbered_from_left_to_right():
+    item = found(1, 3)
+    item.faces.reverse()
+    [result] = results_of([item], 1, Recorder())
+    assert result.boxes == BOXES
+    assert result.numbers == [1, 2, 3]
+    assert result.estimates.age.tolist() == [12, 11, 10]
+    assert result.crops[:, 0, 0, 0].tolist() == [12, 11, 10]
+
+
+@pytest.mark.parametrize("min_quality, kept", [(None, 2), (0.0, 2), (0.3, 1)])
+def test_min_quality_drops_unclear_faces(min_quality, kept):
+    item = found(1, 2)
+    rng = np.random.default_rng(0)
+    item.crops[1] = rng.integers(50, 200, item.crops[1].shape)  # the other one is black
+    [result] = results_of([item], 1, Recorder(), min_quality=min_quality)
+    assert (len(result.boxes), result.skipped) == (kept, 2 - kept)
+    assert result.boxes[-1] == BOXES[1]
+
+
+def test_unreadable_images_are_reported(capsys):
     unread = Found(
         None, [], np.empty((0, SIZE, SIZE, 3), np.uint8), UNDECODABLE, "0.jpg: cut short"
     )
-    results = picture_results(Finding([unread, found(1, 1)]), named(2), Recorder(), 8)
-    assert [result.picture.name for result in results] == ["1.jpg"]
-    assert capsys.readouterr().err == "left out: 0.jpg: cut short\n"
+    made = results_of([unread, found(1, 1)], 2, Recorder())
+    assert [result.frame.name for result in made] == ["1.jpg"]
+    assert capsys.readouterr().err == "skipped: 0.jpg: cut short\n"
 
 
 def test_restored_results_come_in_order():
     names = [f"{i}.jpg" for i in range(6)]
     done = {name: made_result(name) for name in ("0.jpg", "2.jpg", "5.jpg")}
     new = [made_result(name) for name in ("1.jpg", "4.jpg")]  # 3.jpg cannot be read
-    merged = [result.picture.name for result in with_restored(new, names, done)]
+    merged = [result.frame.name for result in with_restored(new, names, done)]
     assert merged == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
 
 
-def test_few_pictures_are_held():
+def test_few_images_are_held(monkeypatch):
+    monkeypatch.setattr(results, "BATCH", 8)
+
     class Pixels(np.ndarray):
         """An array that accepts weak references."""
 
@@ -110,7 +130,7 @@ def test_few_pictures_are_held():
             yield found(i % 2, i % 2, image)
             del image
 
-    for _ in picture_results(Finding(many()), named(200), Recorder(), 8):
+    for _ in results_of(many(), 200, Recorder()):
         pass
     assert most <= 2 * 8 + 1
 
@@ -127,7 +147,7 @@ class Clip:
                 for number in range(count):
                     image = noise.copy()
                     image[:4, :4] = number % 101
-                    yield Picture(f"frame{number:06d}.jpg", image, number / 30)
+                    yield Frame(f"frame{number:06d}.jpg", image, (120, 160), number / 30)
             finally:
                 self.closed = True
 
@@ -143,46 +163,47 @@ class Finder:
         return [Face(Box(0, 0, 60, 60))]
 
 
+def results_of_clip(video, finder=None, **flags):
+    return video_results(job(video, min_quality=0, **flags), finder or Finder(), Recorder())
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_every_file_frame_is_shown(live):
     """Of a camera, the last one is."""
     clip = Clip(40, live)
-    results = list(video_results(clip.video, Finder(), Recorder(), Smoother(1)))
-    names = [result.picture.name for result in results]
+    made = list(results_of_clip(clip.video, smooth=1))
+    names = [result.frame.name for result in made]
     assert names == sorted(set(names))
     assert names[-1] == "frame000039.jpg"
     assert live or len(names) == 40
-    for result in results:  # frames, faces and estimates are still together
-        assert result.tracks == [0]
-        assert result.estimates.age == [int(result.picture.name[5:11])]
+    for result in made:  # frames, faces and estimates are still together
+        assert result.tracks == [1]
+        assert result.estimates.age == [int(result.frame.name[5:11])]
     assert clip.closed
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_video_left_early_is_closed(live):
     clip, before = Clip(10**9, live), threading.active_count()
-    with closing(video_results(clip.video, Finder(), Recorder(), Smoother(1))) as results:
-        assert len([result for result, _ in zip(results, range(5), strict=False)]) == 5
+    with closing(results_of_clip(clip.video)) as made:
+        assert len([result for result, _ in zip(made, range(5), strict=False)]) == 5
     assert clip.closed
     assert threading.active_count() == before
 
 
-def test_hanging_camera_ends_the_demo(monkeypatch):
-    monkeypatch.setattr(threads, "_PATIENCE", 0.2)
-    unplugged, calls = threading.Event(), []
+def test_hanging_camera_can_be_left(monkeypatch):
+    monkeypatch.setattr(threads, "_TIMEOUT", 0.2)
+    unplugged = threading.Event()
 
     def frames():
-        yield Picture("frame000000.jpg", np.zeros((120, 160, 3), np.uint8), 0.0)
+        yield Frame("frame000000.jpg", np.zeros((120, 160, 3), np.uint8), (120, 160), 0.0)
+        yield Frame("frame000001.jpg", np.zeros((120, 160, 3), np.uint8), (120, 160), 0.1)
         unplugged.wait()
-
-    def idle():
-        calls.append(1)
-        return len(calls) < 3
 
     camera = Video(frames(), "camera", 30.0, (160, 120), True)
     start = time.monotonic()
-    results = list(video_results(camera, Finder(), Recorder(), Smoother(1), idle))
-    assert (len(results), len(calls)) == (1, 3)
+    with closing(results_of_clip(camera)) as made:
+        next(made)
     assert time.monotonic() - start < 5
     unplugged.set()
 
@@ -194,5 +215,5 @@ def test_detector_s_error_ends_the_video():
     clip, finder = Clip(10), Finder()
     finder.detect = fail
     with pytest.raises(ZeroDivisionError):
-        list(video_results(clip.video, finder, Recorder(), Smoother(1)))
+        list(results_of_clip(clip.video, finder))
     assert clip.closed

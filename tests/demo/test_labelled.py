@@ -1,4 +1,4 @@
-"""The table of labelled pictures: labels next to estimates."""
+"""Pages of images: labels next to estimates, and the annotated copies of a folder."""
 
 import base64
 import re
@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from src.demo.result import Result
-from src.demo.sinks.gallery import MAX_PICTURES, labelled_pictures, labelled_table
-from src.demo.sources import Picture
+from src.demo.sinks.gallery import gallery
+from src.demo.sinks.labelled import MAX_IMAGES, labelled_images, labelled_table
 from src.errors import UserError
 from src.faces.alignment import TEMPLATES
 from src.faces.detectors import get_detector
 from src.faces.images import Box
-from tests.demo.made import estimates, job, result
+from tests.demo.made import job, result, two_faces
 from tests.portraits import BOXES, hopper, two_people
 
 LABELS = """path,age,age_low,age_high,gender
@@ -31,26 +30,26 @@ def labels(tmp_path):
     return path
 
 
-def test_picture_paths_of_labels(labels, tmp_path):
+def test_image_paths_of_labels(labels, tmp_path):
     names = ["inner/two.jpg", "dogs & cats.jpg", "old.jpg"]
-    pictures, records = labelled_pictures(labels, None)
+    pictures, records = labelled_images(labels, None)
     assert pictures == {name: tmp_path / name for name in names}
     assert records.loc["old.jpg", "age_low"] == 70
-    pictures, _ = labelled_pictures(labels, tmp_path / "photos")
+    pictures, _ = labelled_images(labels, tmp_path / "photos")
     assert pictures == {name: tmp_path / "photos" / name for name in names}
 
 
 def test_missing_labels_are_rejected(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.csv: expected a label file"):
-        labelled_pictures(tmp_path / "nowhere.csv", None)
+        labelled_images(tmp_path / "nowhere.csv", None)
 
 
 def open_table(labels, folder, **options):
-    pictures, records = labelled_pictures(labels, None)
-    return labelled_table(job(pictures=pictures, labels=records, output_dir=folder, **options))
+    pictures, records = labelled_images(labels, None)
+    return labelled_table(job(images=pictures, labels=records, output_dir=folder, **options))
 
 
-def test_restored_pictures_are_read_again(tmp_path):
+def test_restored_images_are_read_again(tmp_path):
     (tmp_path / "labels.csv").write_text("path,age\nold.jpg,70\n")
     cv2.imwrite(str(tmp_path / "old.jpg"), hopper())
     restored = result("old.jpg", [Box(159, 129, 361, 332)], [50], [0.1], size=(0, 0))
@@ -79,8 +78,8 @@ def pictures_of(page):
 def test_largest_face_has_a_row(labels, tmp_path):
     image = two_people(640)
     boxes = [Box(110, 86, 206, 182), Box(*BOXES[1])]
-    faces = np.zeros((2, 16, 16, 3), np.uint8)
-    two = Result(Picture("inner/two.jpg", image), boxes, estimates([20, 36.7], [0.9, 0.2]), faces)
+    two = result("inner/two.jpg", boxes, [20, 36.7], [0.9, 0.2])
+    two.frame = two.frame._replace(image=image)
     with open_table(labels, tmp_path) as add:
         add(two)
         add(result("dogs & cats.jpg"))
@@ -112,13 +111,13 @@ def best_match(image, part):
 
 
 def test_long_table_is_cut(tmp_path):
-    rows = "".join(f"{i}.jpg,{i}\n" for i in range(MAX_PICTURES + 5))
+    rows = "".join(f"{i}.jpg,{i}\n" for i in range(MAX_IMAGES + 5))
     (tmp_path / "labels.csv").write_text("path,age\n" + rows)
     with open_table(tmp_path / "labels.csv", tmp_path) as add:
-        for i in range(MAX_PICTURES + 5):
+        for i in range(MAX_IMAGES + 5):
             add(result(f"{i}.jpg"))
     rows = cells((tmp_path / "table.html").read_text())
-    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_PICTURES)]
+    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_IMAGES)]
 
 
 def test_ended_demo_writes_no_table(labels, tmp_path):
@@ -130,3 +129,19 @@ def test_ended_demo_writes_no_table(labels, tmp_path):
         add(result("old.jpg"))
         raise KeyboardInterrupt
     assert set(tmp_path.iterdir()) == before
+
+
+def test_gallery_shows_every_copy(tmp_path):
+    """Names are escaped; formats that cannot be written in colour are shown as JPEG."""
+    images = ["inner/two & more.jpg", "grey.pgm"]
+    with gallery(job(images=images, image_dir=tmp_path, output_dir=tmp_path)) as add:
+        add(two_faces(images[0]))
+        add(result(images[1]))
+    page = (tmp_path / "gallery.html").read_text(encoding="utf-8")
+    assert "<h1>2 images, 2 faces</h1>" in page
+    assert re.findall('src="(.*?)"', page) == [
+        "inner/two%20%26%20more.jpg",
+        "grey.pgm.annotated.jpg",
+    ]
+    assert "two &amp; more.jpg</b><br>1: 20 (15-25) F; 2: 60 (55-65) M?" in page
+    assert "no face" in page
