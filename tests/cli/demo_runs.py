@@ -1,4 +1,4 @@
-"""Runs of demo.py, for tests of pictures, videos and the window."""
+"""Runs of demo.py, for tests of images, videos and the window."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ import cv2
 
 from tests.helpers import ROOT, allow_ctrl_c
 
-HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female"
+HEADER = "file,face,left,top,right,bottom,age,age_low,age_high,p_female,quality"
 NO_SCREEN = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
 
 
@@ -35,7 +35,7 @@ def running(folder: Path, *args, **environment) -> Iterator[subprocess.Popen]:
 
 
 def read_faces(path: Path) -> dict[str, list[dict[str, str]]]:
-    """The rows of a CSV file by picture, as dicts of text."""
+    """The rows of a CSV file by image, as dicts of text."""
     rows = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -1,9 +1,9 @@
 """demo.py as a user runs it, on real faces."""
 
 import json
-import os
 import shutil
 import signal
+import subprocess
 import sys
 from glob import glob
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from src.files import partial_of
 from src.models import build_model
 from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
 from tests.cli.demo_runs import HEADER, NO_SCREEN, read_faces, running, write_small
-from tests.helpers import assert_one_line_error, make_picture, names, run
+from tests.helpers import ROOT, assert_one_line_error, make_picture, names, run
 from tests.portraits import hopper
 
 ACCENTED = "Mr Président 日本.JPG"
@@ -93,19 +93,19 @@ def test_rows_of_every_picture(album):
 def test_faces_are_numbered_within_their_picture(album):
     for name in set(album.rows) - {"nobody.jpg"}:
         assert [row["face"] for row in album.rows[name]] == [
-            str(i) for i in range(len(album.rows[name]))
+            str(i + 1) for i in range(len(album.rows[name]))
         ]
 
 
 def test_picture_without_face_has_one_row(album):
-    assert [list(row.values()) for row in album.rows["nobody.jpg"]] == [["nobody.jpg"] + [""] * 9]
+    assert [list(row.values()) for row in album.rows["nobody.jpg"]] == [["nobody.jpg"] + [""] * 10]
 
 
 def test_unreadable_pictures_are_reported(album):
     others, cut, text, total = album.done.stderr.splitlines()
     assert " 1 " in others  # .xml
     assert "cut.jpg" in cut and "text.jpg" in text
-    assert total.startswith(f"{len(album.rows)} of {len(album.rows) + 2} pictures")
+    assert total.startswith(f"{len(album.rows)} of {len(album.rows) + 2} images")
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -209,8 +209,8 @@ def test_lines_without_a_screen(album):
     assert years in astronaut and ", F " in astronaut
 
 
-def test_copies_keep_picture_names(album):
-    assert names(album.work / "copies") == {*album.rows, "ages_by_gender.png"}
+def test_copies_keep_image_names(album):
+    assert names(album.work / "copies") == {*album.rows, "ages_by_gender.png", "gallery.html"}
 
 
 @pytest.mark.parametrize("name", ["hopper.jpg", ACCENTED, TURNED, "two_people.jpg", "nobody.jpg"])
@@ -262,7 +262,7 @@ def test_margin_flag_overrides_the_checkpoint(portraits, small_weights, run_here
 
 
 def test_no_display_opens_no_window(portraits, exports, run_here, monkeypatch, tmp_path):
-    monkeypatch.setattr("src.demo.sinks.window.has_screen", lambda: True)
+    monkeypatch.setattr("src.demo.app.has_screen", lambda: True)
     monkeypatch.setattr("src.demo.sinks.window.result_window", lambda: pytest.fail("tried"))
     args = (portraits / "hopper.jpg", "--weight_file", exports["onnx"], "--no_display")
     assert run_here("demo.py", *args).stdout.startswith("hopper.jpg: ")
@@ -293,10 +293,15 @@ def test_recursive_folder_with_table(photos, exports, run_here, tmp_path):
     for line, name in ((astronaut, "inner/astronaut.jpg"), (portrait, "portrait.jpg")):
         [row] = rows[name]
         file, face, age, years, *_ = line.split()
-        assert (file, face, years) == (name, "0", f"{row['age_low']}-{row['age_high']}")
+        assert (file, face, years) == (name, "1", f"{row['age_low']}-{row['age_high']}")
         assert float(age) == pytest.approx(float(row["age"]), abs=0.06)
-    assert last == "2 faces in 3 pictures"
-    assert names(tmp_path / "copies") == {"inner", "portrait.jpg", "ages_by_gender.png"}
+    assert last == "2 faces in 3 images"
+    assert names(tmp_path / "copies") == {
+        "inner",
+        "portrait.jpg",
+        "ages_by_gender.png",
+        "gallery.html",
+    }
     assert names(tmp_path / "copies" / "inner") == {"astronaut.jpg", "nobody.jpg"}
 
 
@@ -309,7 +314,7 @@ def test_pictures_by_name(photos, exports, run_here):
     ]
 
 
-def test_table_of_labelled_pictures(photos, exports, run_here, tmp_path):
+def test_table_of_labelled_images(photos, exports, run_here, tmp_path):
     (tmp_path / "labels.csv").write_text(
         "path,age,gender\nportrait.jpg,51,male\ninner/nobody.jpg,,\ninner/astronaut.jpg,70,male\n"
     )
@@ -345,7 +350,7 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
     [
         (["--image_dir", "nowhere"], "nowhere: expected a folder"),
         (["--image_dir", "photos/a.jpg"], "a.jpg: expected a folder, found a file"),
-        (["--image_dir", "empty"], "expected pictures"),
+        (["--image_dir", "empty"], "empty: no images"),
         (["--image_dir", "photos", "--csv", "nowhere/f.csv"], "nowhere: expected a folder"),
         (["--image_dir", "photos", "--csv", "empty"], "empty"),
         (["--image_dir", "photos", "--jsonl", "no/f.jsonl"], "no: expected a folder"),
@@ -357,18 +362,23 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
             "age_gender.hdf5: expected a file",
         ),
         (["--image_dir", "photos", "--margin", "-1"], "--margin: expected a number"),
-        (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected a picture"),
+        (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected an image"),
         (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),
-        (["--video", "text"], "--video: expected a video"),
-        (["--labels", "text", "--output_dir", "empty"], "text: expected"),
+        (["--video", "text"], "--video: no frame of text can be read"),
+        (["--labels", "text", "--output_dir", "empty"], "text"),
         # incompatible flags
-        (["a.jpg", "--image_dir", "photos"], "received pictures and --image_dir"),
+        (["a.jpg", "--image_dir", "photos"], "received images and --image_dir"),
         (["--video", "a.mp4", "--web"], "received --video and --web"),
-        (["--labels", "a.csv", "b.jpg"], "received pictures and --labels"),
-        (["photos/a.jpg", "--recursive"], "--recursive: expected --image_dir"),
-        (["--labels", "a.csv"], "--labels: expected --output_dir"),
-        (["--resume"], "--resume: expected"),
-        (["--resume", "--video", "a.mp4"], "--resume: expected"),
+        (["--labels", "a.csv", "b.jpg"], "received images and --labels"),
+        (["photos/a.jpg", "--recursive"], "--recursive requires --image_dir"),
+        (["--labels", "a.csv"], "--labels requires --output_dir"),
+        (["--resume"], "--resume requires"),
+        (["--resume", "--video", "a.mp4"], "--resume requires"),
+        (["--camera_size", "1280"], "--camera_size: expected WIDTHxHEIGHT, as 1280x720"),
+        (["https:/example.org/a.jpg"], "https://"),
+        (["photos", "--every", "2"], "--every requires --video or the webcam"),
+        (["photos/a.jpg", "--anonymize"], "--anonymize requires --output_dir or a window"),
+        (["photos/a.jpg", "--csv", "-", "--table"], "--table requires --csv or --jsonl to a file"),
     ],
 )
 def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):
@@ -385,7 +395,7 @@ def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):
 
 def test_resume_requires_records(run_here, tmp_path):
     done = run_here("demo.py", "--image_dir", tmp_path, "--resume")
-    assert_one_line_error(done, "demo.py", "--resume: expected --csv or --jsonl")
+    assert_one_line_error(done, "demo.py", "--resume requires --csv or --jsonl")
 
 
 def test_weights_of_another_network_are_rejected(run_here, tmp_path):
@@ -464,7 +474,7 @@ def test_resume_after_kill_and_interrupt(many, run_here, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path / "whole")
     whole = run_here("demo.py", *many, "--no_display")
     line, total = whole.stderr.splitlines()
-    assert line.startswith("left out: ") and BROKEN in line
+    assert line.startswith("skipped: ") and BROKEN in line
     assert resumed.stderr.splitlines()[-1] == total
     assert len(resumed.stdout.splitlines()) < len(whole.stdout.splitlines())
     faces = read_faces(tmp_path / "faces.csv")
@@ -498,4 +508,30 @@ def test_closed_pipe_ends_quietly(many, tmp_path):
         process.stdout.close()
         assert process.wait(60) == 1
         assert "Traceback" not in process.stderr.read()
-    assert os.listdir(tmp_path) == []
+    # The records are kept for --resume.
+    assert names(tmp_path) == {".faces.partial.csv", ".faces.partial.jsonl"}
+
+
+def test_folder_as_argument(photos, exports, run_here, tmp_path):
+    args = ("--weight_file", exports["onnx"], "--no_display", "--csv", tmp_path / "faces.csv")
+    assert run_here("demo.py", photos, "--recursive", *args).returncode == 0
+    assert list(read_faces(tmp_path / "faces.csv")) == [
+        *("inner/astronaut.jpg", "inner/nobody.jpg", "portrait.jpg")
+    ]
+
+
+def test_image_from_a_pipe(photos, exports):
+    command = [sys.executable, ROOT / "demo.py", "-", "--weight_file", exports["onnx"]]
+    content = (photos / "portrait.jpg").read_bytes()
+    done = subprocess.run(
+        [*command, "--no_display"], input=content, capture_output=True, timeout=60
+    )
+    assert done.stdout.startswith(b"stdin: "), done.stderr
+
+
+def test_only_age_or_gender_is_shown(photos, exports, run_here):
+    args = (photos / "portrait.jpg", "--weight_file", exports["onnx"], "--no_display")
+    age = run_here("demo.py", *args, "--labels", "age").stdout
+    gender = run_here("demo.py", *args, "--labels", "gender").stdout
+    both = run_here("demo.py", *args).stdout
+    assert both == age.replace("\n", f",{gender.partition(':')[2]}")

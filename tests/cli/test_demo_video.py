@@ -35,7 +35,7 @@ def on(exports, run_here, tmp_path):
 
 
 def test_video_outputs_have_every_frame(clip, on, tmp_path):
-    done = on("--video", clip, "--jsonl", tmp_path / "faces.jsonl", "--table")
+    done = on(clip, "--jsonl", tmp_path / "faces.jsonl", "--table")
     assert (done.returncode, done.stderr) == (0, "")
     assert names(tmp_path) == {"faces.csv", "faces.jsonl", "copies"}
     assert (tmp_path / "faces.csv").read_text().startswith(f"{HEADER},time,track\n")
@@ -43,10 +43,10 @@ def test_video_outputs_have_every_frame(clip, on, tmp_path):
     assert [row["file"] for row in rows] == [f"frame{i:06d}.jpg" for i in range(FRAMES)]
     times = [float(row["time"]) for row in rows]
     assert times == pytest.approx([i / 29.97 for i in range(FRAMES)], abs=0.001)
-    assert {row["track"] for row in rows} == {"0"}
+    assert {row["track"] for row in rows} == {"1"}
     records = map(json.loads, (tmp_path / "faces.jsonl").read_text().splitlines())
     assert [[r["time"], r["track"], r["age"]] for r in records] == [
-        [float(row["time"]), 0, float(row["age"])] for row in rows
+        [float(row["time"]), 1, float(row["age"])] for row in rows
     ]
     assert done.stdout.splitlines()[-1] == "1 tracks in 120 frames"
     assert_annotated(tmp_path / "copies", clip, rows)
@@ -131,4 +131,4 @@ def test_ctrl_c_keeps_webcam_rows(clip, on, monkeypatch, tmp_path):
     assert {"camera1.mp4", "camera1.tracks.csv"} <= names(tmp_path / "copies")
     assert camera.released.is_set()
     for name, [row] in read_faces(tmp_path / "faces.csv").items():
-        assert name.startswith("frame") and row["track"] == "0"
+        assert name.startswith("frame") and row["track"] == "1"

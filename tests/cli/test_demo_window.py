@@ -1,4 +1,4 @@
-"""The window of demo.py on a virtual screen: its picture and its keys."""
+"""The window of demo.py on a virtual screen: its image, its title and its keys."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class Screen(NamedTuple):
         return done.stdout.strip()
 
     def window(self) -> str:
-        return self.xdotool("search", "--sync", "--onlyvisible", "--name", "^result$")
+        return self.xdotool("search", "--sync", "--onlyvisible", "--name", r"of 3|clip")
 
     def remap(self) -> None:
         window = self.window()
@@ -76,7 +76,7 @@ def wait_until(holds, seconds=60):
     return held
 
 
-def wait_for_picture(screen, shown):
+def wait_for_image(screen, shown):
     """Without a window manager, Qt sometimes leaves a window black until it is mapped again."""
     for _ in range(20):
         if wait_until(shown, 3):
@@ -89,7 +89,7 @@ def without_hint(image):
     return image[:-20]
 
 
-def test_pictures_wait_for_a_key(portraits, exports, screen, tmp_path):
+def test_images_wait_for_a_key(portraits, exports, screen, tmp_path):
     photos = [tmp_path / "photos" / f"{name}.png" for name in ("hopper", "astronaut", "two_people")]
     for photo in photos:
         write_small(portraits / f"{photo.stem}.jpg", photo, 600)
@@ -101,15 +101,16 @@ def test_pictures_wait_for_a_key(portraits, exports, screen, tmp_path):
         return screen.find(without_hint(annotated[number]))[0] > 0.98
 
     with running(tmp_path, *args, "--csv", "faces.csv", DISPLAY=screen.display) as process:
-        assert wait_for_picture(screen, lambda: sees(0))
+        assert wait_for_image(screen, lambda: sees(0))
         assert not sees(1)
         assert_shown(screen, annotated[0], cv2.imread(str(photos[0])))
         screen.press("a")
         assert wait_until(lambda: sees(1))
-        screen.press("Escape")
+        assert screen.xdotool("getwindowname", screen.window()) == "astronaut.png (2 of 3)"
+        screen.press("q")
         assert process.wait(60) == 0
         assert process.stdout.read() == ""
-        assert process.stderr.read().startswith("2 of 3 pictures, 2 faces")
+        assert process.stderr.read().startswith("2 of 3 images, 2 faces")
     assert list(read_faces(tmp_path / "faces.csv")) == ["hopper.png", "astronaut.png"]
 
 
