@@ -20,7 +20,7 @@ from .job import Job
 from .result import Result, Sink
 from .sinks import all_outputs, open_sinks
 from .sinks.copies import copy_path, crop_path
-from .sinks.labelled import labelled_images
+from .sinks.pages import labelled_images
 from .sinks.records import read_done
 from .sinks.window import has_screen
 from .sources.images import folder_images, named_images

@@ -41,6 +41,13 @@ class Wording(NamedTuple):
         gender = f"{self.initial[0]} {self.p_gender:.2f}"
         return {"age": age, "gender": gender, "both": f"{age}, {gender}"}[self.shown]
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The cells of a printed table."""
+        age = {"age": f"{self.age:.1f}", "80 %": self.interval}
+        gender = {"gender": f"{self.initial[0]} {self.p_gender:.2f}"}
+        return {"age": age, "gender": gender, "both": age | gender}[self.shown]
+
     def _joined(self, age: str) -> str:
         return {"age": age, "gender": self.initial, "both": f"{age} {self.initial}"}[self.shown]
 

@@ -332,8 +332,7 @@ def test_table_of_labelled_images(photos, exports, run_here, tmp_path):
         assert f"<td>{true}</td>\n    <td>{years}, {gender}</td>" in page
     assert "<td>?, ?</td>\n    <td>no face found</td>" in page
     assert page.count("data:image/jpeg;base64,") == 5
-    assert cv2.imread(str(tmp_path / "table" / "table.png")).shape[1] == 800
-    assert names(tmp_path / "table") == {"table.html", "table.png", "portrait.jpg", "inner"}
+    assert names(tmp_path / "table") == {"table.html", "portrait.jpg", "inner"}
 
 
 def test_copies_never_replace_pictures(exports, run_here, tmp_path):

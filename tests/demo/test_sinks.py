@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src.demo.overlay import COLOURS
-from src.demo.sinks import all_outputs, copies, open_sinks, summary, table, tracks
+from src.demo.sinks import all_outputs, copies, open_sinks, summary, tracks
 from src.errors import UserError
 from src.faces.images import Box
 from src.outputs import check_outputs
@@ -18,7 +18,7 @@ from tests.helpers import make_picture, names
 
 
 def test_lines_per_face(capsys):
-    with table.face_lines(job()) as show:
+    with summary.face_lines(job()) as show:
         show(two_faces())
         show(result("dogs.jpg"))
     assert capsys.readouterr().out == (
@@ -33,7 +33,7 @@ def cells(text):
 
 
 def test_table_has_a_row_per_face(capsys):
-    with table.printed_table(job(images=["a.jpg"])) as add:
+    with summary.printed_table(job(images=["a.jpg"])) as add:
         add(two_faces())
         add(result("dogs.jpg"))
         assert capsys.readouterr().out == ""
@@ -53,7 +53,7 @@ def video_results():
 
 
 def test_video_table_has_tracks(capsys):
-    with pytest.raises(KeyboardInterrupt), table.printed_table(job(video="a clip")) as add:
+    with pytest.raises(KeyboardInterrupt), summary.printed_table(job(video="a clip")) as add:
         for one in video_results():
             add(one)
         raise KeyboardInterrupt
@@ -66,7 +66,7 @@ def test_video_table_has_tracks(capsys):
 
 
 def test_long_table_is_cut(capsys):
-    with table.printed_table(job(images=["a.jpg"])) as add:
+    with summary.printed_table(job(images=["a.jpg"])) as add:
         for i in range(600):
             add(two_faces(f"{i}.jpg"))
     rows, last = cells(capsys.readouterr().out)
@@ -104,7 +104,7 @@ def test_copies_never_replace_their_pictures(tmp_path, again):
 
 
 def test_other_files_are_not_replaced(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "a.jpg").write_text("no image")
     with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
         all_outputs(job(images={"a.jpg": tmp_path / "x" / "a.jpg"}, output_dir=tmp_path))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...outputs import Output
 from ..job import Job
 from ..result import Sink
-from . import copies, gallery, labelled, records, summary, table, tracks, video, window
+from . import copies, pages, records, summary, tracks, video, window
 
 
 class SinkKind(NamedTuple):
@@ -29,15 +29,14 @@ SINKS = (
     SinkKind(lambda job: job.arguments.csv, records.csv_file, records.csv_outputs),
     SinkKind(lambda job: job.arguments.jsonl, records.jsonl_file, records.jsonl_outputs),
     SinkKind(copies.has_copies, copies.annotated_copies, copies.copy_outputs),
-    SinkKind(lambda job: job.arguments.crops, copies.face_crops, copies.crop_outputs),
+    SinkKind(lambda job: job.arguments.crops, copies.face_crops),
     SinkKind(video.has_copy, video.annotated_video, video.video_outputs),
     SinkKind(video.has_copy, tracks.track_summary, tracks.track_outputs),
-    SinkKind(labelled.has_table, labelled.labelled_table, labelled.table_outputs, restored=True),
-    SinkKind(gallery.has_gallery, gallery.gallery, gallery.gallery_outputs, restored=True),
+    SinkKind(pages.has_page, pages.page, pages.page_outputs, restored=True),
     SinkKind(summary.has_histogram, summary.histogram, summary.histogram_outputs, restored=True),
     SinkKind(lambda job: job.opens_window, window.result_window),
-    SinkKind(table.has_lines, table.face_lines),
-    SinkKind(lambda job: job.arguments.table, table.printed_table, restored=True),
+    SinkKind(summary.has_lines, summary.face_lines),
+    SinkKind(lambda job: job.arguments.table, summary.printed_table, restored=True),
     SinkKind(lambda job: True, summary.counts, restored=True),
     SinkKind(summary.has_progress, summary.progress),
 )

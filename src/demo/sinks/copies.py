@@ -1,9 +1,8 @@
 """Annotated copies of images, and crops of their faces."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -11,10 +10,10 @@ import numpy as np
 
 from ...errors import UserError
 from ...files import make_folder, replacing
-from ...outputs import Output, locked
+from ...outputs import Output, is_same, locked
 from ..job import Job
 from ..result import Result, Sink
-from ..sources.images import begins_as_image, identity
+from ..sources.images import begins_as_image
 
 
 def has_copies(job: Job) -> bool:
@@ -37,44 +36,19 @@ def _can_write(suffix: str) -> bool:
 
 
 def copy_outputs(job: Job) -> list[Output]:
-    """The folder. Raises `UserError` if a copy would replace an image of the run, or a file that
-    is not an image."""
-    folder = job.arguments.output_dir
-    inputs = {identity(path) for path in job.images.values() if path.exists()}
-    for name in job.images:
-        copy = copy_path(folder, name)
+    """Nothing. Raises `UserError` if a copy would replace an image of the run, or a file that is
+    not an image."""
+    for name, path in job.images.items():
+        copy = copy_path(job.arguments.output_dir, name)
         if not copy.exists():
             continue
-        if identity(copy) in inputs:
+        if is_same(copy, path):
             raise UserError(
                 f"--output_dir: the annotated copy would replace {copy}; name another folder"
             )
-        if not is_image(copy):
+        if not begins_as_image(copy):
             raise UserError(f"--output_dir: {copy} would be replaced, and is not an image")
-    return folder_outputs("--output_dir", folder)
-
-
-def crop_outputs(job: Job) -> list[Output]:
-    return folder_outputs("--crops", job.arguments.crops)
-
-
-def folder_outputs(flag: str, folder: Path) -> list[Output]:
-    """A folder, if it exists; its files are checked one by one."""
-    if not folder.exists():
-        return []
-    return [Output(flag, folder, "a folder", lambda path: True, folder=True)]
-
-
-def is_image(path: Path) -> bool:
-    """Whether an existing file has an image's first bytes, or none."""
-    return begins_as_image(path) or (path.is_file() and not path.stat().st_size)
-
-
-def free_name(name: str, copies: Iterable[str]) -> str:
-    """`name`, with a number if a copy has it: "ages_by_gender-2.png"."""
-    taken, path = {copy.casefold() for copy in copies}, Path(name)
-    names = chain([name], (f"{path.stem}-{number}{path.suffix}" for number in count(2)))
-    return next(free for free in names if free not in taken)
+    return []
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

@@ -1,12 +1,14 @@
-"""Summary and progress of a run."""
+"""Results on the console: a line per face or a table, counts, progress; and a histogram."""
 
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
+from tabulate import tabulate
 
 from ...data.summary import is_summary, plot_ages
 from ...files import replacing
@@ -14,43 +16,53 @@ from ...outputs import Output
 from ...progress import Progress
 from ..job import Job
 from ..result import Result, Sink
-from .copies import copy_path, free_name
-from .table import has_lines
+from .copies import copy_path
 
-HISTOGRAM = "ages_by_gender.png"
+MAX_ROWS = 50  # of the printed table
 
 
-def has_histogram(job: Job) -> bool:
+def has_lines(job: Job) -> bool:
     arguments = job.arguments
-    is_folder = arguments.folder and not arguments.label_file
-    return bool(is_folder and arguments.output_dir and arguments.shown == "both")
-
-
-def _histogram(job: Job) -> Path:
-    folder = job.arguments.output_dir
-    copies = [copy_path(folder, name).name for name in job.images if "/" not in name]
-    return folder / free_name(HISTOGRAM, copies)
-
-
-def histogram_outputs(job: Job) -> list[Output]:
-    path = _histogram(job)
-    return [Output("--output_dir", path, "a histogram", is_summary)] if path.exists() else []
+    return not (arguments.table or arguments.prints_records or job.opens_window)
 
 
 @contextmanager
-def histogram(job: Job) -> Iterator[Sink]:
-    """A histogram of ages by gender in --output_dir."""
-    rows: list[tuple[float, int]] = []
+def face_lines(job: Job) -> Iterator[Sink]:
+    """One line per face."""
+
+    def show(result: Result) -> None:
+        for line in [words.line for words in result.words] or ["no face"]:
+            print(f"{result.frame.name}: {line}", flush=True)
+
+    yield show
+
+
+@contextmanager
+def printed_table(job: Job) -> Iterator[Sink]:
+    """A table at the end, also after Ctrl-C: a row per face, or per track of a video."""
+    rows: dict[tuple, dict[str, str | int]] = {}
+    images = 0
 
     def add(result: Result) -> None:
-        estimates = result.estimates
-        rows.extend(zip(estimates.age.tolist(), estimates.gender.tolist(), strict=True))
+        nonlocal images
+        images += 1
+        name, time = result.frame.name, result.frame.time
+        for number, words in zip(result.numbers, result.words, strict=True):
+            key = (number,) if job.video else (name, number)
+            row = {"file": name, "face": number}
+            if job.video:
+                first = rows[key]["from (s)"] if key in rows else f"{time:.1f}"
+                row = {"track": number, "from (s)": first, "to (s)": f"{time:.1f}"}
+            rows[key] = row | words.columns
 
-    yield add
-    if rows:
-        table = pd.DataFrame(rows, columns=["age_low", "gender"])
-        with replacing(_histogram(job)) as partial:
-            plot_ages(table.assign(age_high=table["age_low"]), partial)
+    try:
+        yield add
+    finally:
+        shown = list(rows.values())[:MAX_ROWS]
+        print(tabulate(shown, headers="keys", disable_numparse=True))
+        kind, unit = ("tracks", "frames") if job.video else ("faces", "images")
+        more = f", {len(shown)} of them shown" if len(shown) < len(rows) else ""
+        print(f"{len(rows):,} {kind} in {images:,} {unit}{more}", flush=True)
 
 
 @contextmanager
@@ -112,3 +124,38 @@ def progress(job: Job) -> Iterator[Sink]:
             done = number
 
         yield update
+
+
+def has_histogram(job: Job) -> bool:
+    arguments = job.arguments
+    is_folder = arguments.folder and not arguments.label_file
+    return bool(is_folder and arguments.output_dir and arguments.shown == "both")
+
+
+def _histogram(job: Job) -> Path:
+    """The path of the histogram, other than those of the copies."""
+    folder = job.arguments.output_dir
+    copies = {str(copy_path(folder, name)).casefold() for name in job.images}
+    names = (f"ages_by_gender{'' if i == 1 else f'-{i}'}.png" for i in count(1))
+    return next(folder / name for name in names if str(folder / name).casefold() not in copies)
+
+
+def histogram_outputs(job: Job) -> list[Output]:
+    path = _histogram(job)
+    return [Output("--output_dir", path, "a histogram", is_summary)] if path.exists() else []
+
+
+@contextmanager
+def histogram(job: Job) -> Iterator[Sink]:
+    """A histogram of ages by gender in --output_dir."""
+    rows: list[tuple[float, int]] = []
+
+    def add(result: Result) -> None:
+        estimates = result.estimates
+        rows.extend(zip(estimates.age.tolist(), estimates.gender.tolist(), strict=True))
+
+    yield add
+    if rows:
+        table = pd.DataFrame(rows, columns=["age_low", "gender"])
+        with replacing(_histogram(job)) as partial:
+            plot_ages(table.assign(age_high=table["age_low"]), partial)

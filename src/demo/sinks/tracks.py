@@ -78,13 +78,11 @@ def track_paths(job: Job) -> tuple[Path, Path]:
 def track_outputs(job: Job) -> list[Output]:
     table, folder = track_paths(job)
     is_ours = begins_with(",".join(COLUMNS).encode())
-    if not table.parent.is_dir():
-        return []
     if folder.exists() and not all(re.fullmatch(r"\d+\.jpg", p.name) for p in folder.iterdir()):
         raise UserError(
             f"--output_dir: {folder} would be replaced, and has other files than tracks"
         )
-    return [Output("--output_dir", table, "a table of tracks", is_ours)]
+    return [Output("--output_dir", table, "a table of tracks", is_ours)] if table.exists() else []
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from ...outputs import Output, locked
 from ..job import Job
 from ..result import Sink
 from ..sources.video import Video
-from .copies import folder_outputs
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
 _SOUND_RATE = 48_000  # samples per second
@@ -29,9 +28,8 @@ def video_path(job: Job) -> Path:
 
 
 def video_outputs(job: Job) -> list[Output]:
-    folder = folder_outputs("--output_dir", job.arguments.output_dir)
-    copy = Output("--output_dir", video_path(job), "an MP4 file", _is_mp4)
-    return [*folder, copy] if folder else []
+    path = video_path(job)
+    return [Output("--output_dir", path, "an MP4 file", _is_mp4)] if path.exists() else []
 
 
 def _is_mp4(path: Path) -> bool:

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import urllib.request
-from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -36,31 +35,30 @@ def folder_images(folder: Path, recursive: bool = False, outputs: tuple[Path, ..
     Raises `UserError` if the folder is missing or contains no image.
     """
     check_folder(folder)
-    found, others, notes = [], 0, []
-    for within in _folders(folder, recursive, outputs):
-        try:
-            files = [path for path in within.iterdir() if not os.path.isdir(path)]
-        except OSError as error:
-            notes.append(f"skipped: {within}: {error.strerror}")
-            continue
-        images = [path for path in files if _is_image(path)]
-        others += len(files) - len(images)
-        found += images
+    files = list(_walk(folder, recursive, outputs))
+    found = [path for path in files if _is_image(path)]
+    others = len(files) - len(found)
     if not found:
-        raise UserError(f"{folder}: no images, {others:,} other files{_deeper(folder, recursive)}")
-    if others:
-        notes.append(f"skipped: {others:,} files that are not images")
-    names = {path.relative_to(folder).as_posix(): path for path in sorted(found)}
-    return Listing(names, notes)
+        deeper = 0 if recursive else sum(map(_is_image, _walk(folder, True, outputs)))
+        hint = f"; its subfolders have {deeper:,}: pass --recursive" if deeper else ""
+        raise UserError(f"{folder}: no images, {others:,} other files{hint}")
+    skipped = [f"skipped: {others:,} files that are not images"] if others else []
+    return Listing({path.relative_to(folder).as_posix(): path for path in sorted(found)}, skipped)
 
 
-def _deeper(folder: Path, recursive: bool) -> str:
-    """A hint at --recursive if there are images in subfolders."""
-    if recursive:
-        return ""
-    deeper = _folders(folder, True, ())
-    count = sum(_is_image(path) for within in deeper for path in within.iterdir())
-    return f"; its subfolders have {count:,}: pass --recursive" if count else ""
+def _walk(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
+    """The files of a folder and, if `recursive`, of the folders within, each once, without those
+    of `outputs`."""
+    seen = {path.resolve() for path in outputs} - {folder.resolve()}
+    for path, folders, files in os.walk(folder, followlinks=True):
+        real = Path(path).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(path, name)), name))
+        folders[:] = folders if recursive else []
+        yield from (Path(path, name) for name in files)
 
 
 def named_images(names: Iterable[str], downloads: Path) -> dict[str, Path]:
@@ -113,30 +111,6 @@ def _download(address: str, folder: Path) -> Path:
 def _saved(content: bytes, path: Path) -> Path:
     path.write_bytes(content)
     return path
-
-
-def _folders(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
-    """`folder` and, if `recursive`, the folders within: real ones before linked ones."""
-    seen = {identity(path) for path in outputs if path.is_dir()} - {identity(folder)}
-    real, linked = deque([folder]), deque()
-    while real or linked:
-        current = (real or linked).popleft()
-        found = identity(current)
-        if found in seen:
-            continue
-        seen.add(found)
-        yield current
-        if not recursive or not os.access(current, os.R_OK | os.X_OK):
-            continue
-        for path in sorted(current.iterdir()):
-            if os.path.isdir(path):
-                (linked if path.is_symlink() else real).append(path)
-
-
-def identity(path: Path) -> tuple[int, int]:
-    """Device and inode of an existing file or folder."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
 
 
 def _is_image(path: Path) -> bool:
