@@ -58,8 +58,9 @@ def ours(args, database) -> tuple:
     """This toolkit's network and batches."""
     from src.training.arguments import Arguments
     from src.training.batches import FaceBatches
-    from src.training.distribution import SingleDevice
-    from src.training.network import Schedule, compile_network, get_network
+    from src.training.distribution import Devices, list_devices
+    from src.training.network import compile_network, get_network
+    from src.training.optimizers import get_schedule
 
     arguments = Arguments(
         [args.input],
@@ -70,7 +71,8 @@ def ours(args, database) -> tuple:
         mixed_precision=args.mixed_precision,
     )
     model, _ = get_network(arguments, database.crop.size)
-    compile_network(SingleDevice(), model, arguments, Schedule("step", 0.01, 1, 1000))
+    devices = Devices(list_devices()[:1])
+    compile_network(devices, model, arguments, get_schedule("step", 0.01, 1, 1000))
     rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
     how = {"aug": args.aug, "erasing": arguments.erasing, "mixup": arguments.mixup}
     batches = FaceBatches(database, rows, args.batch_size, shuffle=True, **how)

@@ -16,19 +16,20 @@ AGES = np.arange(MAX_AGE + 1)  # years, 0..100: the classes of the age head
 def gender_targets(gender: np.ndarray) -> np.ndarray:
     """Gender distributions, float32 (N, 2), from labels (N,): 0, 1 or NaN.
 
-    A known gender is one-hot; an unknown one is all zeros, so that its cross-entropy is zero.
+    A known gender is one-hot; an unknown one is uniform.
     """
-    return (gender[:, None] == np.arange(len(GENDERS))).astype(np.float32)
+    is_gender = gender[:, None] == np.arange(len(GENDERS))
+    return np.where(np.isnan(gender)[:, None], 1 / len(GENDERS), is_gender).astype(np.float32)
 
 
 def age_targets(age_low: np.ndarray, age_high: np.ndarray) -> np.ndarray:
     """Age distributions, float32 (N, 101), from inclusive ranges (N,) in whole years or NaN.
 
-    A range is uniform over its years (one-hot where both ends are equal); an unknown age is all
-    zeros.
+    A range is uniform over its years (one-hot if both ends are equal), an unknown age over all.
     """
-    within = (age_low[:, None] <= AGES) & (AGES <= age_high[:, None])
-    return (within / np.maximum(within.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+    low, high = np.nan_to_num(age_low, nan=0), np.nan_to_num(age_high, nan=MAX_AGE)
+    within = (low[:, None] <= AGES) & (AGES <= high[:, None])
+    return (within / within.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def expected_age(age_distribution: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ def shortest_range(distribution, mass):
 def test_gender_targets():
     targets = gender_targets(np.array([0, 1, np.nan]))
     assert targets.dtype == np.float32
-    assert targets.tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert targets.tolist() == [[1, 0], [0, 1], [0.5, 0.5]]
 
 
 def test_exact_age_is_one_hot():
@@ -51,8 +51,8 @@ def test_age_range_is_uniform():
     assert not target[:20].any() and not target[30:].any()
 
 
-def test_unknown_age_is_all_zeros():
-    assert not age_targets(np.array([np.nan]), np.array([np.nan])).any()
+def test_unknown_age_is_uniform():
+    np.testing.assert_allclose(age_targets(np.array([np.nan]), np.array([np.nan])), 1 / 101)
 
 
 def test_expected_age():

@@ -171,6 +171,12 @@ class Arguments:
         "faces of the same age, or its square root (sqrt)",
         choices=tuple(BALANCES),
     )
+    max_weight: float = flag(
+        10.0,
+        help="maximum class weight of --balance; the mean is 1",
+        limits="[1, inf)",
+        needs={"balance": ("sqrt", "inverse")},
+    )
     schedule: str = flag(
         "step",
         help="learning rate schedule",
@@ -180,8 +186,25 @@ class Arguments:
     warmup_epochs: float = flag(
         0.0, help="number of epochs of linear learning rate warm-up", limits="[0, inf)"
     )
+    weight_decay: float | None = flag(
+        None,
+        help="weight decay of kernels: for adamw as a share of the learning rate (default: 0.05), "
+        "for sgd and adam the factor of an L2 penalty (default: the network's, 0.0005 for our "
+        "networks, none for keras.applications)",
+        limits="[0, inf)",
+    )
+    backbone_lr: float = flag(
+        1.0,
+        help="factor of the learning rate of all layers but the heads",
+        limits="(0, inf)",
+    )
     clip_norm: float | None = flag(
         None, help="maximum global gradient norm (default: no clipping)", limits="(0, inf)"
+    )
+    accumulate: int = flag(
+        1,
+        help="batches per step, whose gradients are averaged",
+        limits="[1, inf)",
     )
     ema: float | None = flag(
         None,
@@ -256,6 +279,11 @@ class Arguments:
             )
 
     @property
+    def mixes_labels(self) -> bool:
+        """Whether mixup or a teacher changes the labels of training faces."""
+        return bool(self.teacher) or (self.aug is not None and self.mixup > 0)
+
+    @property
     def monitor_weights(self) -> dict[str, float]:
         """Weights, above 0, of the metrics of `monitor`."""
         weights = {}
@@ -269,8 +297,8 @@ class Arguments:
                 raise UserError(
                     f"--monitor: expected val_METRIC or val_METRIC:WEIGHT, received {text!r}"
                 )
-        figures = {_figure(name) for name in weights}
-        if len(figures) > 1 or None in figures:
+        metrics = {_metric(name) for name in weights}
+        if len(metrics) > 1 or None in metrics:
             raise UserError(
                 "--monitor: expected val_ and one metric, of all databases or of several, received "
                 f"{self.monitor}; metrics: {', '.join(MONITORED)}"
@@ -278,14 +306,14 @@ class Arguments:
         return weights
 
     @property
-    def monitored_figure(self) -> str:
+    def monitored_metric(self) -> str:
         """The metric of `monitor`, one of `MONITORED`."""
-        return _figure(next(iter(self.monitor_weights)))
+        return _metric(next(iter(self.monitor_weights)))
 
     @property
     def higher_is_better(self) -> bool:
         """Whether higher values of `monitor` are better."""
-        return MONITORED[self.monitored_figure]
+        return MONITORED[self.monitored_metric]
 
     @property
     def architecture(self) -> dict:
@@ -319,10 +347,11 @@ class Arguments:
             "output_path": str(self.output_path),
         }
 
-    def check_same(self, recorded: dict) -> None:
+    def check_same(self, recorded: dict, epochs: int) -> None:
         """Raise `UserError` if the `recorded` arguments of the run to resume are different.
 
         Flags that the run did not know yet had their default.
+        epochs: that the run has completed.
         """
         values = self.as_json()
         for one in flags_of(Arguments):
@@ -333,9 +362,16 @@ class Arguments:
                     f"{self.output_path}, received {values[one.name]}; pass the same value, or "
                     "another --output_path"
                 )
+        planned = recorded.get("nb_epochs", epochs)
+        if self.schedule == "cosine" and planned <= epochs < self.nb_epochs:
+            raise UserError(
+                f"--nb_epochs {self.nb_epochs}: the cosine schedule of the run in "
+                f"{self.output_path} ended after {planned} epochs at a learning rate of 0; start a "
+                "new run with --init and its best checkpoint"
+            )
 
 
-def _figure(name: str) -> str | None:
+def _metric(name: str) -> str | None:
     """The metric in a column of history.csv: pred_age_mae of val_utkface_pred_age_mae."""
     parts = name.removeprefix("val_").split("_")
     ends = ["_".join(parts[start:]) for start in range(len(parts))]

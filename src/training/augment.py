@@ -124,13 +124,20 @@ def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray
 
 
 def augment(
-    faces: np.ndarray, targets: tuple[np.ndarray, ...], drawn: Draw
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Apply a draw to faces, uint8 (N, S, S, 3), and to their targets, float32 (N, classes) each.
+    faces: np.ndarray, labels: list[np.ndarray], weights: list[np.ndarray], drawn: Draw
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Apply a draw to faces, uint8 (N, S, S, 3), and their labels.
 
-    Each face is shifted (its border repeated) and flipped, or warped; jittered; erased; then faces
-    and targets are mixed with those of their partners, with the same share. Returns the rows that
-    have a partner, (M, ...).
+    Each face is shifted (its border repeated) and flipped, or warped; jittered; erased; then faces,
+    labels and weights are mixed with those of their partners, with the same share.
+
+    Args:
+        labels: per output, float32 (N, classes), distributions.
+        weights: per output, float32 (N,), sample weights, 0 for unknown labels.
+        drawn: of these N faces.
+
+    Returns:
+        Faces, labels and weights of the M rows that have a partner.
     """
     moved = np.empty_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
@@ -148,7 +155,8 @@ def augment(
         left, top, width, height = patches[i]
         if width:
             out[top : top + height, left : left + width] = drawn.value[i]
-    return _mix(moved, targets, drawn.partner, drawn.share)
+    mixed = [_mix_labels(*own, drawn) for own in zip(labels, weights, strict=True)]
+    return _mix_faces(moved, drawn), [own[0] for own in mixed], [own[1] for own in mixed]
 
 
 def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> None:
@@ -160,15 +168,26 @@ def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> No
         cv2.flip(out, 1, out)
 
 
-def _mix(
-    faces: np.ndarray, targets: tuple[np.ndarray, ...], partner: np.ndarray, share: np.ndarray
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def _mix_faces(faces: np.ndarray, drawn: Draw) -> np.ndarray:
     """Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
     https://arxiv.org/abs/1710.09412. Partners are a permutation: every face is used once."""
-    mixed = np.empty_like(faces[: len(partner)])
-    for i, (j, kept) in enumerate(zip(partner.tolist(), share.tolist(), strict=True)):
+    mixed = np.empty_like(faces[: len(drawn.partner)])
+    for i, (j, kept) in enumerate(zip(drawn.partner.tolist(), drawn.share.tolist(), strict=True)):
         cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, mixed[i])
-    kept = share[:, None].astype(np.float32)
-    own = (target[: len(partner)] for target in targets)
-    others = (target[partner] for target in targets)
-    return mixed, tuple(kept * a + (1 - kept) * b for a, b in zip(own, others, strict=True))
+    return mixed
+
+
+def _mix_labels(
+    labels: np.ndarray, weights: np.ndarray, drawn: Draw
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mixed labels (M, classes) and weights (M,) of an output, see `augment`.
+
+    Shares count among known labels, so that an unknown one dilutes nothing.
+    """
+    share, own, others = drawn.share.astype(np.float32), slice(len(drawn.partner)), drawn.partner
+    kept, added = share * (weights[own] > 0), (1 - share) * (weights[others] > 0)
+    total = kept + added
+    kept, added = np.where(total > 0, (kept, added), [[1], [0]]) / np.where(total > 0, total, 1)
+    mixed = kept[:, None] * labels[own] + added[:, None] * labels[others]
+    weight = share * weights[own] + (1 - share) * weights[others]
+    return mixed.astype(np.float32), weight.astype(np.float32)

@@ -1,7 +1,7 @@
-"""Batches of faces and targets, as Keras fits on them."""
+"""Batches of faces, labels and sample weights, as Keras fits on them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,31 +18,41 @@ from ..models.description import OUTPUTS
 from ..progress import Progress
 from .arguments import Arguments
 from .augment import augment, draw, part
-from .distribution import SingleDevice, has_accelerator
+from .distribution import Devices, has_accelerator
 from .losses import class_weights
 
 _THREADS = 4  # number of prefetching threads for an accelerator
-_PREDICTED = 64  # faces per batch of the teacher
+_PREDICTED = 64  # faces per batch of the teacher, and of statistics
+_STATISTICS = 1024  # faces
 
 
 class FaceBatches(keras.utils.PyDataset):
     """Batches of some rows of a database.
 
-    A batch is uint8 faces (n, S, S, 3), BGR, and a dict of the targets `pred_gender` (n, 2) and
-    `pred_age` (n, 101). The last batch of an epoch may be smaller. With `shuffle` the order changes
-    every epoch. The random state of a batch depends on seed, epoch and index alone, so that batches
-    can be computed in any order.
+    A batch is uint8 faces (n, S, S, 3), BGR; labels, a tuple in the order of `OUTPUTS` of
+    distributions (n, 2) and (n, 101); and sample weights, a tuple of (n,), 0 for unknown labels.
+    With `shuffle` the order changes every epoch. The random state of a batch depends on seed, epoch
+    and index alone, so that batches can be computed in any order.
 
-    `waited` is the time in seconds spent waiting for batches, an upper bound of the device's.
+    `known` is the number of rows with a known label per output. `waited` is the time in seconds
+    spent waiting for batches, an upper bound of the device's.
 
-    threads: number of threads that prefetch batches; 0 computes each batch on demand, which is
-        best if the CPU trains.
-    aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
-    epoch: the first epoch, counted from 0.
-    weights: factor of each row's targets, float32 (N,) by output.
-    teacher: predictions for each row, float32 (N, classes) by output, averaged with known labels.
-    share: rows of a batch of n for this process, int64, if several devices share the batch. Each
-        process draws the random numbers of the whole batch.
+    Args:
+        database: faces and labels.
+        rows: int64 (N,), of the database.
+        batch_size: faces per batch, of all devices together.
+        shuffle: whether the rows are for training.
+        aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
+        weights: class weights by output, float32, per row of the database.
+        teacher: predictions by output, float32 (., classes), per row of the database; averaged with
+            known labels, instead of unknown ones.
+        seed: of order and augmentation.
+        epoch: the first epoch, counted from 0.
+        threads: number of threads that prefetch batches; 0 computes each batch on demand, which is
+            best if the CPU trains.
+        devices: the devices that share each batch. If there are several, the last batch of an
+            epoch, which may be smaller, is dropped with `shuffle`, else filled up by faces of
+            weight 0. Each process draws the random numbers of the whole batch.
     """
 
     def __init__(
@@ -60,7 +70,7 @@ class FaceBatches(keras.utils.PyDataset):
         seed: int = 0,
         epoch: int = 0,
         threads: int = 0,
-        share: Callable[[int], np.ndarray] = np.arange,
+        devices: Devices | None = None,
     ):
         super().__init__()
         self._database = database
@@ -73,17 +83,27 @@ class FaceBatches(keras.utils.PyDataset):
         self._teacher = teacher
         self._seed = seed
         self._epoch = epoch - 1
-        counts = batch_size, len(rows) % batch_size
-        self._shares = {count: share(count) for count in counts if count}
+        self._devices = devices or Devices(["cpu:0"])
         self._ahead = 2 * threads  # batches
         self._pool = ThreadPoolExecutor(threads) if threads else None
+        labels = database.gender[rows], database.age_low[rows]
+        self.known = {
+            name: int((~np.isnan(own)).sum()) for name, own in zip(OUTPUTS, labels, strict=True)
+        }
         self.waited = 0.0
         self.on_epoch_end()
 
     def __len__(self) -> int:
+        if self._shuffle:
+            return self._devices.steps(len(self._rows), self._batch_size)
         return -(-len(self._rows) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    @property
+    def faces(self) -> int:
+        """Number of faces per epoch."""
+        return min(len(self._rows), len(self) * self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, tuple, tuple]:
         asked = time.perf_counter()
         batch = self._take(index) if self._pool else self._make(self._order, self._epoch, index)
         self.waited += time.perf_counter() - asked
@@ -107,47 +127,52 @@ class FaceBatches(keras.utils.PyDataset):
     def _make(self, order: np.ndarray, epoch: int, index: int) -> tuple:
         start = index * self._batch_size
         rows = order[start : start + self._batch_size]
-        given, data = self._shares[len(rows)], self._database
+        own, is_padding = self._devices.own_rows(len(rows))
         if self._aug:
             rng = np.random.default_rng((self._seed, epoch, 1 + index))
-            kind = self._aug, self._erasing, self._mixup, data.crop.is_aligned
-            given, drawn = part(draw(rng, len(rows), data.crop.size, *kind), given)
-        rows = rows[given]
-        faces = data.image[rows]
-        targets = (
+            crop = self._database.crop
+            drawn = draw(
+                rng, len(rows), crop.size, self._aug, self._erasing, self._mixup, crop.is_aligned
+            )
+            own, drawn = part(drawn, own)
+        faces = self._database.image[rows[own]]
+        labels, weights = self._labels(rows[own])
+        if self._aug:
+            faces, labels, weights = augment(faces, labels, weights, drawn)
+        if is_padding.any():
+            weights = [np.where(is_padding, 0, weight) for weight in weights]
+        return faces, tuple(labels), tuple(weights)
+
+    def _labels(self, rows: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Labels and sample weights by output."""
+        data = self._database
+        labels = [
             gender_targets(data.gender[rows]),
             age_targets(data.age_low[rows], data.age_high[rows]),
-        )
+        ]
+        known = [~np.isnan(data.gender[rows]), ~np.isnan(data.age_low[rows])]
         if self._teacher:
-            predicted = (self._teacher[name][rows] for name in OUTPUTS)
-            targets = tuple(
-                (label + label.sum(axis=1, keepdims=True) * prediction) / 2
-                for label, prediction in zip(targets, predicted, strict=True)
-            )
+            for i, name in enumerate(OUTPUTS):
+                predicted = self._teacher[name][rows]
+                averaged = (labels[i] + predicted) / 2
+                labels[i] = np.where(known[i][:, None], averaged, predicted)
+                known[i] = np.ones(len(rows), bool)
+        weights = [own.astype(np.float32) for own in known]
         if self._weights:
-            weights = (self._weights[name][rows, None] for name in OUTPUTS)
-            targets = tuple(w * target for w, target in zip(weights, targets, strict=True))
-        if self._aug:
-            faces, targets = augment(faces, targets, drawn)
-        return faces, dict(zip(OUTPUTS, targets, strict=True))
-
-    def count(self, figure: str) -> int:
-        """Number of rows in a metric of Keras, which skips rows with an unknown label."""
-        known = {"pred_gender": self._database.gender, "pred_age": self._database.age_low}
-        output = next((name for name in known if figure.startswith(name)), None)
-        if output is None or figure.endswith("loss"):
-            return len(self._rows)
-        return int((~np.isnan(known[output][self._rows])).sum())
+            weights = [
+                self._weights[name][rows] * own for name, own in zip(OUTPUTS, weights, strict=True)
+            ]
+        return labels, weights
 
 
 def training_batches(
-    device: SingleDevice, arguments: Arguments, database: Database, rows: np.ndarray, done: int
+    devices: Devices, arguments: Arguments, database: Database, rows: np.ndarray, done: int
 ) -> FaceBatches:
     """Batches of the training rows, int64, from epoch `done` on."""
     weights = None
     if arguments.balance != "none":
-        labels = database.age_low, database.age_high, database.gender
-        known = class_weights(arguments.balance, *(label[rows] for label in labels))
+        labels = (database.age_low[rows], database.age_high[rows], database.gender[rows])
+        known = class_weights(arguments.balance, *labels, arguments.max_weight)
         weights = {name: np.ones(len(database), np.float32) for name in known}
         for name, values in known.items():
             weights[name][rows] = values
@@ -166,9 +191,16 @@ def training_batches(
         teacher=teacher,
         seed=arguments.seed,
         epoch=done,
-        share=device.share,
         threads=_THREADS if has_accelerator() else 0,
+        devices=devices,
     )
+
+
+def statistics_faces(database: Database, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Batches of about 1,000 of the training faces, for `estimate_statistics`."""
+    rows = np.sort(np.random.default_rng(0).permutation(rows)[:_STATISTICS])
+    for some in np.array_split(rows, -(-len(rows) // _PREDICTED)):
+        yield database.image[some]
 
 
 def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -201,7 +233,7 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
 
 
 def validation_batches(
-    device: SingleDevice,
+    devices: Devices,
     arguments: Arguments,
     database: Database,
     databases: list[Database],
@@ -209,6 +241,6 @@ def validation_batches(
 ) -> dict[str, FaceBatches]:
     """Batches of the validation rows, int64, by name of their database."""
     return {
-        name: FaceBatches(database, own, arguments.batch_size, share=device.share)
+        name: FaceBatches(database, own, arguments.batch_size, devices=devices)
         for name, own in rows_by_database(databases, rows).items()
     }

@@ -3,6 +3,7 @@
 import csv
 import math
 import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +11,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from keras.optimizers.schedules import LearningRateSchedule
 
 from ..errors import UserError
 from ..files import defer_sigint, read_input_file, replacing, wrap_read_errors
 from ..models.checkpoints import save_checkpoint
-from ..models.description import Description
+from ..models.description import OUTPUTS, Description
+from ..models.statistics import estimate_statistics
 from .arguments import Arguments
 from .batches import FaceBatches
 from .hosts import is_first_host
-from .network import Schedule, averaged
+from .metrics import LABELLED
+from .network import Evaluator, averaged
 from .run import HISTORY
 
 _MAX_HISTORY = 2**26  # bytes
+_CHECK_INTERVAL = 20  # steps; the loss is a mean over the epoch, which stays NaN
 _DRAWING_INTERVAL = 10.0  # seconds between curves: drawing takes longer than a tiny epoch
 _CURVES = {  # file: columns of the history, each with its `val_` counterpart
     "loss.png": ("loss", "pred_gender_loss", "pred_age_loss"),
@@ -58,24 +63,39 @@ class Validation(keras.callbacks.Callback):
     """Adds `val_{metric}` to the logs of every epoch, and `val_{database}_{metric}` if there are
     several databases.
 
-    batches: validation faces by database name. The metrics on all faces are means over the
-        databases, weighted by the number of faces with a known label.
+    A metric, losses included, is the mean over the faces with a known label.
+
+    Args:
+        evaluator: shares the layers of the model.
+        batches: validation faces by database name.
+        loss_weights: of the outputs, in the order of `OUTPUTS`.
+        faces: batches of training faces, on which the statistics of batch normalizations are
+            estimated if the optimizer averages the weights.
     """
 
-    def __init__(self, batches: dict[str, FaceBatches]):
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        batches: dict[str, FaceBatches],
+        loss_weights: Sequence[float],
+        faces: Callable[[], Iterable[np.ndarray]] = tuple,
+    ):
         super().__init__()
+        self._evaluator = evaluator
         self._batches = {name: own for name, own in batches.items() if len(own)}
+        self._loss_weights = dict(zip(OUTPUTS, loss_weights, strict=True))
+        self._faces = faces
 
     def check_monitor(self, arguments: Arguments) -> None:
         """Raise `UserError` if a metric of --monitor has no validation face with a known label."""
-        prefixes = {"val_": list(self._batches.values())}
+        metric = arguments.monitored_metric
+        prefixes = {"val_": self._batches.values()}
         if len(self._batches) > 1:
             prefixes |= {f"val_{name}_": [own] for name, own in self._batches.items()}
-        figure = arguments.monitored_figure
         for monitored in arguments.monitor_weights:
-            counted = prefixes.get(monitored.removesuffix(figure), [])
-            if not sum(batches.count(figure) for batches in counted):
-                known = ", ".join(f"{prefix}{figure}" for prefix in prefixes)
+            databases = prefixes.get(monitored.removesuffix(metric), [])
+            if not sum(own.known[output] for own in databases for output in LABELLED[metric]):
+                known = ", ".join(f"{prefix}{metric}" for prefix in prefixes)
                 raise UserError(
                     f"--monitor: expected a metric of validation faces with a label, {known}, "
                     f"received {monitored}"
@@ -83,17 +103,34 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         with averaged(self.model):
-            figures = {
-                name: self.model.evaluate(batches, verbose=0, return_dict=True)
+            if self.model.optimizer.use_ema:
+                estimate_statistics(self.model, self._faces())
+            found = {
+                name: self._evaluator.evaluate(batches, verbose=0, return_dict=True)
                 for name, batches in self._batches.items()
             }
-        if len(figures) > 1:
-            for name, own in figures.items():
-                logs |= {f"val_{name}_{figure}": value for figure, value in own.items()}
-        for figure in next(iter(figures.values())):
-            counts = [batches.count(figure) for batches in self._batches.values()]
-            values = [own[figure] for own in figures.values()]
-            logs[f"val_{figure}"] = float(np.dot(counts, values) / max(sum(counts), 1))
+        means = self._means({name: own.known for name, own in self._batches.items()}, found)
+        if len(found) > 1:
+            for name, batches in self._batches.items():
+                own = self._means({name: batches.known}, found)
+                logs |= {f"val_{name}_{metric}": value for metric, value in own.items()}
+        logs |= {f"val_{metric}": value for metric, value in means.items()}
+
+    def _means(
+        self, known: dict[str, dict[str, int]], found: dict[str, dict[str, float]]
+    ) -> dict[str, float]:
+        """The means over several databases, weighted by their known labels; without metrics of
+        labels that are unknown in all of them."""
+        means = {"loss": next(iter(found.values()))["loss"]}  # the regularization loss
+        for metric, (output, *others) in LABELLED.items():
+            counts = [own[output] for own in known.values()]
+            if others or not sum(counts):
+                continue
+            values = [found[name][metric] for name in known]
+            means[metric] = float(np.dot(counts, values) / sum(counts))
+        for output, weight in self._loss_weights.items():
+            means["loss"] += weight * means.get(f"{output}_loss", 0.0)
+        return means
 
 
 class History(keras.callbacks.Callback):
@@ -105,7 +142,9 @@ class History(keras.callbacks.Callback):
     epochs: the rows so far, including the rows before a resume.
     """
 
-    def __init__(self, folder: Path, schedule: Schedule, batches: FaceBatches, done: int = 0):
+    def __init__(
+        self, folder: Path, schedule: LearningRateSchedule, batches: FaceBatches, done: int = 0
+    ):
         """batches: of the training set.  done: epochs of a resumed run, whose rows are kept."""
         super().__init__()
         self._folder = folder
@@ -123,8 +162,8 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         seconds = self._trained - self._begun
-        logs["learning_rate"] = self._schedule.of_epoch(epoch, len(self._batches) - 1)
-        logs["faces_per_second"] = self._batches.count("faces") / seconds
+        logs["learning_rate"] = float(self._schedule((epoch + 1) * len(self._batches) - 1))
+        logs["faces_per_second"] = self._batches.faces / seconds
         logs["data_wait"] = (self._batches.waited - self._waited) / seconds
         self.epochs.append({"epoch": epoch + 1, **logs})
         if is_first_host():
@@ -148,7 +187,7 @@ class History(keras.callbacks.Callback):
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
     text = read_input_file(path, "the history of the run to resume", _MAX_HISTORY)
-    needed = {"epoch", "val_loss", *(f"val_{name}" for name in _CURVES["accuracy.png"])}
+    needed = {"epoch", "val_loss"}
     with wrap_read_errors(path, "the history of a run; restore it, or pass another --output_path"):
         lines = csv.DictReader(text.decode().splitlines(), strict=True)
         rows = [{name: float(value) for name, value in row.items()} for row in lines]
@@ -216,39 +255,31 @@ class BestCheckpoints(keras.callbacks.Callback):
 
 
 class FiniteLoss(keras.callbacks.Callback):
-    """Stops the run with a `UserError` if the loss becomes NaN or infinite."""
+    """Stops the run with a `UserError` if the loss becomes NaN or infinite.
 
-    def __init__(self, schedule: Schedule, best: BestCheckpoints):
+    Keras's TerminateOnNaN would end it as if it were complete, after saving the epoch.
+    """
+
+    def __init__(self, best: BestCheckpoints):
         super().__init__()
-        self._schedule = schedule
         self._best = best
-        self._epoch = 0
-        self._last: tuple[int, float] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch = epoch
+        self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-        self._check_last()
-        self._last = batch, logs["loss"]
+        if batch % _CHECK_INTERVAL == 0:
+            self._check(logs["loss"], f"step {batch + 1} of epoch {self._epoch}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        self._check_last()
-        self._check(logs["val_loss"], 0, f"the validation of epoch {epoch + 1}")
+        self._check(logs["loss"], f"the end of epoch {epoch + 1}")
+        self._check(logs["val_loss"], f"the validation of epoch {epoch + 1}")
 
-    def _check_last(self) -> None:
-        """Check a step's loss while the next step runs: reading it sooner would wait for it."""
-        if self._last:
-            batch, loss = self._last
-            self._last = None
-            self._check(float(loss), batch, f"step {batch + 1} of epoch {self._epoch + 1}")
-
-    def _check(self, loss: float, batch: int, where: str) -> None:
+    def _check(self, loss: float, where: str) -> None:
         if not math.isfinite(loss):
-            rate = self._schedule.of_epoch(self._epoch, batch)
             good = f"the last checkpoint is {self._best.best_file}"
             raise UserError(
-                f"the loss became {loss} at {where}, at learning rate {rate:g}; pass a lower --lr; "
+                f"the loss is {float(loss)} at {where}; pass a lower --lr, or --clip_norm; "
                 + (good if self._best.best_file else "there is no checkpoint yet")
             )
 
@@ -262,8 +293,9 @@ def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
     for axes, column in zip(
         figure.subplots(1, len(columns), gridspec_kw=margins), columns, strict=True
     ):
-        axes.plot(history["epoch"], history[column], marker=".", label="training")
-        axes.plot(history["epoch"], history[f"val_{column}"], marker=".", label="validation")
+        for name, label in ((column, "training"), (f"val_{column}", "validation")):
+            if name in history:  # without labels, there is no metric
+                axes.plot(history["epoch"], history[name], marker=".", label=label)
         axes.set(xlabel="epoch")
         axes.set_title(column, y=1)  # of fixed height, as the margins
         axes.xaxis.get_major_locator().set_params(integer=True)

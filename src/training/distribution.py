@@ -1,20 +1,51 @@
 """Devices, precision, and distribution over this machine's or several machines' devices.
 
-Data parallelism: every device has the whole network and a part of each batch. A distributed run
-equals a run on one device with the same batches, except for rounding; `Mirrored` and `Sharded`
-correct the differences of their backends.
+Data parallelism, as Keras documents it: every device has the whole network and a part of each
+batch. See docs/distributed.md.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from importlib.metadata import version
+from io import StringIO
 
 import keras
 import numpy as np
 
 from ..errors import UserError
 from .arguments import Arguments
-from .hosts import joined
+from .hosts import initialize, is_first_host
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of a run, and the part of a batch that this process loads.
+
+    names: of the devices of all processes.  process, processes: index and number of this process.
+    """
+
+    names: list[str]
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def are_many(self) -> bool:
+        return len(self.names) > 1
+
+    def steps(self, faces: int, batch_size: int) -> int:
+        """Training steps per epoch: several devices drop the last batch if it is smaller."""
+        return faces // batch_size if self.are_many else -(-faces // batch_size)
+
+    def own_rows(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows, int64, of a batch of `rows` rows, and whether they are padding, bool.
+
+        Each device has an equal number of rows; padding repeats the last row.
+        """
+        padded = -(-rows // len(self.names)) * len(self.names)
+        each = padded // self.processes
+        own = np.arange(self.process * each, (self.process + 1) * each)
+        return np.minimum(own, rows - 1), own >= rows
 
 
 def list_devices() -> list[str]:
@@ -27,9 +58,12 @@ def has_accelerator() -> bool:
     return not list_devices()[0].startswith("cpu")
 
 
-def use_xla() -> bool:
-    """Whether XLA compiles the steps: on CPUs TensorFlow's oneDNN kernels are faster."""
-    return keras.backend.backend() != "tensorflow" or has_accelerator()
+def use_xla(devices: Devices) -> bool:
+    """Whether XLA compiles the steps: on CPUs TensorFlow's oneDNN kernels are faster, and its
+    strategy for several devices does not support it."""
+    if keras.backend.backend() != "tensorflow":
+        return True
+    return has_accelerator() and not devices.are_many
 
 
 def backend_version() -> str:
@@ -54,140 +88,11 @@ def precision(mixed: bool) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _create_variables(model: keras.Model) -> None:
-    """Create the variables of optimizer and losses: TensorFlow traces a step that does so twice."""
-    model.optimizer.build(model.trainable_variables)
-    outputs = {
-        name: np.zeros((1, *output.shape[1:]), np.float32)
-        for name, output in zip(model.output_names, model.outputs, strict=True)
-    }
-    model.compute_loss(y=outputs, y_pred=list(outputs.values()))
-    model.reset_metrics()
-
-
-class SingleDevice:
-    """Training on one device."""
-
-    def __init__(self):
-        self.devices = list_devices()[:1]  # their names
-
-    def share(self, rows: int) -> np.ndarray:
-        """Rows, int64, in order, that this process loads of a batch of `rows` rows."""
-        return np.arange(rows)
-
-    def compile(self, model: keras.Model, **options) -> None:
-        """`model.compile`, adapted to this kind of distribution."""
-        model.compile(**options)
-        if keras.backend.backend() == "tensorflow":
-            _create_variables(model)
-
-
-class Mirrored(SingleDevice):
-    """TensorFlow: each device has a replica of the network and a part of the batch.
-
-    In the last batch a replica may have fewer rows than the other replicas, so losses and gradients
-    are sums over all replicas, not means of their means.
-    """
-
-    def __init__(self, strategy):
-        self.devices = list_devices()
-        self._strategy = strategy
-
-    def share(self, rows: int) -> np.ndarray:
-        """See `SingleDevice.share`. Rows are repeated if a replica would otherwise be empty, which
-        some of TensorFlow's convolutions reject; no mean changes."""
-        times, replicas = 1, len(self.devices)
-        while -(-rows * times // -(-rows * times // replicas)) < replicas:
-            times += 1
-        return np.tile(np.arange(rows), times)
-
-    def compile(self, model: keras.Model, **options) -> None:
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True  # means and variances of the whole batch
-        options["jit_compile"] = False  # XLA has no sums over replicas
-        options["loss"] = {name: self._shared(loss) for name, loss in options["loss"].items()}
-        model.compile(**options)
-        if model.optimizer.global_clipnorm:
-            self._clip_the_sum(model.optimizer)
-
-    def _shared(self, loss: Callable) -> Callable:
-        """The mean of `loss`, (N,), over the rows of all replicas.
-
-        The value, which Keras reports, is the same on all replicas. The gradient is of the
-        replica's own rows, and the strategy sums the gradients.
-        """
-        import tensorflow as tf
-
-        def shared(targets, predictions):
-            if tf.distribute.in_cross_replica_context():  # Keras infers shapes
-                return loss(targets, predictions)
-            everywhere = tf.distribute.get_replica_context().all_reduce
-            rows = everywhere("SUM", tf.cast(tf.shape(predictions)[0], "float32"))
-            own = tf.reduce_sum(loss(targets, predictions)) / rows
-            mean = everywhere("MEAN", own)  # Keras sums over replicas
-            return own + tf.stop_gradient(mean - own)
-
-        return shared
-
-    def _clip_the_sum(self, optimizer: keras.optimizers.Optimizer) -> None:
-        """Sum gradients before clipping: Keras clips them per replica."""
-        import tensorflow as tf
-
-        apply, replicas = optimizer.apply_gradients, self._strategy.num_replicas_in_sync
-        optimizer.global_clipnorm /= replicas  # per replica, of the sum
-
-        def apply_gradients(grads_and_vars):
-            gradients, variables = zip(*grads_and_vars, strict=True)
-            summed = tf.distribute.get_replica_context().all_reduce("SUM", list(gradients))
-            apply(zip([gradient / replicas for gradient in summed], variables, strict=True))
-
-        optimizer.apply_gradients = apply_gradients
-
-
-class Sharded(SingleDevice):
-    """JAX: one program with arrays sharded over all devices, an equal number of rows on each.
-
-    Other batches are padded, and the compiled step drops the padding. Steps are compiled per shape,
-    so each padded length stands for one number of rows.
-    """
-
-    def __init__(self, batch_size: int):
-        import jax
-
-        self.devices = list_devices()
-        hosts = [device.process_index for device in jax.devices()]
-        self._first, self._own = hosts.index(jax.process_index()), jax.local_device_count()
-        self._rows = {batch_size: batch_size}  # by length
-
-    def share(self, rows: int) -> np.ndarray:
-        """See `SingleDevice.share`; padding repeats the last row."""
-        devices = len(self.devices)
-        length = -(-rows // devices) * devices
-        while self._rows.setdefault(length, rows) != rows:
-            length += devices
-        each = length // devices
-        start = self._first * each
-        return np.minimum(np.arange(start, start + self._own * each), rows - 1)
-
-    def compile(self, model: keras.Model, **options) -> None:
-        model.compile(**options)
-        model.train_step = self._without_padding(model.train_step)
-        model.test_step = self._without_padding(model.test_step)
-
-    def _without_padding(self, step: Callable) -> Callable:
-        def unpadded(state, data):
-            rows = self._rows[len(data[0])]
-            return step(state, keras.tree.map_structure(lambda part: part[:rows], data))
-
-        return unpadded
-
-
 @contextmanager
-def distributed(arguments: Arguments) -> Iterator[SingleDevice]:
+def distributed(arguments: Arguments) -> Iterator[Devices]:
     """Within the block, models are built and trained on the devices that `arguments` select.
 
-    Raises `UserError` if the devices cannot share a batch evenly, or another host is lost.
+    Raises `UserError` if the devices cannot share a batch evenly.
     """
     engine = keras.backend.backend()
     if arguments.hosts and engine != "jax":
@@ -196,28 +101,35 @@ def distributed(arguments: Arguments) -> Iterator[SingleDevice]:
             "machines in Keras 3's fit; set KERAS_BACKEND=jax"
         )
     if not (arguments.hosts or arguments.distribute):
-        yield SingleDevice()
-        return
-    with ExitStack() as stack:
+        yield Devices(list_devices()[:1])
+    elif engine == "jax":
         if arguments.hosts:
-            stack.enter_context(joined(arguments.hosts, arguments.num_hosts, arguments.host_id))
-        _check_batch_size(arguments.batch_size)
-        if engine == "jax":
-            parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
-            stack.enter_context(parallel.scope())
-            yield Sharded(arguments.batch_size)
-        else:
-            import tensorflow as tf
+            initialize(arguments.hosts, arguments.num_hosts, arguments.host_id)
+        import jax
 
-            strategy = tf.distribute.MirroredStrategy(list_devices())
-            stack.enter_context(strategy.scope())
-            yield Mirrored(strategy)
+        devices = Devices(list_devices(), jax.process_index(), jax.process_count())
+        _check_batch_size(arguments.batch_size, devices)
+        parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+        with parallel.scope(), nullcontext() if is_first_host() else redirect_stdout(StringIO()):
+            yield devices
+    else:
+        import tensorflow as tf
+
+        if arguments.accumulate > 1:
+            raise UserError(
+                "--accumulate: expected one device or Keras on JAX, received --distribute with "
+                "TensorFlow, whose strategy does not support it; set KERAS_BACKEND=jax"
+            )
+        devices = Devices(list_devices())
+        _check_batch_size(arguments.batch_size, devices)
+        with tf.distribute.MirroredStrategy(devices.names).scope():
+            yield devices
 
 
-def _check_batch_size(batch_size: int) -> None:
-    devices = len(list_devices())
-    if batch_size % devices:
+def _check_batch_size(batch_size: int, devices: Devices) -> None:
+    count = len(devices.names)
+    if batch_size % count:
         raise UserError(
-            f"--batch_size: expected a multiple of the {devices} devices, which share each batch, "
-            f"received {batch_size}; pass {-(-batch_size // devices) * devices}"
+            f"--batch_size: expected a multiple of the {count} devices, which share each batch, "
+            f"received {batch_size}; pass {-(-batch_size // count) * count}"
         )

@@ -2,10 +2,12 @@
 
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
 
 from ..data.database import Database, open_database
 from ..data.joined import join
@@ -16,18 +18,13 @@ from ..models.checkpoints import stored_description
 from ..models.description import Description
 from ..models.transfer import DLIB, IMAGENET
 from .arguments import Arguments
-from .batches import FaceBatches, training_batches, validation_batches
-from .callbacks import (
-    BestCheckpoints,
-    DeferInterrupt,
-    FiniteLoss,
-    History,
-    Validation,
-)
-from .distribution import SingleDevice, backend_version, distributed
+from .batches import FaceBatches, statistics_faces, training_batches, validation_batches
+from .callbacks import BestCheckpoints, DeferInterrupt, FiniteLoss, History, Validation
+from .distribution import Devices, backend_version, distributed
 from .hosts import check_agreed, is_first_host
 from .loggers import loggers
-from .network import Schedule, compile_network, get_network
+from .network import compile_network, get_evaluator, get_network
+from .optimizers import get_schedule
 from .run import STATE, check_run, lock, start_run
 from .state import SavedState, State, data_digest, read_state
 
@@ -65,10 +62,10 @@ def train(arguments: Arguments) -> Trained:
     data = open_data(arguments)
     with (
         DeferInterrupt() as interruptible,
-        distributed(arguments) as device,
+        distributed(arguments) as devices,
         lock(arguments, is_first_host()),
     ):
-        return _train(arguments, data, device, interruptible)
+        return _train(arguments, data, devices, interruptible)
 
 
 def open_data(arguments: Arguments) -> Data:
@@ -86,7 +83,7 @@ def open_data(arguments: Arguments) -> Data:
 
 
 def _train(
-    arguments: Arguments, data: Data, device: SingleDevice, interruptible: DeferInterrupt
+    arguments: Arguments, data: Data, devices: Devices, interruptible: DeferInterrupt
 ) -> Trained:
     check_run(arguments)
     folder, rows = arguments.output_path, data.rows["training"]
@@ -98,21 +95,26 @@ def _train(
     else:
         for flag, path in weight_files(arguments).items():
             _check_start(flag, path, data)
-    model, architecture, schedule = _compiled(arguments, data, device, state)
+    model, architecture, schedule = _compiled(arguments, data, devices, state)
     done = state.epochs if state else 0
-    batches = training_batches(device, arguments, data.joined, rows, done)
+    batches = training_batches(devices, arguments, data.joined, rows, done)
     validation = Validation(
-        validation_batches(device, arguments, data.joined, data.databases, data.rows["validation"])
+        get_evaluator(devices, model, arguments),
+        validation_batches(
+            devices, arguments, data.joined, data.databases, data.rows["validation"]
+        ),
+        (arguments.gender_weight, arguments.age_weight),
+        partial(statistics_faces, data.joined, rows),
     )
     validation.check_monitor(arguments)
     history = History(folder, schedule, batches, done)
     best = BestCheckpoints(arguments, _describe(architecture, data, arguments), history)
     run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
-    _print_run(device, arguments, model, data)
+    _print_run(devices, arguments, model, data)
     callbacks = [
         interruptible,
         validation,
-        FiniteLoss(schedule, best),
+        FiniteLoss(best),
         history,
         best,
         *(loggers(arguments, run_id) if is_first_host() else []),
@@ -129,8 +131,8 @@ def _train(
 
 
 def _compiled(
-    arguments: Arguments, data: Data, device: SingleDevice, state: State | None
-) -> tuple[keras.Model, dict, Schedule]:
+    arguments: Arguments, data: Data, devices: Devices, state: State | None
+) -> tuple[keras.Model, dict, LearningRateSchedule]:
     """The network, with the weights of `state` if the run is resumed, and its architecture."""
     rows = data.rows["training"]
     keras.utils.set_random_seed(arguments.seed)
@@ -138,11 +140,11 @@ def _compiled(
     model, architecture = get_network(
         arguments, data.joined.crop.size, faces, state and state.architecture
     )
-    steps = -(-len(rows) // arguments.batch_size)
-    schedule = Schedule(
+    steps = devices.steps(len(rows), arguments.batch_size)
+    schedule = get_schedule(
         arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
     )
-    compile_network(device, model, arguments, schedule)
+    compile_network(devices, model, arguments, schedule)
     if state:
         state.restore(model)
     return model, architecture, schedule
@@ -210,9 +212,9 @@ def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict
         "image size": f"{img_size}x{img_size}",
         "network": arguments.arch,
         "epoch": figures["epoch"],
-        "gender accuracy": figures["val_pred_gender_accuracy"],
-        "age top-5 accuracy": figures["val_pred_age_top5"],
-        "age MAE (years)": figures["val_pred_age_mae"],
+        "gender accuracy": figures.get("val_pred_gender_accuracy"),
+        "age top-5 accuracy": figures.get("val_pred_age_top5"),
+        "age MAE (years)": figures.get("val_pred_age_mae"),
     }
 
 
@@ -262,12 +264,12 @@ def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
     return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}
 
 
-def _print_run(device: SingleDevice, arguments: Arguments, model: keras.Model, data: Data) -> None:
-    devices = device.devices
+def _print_run(devices: Devices, arguments: Arguments, model: keras.Model, data: Data) -> None:
+    names = devices.names
     kind = "bfloat16, weights float32" if arguments.mixed_precision else "float32"
     xla = "XLA" if model.jit_compile else "no XLA"
-    print(f"{', '.join(devices)}; Keras {keras.__version__} on {backend_version()}, {kind}, {xla}")
-    if devices[0].startswith("cpu"):
+    print(f"{', '.join(names)}; Keras {keras.__version__} on {backend_version()}, {kind}, {xla}")
+    if names[0].startswith("cpu"):
         print("no GPU was found: training on the CPU is slow")
     counts = ", ".join(f"{part} {len(data.rows[part]):,}" for part in PARTS)
     method = "hash of the file name" if data.split.method == "hash" else "random"

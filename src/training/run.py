@@ -103,7 +103,9 @@ def check_run(arguments: Arguments) -> None:
     """Raise `UserError` if the folder holds a run, unless it can be resumed with `arguments`."""
     folder = arguments.output_path
     if arguments.resume and (folder / ARGUMENTS).exists():
-        arguments.check_same(_read_mapping(folder / ARGUMENTS))
+        history = folder / HISTORY
+        epochs = len(history.read_bytes().splitlines()) - 1 if history.exists() else 0
+        arguments.check_same(_read_mapping(folder / ARGUMENTS), epochs)
     elif any(folder.glob("weights.*.hdf5")) or (folder / HISTORY).exists():
         raise UserError(
             f"--output_path: expected a folder without a run, {folder} holds one; name another, "

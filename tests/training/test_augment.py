@@ -1,5 +1,7 @@
 """src/training/augment.py: the draw against the papers, its application by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -103,12 +105,13 @@ def test_state_gives_one_draw():
 FACES = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
 GENDERS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
 AGES = np.eye(101, dtype=np.float32)[[20, 30, 40, 50]]
-AGES[3] = 0  # unknown
+AGES[3] = 1 / 101  # unknown
+KNOWN = np.ones(4, np.float32), np.array([1, 1, 1, 0], np.float32)
 
 
 def apply(**changes) -> np.ndarray:
     """FACES after a draw that changes nothing except `changes`."""
-    faces, _ = augment(FACES, (GENDERS, AGES), made(**changes))
+    faces, _, _ = augment(FACES, [GENDERS, AGES], KNOWN, made(**changes))
     return faces
 
 
@@ -166,16 +169,48 @@ def test_patches_do_not_move_with_faces():
     np.testing.assert_array_equal(erased, expected)
 
 
-def test_mixup_of_faces_and_targets():
+def test_mixup_of_faces_and_labels():
     partner, share = np.array([1, 0, 3, 2]), np.array([0.25, 0.9, 1.0, 0.4])
-    faces, (genders, ages) = augment(FACES, (GENDERS, AGES), made(partner=partner, share=share))
+    faces, (genders, ages), _ = augment(
+        FACES, [GENDERS, AGES], KNOWN, made(partner=partner, share=share)
+    )
     assert (faces.dtype, genders.dtype, ages.dtype) == (np.uint8, np.float32, np.float32)
     for i in range(4):
         kept, j = share[i], partner[i]
         mixed = kept * FACES[i].astype(float) + (1 - kept) * FACES[j]
         np.testing.assert_allclose(faces[i], mixed, atol=0.501)
         np.testing.assert_allclose(genders[i], kept * GENDERS[i] + (1 - kept) * GENDERS[j], 1e-6)
-        np.testing.assert_allclose(ages[i], kept * AGES[i] + (1 - kept) * AGES[j], 1e-6)
+    for i in (0, 1):
+        expected = share[i] * AGES[i] + (1 - share[i]) * AGES[partner[i]]
+        np.testing.assert_allclose(ages[i], expected, 1e-6)
+
+
+def test_unknown_labels_dilute_nothing():
+    """40 years, mixed with an unknown age, stay 40 years, of less weight."""
+    share = np.array([1.0, 1.0, 0.3, 0.4])
+    _, (_, ages), (_, weights) = augment(
+        FACES, [GENDERS, AGES], KNOWN, made(partner=np.array([0, 1, 3, 2]), share=share)
+    )
+    np.testing.assert_allclose(ages[2:], AGES[[2, 2]])
+    np.testing.assert_allclose(weights, [1, 1, 0.3, 0.6], 1e-6)
+
+
+def test_class_weights_do_not_move_labels():
+    """0.9 of 30 years and 0.1 of 80 is 35 years, whatever the weights; the loss counts 0.98."""
+    labels = np.eye(101, dtype=np.float32)[[30, 80]]
+    drawn = replace(made(), partner=np.array([1, 0]), share=np.array([0.9, 1.0]))
+    weights = np.array([0.2, 8], np.float32)
+    _, [mixed], [weight] = augment(FACES, [labels], [weights], drawn)
+    assert mixed[0] @ np.arange(101) == pytest.approx(35)
+    np.testing.assert_allclose(weight, [0.98, 8], 1e-6)
+
+
+def test_two_unknown_labels_stay_unknown():
+    unknown = np.full((4, 101), 1 / 101, np.float32), np.zeros(4, np.float32)
+    drawn = made(partner=np.array([1, 0, 3, 2]), share=np.full(4, 0.3))
+    _, [labels], [weights] = augment(FACES, [unknown[0]], [unknown[1]], drawn)
+    np.testing.assert_allclose(labels.sum(axis=1), 1, 1e-6)
+    assert not weights.any()
 
 
 def test_mixup_uses_augmented_partners():
@@ -187,7 +222,8 @@ def test_mixup_uses_augmented_partners():
 
 def test_inputs_are_not_modified():
     before = FACES.copy(), GENDERS.copy(), AGES.copy()
-    augment(FACES, (GENDERS, AGES), draw(np.random.default_rng(0), 4, 32, erasing=0.5, mixup=0.2))
+    drawn = draw(np.random.default_rng(0), 4, 32, erasing=0.5, mixup=0.2)
+    augment(FACES, [GENDERS, AGES], KNOWN, drawn)
     for array, copy in zip((FACES, GENDERS, AGES), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 

@@ -1,4 +1,4 @@
-"""src/training/batches.py: the faces of an epoch, and their targets."""
+"""src/training/batches.py: the faces of an epoch, their labels and weights."""
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ from src.models import build_model
 from src.models.checkpoints import save_checkpoint
 from src.models.description import Description
 from src.training.batches import FaceBatches, predictions
+from src.training.distribution import Devices
 from tests.helpers import made_database
 
 ROWS = np.array([3, 4, 5, 7, 8, 9, 10])
@@ -59,9 +60,9 @@ def test_keras_sees_every_row_once(database):
 
     class Noted(FaceBatches):
         def __getitem__(self, index):
-            faces, targets = super().__getitem__(index)
-            asked[-1] += faces[:, 0, 0, 0].tolist()
-            return faces, targets
+            batch = super().__getitem__(index)
+            asked[-1] += batch[0][:, 0, 0, 0].tolist()
+            return batch
 
         def on_epoch_end(self):
             super().on_epoch_end()
@@ -72,7 +73,7 @@ def test_keras_sees_every_row_once(database):
     sizes = {"pred_gender": 2, "pred_age": 101}
     heads = [keras.layers.Dense(n, "softmax", name=name)(pooled) for name, n in sizes.items()]
     model = keras.Model(inputs, heads)
-    model.compile("sgd", {name: "categorical_crossentropy" for name in sizes})
+    model.compile("sgd", ["categorical_crossentropy"] * 2)
     batches = Noted(database, ROWS, 3, shuffle=True)
     model.fit(batches, epochs=3, shuffle=False, verbose=0)
     first, *epochs, _ = asked
@@ -82,9 +83,8 @@ def test_keras_sees_every_row_once(database):
 
 
 def assert_same(batch, other):
-    np.testing.assert_array_equal(batch[0], other[0])
-    for name in batch[1]:
-        np.testing.assert_array_equal(batch[1][name], other[1][name])
+    for one, two in zip(keras.tree.flatten(batch), keras.tree.flatten(other), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_batches_do_not_depend_on_order(database):
@@ -100,29 +100,31 @@ def test_batches_do_not_depend_on_order(database):
 def test_batches_epochs_seeds_draw_anew(database):
     twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
     batches = FaceBatches(database, twice, 3, aug="plain", mixup=0.2)
-    shares = [batches[0][1]["pred_age"], batches[1][1]["pred_age"]]
+    shares = [batches[0][1][1], batches[1][1][1]]
     batches.on_epoch_end()
-    shares.append(batches[0][1]["pred_age"])
-    shares.append(FaceBatches(database, twice, 3, aug="plain", mixup=0.2, seed=1)[0][1]["pred_age"])
+    shares.append(batches[0][1][1])
+    shares.append(FaceBatches(database, twice, 3, aug="plain", mixup=0.2, seed=1)[0][1][1])
     assert len({share.tobytes() for share in shares}) == 4
 
 
 @pytest.mark.parametrize("aug", [None, "plain", "strong"])
 def test_shapes_and_types(database, aug):
-    faces, targets = FaceBatches(database, ROWS, 4, aug=aug, mixup=0.2)[0]
+    faces, labels, weights = FaceBatches(database, ROWS, 4, aug=aug, mixup=0.2)[0]
     assert (faces.shape, faces.dtype) == ((4, 16, 16, 3), np.uint8)
-    assert list(targets) == ["pred_gender", "pred_age"]
-    assert [t.shape for t in targets.values()] == [(4, 2), (4, 101)]
-    assert [t.dtype for t in targets.values()] == [np.float32, np.float32]
+    assert [own.shape for own in labels] == [(4, 2), (4, 101)]
+    assert [own.shape for own in weights] == [(4,), (4,)]
+    assert {own.dtype for own in (*labels, *weights)} == {np.dtype(np.float32)}
 
 
-def test_targets_of_known_unknown_and_ranges(database):
-    _, targets = FaceBatches(database, ROWS, 4)[0]  # rows 3, 4, 5, 7
-    np.testing.assert_array_equal(targets["pred_gender"], [[0, 1], [0, 0], [0, 1], [0, 1]])
+def test_labels_known_unknown_and_ranges(database):
+    _, (gender, age), weights = FaceBatches(database, ROWS, 4)[0]  # rows 3, 4, 5, 7
+    np.testing.assert_array_equal(gender, [[0, 1], [0.5, 0.5], [0, 1], [0, 1]])
     expected = np.zeros((4, 101), np.float32)
     expected[0, 3] = expected[1, 4] = 1
+    expected[2] = 1 / 101
     expected[3, 20:30] = 0.1
-    np.testing.assert_array_equal(targets["pred_age"], expected)
+    np.testing.assert_array_equal(age, expected)
+    np.testing.assert_array_equal(weights, [[1, 0, 1, 1], [1, 1, 0, 1]])
 
 
 def test_database_is_not_written_to(database):
@@ -133,29 +135,55 @@ def test_database_is_not_written_to(database):
     np.testing.assert_array_equal(database.image, before)
 
 
-def test_weights_apply_before_mixup(database):
+def test_class_weights_are_sample_weights(database):
     weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.arange(12, dtype="f4")}
-    _, targets = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
-    assert targets["pred_gender"].sum(axis=1).tolist() == [2, 0, 2, 2]
-    np.testing.assert_allclose(targets["pred_age"].sum(axis=1), [3, 4, 0, 7], rtol=1e-6)
-    _, mixed = FaceBatches(database, ROWS[[0, 2]], 2, weights=weights, aug="plain", mixup=0.2)[0]
-    np.testing.assert_allclose(mixed["pred_gender"].sum(axis=1), [2, 2], rtol=1e-6)
+    plain = FaceBatches(database, ROWS, 4)[0]
+    _, labels, found = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
+    np.testing.assert_array_equal(found, [[2, 0, 2, 2], [3, 4, 0, 7]])
+    np.testing.assert_array_equal(labels[1], plain[1][1])
 
 
-def test_teacher_is_averaged_with_labels(database):
-    """The weight of a row stays; a missing label stays missing."""
-    even = {
-        "pred_gender": np.full((12, 2), 1 / 2, "f4"),
+def test_teacher_labels_the_unknown(database):
+    """Its predictions are averaged with known labels, and take the place of unknown ones."""
+    predicted = {
+        "pred_gender": np.full((12, 2), [0.2, 0.8], "f4"),
         "pred_age": np.full((12, 101), 1 / 101, "f4"),
     }
     weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.ones(12, np.float32)}
-    _, targets = FaceBatches(database, ROWS, 4, teacher=even, weights=weights)[0]  # 3, 4, 5, 7
-    expected = [[0.5, 1.5], [0, 0], [0.5, 1.5], [0.5, 1.5]]
-    np.testing.assert_allclose(targets["pred_gender"], expected, rtol=1e-6)
-    age = np.full(101, 0.5 / 101)
-    age[3] += 0.5
-    np.testing.assert_allclose(targets["pred_age"][0], age, rtol=1e-6)
-    assert not targets["pred_age"][2].any()
+    _, (gender, age), found = FaceBatches(database, ROWS, 4, teacher=predicted, weights=weights)[
+        0
+    ]  # rows 3, 4, 5, 7
+    np.testing.assert_allclose(gender, [[0.1, 0.9], [0.2, 0.8], [0.1, 0.9], [0.1, 0.9]], 1e-6)
+    expected = np.full(101, 0.5 / 101)
+    expected[3] += 0.5
+    np.testing.assert_allclose(age[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(age[2], 1 / 101, rtol=1e-6)
+    np.testing.assert_array_equal(found, [[2] * 4, [1] * 4])
+
+
+@pytest.mark.parametrize("aug", [None, "strong"])
+def test_hosts_share_a_batch(database, aug):
+    options = {"rows": ROWS, "batch_size": 4, "aug": aug, "mixup": 0.2}
+    whole = FaceBatches(database, **options)[0]
+    names = [f"cpu:{index}" for index in range(4)]
+    parts = [
+        FaceBatches(database, **options, devices=Devices(names, host, 2))[0] for host in (0, 1)
+    ]
+    joined = keras.tree.map_structure(lambda *own: np.concatenate(own), *parts)
+    assert_same(joined, whole)
+
+
+def test_devices_fill_up_the_last_validation_batch(database):
+    batches = FaceBatches(database, ROWS, 4, devices=Devices(["cpu:0", "cpu:1"]))
+    faces, _, weights = batches[1]  # rows 8, 9, 10
+    assert faces[:, 0, 0, 0].tolist() == [8, 9, 10, 10]
+    np.testing.assert_array_equal(weights, [[1, 1, 1, 0]] * 2)
+
+
+def test_devices_drop_the_last_training_batch(database):
+    devices = Devices(["cpu:0", "cpu:1"])
+    batches = FaceBatches(database, ROWS, 4, shuffle=True, devices=devices)
+    assert (len(batches), batches.faces, len(batches[0][0])) == (1, 4, 4)
 
 
 def test_predictions_of_a_teacher(database, tmp_path):
@@ -209,5 +237,4 @@ def test_batches_are_prefetched(database):
 
 def test_counts_of_known_labels(database):
     batches = FaceBatches(database, ROWS, 3)
-    figures = ("loss", "pred_age_loss", "pred_gender_accuracy", "pred_age_mae", "faces")
-    assert [batches.count(figure) for figure in figures] == [7, 7, 6, 6, 7]
+    assert (batches.faces, batches.known) == (7, {"pred_gender": 6, "pred_age": 6})

@@ -26,9 +26,9 @@ from src.training.callbacks import (
     Validation,
     read_history,
 )
-from src.training.losses import age_loss, gender_loss
-from src.training.metrics import metrics
-from src.training.network import Schedule
+from src.training.distribution import Devices
+from src.training.network import compile_network, get_evaluator
+from src.training.optimizers import get_schedule
 from tests.helpers import made_database
 
 ARCHITECTURE = {"name": "small_cnn"}
@@ -56,18 +56,17 @@ def names(folder) -> list[str]:
 class Batches:
     waited = 0.0
 
+    faces = 100
+
     def __len__(self):
         return 10
-
-    def count(self, figure):
-        return 100
 
 
 @pytest.fixture
 def history(tmp_path):
     """The history of a run of 100 faces per epoch, at a learning rate of 0.25."""
     batches = Batches()
-    return History(tmp_path, Schedule("step", 0.25, 40, 10), batches)
+    return History(tmp_path, get_schedule("step", 0.25, 40, 10), batches)
 
 
 DESCRIPTION = Description(ARCHITECTURE, FaceCrop(16))
@@ -149,7 +148,7 @@ def test_averaged_weights_are_saved(tmp_path, history):
 
 @pytest.fixture
 def finite(history, tmp_path, model):
-    check = FiniteLoss(Schedule("step", 0.25, 40, 10), best_of(history, tmp_path, model))
+    check = FiniteLoss(best_of(history, tmp_path, model))
     check.set_model(model)
     check.on_epoch_begin(4)
     return check
@@ -157,21 +156,20 @@ def finite(history, tmp_path, model):
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_nan_loss_names_its_step(finite, loss):
-    finite.on_train_batch_end(6, {"loss": 3.0})
-    finite.on_train_batch_end(7, {"loss": loss})
-    with pytest.raises(UserError, match=rf"{loss} at step 8 of epoch 5, .* 0\.25"):
-        finite.on_train_batch_end(8, {"loss": 3.0})
+    for batch in range(20):
+        finite.on_train_batch_end(batch, {"loss": 3.0})
+    with pytest.raises(UserError, match=rf"{loss} at step 21 of epoch 5; .*--lr"):
+        finite.on_train_batch_end(20, {"loss": loss})
 
 
 def test_nan_loss_of_the_last_step(finite):
-    finite.on_train_batch_end(9, {"loss": math.nan})
-    with pytest.raises(UserError, match="step 10 of epoch 5"):
-        finite.on_epoch_end(4, {"loss": 3.0, "val_loss": 3.0})
+    with pytest.raises(UserError, match="end of epoch 5"):
+        finite.on_epoch_end(4, {"loss": math.nan, "val_loss": 3.0})
 
 
 def test_nan_validation_loss(finite):
     finite.on_epoch_end(4, {"loss": 3.0, "val_loss": 3.0})
-    with pytest.raises(UserError, match=r"validation of epoch 5, .* rate 0\.25; "):
+    with pytest.raises(UserError, match="validation of epoch 5"):
         finite.on_epoch_end(4, {"loss": 3.0, "val_loss": math.nan})
 
 
@@ -236,7 +234,7 @@ def test_resumed_history_keeps_its_rows(history, tmp_path):
         history.on_epoch_begin(epoch)
         history.on_train_batch_end(9)
         history.on_epoch_end(epoch, dict(logs))
-    resumed = History(tmp_path, Schedule("step", 0.25, 40, 10), history._batches, done=2)
+    resumed = History(tmp_path, get_schedule("step", 0.25, 40, 10), history._batches, done=2)
     assert resumed.epochs == history.epochs[:2]
 
 
@@ -249,7 +247,7 @@ def test_weighted_mean_may_choose(model, history, tmp_path):
     assert names(tmp_path) == ["weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
 
 
-@pytest.mark.parametrize("text", ["", "epoch,val_loss\n1,2\n", "epoch,val_loss\nx,y\n", "\0"])
+@pytest.mark.parametrize("text", ["", "epoch,loss\n1,2\n", "epoch,val_loss\nx,y\n", "\0"])
 def test_damaged_histories_are_rejected(tmp_path, text):
     (tmp_path / "history.csv").write_text(text)
     with pytest.raises(UserError, match=r"history\.csv"):
@@ -268,47 +266,67 @@ def database():
     return made_database(faces, genders, ages, ends)
 
 
+WEIGHTS = (2.0, 1.0)
+
+
 @pytest.fixture(scope="module")
 def compiled():
+    arguments = Arguments([Path("a.mat")], gender_weight=WEIGHTS[0])
     model = build_model(ARCHITECTURE, 16)
-    loss = {"pred_gender": gender_loss(), "pred_age": age_loss()}
-    model.compile("sgd", loss=loss, metrics=metrics())
-    return model
+    devices = Devices(["cpu:0"])
+    compile_network(devices, model, arguments, get_schedule("step", 0.1, 1, 1))
+    return model, get_evaluator(devices, model, arguments)
 
 
 @pytest.fixture(scope="module")
 def logs(database, compiled):
-    parts = {"one": np.arange(12), "two": np.arange(12, 40), "none": np.arange(0)}
-    # Batches of one size: Keras weights a smaller last batch equally in the loss of an output.
-    validation = Validation({name: FaceBatches(database, rows, 4) for name, rows in parts.items()})
-    validation.set_model(compiled)
+    parts = {"one": np.arange(11), "two": np.arange(11, 40), "none": np.arange(0)}
+    batches = {name: FaceBatches(database, rows, 4) for name, rows in parts.items()}
+    model, evaluator = compiled
+    validation = Validation(evaluator, batches, WEIGHTS)
+    validation.set_model(model)
     logs = {}
     validation.on_epoch_end(0, logs)
     return logs
 
 
 def test_metrics_per_database_and_overall(logs):
-    figures = {"loss", "pred_gender_loss", "pred_gender_accuracy", "pred_age_loss"}
-    figures |= {"pred_age_mae", "pred_age_top5"}
-    assert set(logs) == {f"val_{part}{name}" for part in ("", "one_", "two_") for name in figures}
+    metrics = {"loss", "pred_gender_loss", "pred_gender_accuracy", "pred_age_loss"}
+    metrics |= {"pred_age_mae", "pred_age_top5"}
+    assert set(logs) == {f"val_{part}{name}" for part in ("", "one_", "two_") for name in metrics}
 
 
 def test_overall_metrics_match_numpy(logs, database, compiled):
-    gender, age = compiled.predict(database.image, verbose=0)
+    """Losses are means over the faces with a known label, in batches of different sizes."""
+    gender, age = compiled[0].predict(database.image, verbose=0)
     targets = gender_targets(database.gender), age_targets(database.age_low, database.age_high)
     losses = [
-        -(target * np.log(predicted)).sum(axis=1).mean()
-        for target, predicted in zip(targets, (gender, age), strict=True)
+        -(target * np.log(predicted)).sum(axis=1)[known].mean()
+        for target, predicted, known in zip(
+            targets, (gender, age), (slice(15), slice(10, None)), strict=True
+        )
     ]
     assert logs["val_pred_gender_loss"] == pytest.approx(losses[0], rel=1e-4)
     assert logs["val_pred_age_loss"] == pytest.approx(losses[1], rel=1e-4)
-    decay = float(keras.ops.sum(compiled.losses))
-    assert logs["val_loss"] == pytest.approx(sum(losses) + decay, rel=1e-4)
+    decay = float(keras.ops.sum(compiled[0].losses))
+    assert decay > 0.1
+    assert logs["val_loss"] == pytest.approx(2 * losses[0] + losses[1] + decay, rel=1e-4)
     known = slice(10, None)
     errors = np.abs(age_errors(expected_age(age), database.age_low, database.age_high))[known]
     assert logs["val_pred_age_mae"] == pytest.approx(errors.mean(), rel=1e-4)
     right = (gender.argmax(axis=1) == database.gender)[:15]
     assert logs["val_pred_gender_accuracy"] == pytest.approx(right.mean(), rel=1e-4)
+
+
+def test_databases_without_a_label_have_no_metric_of_it(database, compiled):
+    rows = {"one": np.arange(15), "two": np.arange(15, 40)}  # no gender in the second
+    batches = {name: FaceBatches(database, own, 4) for name, own in rows.items()}
+    validation = Validation(compiled[1], batches, WEIGHTS)
+    validation.set_model(compiled[0])
+    logs = {}
+    validation.on_epoch_end(0, logs)
+    assert "val_two_pred_gender_accuracy" not in logs and "val_two_pred_age_mae" in logs
+    assert logs["val_pred_gender_accuracy"] == logs["val_one_pred_gender_accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +341,8 @@ def test_overall_metrics_match_numpy(logs, database, compiled):
 )
 def test_monitored_metrics_must_exist(database, monitor, is_known):
     rows = {"one": np.arange(15), "two": np.arange(15, 40), "three": np.arange(0)}
-    validation = Validation({name: FaceBatches(database, own, 4) for name, own in rows.items()})
+    batches = {name: FaceBatches(database, own, 4) for name, own in rows.items()}
+    validation = Validation(None, batches, WEIGHTS)
     arguments = Arguments([Path("a.mat")], monitor=monitor)
     if is_known:
         validation.check_monitor(arguments)

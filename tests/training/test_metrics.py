@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from src.labels import age_errors, age_targets, gender_targets
-from src.training.metrics import metrics
+from src.training.losses import age_loss, gender_loss
+from src.training.metrics import LABELLED, training_metrics, validation_metrics
 
 WOMAN, MAN, UNKNOWN = 0.0, 1.0, np.nan
 
 
-@pytest.fixture
-def measures():
-    return {metric.name: metric for group in metrics().values() for metric in group}
+def measure(name: str, targets, predictions, known, is_mixed: bool = False) -> float:
+    """A training metric of rows whose label is known, or not."""
+    [metric] = [one for own in training_metrics(is_mixed) for one in own if one.name == name]
+    metric.update_state(targets, predictions, np.asarray(known, np.float32))
+    return float(metric.result())
 
 
 def ages(*distributions: dict[int, float]) -> np.ndarray:
@@ -27,79 +30,73 @@ def exact(*labels: float) -> np.ndarray:
 
 
 def test_metrics_of_each_output():
-    names = {output: [metric.name for metric in group] for output, group in metrics().items()}
-    assert names == {"pred_gender": ["accuracy"], "pred_age": ["mae", "top5"]}
+    found = validation_metrics([gender_loss(), age_loss()])
+    named = zip(("pred_gender", "pred_age"), found, strict=True)
+    names = [f"{output}_{metric.name}" for output, own in named for metric in own]
+    assert ["loss", *names] == list(LABELLED)
 
 
-def test_gender_accuracy_skips_the_unknown(measures):
+def test_gender_accuracy_skips_the_unknown():
     predictions = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]], np.float32)
-    measures["accuracy"].update_state(
-        gender_targets(np.array([WOMAN, WOMAN, UNKNOWN, MAN])), predictions
-    )
-    assert float(measures["accuracy"].result()) == pytest.approx(2 / 3)
+    targets = gender_targets(np.array([WOMAN, WOMAN, UNKNOWN, MAN]))
+    assert measure("accuracy", targets, predictions, [1, 1, 0, 1]) == pytest.approx(2 / 3)
 
 
-def test_smaller_batch_weighs_less(measures):
-    accuracy = measures["accuracy"]
-    right, wrong = np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)
-    accuracy.update_state(gender_targets(np.full(4, WOMAN)), np.repeat(right, 4, axis=0))
-    accuracy.update_state(gender_targets(np.array([WOMAN])), wrong)
-    assert float(accuracy.result()) == pytest.approx(4 / 5)
+def test_class_weights_do_not_weigh_metrics():
+    predictions = np.array([[0.9, 0.1], [0.4, 0.6]], np.float32)
+    targets = gender_targets(np.array([WOMAN, WOMAN]))
+    assert measure("accuracy", targets, predictions, [0.1, 8]) == pytest.approx(1 / 2)
 
 
-def test_age_error_is_of_the_expectation(measures):
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_age_error_is_of_the_expectation(is_mixed):
     predictions = ages({20: 0.5, 30: 0.5}, {0: 0.25, 100: 0.75}, {50: 1.0})
-    measures["mae"].update_state(exact(30, 60, UNKNOWN), predictions)
-    assert float(measures["mae"].result()) == pytest.approx((5 + 15) / 2)
+    found = measure("mae", exact(30, 60, UNKNOWN), predictions, [1, 1, 0], is_mixed)
+    assert found == pytest.approx((5 + 15) / 2)
 
 
-def test_age_error_of_a_range(measures):
-    low, high = np.array([20.0, 20, 20, np.nan]), np.array([29.0, 29, 29, np.nan])
+def test_age_error_of_a_range():
+    low, high = np.array([20.0, 20, 20, 0]), np.array([29.0, 29, 29, 100])
     predicted = [31, 25, 12, 50]
-    measures["mae"].update_state(age_targets(low, high), ages(*({age: 1.0} for age in predicted)))
-    expected = np.abs(age_errors(np.array(predicted), low, high))[:3]
-    assert float(measures["mae"].result()) == pytest.approx(expected.mean())
+    predictions = ages(*({age: 1.0} for age in predicted))
+    expected = np.abs(age_errors(np.array(predicted), low, high)).mean()
+    assert measure("mae", age_targets(low, high), predictions, [1] * 4) == pytest.approx(expected)
 
 
-def test_age_error_of_mixed_ages(measures):
-    measures["mae"].update_state(0.25 * exact(20) + 0.75 * exact(60), ages({54: 1.0}))
-    assert float(measures["mae"].result()) == pytest.approx(4)
+def test_age_error_of_mixed_ages():
+    mixed = 0.25 * exact(20) + 0.75 * exact(60)
+    assert measure("mae", mixed, ages({54: 1.0}), [1], is_mixed=True) == pytest.approx(4)
 
 
-def test_age_error_with_a_teacher(measures):
-    """The teacher gives every age a probability, which makes no range of it."""
+def test_age_error_with_a_teacher():
     even = np.full((1, 101), 1 / 101, np.float32)  # 50 years
-    measures["mae"].update_state((exact(30) + even) / 2, ages({44: 1.0}))
-    assert float(measures["mae"].result()) == pytest.approx(4, abs=1e-4)
+    found = measure("mae", (exact(30) + even) / 2, ages({44: 1.0}), [1], is_mixed=True)
+    assert found == pytest.approx(4, abs=1e-4)
 
 
-def test_age_error_mixed_with_unknown(measures):
-    measures["mae"].update_state(0.25 * exact(40), ages({44: 1.0}))
-    assert float(measures["mae"].result()) == pytest.approx(4)
-
-
-def test_top5_as_numpy_sorts(measures):
+def test_top5_as_numpy_sorts():
     rng = np.random.default_rng(0)
     predictions = rng.dirichlet(np.ones(101), 400).astype(np.float32)
     labels = rng.integers(0, 101, 400).astype(float)
     labels[:200] = np.argsort(predictions[:200])[np.arange(200), rng.integers(91, 101, 200)]
     likeliest = np.argsort(predictions)[:, -5:]
-    among = (likeliest == labels[:, None]).any(axis=1)
-    among[350:], labels[350:] = False, UNKNOWN
-    measures["top5"].update_state(exact(*labels), predictions)
-    assert float(measures["top5"].result()) == pytest.approx(among.sum() / 350)
+    among = (likeliest == labels[:, None]).any(axis=1)[:350]
+    found = measure("top5", exact(*labels), predictions, np.arange(400) < 350)
+    assert found == pytest.approx(among.sum() / 350)
 
 
-def test_top5_of_a_range(measures):
+def test_top5_of_a_range():
     predictions = ages({29: 0.6, 50: 0.4}, {19: 0.5, 30: 0.5}, {25: 1.0})
     predictions[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
     targets = age_targets(np.full(3, 20.0), np.full(3, 29.0))
-    measures["top5"].update_state(targets, predictions)
-    assert float(measures["top5"].result()) == pytest.approx(2 / 3)
+    assert measure("top5", targets, predictions, [1] * 3) == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("name, targets", [("accuracy", 2), ("mae", 101), ("top5", 101)])
-def test_unknown_labels_alone_count_nothing(measures, name, targets):
-    predictions = np.full((3, targets), 1 / targets, np.float32)
-    measures[name].update_state(np.zeros((3, targets), np.float32), predictions)
-    assert float(measures[name].result()) == 0
+def test_losses_are_means_over_known_labels():
+    """Of rows of one batch with log-probabilities 1, 3 and 5, the last of an unknown label."""
+    gender, _ = validation_metrics([gender_loss(), age_loss()])
+    right = np.exp(-np.array([1.0, 3, 5]))
+    gender[0].update_state(
+        np.array([[1, 0]] * 3), np.stack([right, 1 - right], 1), np.array([0.5, 2, 0])
+    )
+    assert float(gender[0].result()) == pytest.approx(2, 1e-5)

@@ -1,0 +1,136 @@
+"""Optimizers and learning rate schedules."""
+
+import math
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import CosineDecay, LearningRateSchedule, PiecewiseConstantDecay
+
+WEIGHT_DECAY = 0.05  # of adamw
+_NOT_DECAYED = ("gamma", "beta", "bias", "alpha")
+
+
+class _PerVariable:
+    """Mixin of optimizers: learning rate factors, decay of kernels, warm-up of the EMA.
+
+    Keras's decay would ignore the factors, and its EMA averages over as many steps at the start as
+    at the end, so that short runs would keep their initial weights.
+
+    Args:
+        decay: decoupled weight decay, as a share of the learning rate.
+        factors: of the learning rate, by path of the variable.
+    """
+
+    def __init__(self, *args, decay: float = 0.0, factors: dict[str, float] | None = None, **kw):
+        super().__init__(*args, **kw)
+        self._decay, self._factor_by_path = decay, factors or {}
+
+    def build(self, variables) -> None:
+        super().build(variables)
+        self._factors = [self._factor_by_path.get(variable.path, 1.0) for variable in variables]
+        self._decays = [
+            0.0 if any(part in variable.name for part in _NOT_DECAYED) else self._decay
+            for variable in variables
+        ]
+
+    def update_step(self, gradient, variable, learning_rate) -> None:
+        index = self._get_variable_index(variable)
+        learning_rate = ops.cast(learning_rate, variable.dtype) * self._factors[index]
+        if self._decays[index]:
+            self.assign_sub(variable, variable * (learning_rate * self._decays[index]))
+        super().update_step(gradient, variable, learning_rate)
+
+    @property
+    def ema_momentum(self):
+        """Momentum at this step: at most (1 + t) / (10 + t), as in TensorFlow's
+        ExponentialMovingAverage with num_updates."""
+        step = ops.cast(self.iterations, "float32")
+        return ops.minimum(self._ema_momentum, (1 + step) / (10 + step))
+
+    @ema_momentum.setter
+    def ema_momentum(self, momentum: float) -> None:
+        self._ema_momentum = momentum
+
+
+class SGD(_PerVariable, keras.optimizers.SGD):
+    pass
+
+
+class Adam(_PerVariable, keras.optimizers.Adam):
+    pass
+
+
+def get_optimizer(
+    name: str,
+    learning_rate: LearningRateSchedule | float,
+    weight_decay: float | None = None,
+    clip_norm: float | None = None,
+    ema: float | None = None,
+    accumulate: int = 1,
+    factors: dict[str, float] | None = None,
+) -> keras.optimizers.Optimizer:
+    """An optimizer.
+
+    Args:
+        name: "sgd", with a Nesterov momentum of 0.9, as in the original toolkit; "adam"; or
+            "adamw", which decouples the weight decay of kernels: Loshchilov & Hutter, ICLR 2019,
+            https://arxiv.org/abs/1711.05101.
+        learning_rate: per step.
+        weight_decay: of "adamw", as a share of the learning rate, by default 0.05; for the other
+            optimizers, see `network.set_penalty`.
+        clip_norm: maximum global gradient norm.
+        ema: momentum of the moving average of the weights, see `network.averaged`.
+        accumulate: batches per step, whose gradients are averaged.
+        factors: of the learning rate, by path of the variable.
+    """
+    options = {
+        "global_clipnorm": clip_norm,
+        "use_ema": ema is not None,
+        "ema_momentum": ema or 0,
+        "gradient_accumulation_steps": accumulate if accumulate > 1 else None,
+        "factors": factors,
+    }
+    if name == "sgd":
+        return SGD(learning_rate, momentum=0.9, nesterov=True, **options)
+    if name == "adamw":
+        options["decay"] = WEIGHT_DECAY if weight_decay is None else weight_decay
+    return Adam(learning_rate, **options)
+
+
+class WarmUp(LearningRateSchedule):
+    """Linear warm-up over the first steps, then another schedule.
+
+    Goyal et al., "Accurate, large minibatch SGD", 2017, https://arxiv.org/abs/1706.02677.
+    """
+
+    def __init__(self, rate: float, steps: int, then: LearningRateSchedule):
+        self._rate, self._steps, self._then = rate, steps, then
+
+    def __call__(self, step):
+        warm = (ops.cast(step, "float32") + 1) / max(self._steps, 1)
+        after = self._then(ops.maximum(step - self._steps, 0))
+        return ops.where(step < self._steps, self._rate * warm, after)
+
+    def get_config(self) -> dict:
+        return {"rate": self._rate, "steps": self._steps, "then": self._then}
+
+
+def get_schedule(
+    name: str, rate: float, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0
+) -> LearningRateSchedule:
+    """Learning rate per step, counted from 0, after a linear warm-up over `warmup_epochs`.
+
+    "step" divides by 5 after 1/4, 1/2 and 3/4 of the remaining epochs, at the start of an epoch, as
+    the original toolkit does, and Zagoruyko & Komodakis (BMVC 2016) at other points. "cosine"
+    decays to 0 per step: Loshchilov & Hutter, ICLR 2017, https://arxiv.org/abs/1608.03983.
+    """
+    warm_up = round(warmup_epochs * steps_per_epoch)
+    if name == "cosine":
+        decay = CosineDecay(rate, max(epochs * steps_per_epoch - warm_up, 1))
+    else:
+        rest = epochs - warmup_epochs
+        starts = [math.ceil(warmup_epochs + rest * part / 4 - 1e-9) for part in (1, 2, 3)]
+        # Keras divides after the step of a boundary.
+        boundaries = [start * steps_per_epoch - warm_up - 1 for start in starts]
+        decay = PiecewiseConstantDecay(boundaries, [rate / 5**part for part in range(4)])
+    return WarmUp(rate, warm_up, decay)
