@@ -77,7 +77,7 @@ def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Argu
         arguments,
         input=list(others.values()),
         output_path=arguments.output_path / f"without_{left_out}",
-        monitor=",".join(monitored) or f"val_{arguments.monitored_figure}",
+        monitor=",".join(monitored) or f"val_{arguments.monitored_metric}",
         leave_out=None,
     )
 
