@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -20,11 +19,11 @@ import numpy as np
 
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.evaluation.seen import NEVER_SEEN, TRAINED_ON, UNKNOWN, use_of_pictures
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
 from src.faces.images import widest
 from src.labels import GENDERS
+from src.models.seen import NEVER_SEEN, TRAINED_ON, UNKNOWN, seen_in_files, use_of
 
 _ORIGINAL_MIN_FACE = 40  # pixels: the original enlarges pictures twice for dlib's 80
 NPM = "@vladmandic/{}@{} @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0"
@@ -55,9 +54,8 @@ class Peer(Protocol):
     def __call__(self, image: np.ndarray) -> Guess | None:
         """The guess for a picture, uint8 (H, W, 3), BGR; None if no face is found."""
 
-    def trained_on(self, dataset: str, names: list[str]) -> str:
-        """Use in training of these pictures of a dataset, a key of `DATASETS`: one of
-        `seen.USES`."""
+    def trained_on(self, dataset: str, paths: list[Path]) -> str:
+        """Use in training of these pictures of a dataset, a key of `DATASETS`, see `use_of`."""
 
 
 class Checkpoint:
@@ -68,10 +66,9 @@ class Checkpoint:
 
         self.name, self.files = name, [path or SHIPPED]
         self._estimator = Estimator(path)
-        self._description = self._estimator.description
+        self._trained = trained
         detector, min_face = DEFAULT_DETECTOR, None
         if trained is not None:
-            self._description = replace(self._description, data=[{"db": db} for db in trained])
             detector, min_face = "dlib", _ORIGINAL_MIN_FACE
         self._finder = FaceFinder(detector, min_face, self._estimator.crop)
 
@@ -83,8 +80,10 @@ class Checkpoint:
         found, face = _timed(lambda: self._estimator(crop.stack(image, [largest])))
         return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
 
-    def trained_on(self, dataset: str, names: list[str]) -> str:
-        return use_of_pictures(dataset, names, self._description)
+    def trained_on(self, dataset: str, paths: list[Path]) -> str:
+        if self._trained is not None:
+            return TRAINED_ON if dataset in self._trained else NEVER_SEEN
+        return use_of(seen_in_files(paths, dataset, self._estimator.description))
 
 
 class AgeAndGender:
@@ -113,7 +112,7 @@ class AgeAndGender:
         gender = GENDERS.index(found["gender"]["value"])
         return Guess(found["age"]["value"], gender, picture, face)
 
-    def trained_on(self, dataset: str, names: list[str]) -> str:
+    def trained_on(self, dataset: str, paths: list[Path]) -> str:
         return UNKNOWN
 
 
@@ -149,7 +148,7 @@ class NodePeer:
         gender = GENDERS.index(name) if name in GENDERS else math.nan
         return Guess(found["age"], gender, found["picture"], found["face"])
 
-    def trained_on(self, dataset: str, names: list[str]) -> str:
+    def trained_on(self, dataset: str, paths: list[Path]) -> str:
         if self._trained is None:
             return UNKNOWN
         return TRAINED_ON if dataset in self._trained else NEVER_SEEN

@@ -118,12 +118,11 @@ def figures(peers: list, guesses: list[list], of: Collection) -> tuple[list[list
     """
     found = np.array([[guess is not None for guess in own] for own in guesses])
     common = np.flatnonzero(found.all(axis=0))
-    names = [path.name for path in of.paths]
     rows = []
     for peer, own, mask in zip(peers, guesses, found, strict=True):
         cells = [f"{mask.mean():.1%}", *accuracy(own, of, np.flatnonzero(mask))]
         cells += accuracy(own, of, common)
-        rows.append([peer.name, peer.trained_on(of.dataset, names), *cells])
+        rows.append([peer.name, peer.trained_on(of.dataset, of.paths), *cells])
     return rows, len(common)
 
 

@@ -18,7 +18,7 @@ import scipy.io
 
 from src.data import writing
 from src.data.database import Database, open_database
-from src.data.split import divide
+from src.data.split import description_of, divide
 from src.faces.crop import FaceCrop
 from src.models import NETWORKS
 
@@ -107,10 +107,12 @@ def write_wiki(folder: Path, fields: dict[str, np.ndarray], db: str = "wiki") ->
     return folder
 
 
-def write_database(path: Path, count: int = 32, img_size: int = 16, **fields) -> Path:
+def write_database(
+    path: Path, count: int = 32, img_size: int = 16, seed: int = 0, **fields
+) -> Path:
     """Write a database as the original toolkit did: dark women of 20 and bright men of 60."""
     men = np.arange(count) % 2
-    noise = np.random.default_rng(0).integers(0, 128, (count, img_size, img_size, 3))
+    noise = np.random.default_rng(seed).integers(0, 128, (count, img_size, img_size, 3))
     faces = noise + 127 * men[:, None, None, None]
     made = {"image": faces.astype(np.uint8), "gender": men, "age": 20 + 40 * men}
     single = {"db": "wiki", "img_size": img_size, "min_score": 1.0}
@@ -134,9 +136,10 @@ def write_our_database(
     writing.journal_of(path).unlink()
 
 
-def split_of(path: Path, method: str | None = None, validation=0.1, test=0.0, seed=0) -> dict:
-    """The split of a run on one database, as its checkpoints store it."""
-    return divide([open_database(path)], method, validation, test, seed)[0].as_json()
+def trained_on(*paths: Path, method: str | None = None, validation=0.1, test=0.0, seed=0) -> dict:
+    """The data, split and identities in the description of a run on databases."""
+    databases = [open_database(path) for path in paths]
+    return description_of(databases, *divide(databases, method, validation, test, seed))
 
 
 def made_database(image: np.ndarray, gender, age_low, age_high) -> Database:

@@ -22,8 +22,8 @@ class MadeUp:
     def __init__(self, name: str, files: list[Path]):
         self.name, self.files = name, files
 
-    def trained_on(self, dataset: str, names: list[str]) -> str:
-        return f"{dataset} {len(names)}"
+    def trained_on(self, dataset: str, paths: list) -> str:
+        return f"{dataset} {len(paths)}"
 
 
 def guesses(*ages, gender, milliseconds=5):

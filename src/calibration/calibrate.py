@@ -14,8 +14,8 @@ from ..evaluation.figures import baseline, figures, measure
 from ..evaluation.labelled import DatabaseFaces, from_databases, select
 from ..evaluation.metrics import BY_NAME
 from ..evaluation.results import Labels
-from ..evaluation.seen import HELD_OUT, NEVER_SEEN
 from ..evaluation.slices import ALL, is_age_band, slices
+from ..models.seen import HELD_OUT, NEVER_SEEN
 from .temperatures import LARGE, MIN_OF_BAND, Temperatures, fit_age, fit_gender
 
 Range = tuple[float, float]

@@ -1,7 +1,7 @@
 """The training database: one .mat file of faces and their labels.
 
 Fields as in the original toolkit: `image` uint8 (N, S, S, 3) BGR, `gender`, `age`, `db`,
-`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `margin`,
+`img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `identity`, `margin`,
 `alignment`, `version`. The format is MATLAB 7.3, HDF5 with a MATLAB header, so that the file can
 exceed 4 GiB. MATLAB reverses the dimensions of HDF5: it sees `image` as 3 x S x S x N. Version "5"
 is the classic format, which `scipy.io.loadmat` and the original toolkit read.
@@ -26,28 +26,28 @@ from ..faces.crop import FaceCrop
 from ..files import check_input_file
 from ..labels import MAX_AGE
 from . import matlab
+from .identities import BYTES, PIXELS
 
 VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown
 TEXTS = ("path", "group", "person")  # str (N,)
 _ROWS_AT_ONCE = 4096
-_ROW_BYTES = 2**13  # maximum of a label: a text of 4096 UTF-16 units
 _V5_LIMIT = 2**32  # bytes of one variable in scipy's files
 _ORIGINAL_UTKFACE = "utk"  # `db` of the original toolkit's script, which stores 0 = male
 
 
 def image_bytes(rows: int, img_size: int) -> int:
-    """Size of the pictures of a database, nearly all of it, in bytes."""
+    """Size of the images of a database, nearly all of it, in bytes."""
     return rows * img_size * img_size * 3
 
 
 def check_fits(version: str, rows: int, img_size: int) -> None:
-    """Raise `UserError` if `rows` pictures exceed the capacity of the format."""
+    """Raise `UserError` if `rows` images exceed the capacity of the format."""
     needed = image_bytes(rows, img_size)
     if version == "5" and needed >= _V5_LIMIT:
         raise UserError(
-            f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of pictures, {rows:,} "
-            f"pictures of {img_size}x{img_size} take {needed:,}; use --mat_version 7.3 or a "
+            f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of images, {rows:,} "
+            f"images of {img_size}x{img_size} take {needed:,}; use --mat_version 7.3 or a "
             "smaller --img_size"
         )
 
@@ -78,12 +78,13 @@ class Database:
     image: uint8 (N, S, S, 3), BGR; indexing with row numbers, (n,), returns these faces. For
         version 7.3 it is memory-mapped.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
-    names: the pictures' paths in their dataset; empty if the file stores none.
+    names: the images' paths in their dataset; empty if the file stores none.
     crop: the crop of the faces; its margin is None if the file does not store it.
     group: the dataset's group labels, for audits only, "" where unknown; empty if the file stores
         none.
-    person: str (N,), the same for all pictures of one person, "" where unknown; None if the file
+    person: str (N,), the same for all images of one person, "" where unknown; None if the file
         stores none.
+    identity: uint64 (N,), of the source files, see `identities`; None if the file stores none.
     """
 
     path: Path
@@ -96,18 +97,32 @@ class Database:
     crop: FaceCrop
     group: list[str] = field(default_factory=list)
     person: np.ndarray | None = None
+    identity: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.gender)
 
     @property
     def persons(self) -> np.ndarray:
-        """The person of each picture, str (N,), "" where unknown."""
+        """The person of each image, str (N,), "" where unknown."""
         return np.full(len(self), "") if self.person is None else self.person
+
+    @property
+    def identities(self) -> np.ndarray:
+        """A hash per row, uint64 (N,), of the kind `identity_kind`."""
+        return self.pixel_hashes if self.identity is None else self.identity
+
+    @property
+    def identity_kind(self) -> str:
+        """What `identities` are hashes of: `BYTES` of source files, if stored, or the `PIXELS` of
+        this crop; those of different kinds cannot be compared."""
+        if self.identity is not None:
+            return BYTES
+        return f"{PIXELS} {self.crop.size} {self.crop.alignment} {self.crop.margin}"
 
     @cached_property
     def pixel_hashes(self) -> np.ndarray:
-        """A hash of the pixels per picture, uint64 (N,)."""
+        """A hash of the pixels per image, uint64 (N,)."""
         hashes = bytearray()
         for start in range(0, len(self), _ROWS_AT_ONCE):
             for face in self.image[np.arange(start, min(start + _ROWS_AT_ONCE, len(self)))]:
@@ -145,7 +160,6 @@ def open_database(path: Path) -> Database:
             f"{path}: expected a database with the field {missing[0]!r}, it has "
             f"{', '.join(sorted(fields)) or 'no field'}; make one with create_db.py"
         )
-    _check_image(path, fields["image"])
     labels, margin = _labels(path, fields)
     db = _single(fields.get("db", ""))
     if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
@@ -165,7 +179,20 @@ def open_database(path: Path) -> Database:
         crop=_crop(path, fields, margin),
         group=_texts_of(path, fields, "group"),
         person=np.array(person) if any(person) else None,
+        identity=_identity(path, fields),
     )
+
+
+def _identity(path: Path, fields: dict) -> np.ndarray | None:
+    if "identity" not in fields:
+        return None
+    identity, count = np.ravel(fields["identity"]), len(fields["image"])
+    if identity.dtype != np.uint64 or len(identity) != count:
+        raise UserError(
+            f"{path}: expected 'identity' as uint64 ({count},), received {identity.dtype} "
+            f"({len(identity)},); make the database again with create_db.py"
+        )
+    return identity
 
 
 def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
@@ -182,11 +209,15 @@ def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
     return FaceCrop(size, known, alignment)
 
 
-def _check_image(path: Path, image: Faces) -> None:
-    if len(image.shape) != 4 or image.shape[1] != image.shape[2] or image.shape[3] != 3:
-        raise UserError(f"{path}: expected square pictures (N, S, S, 3), received {image.shape}")
+def _check_image(path: Path, image: "np.ndarray | h5py.Dataset") -> None:
+    shape = tuple(image.shape)
+    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3 or not shape[1]:
+        raise UserError(
+            f"{path}: expected square images, (N, S, S, 3) with S > 0, received {shape}; make the "
+            "database again with create_db.py"
+        )
     if image.dtype != np.uint8:
-        raise UserError(f"{path}: expected pictures of uint8, received {image.dtype}")
+        raise UserError(f"{path}: expected images of uint8, received {image.dtype}")
     if not len(image):
         raise UserError(f"{path}: expected a database with faces, it has none")
 
@@ -203,8 +234,8 @@ def _labels(path: Path, fields: dict) -> tuple[dict[str, np.ndarray], float]:
     for name, values in labels.items():
         if len(values) != count:
             raise UserError(
-                f"{path}: expected one {name!r} per picture, received {len(values)} for {count} "
-                "pictures; make the database again with create_db.py"
+                f"{path}: expected one {name!r} per image, received {len(values)} for {count} "
+                "images; make the database again with create_db.py"
             )
         wrong = ~np.isnan(values) & ~np.isin(values, allowed[name])
         if wrong.any():
@@ -227,7 +258,7 @@ def _texts_of(path: Path, fields: dict, name: str) -> list[str]:
     count = len(fields["image"])
     if texts and len(texts) != count:
         raise UserError(
-            f"{path}: expected one {name!r} per picture, received {len(texts)} for {count}"
+            f"{path}: expected one {name!r} per image, received {len(texts)} for {count}"
         )
     return texts
 
@@ -238,13 +269,14 @@ def _single(value: "np.ndarray | str | float") -> "str | float":
 
 def _read_5(path: Path) -> dict[str, np.ndarray]:
     fields = matlab.read_version_5(path, "a database")
-    if "image" in fields and fields["image"].ndim == 4 and len(fields["image"]):
+    if "image" in fields:
+        _check_image(path, fields["image"])
         fields["image"] = _rows_first(fields.pop("image"))
     return fields
 
 
 def _rows_first(image: np.ndarray) -> np.ndarray:
-    """The pictures of a classic file with contiguous rows; in the file, N varies fastest.
+    """The images of a classic file with contiguous rows; in the file, N varies fastest.
 
     They are copied through a temporary file, to hold them in memory only once.
     """
@@ -261,18 +293,16 @@ def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:
             datasets = {name: data for name, data in file.items() if isinstance(data, h5py.Dataset)}
             image = datasets.pop("image", None)
             if image is not None:
+                _check_image(path, image)
                 fields["image"] = MappedFaces(path, image)
-            rows = 1 if image is None else len(image)
-            for name, data in datasets.items():
-                matlab.check_size(data, _ROW_BYTES * max(rows, _ROWS_AT_ONCE))
-                fields[name] = np.array(plain_value(data))
+            fields |= {name: np.array(plain_value(data)) for name, data in datasets.items()}
     except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path}: could not be read, it may be cut short: {error}") from error
     return fields
 
 
 class MappedFaces:
-    """The pictures of a 7.3 database, memory-mapped.
+    """The images of a 7.3 database, memory-mapped.
 
     `faces[rows]`, rows int (n,), returns uint8 (n, S, S, 3). The database can exceed memory.
     """
@@ -301,7 +331,7 @@ class MappedFaces:
         return faces.reshape(len(starts), *self.shape[1:])
 
     def _chunk_starts(self, path: Path, data: h5py.Dataset) -> np.ndarray:
-        """Offsets of the chunks in the file, in bytes, int64; of all pictures without chunks."""
+        """Offsets of the chunks in the file, in bytes, int64; of all images without chunks."""
         if data.compression or (data.chunks and data.chunks[1:] != data.shape[1:]):
             raise UserError(
                 f"{path}: expected 'image' uncompressed, in chunks of whole rows; make the "
@@ -314,7 +344,7 @@ class MappedFaces:
             starts.append(((0,), data.id.get_offset()))
         expected = -(-len(data) // self._rows_a_chunk)
         if len(starts) != expected:
-            raise UserError(f"{path}: expected {expected} chunks of pictures, found {len(starts)}")
+            raise UserError(f"{path}: expected {expected} chunks of images, found {len(starts)}")
         found = np.array([start for _, start in sorted(starts)], np.int64)
         if found.max(initial=0) + self._row_bytes > path.stat().st_size:
             raise UserError(f"{path}: expected all of 'image', the file is cut short")

@@ -10,7 +10,7 @@ from .database import Database
 
 
 class JoinedFaces:
-    """The pictures of several databases, concatenated: `faces[rows]`, as in one database."""
+    """The images of several databases, concatenated: `faces[rows]`, as in one database."""
 
     def __init__(self, parts: list[Database]):
         self._parts = parts
@@ -52,6 +52,7 @@ def join(parts: list[Database]) -> Database:
                 )
         rows[part.crop] += len(part)
     persons = np.concatenate([part.persons for part in parts])  # equal names are one person
+    all_identified = all(part.identity is not None for part in parts)
     all_named = all(part.names for part in parts)
     return Database(
         path=first.path,
@@ -64,4 +65,5 @@ def join(parts: list[Database]) -> Database:
         crop=rows.most_common(1)[0][0],
         group=[group for part in parts for group in part.group or [""] * len(part)],
         person=persons if any(persons) else None,
+        identity=np.concatenate([part.identity for part in parts]) if all_identified else None,
     )

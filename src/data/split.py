@@ -1,123 +1,60 @@
-"""Training, validation and test rows of databases.
-
-A checkpoint stores the `Split` of its run, which finds the same rows again or rejects a database.
-"""
+"""Training, validation and test rows of databases."""
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from ..errors import UserError
 from .database import Database
+from .identities import PARTS, Identities
 
 METHODS = ("random", "hash")
-PARTS = ("training", "validation", "test")
+PERSON, FILE, PATH = "person", "file", "path"
 
 
 @dataclass(frozen=True)
 class Split:
     """The division of rows of some databases into parts.
 
-    Every row has a place in [0, 1): rows below `validation_split` are validation, further rows
-    below `validation_split + test_split` are test, all other rows are training. Pictures with
-    identical pixels, and all pictures of a person, share the lowest of their places.
+    Every row has a position in [0, 1): rows below `validation_split` are validation, further rows
+    below `validation_split + test_split` are test, all other rows are training. Identical images,
+    and all images of a person, share the lowest of their positions.
 
-    method: "hash": the place is the SHA-256 of the person's name, if stored, or of the file name;
-        "random": the place is drawn with `seed` by position, for a person by the first picture.
+    method: "hash": the position is the SHA-256 of the person's name, if stored, or else of the file
+        name, or of the path if file names repeat in the dataset, see `hashed_by`;
+        "random": the position is drawn with `seed` by row, for a person by the first image.
     validation_split, test_split: shares, 0..1.
-    databases: per database its `file`, and per part of `PARTS` the number of `rows` and a
-        `fingerprint`: the sum modulo 2^64, as hexadecimal text, of a hash per row, of its file name
-        or, without names, of its pixels.
     """
 
     method: str
     validation_split: float
     test_split: float
     seed: int
-    databases: list[dict] = field(default_factory=list)
 
     def as_json(self) -> dict:
         return asdict(self)
 
-    def part_of(self, places: np.ndarray) -> np.ndarray:
-        """Index into `PARTS`, int64 (N,), of places, float64 (N,)."""
+    def parts_of(self, positions: np.ndarray) -> np.ndarray:
+        """The part, str (N,), of positions, float64 (N,)."""
         held_out = round(self.validation_split + self.test_split, 12)
-        return np.where(places < self.validation_split, 1, np.where(places < held_out, 2, 0))
+        number = np.where(
+            positions < self.validation_split, 1, np.where(positions < held_out, 2, 0)
+        )
+        return np.array(PARTS)[number]
 
-    def places(self, databases: list[Database], flag: str = "--part") -> np.ndarray:
-        """Places of the rows of joined databases, float64 (N,), as in the run of this split.
+    def parts(self, databases: list[Database], keys: list[str | None]) -> np.ndarray:
+        """The part of each row of joined databases, str (N,).
 
-        Raises `UserError` naming `flag` unless all are databases of that run; some may be missing.
+        Args:
+            databases: of the run; "random" needs all of them, in their order.
+            keys: `hashed_by` of each database in the run.
         """
-        numbers = self._find(databases, flag)
-        starts = np.cumsum([0, *(_total(entry)[0] for entry in self.databases)])
-        rows = [np.arange(starts[number], starts[number + 1]) for number in numbers]
-        places = _places(self, databases, np.concatenate(rows), starts[-1])
-        entries = _entries(self, databases, places)
-        for number, entry in zip(numbers, entries, strict=True):
-            if any(entry[part] != self.databases[number][part] for part in PARTS):
-                raise UserError(
-                    f"{flag}: {entry['file']}: its faces cannot be assigned to a part without the "
-                    "other databases of the run, as some pictures are in several; pass all of "
-                    f"them: {self._files()}"
-                )
-        return places
+        return self.parts_of(_positions(self, databases, keys))
 
-    def rows(self, databases: list[Database], part: str, flag: str = "--part") -> np.ndarray:
-        """Rows, int64, of a part of joined databases; see `places`.
-
-        Raises `UserError` if the part is empty.
-        """
-        rows = np.flatnonzero(self.part_of(self.places(databases, flag)) == PARTS.index(part))
-        if not len(rows):
-            raise UserError(
-                f"{flag}: expected {part} faces, received none: the model was trained with "
-                f"--validation_split {self.validation_split:g} --test_split {self.test_split:g}"
-            )
-        return rows
-
-    def check_start(self, start: "Split", flag: str) -> None:
-        """Raise `UserError` if weights trained with the split `start` saw faces held out here."""
-        fewer = (start.method, start.seed) != (self.method, self.seed) or round(
-            start.validation_split + start.test_split, 12
-        ) < round(self.validation_split + self.test_split, 12)
-        trained = {_total(entry): entry["training"] for entry in start.databases}
-        for entry in self.databases:
-            seen = trained.get(_total(entry))
-            if fewer and seen is not None and seen != entry["training"]:
-                raise UserError(
-                    f"{flag}: expected weights that never saw the held-out faces of "
-                    f"{entry['file']}, received weights trained with {start._flags()}; pass "
-                    f"these flags instead of {self._flags()}, or other weights"
-                )
-
-    def has(self, database: Database) -> bool:
-        """Whether the rows of the database are those of a database of the run."""
-        return _count(_keys(database)) in map(_total, self.databases)
-
-    def _find(self, databases: list[Database], flag: str) -> list[int]:
-        """Index of each database in the run."""
-        left = dict(enumerate(map(_total, self.databases)))
-        numbers = []
-        for database in databases:
-            rows = _count(_keys(database))
-            found = [number for number, total in left.items() if total == rows]
-            if not found:
-                raise UserError(
-                    f"{flag}: {database.path}: expected a database that the model was trained on, "
-                    f"with the same rows, each once: {self._files()}"
-                    + ("; or pass --part all" if flag == "--part" else "")
-                )
-            numbers.append(found[0])
-            del left[found[0]]
-        return numbers
-
-    def _files(self) -> str:
-        return ", ".join(f"{e['file']} of {_total(e)[0]:,} rows" for e in self.databases)
-
-    def _flags(self) -> str:
+    def flags(self) -> str:
+        """The split as flags of train.py."""
         return (
             f"--split_by {self.method} --seed {self.seed} --validation_split "
             f"{self.validation_split:g} --test_split {self.test_split:g}"
@@ -127,20 +64,10 @@ class Split:
 def read_split(values: dict | None) -> Split | None:
     """The split in a checkpoint's description; None if it has none.
 
-    Raises `UserError` if the values are invalid.
+    Version 0.2 stored fingerprints of the databases too, which are ignored.
     """
-    if values is None:
-        return None
-    try:
-        split = Split(**values)
-        shares = float(split.validation_split), float(split.test_split)
-        valid = split.method in METHODS and min(shares) >= 0 and sum(shares) < 1
-        totals = [_total(entry) for entry in split.databases]
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise UserError(f"the split in the weight file is damaged: {error!r}") from error
-    if not (valid and totals):
-        raise UserError(f"the split in the weight file is damaged: {values!r:.200}")
-    return split
+    fields = Split.__dataclass_fields__
+    return None if values is None else Split(**{name: values[name] for name in fields})
 
 
 def divide(
@@ -150,10 +77,20 @@ def divide(
     test_split: float,
     seed: int,
 ) -> tuple[Split, dict[str, np.ndarray]]:
-    """The split of databases, and the rows, int64, of each of `PARTS` in the joined database.
+    """The split of databases.
 
-    method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
-    Raises `UserError` if the training set, or a part with a share above 0, would be empty.
+    Args:
+        databases: different ones.
+        method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
+        validation_split: share of the validation set, 0..1.
+        test_split: share of the test set, 0..1.
+        seed: of the random split.
+
+    Returns:
+        The split, and the rows, int64, of each of `PARTS` in the joined database.
+
+    Raises:
+        UserError: the training set, or a part with a share above 0, would be empty.
     """
     unnamed = [database for database in databases if not _is_named(database)]
     if method is None:
@@ -165,24 +102,63 @@ def divide(
         )
     _check_different(databases)
     split = Split(method, validation_split, test_split, seed)
-    count = sum(map(len, databases))
-    places = _places(split, databases, np.arange(count), count)
-    split = replace(split, databases=_entries(split, databases, places))
-    parts = split.part_of(places)
-    rows = {part: np.flatnonzero(parts == number) for number, part in enumerate(PARTS)}
+    parts = split.parts(databases, [hashed_by(database, method) for database in databases])
+    rows = {part: np.flatnonzero(parts == part) for part in PARTS}
     empty = [name for name in PARTS if not len(rows[name]) and (name != "test" or test_split)]
     if empty:
         raise UserError(
             f"--validation_split: expected at least one row per part, received "
-            f"{validation_split:g} and --test_split {test_split:g} of {count} rows, which leave "
-            f"none for {' and '.join(empty)}; change the shares, or pass --split_by random"
+            f"{validation_split:g} and --test_split {test_split:g} of {len(parts)} rows, which "
+            f"leave none for {' and '.join(empty)}; change the shares, or pass --split_by random"
         )
     return split, rows
 
 
+def description_of(databases: list[Database], split: Split, rows: dict[str, np.ndarray]) -> dict:
+    """The fields `data`, `split` and `identities` of a description, see `models.description`.
+
+    rows: of the joined database, int64, by part.
+    """
+    starts = np.cumsum([0, *map(len, databases)])
+    data, faces = [], []
+    for database, start in zip(databases, starts[:-1], strict=True):
+        data.append(
+            {
+                "db": database.db,
+                "file": database.path.name,
+                "rows": len(database),
+                "margin": database.crop.margin,
+                "identity": database.identity_kind,
+                "hashed_by": hashed_by(database, split.method),
+            }
+        )
+        for part, chosen in rows.items():
+            own = chosen[(chosen >= start) & (chosen < start + len(database))] - start
+            faces.append((database.identity_kind, part, database.identities[own]))
+    return {"data": data, "split": split.as_json(), "identities": Identities.of(faces)}
+
+
+def hashed_by(database: Database, method: str = "hash") -> str | None:
+    """What a hash split hashes: "person", "file" or "path"; None for another method.
+
+    "person" if the person of any image is known; of further images, and without persons, the file
+    name, unless file names repeat, as in folders per person.
+    """
+    if method != "hash" or not _is_named(database):
+        return None
+    return PERSON if any(database.persons) else _name_key(database.names)
+
+
 def hashed(name: str) -> float:
-    """Place in [0, 1) of a file name, the last part of a path: 32 bits of its SHA-256."""
-    return _place(_file_name(name))
+    """Position in [0, 1) of a file name, the last part of a path: 32 bits of its SHA-256."""
+    return _position(PurePosixPath(name).name)
+
+
+def related(databases: list[Database]) -> np.ndarray:
+    """A number per row of joined databases, int64 (N,), the same for rows that show one person or
+    are identical images, also through further rows."""
+    count = sum(map(len, databases))
+    return _lowest(np.arange(count), _groups(databases))
 
 
 def database_names(databases: list[Database]) -> list[str]:
@@ -201,94 +177,70 @@ def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, n
 
 
 def _check_different(databases: list[Database]) -> None:
-    contents: dict[tuple[int, int], Database] = {}
+    contents: dict[bytes, Database] = {}
     for database in databases:
-        other = contents.setdefault(_count(database.pixel_hashes), database)
+        other = contents.setdefault(np.sort(database.pixel_hashes).tobytes(), database)
         if other is not database:
             raise UserError(
-                f"--input: expected different databases, {database.path} has the pictures of "
+                f"--input: expected different databases, {database.path} has the images of "
                 f"{other.path}; pass it once"
             )
 
 
-def _places(
-    split: Split, databases: list[Database], positions: np.ndarray, count: int
-) -> np.ndarray:
-    """Places, float64 (N,).
-
-    positions: position of each row among the `count` rows of the whole run, int64 (N,).
-    """
-    names = [name for database in databases for name in database.names]
-    persons = np.concatenate([database.persons for database in databases]).tolist()
+def _positions(split: Split, databases: list[Database], keys: list[str | None]) -> np.ndarray:
+    """Positions in [0, 1), float64 (N,)."""
     if split.method == "hash":
-        places = np.array(
-            [_place(person) if person else hashed(names[row]) for row, person in enumerate(persons)]
-        )
+        pairs = zip(databases, keys, strict=True)
+        positions = np.concatenate([_hashes(database, key) for database, key in pairs])
     else:
+        count = sum(map(len, databases))
         order = np.random.default_rng(split.seed).permutation(count)
-        places = np.empty(count)
-        places[order[::-1]] = np.arange(count) / max(count, 1)
-        places = places[positions]
-    hashes = np.concatenate([database.pixel_hashes for database in databases])
-    identical = np.unique(hashes, return_inverse=True)[1]
-    known = [person or f"\0{row}" for row, person in enumerate(persons)]
-    _, first, same = np.unique(known, return_index=True, return_inverse=True)
-    places, before = places[first][same], None
-    while before is None or (places != before).any():
-        before = places
-        for group in (identical, same):
-            lowest = np.ones(group.max(initial=-1) + 1)
-            np.minimum.at(lowest, group, places)
-            places = lowest[group]
-    return places
+        positions = np.empty(count)
+        positions[order[::-1]] = np.arange(count) / max(count, 1)
+    groups = _groups(databases)
+    _, first = np.unique(groups[-1], return_index=True)
+    return _lowest(positions[first][groups[-1]], groups)
 
 
-def _entries(split: Split, databases: list[Database], places: np.ndarray) -> list[dict]:
-    """`Split.databases` for rows with these places."""
-    parts = np.split(split.part_of(places), np.cumsum([*map(len, databases)])[:-1])
-    entries = []
-    for database, numbers in zip(databases, parts, strict=True):
-        entry: dict = {"file": database.path.name}
-        keys = _keys(database)
-        for number, part in enumerate(PARTS):
-            rows, total = _count(keys[numbers == number])
-            entry[part] = {"rows": rows, "fingerprint": f"{total:016x}"}
-        entries.append(entry)
-    return entries
+def _hashes(database: Database, key: str | None) -> np.ndarray:
+    """The hash of each row, in [0, 1), float64 (N,)."""
+    key = _name_key(database.names) if key == PERSON else key
+    texts = database.names if key == PATH else [PurePosixPath(n).name for n in database.names]
+    pairs = zip(database.persons.tolist(), texts, strict=True)
+    return np.array([_position(person or text) for person, text in pairs])
 
 
-def _count(keys: np.ndarray) -> tuple[int, int]:
-    """Number and sum modulo 2^64 of row hashes, uint64 (N,)."""
-    return len(keys), int(keys.sum(dtype=np.uint64))
+def _name_key(paths: list[str]) -> str:
+    different = set(paths)  # several faces of an image have one path
+    return FILE if len({PurePosixPath(path).name for path in different}) == len(different) else PATH
 
 
-def _total(entry: dict) -> tuple[int, int]:
-    """Number and sum modulo 2^64 of the row hashes of a database's three parts."""
-    parts = [entry[part] for part in PARTS]
-    total = sum(int(part["fingerprint"], 16) for part in parts) % 2**64
-    return sum(int(part["rows"]) for part in parts), total
+def _groups(databases: list[Database]) -> list[np.ndarray]:
+    """Numbers, int64 (N,) each, of equal pixels, of equal source files and, last, of persons."""
+    keys = [
+        np.concatenate([database.pixel_hashes for database in databases]),
+        np.concatenate([database.identities for database in databases]),
+        [p or f"\0{row}" for row, p in enumerate(p for d in databases for p in d.persons.tolist())],
+    ]
+    return [np.unique(key, return_inverse=True)[1] for key in keys]
 
 
-def _keys(database: Database) -> np.ndarray:
-    """A hash per row, uint64 (N,), of its file name or, without names, of its pixels."""
-    if not _is_named(database):
-        return database.pixel_hashes
-    return np.fromiter(map(_sha256, map(_file_name, database.names)), np.uint64)
+def _lowest(values: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """The lowest of the values (N,) of all rows that are connected by groups, int64 (N,) each."""
+    before = None
+    while before is None or (values != before).any():
+        before = values
+        for group in groups:
+            lowest = np.full(group.max(initial=-1) + 1, values.max(initial=0))
+            np.minimum.at(lowest, group, values)
+            values = lowest[group]
+    return values
 
 
 def _is_named(database: Database) -> bool:
     return bool(database.names) and all(database.names)
 
 
-def _file_name(path: str) -> str:
-    return PurePosixPath(path).name
-
-
-def _place(text: str) -> float:
-    return _sha256(text) // 2**32 / 2**32
-
-
-def _sha256(text: str) -> int:
-    """The first 64 bits."""
+def _position(text: str) -> float:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big")
+    return int.from_bytes(digest[:4], "big") / 2**32

@@ -11,12 +11,12 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..estimation.shipped import shipped_weights
 from ..models.description import Description, Original
+from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
 from .compare import compare
 from .figures import baseline, figures, measure
 from .labelled import DatabaseFaces, EvaluationSet, select
 from .results import Evaluation, Labels, Results
-from .seen import NEVER_SEEN
 from .slices import slices
 
 WORST = 24  # faces
@@ -43,22 +43,21 @@ def load_models(
 
 
 def check_splits(models: dict[str, Estimator], faces: DatabaseFaces) -> list[str]:
-    """Notes on models without a split, which may have been trained on the part of the first one.
+    """Notes on models that may have been trained on the part of the first one.
 
-    Raises `UserError` if a model has another split than the first one, unless it never saw the
-    collections.
+    Raises `UserError` if a model was trained on it.
     """
-    (first, owner), *rest = models.items()
     notes = []
-    for name, other in rest if faces.part != "all" else ():
-        split, uses = other.description.split, faces.uses(other.description)
-        if split is None:
-            notes.append(f"{name} has no split, and may have been trained on {faces.part} faces")
-        elif split != owner.description.split and {*uses.values()} != {NEVER_SEEN}:
+    for name, model in models.items() if faces.part in ("validation", "test") else ():
+        uses = faces.uses(model.description)
+        trained = [source for source, use in uses.items() if use == TRAINED_ON]
+        if trained:
             raise UserError(
-                f"--part {faces.part}: expected models with the same split, {first} and {name} "
-                "have different ones; evaluate them one by one"
+                f"--part {faces.part}: {name} was trained on some of these faces of "
+                f"{' and '.join(trained)}; evaluate it alone, or pass --part all"
             )
+        if UNKNOWN in uses.values():
+            notes.append(f"{name} may have been trained on {faces.part} faces")
     return notes
 
 

@@ -18,8 +18,8 @@ from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder, Found
 from ..faces.images import change_margin, resize
 from ..models.description import Description
+from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
 from .results import Labels
-from .seen import NEVER_SEEN, rows_of_part, use_of, use_of_pictures
 
 BATCH = 4096  # faces read at a time
 Faces = tuple[np.ndarray, list[str]]
@@ -51,7 +51,7 @@ class EvaluationSet(Protocol):
         """
 
     def uses(self, description: Description) -> dict[str, str]:
-        """Use of each source in the model's training, one of `seen.USES`; empty if unknown."""
+        """Use of each source in the model's training, see `models.seen.use_of`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class DatabaseFaces:
     """The faces of `rows`, int64 (N,), of joined databases.
 
     margins: of their crops, float64 (N,), NaN where unknown.
-    part: of the split of `owner`, the description of a model; or "all".
+    part: "training", "validation", "test" or "all".
     fit_margin: whether faces with a margin unknown to the model are cropped or padded.
     """
 
@@ -71,7 +71,6 @@ class DatabaseFaces:
     notes: list[str]
     fit_margin: bool = False
     part: str = "all"
-    owner: Description | None = None
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
@@ -110,12 +109,7 @@ class DatabaseFaces:
         return notes
 
     def uses(self, description: Description) -> dict[str, str]:
-        same_split = self.owner is not None and description.split == self.owner.split
-        part = self.part if same_split else "all"
-        return {
-            name: use_of(database, description, part)
-            for name, database in zip(database_names(self.parts), self.parts, strict=True)
-        }
+        return _uses(self.labels, seen_in(self.parts, description)[self.rows])
 
 
 @dataclass(frozen=True)
@@ -123,7 +117,7 @@ class PictureFaces:
     """One face of each of `paths`, the largest that `detector` finds; with "none" pictures are
     face crops.
 
-    collection: the dataset of the pictures, see `seen.use_of_pictures`.
+    collection: the dataset of the pictures, see `models.seen.seen_in_files`.
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
@@ -146,18 +140,23 @@ class PictureFaces:
                 yield _largest(islice(found, BATCH), estimator.crop.size)
 
     def check(self, estimator: Estimator) -> list[str]:
-        if self.collection:
+        if UNKNOWN not in self.uses(estimator.description).values():
             return []
         trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
         of = f", which was trained on {', '.join(trained)}" if trained else ""
-        return [f"the use of the pictures in training{of}, is unknown; --collection names them"]
+        return [f"the use of the pictures in training{of}, is unknown"]
 
     def uses(self, description: Description) -> dict[str, str]:
-        use = use_of_pictures(self.collection, self.labels.names, description)
-        return {source: use for source in np.unique(self.labels.columns["source"])}
+        return _uses(self.labels, seen_in_files(self.paths, self.collection, description))
 
     def _finder(self, estimator: Estimator) -> FaceFinder:
         return FaceFinder(self.detector, self.min_face, estimator.crop)
+
+
+def _uses(labels: Labels, seen: np.ndarray) -> dict[str, str]:
+    """Use of each source, from what the model has seen of the faces, str (N,)."""
+    sources = labels.columns["source"]
+    return {source: use_of(seen[sources == source]) for source in dict.fromkeys(sources.tolist())}
 
 
 def _largest(pictures: Iterable[Found], size: int) -> Faces:
@@ -219,7 +218,7 @@ def from_databases(
     margins = np.array([part.crop.margin for part in parts], float)
     margins = np.repeat(margins, [*map(len, parts)])[rows]
     labels = select(labels, rows)
-    faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part, owner)
+    faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part)
     if owner:
         new = [name for name, use in faces.uses(owner).items() if use == NEVER_SEEN]
         notes += [f"{name} was never trained on: all of its faces are used" for name in new]

@@ -10,17 +10,17 @@ from tabulate import tabulate
 
 from ..data.database import Database, open_database
 from ..data.joined import join
-from ..data.split import database_names
+from ..data.split import database_names, related
 from ..errors import UserError
 from ..estimation.estimator import Estimator
 from ..files import replacing
 from ..models.checkpoints import stored_description
+from ..models.seen import TRAINED_ON, TRAINING, seen_in
 from ..training.arguments import Arguments
 from ..training.fit import train, weight_files
 from .evaluate import estimate
 from .figures import baseline, known_mean, measure
 from .labelled import from_databases, select
-from .seen import TRAINED_ON, use_of
 
 TABLE, MATRIX = "leave_out.csv", "leave_out.md"
 
@@ -29,8 +29,9 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
     """Train without each database of `arguments.leave_out`, and evaluate each run on all databases.
 
     A run without NAME has the folder `output_path/without_NAME`; with `resume`, complete runs are
-    only evaluated. All faces of the omitted database are evaluated, and the test set of the other
-    databases, or their validation set if there is no test set. Writes `leave_out.csv` and
+    only evaluated. The faces of the omitted database are evaluated, except images and persons that
+    other databases have too, and the test set of the other databases, or their validation set if
+    there is no test set. Writes `leave_out.csv` and
     `leave_out.md`, see `matrix`, to `output_path` after every run. Returns the rows of the table:
     `trained_without`, `tested_on`, `part`, `faces`, `age_mae` in years, `gender_accuracy` and
     `coverage` of the 80 % interval, 0..1.
@@ -49,10 +50,11 @@ def leave_out(arguments: Arguments) -> pd.DataFrame:
     _check_weights(arguments, {name: by_name[name] for name in chosen})
     paths = {name: database.path for name, database in by_name.items()}
     part = "test" if arguments.test_split else "validation"
+    unseen = {name: _unseen(by_name, name) for name in chosen}
     rows = []
     for left_out in chosen:
         trained = train(without(arguments, paths, left_out))
-        rows += _evaluate(trained.best_file, paths, left_out, part)
+        rows += _evaluate(trained.best_file, paths, left_out, part, unseen[left_out])
         keras.utils.clear_session()
         table = pd.DataFrame(rows)
         with replacing(arguments.output_path / TABLE) as partial:
@@ -105,21 +107,37 @@ def _check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
     for flag, path in weight_files(arguments).items():
         description = stored_description(path)
         for name, database in left_out.items() if description else ():
-            if use_of(database, description, "all") == TRAINED_ON:
+            trained = np.isin(seen_in([database], description), (TRAINING, TRAINED_ON)).sum()
+            if trained:
                 raise UserError(
                     f"{flag}: expected weights that never saw {name}, which is left out; {path} "
-                    "was trained on it"
+                    f"was trained on {trained:,} of its {len(database):,} faces"
                 )
 
 
+def _unseen(databases: dict[str, Database], left_out: str) -> np.ndarray:
+    """Rows of a database, int64, whose image and person no other database has."""
+    numbers = related([*databases.values()])
+    own = np.repeat([name == left_out for name in databases], [*map(len, databases.values())])
+    unseen = np.flatnonzero(~np.isin(numbers[own], numbers[~own]))
+    if shared := int(own.sum()) - len(unseen):
+        print(f"{left_out}: {shared:,} faces are skipped, their images or persons are in others")
+    if not len(unseen):
+        raise UserError(f"--leave_out: expected faces of {left_out} alone, others have all of them")
+    return unseen
+
+
 def _evaluate(
-    weight_file: Path, paths: dict[str, Path], left_out: str, part: str
+    weight_file: Path, paths: dict[str, Path], left_out: str, part: str, unseen: np.ndarray
 ) -> list[dict[str, object]]:
-    """The rows of `leave_out` for one run."""
+    """The rows of `leave_out` for one run.
+
+    unseen: rows of the omitted database to evaluate.
+    """
     estimator = Estimator(weight_file)
     own = {name: path for name, path in paths.items() if name != left_out}
     measures = _measure(estimator, own, part)
-    measures |= _measure(estimator, {left_out: paths[left_out]}, "all")
+    measures |= _measure(estimator, {left_out: paths[left_out]}, "all", unseen)
     return [
         {
             "trained_without": left_out,
@@ -135,13 +153,14 @@ def _evaluate(
 
 
 def _measure(
-    estimator: Estimator, paths: dict[str, Path], part: str
+    estimator: Estimator, paths: dict[str, Path], part: str, unseen: np.ndarray | None = None
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Per-face measures of each database, see `figures.measure`.
-
-    All databases of a run are read together, as the split may depend on pictures in several.
-    """
+    """Per-face measures of each database, see `figures.measure`; of the rows `unseen`, or all."""
     faces = from_databases([*paths.values()], part, estimator.description)
+    if unseen is not None:
+        chosen = np.flatnonzero(np.isin(faces.rows, unseen))
+        own, margins = select(faces.labels, chosen), faces.margins[chosen]
+        faces = replace(faces, labels=own, rows=faces.rows[chosen], margins=margins)
     faces.check(estimator)
     found, estimates, _ = estimate(faces, estimator)
     labels = select(faces.labels, found)

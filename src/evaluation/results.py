@@ -51,7 +51,7 @@ class Evaluation:
         their faces, uint8 (W, S, S, 3), BGR.
     left_out: name and reason of each row without a face.
     baseline: the constant prediction for the metrics named `baseline_...`, and its source.
-    collections: use of each source in the model's training, one of `seen.USES`.
+    collections: use of each source in the model's training, see `models.seen.use_of`.
     calibration: description of the faces for temperature scaling; "" without it.
     """
 

@@ -7,14 +7,20 @@ import pandas as pd
 from tabulate import tabulate
 
 from ..labels import GENDERS
+from ..models.seen import HELD_OUT, NEVER_SEEN, TRAINED_ON, UNKNOWN
 from .metrics import BASELINE, BY_NAME, CONFUSION, METRICS
 from .results import Evaluation, Results
-from .seen import USES
 from .slices import ALL, CROSS, FEW, by_kind
 
 BY_SLICE = [metric for metric in METRICS if metric.column]
 _WITH_INTERVAL = ("mae", "gender_accuracy")  # in tables by slice, which have little room
 _MAX_LEFT_OUT = 20
+USES = {  # of datasets in a model's training, with titles of their sections
+    NEVER_SEEN: "Collections never seen",
+    HELD_OUT: "Held-out faces of collections trained on",
+    TRAINED_ON: "Collections trained on, training faces included",
+    UNKNOWN: "Collections of unknown use in training",
+}
 
 
 class Figure(NamedTuple):

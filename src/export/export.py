@@ -129,11 +129,10 @@ def _mirrored(
     the mean scores of the faces and their mirror images."""
     flipped = _estimates(model, np.ascontiguousarray(faces[:, :, ::-1]))
     pairs = zip(scores(estimates), scores(flipped), strict=True)
-    architecture = {**description.architecture, "mirror": True}
-    mirrored = build_model(architecture, description.crop.size)
+    mirrored = build_model(description.architecture, description.crop.size, mirror=True)
     mirrored.set_weights(model.get_weights())
     means = from_scores(*((a + b) / 2 for a, b in pairs))
-    return mirrored, replace(description, architecture=architecture), means
+    return mirrored, replace(description, mirror=True), means
 
 
 def _interface(format: str, precision: str, img_size: int) -> dict:

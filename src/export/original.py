@@ -34,7 +34,7 @@ def to_original(
             f"{path}: expected a wide_resnet, the only network of the original toolkit, found "
             f"{ours['name']}; use --format hdf5"
         )
-    if ours.get("mirror"):
+    if description.mirror:
         raise UserError(
             f"{path}: expected a network without --mirror, which the original toolkit lacks; pass "
             "the file that it was made from"

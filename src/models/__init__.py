@@ -44,15 +44,20 @@ def network_name(text: str) -> str:
     )
 
 
-def build_model(architecture: dict, img_size: int) -> keras.Model:
+def build_model(architecture: dict, img_size: int, mirror: bool = False) -> keras.Model:
     """The untrained network of an architecture.
 
-    architecture: `name`, and arguments of its builder, as a checkpoint stores them.
-    The network takes faces (N, img_size, img_size, 3), BGR, 0..255, and returns `pred_gender`
-    (N, 2) and `pred_age` (N, 101).
+    Args:
+        architecture: `name`, and arguments of its builder, as a checkpoint stores them.
+        img_size: side of the faces in pixels.
+        mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+
+    Returns:
+        The network of faces (N, img_size, img_size, 3), BGR, 0..255, with the outputs `pred_gender`
+        (N, 2) and `pred_age` (N, 101).
     """
     arguments = dict(architecture)
     name = network_name(str(arguments.pop("name")))
     application = ".models.applications:build", {"name": name}
     builder, fixed = NETWORKS.get(name, application)
-    return resolve(builder)(img_size, **fixed, **arguments)
+    return resolve(builder)(img_size, mirror=mirror, **fixed, **arguments)

@@ -53,8 +53,7 @@ def _from_checkpoint(
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
     source, found = load_checkpoint(path, Original(**given, img_size=img_size))
     if network_name(found.architecture["name"]) == name:
-        stored = {key: value for key, value in found.architecture.items() if key != "mirror"}
-        architecture = {**stored, **architecture}
+        architecture = {**found.architecture, **architecture}
         model = build_model(architecture, img_size)
         if _copy_weights(model, source, heads=False):
             fit = _copy_weights(model, source, heads=True)

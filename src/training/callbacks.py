@@ -2,6 +2,8 @@
 
 import csv
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -23,7 +25,7 @@ from .batches import FaceBatches
 from .hosts import is_first_host
 from .metrics import LABELLED
 from .network import Evaluator, averaged
-from .run import HISTORY
+from .run import BEST, HISTORY
 
 _MAX_HISTORY = 2**26  # bytes
 _CHECK_INTERVAL = 20  # steps; the loss is a mean over the epoch, which stays NaN
@@ -202,7 +204,8 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
 
 
 class BestCheckpoints(keras.callbacks.Callback):
-    """Saves `weights.{epoch}-{val_loss}.hdf5` whenever the monitored metric improves.
+    """Saves `weights.{epoch}-{val_loss}.hdf5`, and the same file as `best.hdf5`, whenever the
+    monitored metric improves.
 
     Stops the run after `--early_stopping` epochs without improvement.
     """
@@ -242,12 +245,13 @@ class BestCheckpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if self.best["epoch"] == epoch + 1:
-            figures = {name: float(value) for name, value in self.best.items()}
-            figures["epoch"] = epoch + 1
+            metrics = {name: float(value) for name, value in self.best.items()}
+            metrics["epoch"] = epoch + 1
             with averaged(self.model):
-                description = replace(self._description, figures=figures)
+                description = replace(self._description, metrics=metrics)
                 if is_first_host():
                     save_checkpoint(self.best_file, self.model, description)
+                    _link(self.best_file, self.best_file.with_name(BEST))
         elif self.is_exhausted:
             patience = self._arguments.early_stopping
             print(f"early stopping: {self._arguments.monitor} did not improve in {patience} epochs")
@@ -282,6 +286,15 @@ class FiniteLoss(keras.callbacks.Callback):
                 f"the loss is {float(loss)} at {where}; pass a lower --lr, or --clip_norm; "
                 + (good if self._best.best_file else "there is no checkpoint yet")
             )
+
+
+def _link(source: Path, target: Path) -> None:
+    """Make `target` the same file as `source`, or a copy if the file system has no hard links."""
+    with replacing(target) as partial:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
 
 
 def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:

@@ -10,12 +10,15 @@ import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
 from ..data.database import Database, open_database
+from ..data.identities import PARTS, Identities
 from ..data.joined import join
-from ..data.split import PARTS, Split, divide, read_split
+from ..data.split import Split, description_of, divide, read_split
+from ..errors import UserError
 from ..faces import DEFAULT_MARGINS
 from ..labels import age_midpoint
 from ..models.checkpoints import stored_description
 from ..models.description import Description
+from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
 from ..models.transfer import DLIB, IMAGENET
 from .arguments import Arguments
 from .batches import FaceBatches, statistics_faces, training_batches, validation_batches
@@ -199,11 +202,18 @@ def _check_start(flag: str, path: Path, data: Data) -> None:
     crop, expected = data.joined.crop, description.crop
     if crop != expected:
         print(f"{path}: trained on crops of {expected}; the databases have {crop}", flush=True)
-    start = read_split(description.split)
-    if start is None:
-        print(f"{path}: no split; it may have been trained on held-out faces", flush=True)
-    else:
-        data.split.check_start(start, flag)
+    held_out = np.concatenate([data.rows[part] for part in PARTS if part != TRAINING])
+    seen = seen_in(data.databases, description)[held_out]
+    trained, unknown = (seen == TRAINING).sum(), np.isin(seen, (UNKNOWN, TRAINED_ON)).sum()
+    of = f"of the {len(held_out):,} validation and test faces"
+    if trained:
+        split = read_split(description.split)
+        raise UserError(
+            f"{flag}: expected weights that never saw held-out faces, {path} was trained on "
+            f"{trained:,} {of}; pass {split.flags()} as its run did, or other weights"
+        )
+    if unknown:
+        print(f"{path}: may have been trained on {unknown:,} {of}", flush=True)
 
 
 def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:
@@ -228,32 +238,25 @@ def _describe(architecture: dict, data: Data, arguments: Arguments) -> Descripti
     if len(crops) > 1:
         print(f"crops differ ({'; '.join(sorted(crops))}): checkpoints store {crop}")
     ages = age_midpoint(joined.age_low[rows], joined.age_high[rows])
-    return Description(
+    own = Description(
         architecture,
         crop,
-        data=[*map(_about, data.databases), *_initial_data(arguments)],
         training=_means(ages, joined.gender[rows]),
-        split=data.split.as_json(),
+        **description_of(data.databases, data.split, data.rows),
     )
+    return _with_initial(own, arguments)
 
 
-def _about(database: Database) -> dict:
-    return {
-        "db": database.db,
-        "file": database.path.name,
-        "rows": len(database),
-        "margin": database.crop.margin,
-    }
-
-
-def _initial_data(arguments: Arguments) -> list[dict]:
-    """`Description.data` of initial weights and teacher."""
-    found = []
+def _with_initial(description: Description, arguments: Arguments) -> Description:
+    """The description with the data and identities of initial weights and teacher."""
+    data, faces = [*description.data], description.identities.items()
     for path in weight_files(arguments).values():
-        description = stored_description(path)
-        known = description.data if description else []
-        found += [part | {"initial": True} for part in known or [{"db": None, "file": path.name}]]
-    return [part for number, part in enumerate(found) if part not in found[:number]]
+        initial = stored_description(path)
+        known = initial.data if initial else []
+        data += [part | {"initial": True} for part in known or [{"db": None, "file": path.name}]]
+        faces += initial.identities.items() if initial and initial.identities else []
+    data = [part for number, part in enumerate(data) if part not in data[:number]]
+    return replace(description, data=data, identities=Identities.of(faces))
 
 
 def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:

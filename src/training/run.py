@@ -16,6 +16,7 @@ from ..outputs import locked
 from .arguments import Arguments
 
 ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
+BEST = "best.hdf5"  # the same file as the best checkpoint
 RUN_ID = "run_id"
 _RECORDS = ("version", "backend", "resume", RUN_ID)  # in arguments.json, not flags
 _MAX_BYTES = 2**16

@@ -68,13 +68,13 @@ class State:
 
 
 def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
-    """SHA-256 of a run's data: pixels, labels, crop, rows per part."""
+    """SHA-256 of a run's data: identities, labels, crop, rows per part."""
     digest = hashlib.sha256()
     for database in databases:
         digest.update(repr(database.crop).encode())
         for column in (database.gender, database.age_low, database.age_high):
             digest.update(np.ascontiguousarray(column, np.float64).tobytes())
-        digest.update(database.pixel_hashes.tobytes())
+        digest.update(database.identities.tobytes())
     for part in rows.values():
         digest.update(part.astype(np.int64).tobytes() + b"|")
     return digest.hexdigest()

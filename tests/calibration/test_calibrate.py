@@ -16,7 +16,7 @@ from src.evaluation.results import Labels
 from src.faces.crop import FaceCrop
 from src.labels import AGES
 from src.models.description import Description
-from tests.helpers import split_of, write_our_database
+from tests.helpers import trained_on, write_our_database
 
 NAN = np.nan
 
@@ -91,9 +91,8 @@ class Overconfident:
         self.description = Description(
             {},
             self.crop,
-            data=[{"db": "wiki", "file": database.name}],
             calibration=calibration,
-            split=split_of(database, validation=0.9),
+            **trained_on(database, validation=0.9),
         )
 
     def __call__(self, faces: np.ndarray) -> Estimates:

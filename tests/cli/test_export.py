@@ -18,7 +18,7 @@ from tests.helpers import (
     names,
     read_csv,
     run,
-    split_of,
+    trained_on,
     write_our_database,
 )
 
@@ -90,7 +90,7 @@ def test_calibrated_half_precision_export(exports, database, tmp_path, export):
     """A fresh network predicts nearly the same age for all faces, aged 10 to 79."""
     trained, output = tmp_path / "trained.hdf5", tmp_path / "age_gender.hdf5"
     model, description = load_checkpoint(exports["hdf5"])
-    save_checkpoint(trained, model, replace(description, split=split_of(database)))
+    save_checkpoint(trained, model, replace(description, **trained_on(database)))
     options = ("--weight_file", trained, "--format", "hdf5", "--output", output, "--fp16")
     done = export(*options, "--margin", 0.3, "--calibrate", database, "--input", database)
     assert done.returncode == 0, done.stderr

@@ -1,10 +1,13 @@
+import hashlib
+import re
+
 import h5py
 import mat73
 import numpy as np
 import pytest
 import scipy.io
 
-from src.data import database, matlab
+from src.data import database
 from src.data.database import check_fits, image_bytes, open_database
 from src.errors import UserError
 from src.faces.crop import FaceCrop
@@ -181,24 +184,53 @@ def test_database_without_faces_is_refused(path):
         open_database(path)
 
 
-def test_compressed_zeros_are_not_expanded(path, monkeypatch):
-    monkeypatch.setattr(matlab, "MAX_BYTES", 2**20)
-    write_original(path)
-    open_database(path)
-    zeros = {"image": np.zeros((400, 32, 32, 3), np.uint8), "gender": [1] * 400, "age": [1] * 400}
-    scipy.io.savemat(path, zeros, do_compression=True)
-    with pytest.raises(UserError, match=r"faces\.mat.*1,048,576"):
+def test_other_kinds_of_files(tmp_path):
+    with pytest.raises(UserError, match=re.escape(str(tmp_path))):
+        open_database(tmp_path)
+
+
+def test_identities_of_source_files(path):
+    image, _ = write(path)
+    opened = open_database(path)
+    assert opened.identity is None and opened.identity_kind == "pixels 8 none 0.4"
+    expected = [hashlib.blake2b(face.tobytes(), digest_size=8).digest() for face in image]
+    assert opened.identities.tobytes() == b"".join(expected)
+    stored = np.arange(7, dtype=np.uint64) + np.uint64(2**63)
+    with h5py.File(path, "r+") as file:
+        file["identity"] = stored[:, None]
+    opened = open_database(path)
+    assert opened.identity_kind == "bytes"
+    np.testing.assert_array_equal(opened.identities, stored)
+
+
+def test_identities_in_version_5(path):
+    stored = np.arange(4, dtype=np.uint64) + np.uint64(2**63)
+    write_original(path, identity=stored)
+    np.testing.assert_array_equal(open_database(path).identities, stored)
+
+
+@pytest.mark.parametrize("identity", [np.arange(3, dtype=np.uint64), np.arange(4.0)])
+def test_wrong_identities_are_named(path, identity):
+    write_original(path, identity=identity)
+    with pytest.raises(UserError, match=r"faces\.mat.*'identity'"):
         open_database(path)
-    with h5py.File(path, "w") as file:
-        file["image"], file["age"] = faces(4, 8), np.ones(4)
-        file.create_dataset("gender", (2**40,), "f8", chunks=(2**20,), compression="gzip")
-    with pytest.raises(UserError, match=r"faces\.mat.*'gender'"):
+
+
+@pytest.mark.parametrize("version", database.VERSIONS)
+def test_faces_of_no_pixels(path, version):
+    nothing = np.empty((4, 0, 0, 3), np.uint8)
+    if version == "5":
+        write_original(path, image=nothing)
+    else:
+        with h5py.File(path, "w") as file:
+            file["image"], file["gender"], file["age"] = nothing, np.ones(4), np.ones(4)
+    with pytest.raises(UserError, match=r"faces\.mat.*\(4, 0, 0, 3\)"):
         open_database(path)
 
 
 @pytest.mark.parametrize("chunk", [50, 20, 1, None])
 def test_rows_in_any_order(path, chunk):
-    """Older databases have their pictures in chunks."""
+    """Older databases have their images in chunks."""
     image, _ = write(path, count=50)
     if chunk:
         with h5py.File(path, "r+") as file:
@@ -208,7 +240,7 @@ def test_rows_in_any_order(path, chunk):
     np.testing.assert_array_equal(open_database(path).image[rows], image[rows])
 
 
-def test_pictures_are_memory_mapped(path):
+def test_images_are_memory_mapped(path):
     """Later writes to the file are visible."""
     write(path)
     opened = open_database(path)
@@ -249,7 +281,7 @@ def test_mismatched_lengths_in_version_7_3(path, name):
         open_database(path)
 
 
-def test_fewer_groups_than_pictures_are_refused(path):
+def test_fewer_groups_than_images_are_refused(path):
     write(path)
     with h5py.File(path, "r+") as file:
         texts, marks = file["group"][:, :5], dict(file["group"].attrs)

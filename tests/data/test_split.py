@@ -1,21 +1,21 @@
-"""src/data/split.py: every row in one part, and splits from checkpoints."""
+"""Splits of databases: every row in one part."""
 
 import hashlib
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from src.data.database import open_database
-from src.data.split import PARTS, divide, hashed, read_split, rows_by_database
+from src.data.identities import PARTS
+from src.data.split import divide, hashed, hashed_by, read_split, related, rows_by_database
 from src.errors import UserError
 from tests.helpers import write_our_database
 
 
 @pytest.fixture
 def make(tmp_path):
-    """Write and open a database of pictures, one per number: equal numbers are equal pictures."""
+    """Write and open a database of images, one per number: equal numbers are equal images."""
 
     def made(name, numbers, named=True, db="made"):
         rng = [np.random.default_rng(number) for number in numbers]
@@ -87,7 +87,7 @@ def test_default_method_depends_on_names(make):
 
 
 @pytest.mark.parametrize("method", ["random", "hash"])
-def test_identical_pictures_share_a_part(make, method):
+def test_identical_images_share_a_part(make, method):
     databases = [make("a", [*range(60), *range(30)]), make("b", range(40, 80))]
     rows = parts(databases, method, 0.3, 0.2)
     numbers = np.array([*range(60), *range(30), *range(40, 80)])
@@ -104,16 +104,14 @@ def test_persons_are_in_one_part(make, method):
     assert {part: len(own) for part, own in rows.items()} == pytest.approx(expected, abs=50)
     named = [set(persons[own]) - {""} for own in rows.values()]
     assert sum(map(len, named)) == 50
-    assert rows_part(rows, 399) == rows_part(rows, 7) == rows_part(rows, 4)  # the same picture
-    stored, _ = divide([database], method, 0.3, 0.2, 0)
-    np.testing.assert_array_equal(stored.rows([database], "test"), rows["test"])
+    assert rows_part(rows, 399) == rows_part(rows, 7) == rows_part(rows, 4)  # the same image
 
 
 def rows_part(rows, row):
     return next(part for part, own in rows.items() if row in own)
 
 
-def test_identical_pictures_share_the_lowest_hash(make):
+def test_identical_images_share_the_lowest_hash(make):
     database = make("a", np.arange(200) // 2)
     hashes = np.array([hashed(name) for name in database.names]).reshape(-1, 2)
     expected = np.repeat(hashes.min(axis=1) < 0.3, 2)
@@ -122,39 +120,53 @@ def test_identical_pictures_share_the_lowest_hash(make):
 
 
 @pytest.mark.parametrize("method", ["random", "hash"])
-@pytest.mark.parametrize("chosen", [[0, 1], [1, 0], [1]])
-def test_checkpoint_finds_its_rows(make, method, chosen):
-    databases = [make("a", range(60)), make("b", range(60, 100))]
-    split, rows = divide(databases, method, 0.3, 0.2, 5)
-    starts = {0: 0, 1: 60}
-    stored = read_split(json.loads(json.dumps(split.as_json())))
-    given = [databases[number] for number in chosen]
-    positions = np.concatenate([starts[n] + np.arange(len(databases[n])) for n in chosen])
-    for part in PARTS:
-        assert set(positions[stored.rows(given, part)]) == set(rows[part]) & set(positions)
+def test_faces_of_one_file_share_a_part(make, method):
+    database = replace(make("a", range(200)), identity=np.arange(200, dtype=np.uint64) // 2)
+    rows = parts([database], method, 0.3, 0.2)
+    assert sum(len(set(own // 2)) for own in rows.values()) == 100
 
 
-@pytest.mark.parametrize("method", ["random", "hash"])
-def test_other_databases_are_rejected(make, method):
-    split, _ = divide([make("a", range(60))], method, 0.3, 0.2, 5)
-    for other in (make("b", range(100, 160)), make("a", range(59))):
-        assert not split.has(other)
-        with pytest.raises(UserError, match=rf"--part: .*{other.path.name}: .* 60 rows"):
-            split.rows([other], "validation")
+def with_names(database, names):
+    return replace(database, names=list(names))
 
 
-def test_other_order_is_rejected(make):
-    split, _ = divide([make("a", range(60), named=False)], None, 0.3, 0, 5)
-    turned = make("b", range(59, -1, -1), named=False)
-    with pytest.raises(UserError, match=r"--part: b\.mat"):
-        split.rows([turned], "validation")
+def test_repeated_file_names_hash_the_path(make):
+    """500 folders of the same ten names: their hashes alone make a validation set of one name."""
+    names = [f"{row // 10:03d}/{row % 10:03d}.jpg" for row in range(5000)]
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (5000, 2, 2, 3), np.uint8)
+    database = replace(
+        with_names(make("a", [0]), names),
+        image=faces,
+        gender=np.zeros(5000),
+    )
+    assert hashed_by(database) == "path"
+    validation = parts([database], "hash", 0.1)["validation"]
+    assert len(validation) == pytest.approx(500, abs=80)
+    assert len(set(validation % 10)) == 10
+    expected = [
+        int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 < 0.1 for name in names
+    ]
+    np.testing.assert_array_equal(validation, np.flatnonzero(expected))
 
 
-def test_pictures_shared_with_a_missing_database(make):
-    databases = [make("a", range(60)), make("b", range(30, 90))]
-    split, _ = divide(databases, "hash", 0.3, 0.2, 5)
-    with pytest.raises(UserError, match=r"--part: .*a\.mat.*b\.mat"):
-        split.rows(databases[:1], "validation")
+def test_folders_of_views(make):
+    names = [f"{row // 2}/{('front', 'left')[row % 2]}.jpg" for row in range(100)]
+    rows = parts([with_names(make("a", range(100)), names)], "hash", 0.3)
+    assert len(rows["validation"]) == pytest.approx(30, abs=15)
+
+
+def test_faces_of_one_image_repeat_no_name(make):
+    names = [f"{row // 2}.jpg" for row in range(100)]
+    assert hashed_by(with_names(make("a", range(100)), names)) == "file"
+
+
+def test_related_rows(make):
+    one = replace(make("a", [0, 1, 2, 3]), person=np.array(["Ann", "Bob", "", ""]))
+    two = replace(make("b", [2, 9, 8]), person=np.array(["Ann", "", "Eve"]))
+    numbers = related([one, two])
+    assert numbers[0] == numbers[2] == numbers[4]  # of Ann, and the image that is also hers
+    assert len(set(numbers)) == 5
 
 
 def test_database_twice_is_rejected(make):
@@ -162,31 +174,11 @@ def test_database_twice_is_rejected(make):
         divide([make("a", range(20)), make("b", range(20))], None, 0.2, 0, 0)
 
 
-@pytest.mark.parametrize(
-    "start, is_accepted",
-    [(("hash", 0.3, 0.2), True), (("hash", 0.3, 0.3), True), (("hash", 0.3, 0.1), False),
-     (("random", 0.3, 0.2), False)],
-)  # fmt: skip
-def test_init_rejects_held_out_faces(make, start, is_accepted):
-    databases = [make("a", range(90))]
-    split, _ = divide(databases, "hash", 0.3, 0.2, 0)
-    other, _ = divide(databases, *start, 0)
-    if is_accepted:
-        split.check_start(other, "--init")
-    else:
-        with pytest.raises(UserError, match=r"--init: .*--split_by"):
-            split.check_start(other, "--init")
-    others = [make("b", range(100, 190))]
-    split.check_start(divide(others, *start, 0)[0], "--init")
-
-
-@pytest.mark.parametrize(
-    "change", [{"method": "name"}, {"test_split": "a"}, {"databases": [{}]}, {"x": 1}]
-)
-def test_damaged_splits_are_rejected(make, change):
-    stored = divide([make("a", range(20))], None, 0.2, 0, 0)[0].as_json()
-    with pytest.raises(UserError, match="split"):
-        read_split(stored | change)
+def test_split_of_version_0_2():
+    stored = {"method": "hash", "validation_split": 0.2, "test_split": 0.1, "seed": 3}
+    split = read_split(stored | {"databases": [{"file": "wiki.mat"}]})
+    assert split.as_json() == stored
+    assert read_split(None) is None
 
 
 def test_rows_by_database_number_equal_names(make):

@@ -14,7 +14,12 @@ class ColourModel:
     def __init__(self, img_size=8, margin=0.4, align="none", training=None):
         self.crop = FaceCrop(img_size, margin, align)
         self.description = SimpleNamespace(
-            training=training, margins=[margin], data=[], split=None, calibration=None
+            training=training,
+            margins=[margin],
+            data=[],
+            split=None,
+            calibration=None,
+            identities=None,
         )
         self.batches = []
 

@@ -1,30 +1,27 @@
 """From labelled faces, in databases or pictures, to results."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
 
 from src.data.database import open_database
-from src.data.split import PARTS, hashed
+from src.data.identities import PARTS, Identities, file_identity
+from src.data.split import hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
 from src.evaluation import labelled
 from src.evaluation.evaluate import check_splits, estimate, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
-from src.evaluation.seen import use_of_pictures
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
 from src.faces.finder import FaceFinder
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
-from tests.helpers import split_of, write_our_database
+from tests.helpers import trained_on, write_our_database
 from tests.portraits import astronaut, hopper
 
 NAN = np.nan
-DATA = [{"db": "db", "file": "db.mat"}]
 
 
 def write(path, ages, genders=None, groups=None, size=8, estimated=None, **values):
@@ -134,7 +131,7 @@ def test_batches_and_order_change_nothing(real_faces, shipped, monkeypatch):
 
 def test_parts_are_those_of_the_split(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
-    owner = Description({}, FaceCrop(8), data=DATA, split=split_of(path, validation=0.3, test=0.2))
+    owner = Description({}, FaceCrop(8), **trained_on(path, validation=0.3, test=0.2))
     names = {part: from_databases([path], part, owner).labels.names for part in (*PARTS, "all")}
     places = {name: hashed(name) for name in names["all"]}
     assert names["validation"] == [name for name, place in places.items() if place < 0.3]
@@ -205,17 +202,16 @@ def test_no_known_label_is_refused(tmp_path):
         all_of(path)
 
 
-def test_models_must_share_the_split(tmp_path):
+def test_models_must_not_have_seen_the_part(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
-    one, same, other = (Model(split_of(path, validation=v)) for v in (0.3, 0.3, 0.4))
-    elsewhere = split_of(write(tmp_path / "other.mat", np.arange(40)), validation=0.3)
-    unseen = Model(elsewhere, [{"db": "fairface"}])
-    without = Model(None)
+    one, same, other = (Model(**trained_on(path, validation=v)) for v in (0.3, 0.3, 0.2))
+    unseen = Model(**trained_on(write(tmp_path / "lap.mat", np.arange(60, 100))))
+    without = Model()
     faces = from_databases([path], "validation", one.description)
     models = {"a.hdf5": one, "b.hdf5": same, "c.hdf5": without, "d.hdf5": unseen}
     assert [note.split()[0] for note in check_splits(models, faces)] == ["c.hdf5"]
     assert check_splits({"a.hdf5": one, "c.hdf5": without}, all_of(path)) == []
-    with pytest.raises(UserError, match=r"--part validation.*a\.hdf5.*b\.hdf5"):
+    with pytest.raises(UserError, match=r"--part validation: b\.hdf5"):
         check_splits({"a.hdf5": one, "b.hdf5": other}, faces)
     with pytest.raises(UserError, match=r"--part.*all"):
         from_databases([path], "test", without.description)
@@ -223,11 +219,10 @@ def test_models_must_share_the_split(tmp_path):
 
 def test_unseen_collections_are_used_whole(tmp_path):
     """The part applies to the database of the run only, and metrics are separate."""
-    own = write(tmp_path / "utkface.mat", np.arange(60))
+    own = write(tmp_path / "utkface.mat", np.arange(40, 100))
     new = write(tmp_path / "lap.mat", np.arange(20) + 0.0, estimated=np.arange(20) + 3)
-    split = split_of(own, validation=0.3)
     model = ColourModel()
-    model.description.data, model.description.split = [{"db": "utkface", "file": "x"}], split
+    vars(model.description).update(trained_on(own, validation=0.3))
     faces = from_databases([own, new], "validation", model.description)
     held_out = [name for name in open_database(own).names if hashed(name) < 0.3]
     assert faces.labels.names == held_out + open_database(new).names
@@ -239,57 +234,22 @@ def test_unseen_collections_are_used_whole(tmp_path):
     assert from_databases([own, new]).uses(model.description)["utkface"] == "trained on"
 
 
-@pytest.mark.parametrize("name", ["utkface", "csv"])
-def test_changed_database_of_the_run(tmp_path, name):
-    """A database with other rows than the run's is rejected, also with the same file name."""
-    own, changed = write(tmp_path / f"{name}.mat", np.arange(60)), tmp_path / "renamed.mat"
-    columns = {"age_low": np.arange(59.0), "age_high": np.arange(59.0), "gender": np.ones(59)}
-    columns |= {"path": [f"{name}/{i}.jpg" for i in range(59)], "group": [""] * 59}
-    write_our_database(changed, open_database(own).image[np.arange(59)], columns, db=name)
-    data = [{"db": name, "file": own.name}]
-    owner = Description({}, FaceCrop(8), data=data, split=split_of(own, validation=0.3))
-    with pytest.raises(UserError, match=r"--part.*renamed\.mat"):
-        from_databases([changed], "validation", owner)
-    expected = "trained on" if name == "utkface" else "unknown"
-    assert from_databases([changed]).uses(owner) == {name: expected}
-
-
-def test_use_of_named_pictures():
-    """Places by the hash of the file name, as of the splits of databases."""
-    files = [f"{i}.jpg" for i in range(50)]
-    held_out = [name for name in files if hashed(name) < 0.3]
-    entry = {part: {"rows": 0, "fingerprint": "0"} for part in PARTS}
-    split = {"method": "hash", "validation_split": 0.2, "test_split": 0.1, "seed": 0}
-    split["databases"] = [{"file": "db.mat", **entry}]
-    trained = [{"db": "utkface"}, {"db": "wiki"}]
-    owner = Description({}, FaceCrop(8), data=trained, split=split)
-    assert use_of_pictures("utkface", held_out, owner) == "held out"
-    assert use_of_pictures("utkface", files, owner) == "trained on"
-    assert use_of_pictures("wiki", held_out, owner) == "trained on"  # may be split by person
-    assert use_of_pictures("lap", files, owner) == "never seen"
-    assert use_of_pictures("", files, owner) == "unknown"
-    at_random = replace(owner, split=split | {"method": "random"})
-    assert use_of_pictures("utkface", held_out, at_random) == "trained on"
-    assert use_of_pictures("utkface", held_out, replace(owner, split=None)) == "trained on"
-    assert use_of_pictures("lap", files, Description({}, FaceCrop(8))) == "unknown"
-    tuned = replace(owner, data=[{"db": "lap"}, *(part | {"initial": True} for part in trained)])
-    assert use_of_pictures("utkface", held_out, tuned) == "trained on"
-    assert use_of_pictures("lap", held_out, tuned) == "held out"
-    assert use_of_pictures("fairface", files, tuned) == "never seen"
-    tuned = replace(owner, data=[*trained, {"db": None, "file": "w.hdf5", "initial": True}])
-    assert use_of_pictures("fairface", files, tuned) == "unknown"
-
-
-def test_collection_of_pictures(tmp_path):
+def test_use_of_pictures(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
     csv = write_csv(tmp_path, ["a.png,30"], "path,age")
     model = ColourModel()
     model.description.data = [{"db": "utkface"}]
-    unknown, new = (run(from_csv(csv, name), model=model) for name in ("", "lap"))
+    unknown = run(from_csv(csv), model=model)
     [note] = unknown.notes
-    assert "utkface" in note and "--collection" in note and new.notes == []
+    assert "utkface" in note
     assert table(unknown).loc[("collections unknown", "mae"), "value"] == pytest.approx(3)
-    assert table(new).loc[("collections never seen", "mae"), "value"] == pytest.approx(3)
+    model.description.data = [{"db": "utkface", "identity": "bytes"}]
+    for ids, use in (([], "never seen"), ([(tmp_path / "a.png").read_bytes()], "trained on")):
+        ids = np.array([file_identity(content) for content in ids], np.uint64)
+        model.description.identities = Identities.of([("bytes", "training", ids)])
+        found = run(from_csv(csv), model=model)
+        assert found.notes == []
+        assert table(found).loc[(f"collections {use}", "mae"), "value"] == pytest.approx(3)
 
 
 def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
@@ -314,10 +274,10 @@ def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
 
 
 class Model:
-    """A model with a split."""
+    """A model with a description."""
 
-    def __init__(self, split: dict | None, data=()):
-        self.description = Description({}, FaceCrop(8), data=list(data), split=split)
+    def __init__(self, **values):
+        self.description = Description({}, FaceCrop(8), **values)
 
 
 def test_unreadable_pictures_are_left_out(tmp_path):

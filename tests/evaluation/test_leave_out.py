@@ -10,6 +10,7 @@ import pytest
 
 from src.data.database import open_database
 from src.errors import UserError
+from src.evaluation import leave_out as leaving
 from src.evaluation.leave_out import leave_out, matrix, without
 from src.faces.crop import FaceCrop
 from src.labels import age_interval, expected_age
@@ -17,7 +18,7 @@ from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
 from src.training.arguments import Arguments
-from tests.helpers import write_database
+from tests.helpers import made_database, write_database
 
 PATHS = {name: Path(f"{name}.mat") for name in ("wiki", "utkface", "fairface")}
 
@@ -27,7 +28,7 @@ def complete(tmp_path_factory):
     """Arguments and rows of a round on faces of 20 and of 60 years."""
     folder = tmp_path_factory.mktemp("round")
     paths = [
-        write_database(folder / f"{db}.mat", count=16, db=db, age=np.full(16, age))
+        write_database(folder / f"{db}.mat", count=16, db=db, age=np.full(16, age), seed=age)
         for db, age in (("wiki", 20), ("utkface", 60))
     ]
     arguments = Arguments(
@@ -95,9 +96,25 @@ def test_init_that_saw_the_database(tmp_path):
     description = Description(architecture, FaceCrop(16), data=[{"db": "utkface"}])
     save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 16), description)
     start = Arguments(paths, tmp_path / "round", init=str(tmp_path / "w.hdf5"), leave_out="all")
-    with pytest.raises(UserError, match=r"--init: .*utkface.*w\.hdf5"):
+    with pytest.raises(UserError, match=r"--init: .*utkface.*w\.hdf5 .* 32 of its 32 faces"):
         leave_out(start)
     assert not (tmp_path / "round").exists()
+
+
+def test_faces_in_other_databases_are_skipped(tmp_path, capsys):
+    """80 of 100 are another database's images; 2 more show one of its persons."""
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (120, 16, 16, 3), np.uint8)
+    databases = {}
+    for name, rows in (("a", np.arange(100)), ("b", np.arange(20, 120))):
+        person = np.array([f"p{row}" if row < 5 else "" for row in range(100)])
+        databases[name] = replace(made_database(faces[rows], rows % 2, rows, rows), person=person)
+    databases["b"].person[:] = ""
+    databases["b"].person[90:92] = "p1", "p2"
+    assert leaving._unseen(databases, "a").tolist() == [0, 3, 4, *range(5, 20)]
+    assert "82 faces" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--leave_out: expected faces of a alone"):
+        leaving._unseen({"a": databases["a"], "copy": databases["a"]}, "a")
 
 
 @pytest.mark.parametrize("name, count", [("imdb", 2), ("all", 1)])

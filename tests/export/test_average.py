@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from src.data.identities import Identities
 from src.errors import UserError
 from src.export.average import average
 from src.faces.crop import FaceCrop
@@ -55,3 +56,21 @@ def test_calibrated_file(written, tmp_path):
     paths = [written(1), written(2, calibration=calibration)]
     with pytest.raises(UserError, match=r"--average.*2\.hdf5.*4,621"):
         average(paths, tmp_path / "mean.hdf5")
+
+
+def test_faces_of_all_files(written, tmp_path):
+    ids = np.arange(9, dtype=np.uint64)
+    one, two = (
+        {"data": [{"db": db, "identity": "bytes"}], "metrics": {"val_loss": 1.0}}
+        for db in ("wiki", "utkface")
+    )
+    one["identities"] = Identities.of(
+        [("bytes", "training", ids[:3]), ("bytes", "validation", ids[3:5])]
+    )
+    two["identities"] = Identities.of([("bytes", "training", ids[4:8])])
+    average([written(1, **one), written(2, **two)], tmp_path / "mean.hdf5")
+    _, description = load_checkpoint(tmp_path / "mean.hdf5")
+    assert [part["db"] for part in description.data] == ["wiki", "utkface"]
+    parts = description.identities.parts_of("bytes", ids).tolist()
+    assert parts == ["training"] * 3 + ["validation"] + ["training"] * 4 + [""]
+    assert description.metrics == {}

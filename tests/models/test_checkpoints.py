@@ -1,10 +1,8 @@
 """src/models/checkpoints.py: round trips, older files, and files that do not fit."""
 
 import json
-import os
 import resource
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from src.data.identities import Identities
 from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.models import build_model
@@ -25,9 +24,10 @@ DESCRIPTION = Description(
     ARCHITECTURE,
     crop=FaceCrop(32, 0.25, "five_points"),
     data=[{"db": "wiki", "rows": 7}],
-    figures={"val_loss": 3.5},
+    metrics={"val_loss": 3.5},
     training={"age_mean": 38.25, "male_share": 0.58},
     calibration={"gender_temperature": 1.2, "age_temperature": 0.9, "faces": 50},
+    identities=Identities.of([("bytes", "training", np.arange(1000, dtype=np.uint64) ** 6)]),
 )
 
 
@@ -91,10 +91,10 @@ def test_checkpoint_stores_the_description(saved):
 def test_descriptions_of_older_versions(copy):
     with h5py.File(copy, "a") as file:
         stored = json.loads(file.attrs["description"])
-        del stored["training"], stored["calibration"], file.attrs["sha256"]
-        file.attrs["description"] = json.dumps(stored)
+        del stored["training"], stored["calibration"], file["identities"]
+        file.attrs["description"], file.attrs["sha256"] = json.dumps(stored), "0"
     _, description = load_checkpoint(copy)
-    assert description == replace(DESCRIPTION, training=None, calibration=None)
+    assert description == replace(DESCRIPTION, training=None, calibration=None, identities=None)
 
 
 def test_half_precision_weights_load_as_float32(model, saved, tmp_path):
@@ -166,6 +166,38 @@ def test_wrong_depth_names_the_right_one(model, tmp_path, depth, width):
         load_checkpoint(tmp_path / "w.hdf5", Original(depth, width))
 
 
+@pytest.mark.parametrize("pool", ["8x8", "global"])
+def test_network_saved_by_keras(tmp_path, pool):
+    """Its Rescaling layer is part of the network: pixels are not scaled twice, or never."""
+    model = build_model({**ARCHITECTURE, "pool": pool}, 32)
+    fill(model)
+    model.save(tmp_path / "x.h5")
+    loaded, description = load_checkpoint(tmp_path / "x.h5")
+    assert description.architecture["scale"] == pytest.approx(1 / 255)
+    assert description.crop.size == 32
+    images = made_faces(4, 32)
+    for a, b in zip(model(images), loaded(images), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["x.keras", "x.weights.h5"])
+def test_other_files_of_keras_name_the_remedy(model, tmp_path, name):
+    save = model.save_weights if "weights" in name else model.save
+    save(tmp_path / name)
+    refused(tmp_path / name, ".hdf5", "model.save('name.h5')")
+
+
+def test_mirror_is_of_the_description(model, tmp_path):
+    save_checkpoint(tmp_path / "w.hdf5", model, replace(DESCRIPTION, mirror=True))
+    loaded, description = load_checkpoint(tmp_path / "w.hdf5")
+    assert description.architecture == ARCHITECTURE
+    images = made_faces(3, 32)
+    sides = [model(images), model(images[:, :, ::-1].copy())]
+    for output, one, other in zip(loaded(images), *sides, strict=True):
+        mean = np.sqrt(np.asarray(one) * np.asarray(other))  # of the scores, up to a factor
+        np.testing.assert_allclose(output, mean / mean.sum(axis=1, keepdims=True), atol=1e-5)
+
+
 def test_stored_code_is_not_run(model, tmp_path):
     mark, path = tmp_path / "mark", tmp_path / "w.hdf5"
     name = str(mark)
@@ -180,8 +212,7 @@ def test_stored_code_is_not_run(model, tmp_path):
     write_keras_2(path, model, "model_weights")
     with h5py.File(tmp_path / "evil.h5") as source, h5py.File(path, "a") as file:
         file.attrs["model_config"] = source.attrs["model_config"]
-    loaded, _ = load_checkpoint(path, Original(img_size=32))
-    assert_same_weights(model, loaded)
+    refused(path, "Lambda")
     assert not mark.exists()
 
 
@@ -248,6 +279,7 @@ def test_another_architecture(tmp_path, layers):
         ({"architecture": {**ARCHITECTURE, "depth": 12}}, ["expected a network", "12"]),
         ({"architecture": {**ARCHITECTURE, "depth": 16}}, ["does not fit", "expected", "found"]),
         ({"architecture": {**ARCHITECTURE, "width": 1}}, ["(3, 3, 16, 16)", "(3, 3, 16, 32)"]),
+        ({"architecture": None}, ["expected a network", "None"]),
     ],
 )
 def test_invalid_descriptions_are_rejected(copy, stored, words):
@@ -268,22 +300,10 @@ def test_size_of_the_stored_network(tmp_path):
     model = build_model({**ARCHITECTURE, "pool": "global", "scale": 1}, 32)
     write_keras_2(tmp_path / "w.hdf5", model, "model_weights")
     inputs = {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 48, 48, 3]}}
+    layers = [inputs, {"class_name": "Conv2D", "config": {}}]
     with h5py.File(tmp_path / "w.hdf5", "a") as file:
-        file.attrs["model_config"] = json.dumps({"config": {"layers": [inputs]}})
+        file.attrs["model_config"] = json.dumps({"config": {"layers": layers}})
     assert load_checkpoint(tmp_path / "w.hdf5")[1].crop.size == 48
-
-
-@pytest.mark.parametrize("stored", [{"width": 9_000}, {"depth": 9_994}])
-def test_absurd_networks_take_no_memory(copy, stored):
-    """Built, they would take terabytes or minutes."""
-    with h5py.File(copy, "a") as file:
-        description = json.loads(file.attrs["description"])
-        description["architecture"] |= stored
-        file.attrs["description"] = json.dumps(description)
-    start = time.monotonic()
-    refused(copy, "expected")
-    assert time.monotonic() - start < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4 * 2**20  # KiB
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -291,45 +311,7 @@ def test_weights_that_are_not_finite(copy, value):
     with h5py.File(copy, "a") as file:
         layer = file["pred_age"]
         layer[layer.attrs["weight_names"][0]][3, 5] = value
-    refused(copy, "pred_age")
-
-
-@pytest.mark.parametrize("half", [False, True])
-def test_flipped_bits_are_detected(model, tmp_path, half):
-    """Of any weight, whose value stays finite, and of the description."""
-    path = tmp_path / "w.hdf5"
-    save_checkpoint(path, model, DESCRIPTION, half)
-    whole = path.read_bytes()
-    with h5py.File(path) as file:
-        weights = [
-            file[n][w] for n in file.attrs["layer_names"] for w in file[n].attrs["weight_names"]
-        ]
-        places = [weight.id.get_offset() + weight.nbytes // 2 for weight in weights[::7]]
-    for place in (*places, whole.index(b'"margin": 0.') + len('"margin": 0.')):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1
-        path.write_bytes(damaged)
-        refused(path, "SHA-256")
-    path.write_bytes(whole)
-    load_checkpoint(path)
-
-
-@pytest.mark.parametrize("kind", ["link", "data"])
-def test_weights_stored_elsewhere(copy, tmp_path, kind):
-    """HDF5 would open any file with such a name, even a FIFO."""
-    os.mkfifo(tmp_path / "fifo")
-    with h5py.File(copy, "a") as file:
-        layer = file["pred_age"]
-        name = layer.attrs["weight_names"][0]
-        shape = layer[name].shape
-        del layer[name]
-        if kind == "link":
-            layer[name] = h5py.ExternalLink(str(tmp_path / "fifo"), "/data")
-        else:
-            size = 4 * shape[0] * shape[1]
-            elsewhere = [(str(tmp_path / "fifo"), 0, size)]
-            layer.create_dataset(name, shape, np.float32, external=elsewhere)
-    refused(copy)
+    refused(copy, "finite")
 
 
 def test_one_layer_of_another_shape(copy):

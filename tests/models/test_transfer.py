@@ -16,11 +16,12 @@ SMALL = {"name": "wide_resnet", "depth": 10, "width": 1}
 HEADS = ("pred_gender", "pred_age")
 
 
-def saved(path, architecture: dict, img_size: int) -> keras.Model:
+def saved(path, architecture: dict, img_size: int, mirror: bool = False) -> keras.Model:
     """Save a checkpoint with made-up weights, and return its network."""
     model = build_model(architecture, img_size)
     fill(model)
-    save_checkpoint(path, model, Description(architecture, FaceCrop(img_size)))
+    description = Description(architecture, FaceCrop(img_size), mirror=mirror)
+    save_checkpoint(path, model, description)
     return model
 
 
@@ -44,7 +45,7 @@ def test_init_copies_all_matching_weights(tmp_path):
 
 
 def test_init_drops_the_mirror(tmp_path):
-    source = saved(tmp_path / "w.hdf5", {**SMALL, "mirror": True}, 32)
+    source = saved(tmp_path / "w.hdf5", SMALL, 32, mirror=True)
     model, architecture, _ = initialised(SMALL, 32, tmp_path / "w.hdf5")
     assert_same(model.get_weights(), source.get_weights())
     assert architecture == SMALL

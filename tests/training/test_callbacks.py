@@ -1,6 +1,7 @@
 """src/training/callbacks.py: validation metrics, kept checkpoints, early stopping, failures."""
 
 import math
+import os
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,7 +51,7 @@ def model():
 
 
 def names(folder) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.glob("weights.*"))
 
 
 class Batches:
@@ -94,6 +95,17 @@ def test_improvements_are_saved(model, history, tmp_path):
         "weights.06-3.50.hdf5",
     ]
     assert best.best_file == tmp_path / "weights.06-3.50.hdf5"
+    assert (tmp_path / "best.hdf5").samefile(best.best_file)
+
+
+def test_best_checkpoint_without_hard_links(model, history, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("not on this file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    best = best_of(history, tmp_path, model)
+    end(history, best, 0, val_loss=4.0)
+    assert (tmp_path / "best.hdf5").read_bytes() == best.best_file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +139,7 @@ def test_checkpoints_store_their_figures(model, history, tmp_path):
         end(history, best, epoch, loss=5.0, val_loss=4.0 - epoch)
     _, description = load_checkpoint(best.best_file)
     figures = {"epoch": 3, "loss": 5.0, "val_loss": 2.0}
-    assert description == Description(ARCHITECTURE, FaceCrop(16, 0.2), figures=figures)
+    assert description == Description(ARCHITECTURE, FaceCrop(16, 0.2), metrics=figures)
 
 
 def test_averaged_weights_are_saved(tmp_path, history):

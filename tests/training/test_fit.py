@@ -1,7 +1,6 @@
 """src/training/fit.py: whole runs on a small database."""
 
 import json
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,15 +8,16 @@ import pandas as pd
 import pytest
 
 from src.data.database import open_database
-from src.data.split import read_split
+from src.data.identities import Identities
 from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.models import build_model, resnet
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
+from src.models.seen import seen_in
 from src.training import batches, fit
 from src.training.arguments import Arguments
-from tests.helpers import write_database, write_our_database
+from tests.helpers import trained_on, write_database, write_our_database
 
 SMALL = {"arch": "small_cnn", "batch_size": 8, "validation_split": 0.25}
 RUN = SMALL | {"nb_epochs": 4, "batch_size": 4, "aug": "plain"}
@@ -68,7 +68,8 @@ def test_only_documented_files(run):
     others = {path.name for path in run[0].iterdir()} - {
         path.name for path in run[0].glob("weights.*")
     }
-    assert others == {"accuracy.png", "arguments.json", "history.csv", "loss.png", "state.hdf5"}
+    figures = {"accuracy.png", "loss.png"}
+    assert others == figures | {"arguments.json", "best.hdf5", "history.csv", "state.hdf5"}
 
 
 def test_history_is_complete(history):
@@ -86,11 +87,18 @@ def test_checkpoint_describes_run(run, history):
     _, description = load_checkpoint(run[1])
     assert description.architecture == {"name": "small_cnn"}
     assert description.crop == FaceCrop(16, 0.4)
-    assert description.data == [{"db": "wiki", "file": "wiki.mat", "rows": 32, "margin": None}]
+    [data] = description.data
+    assert (data["db"], data["file"], data["rows"], data["margin"]) == (
+        "wiki",
+        "wiki.mat",
+        32,
+        None,
+    )
+    assert (data["identity"], data["hashed_by"]) == ("pixels 16 none None", None)
     assert description.split["method"] == "random"  # the original's files store no names
-    row = history.set_index("epoch").loc[description.figures["epoch"]]
+    row = history.set_index("epoch").loc[description.metrics["epoch"]]
     for name in [*FIGURES, *(f"val_{name}" for name in FIGURES)]:
-        assert description.figures[name] == pytest.approx(row[name])
+        assert description.metrics[name] == pytest.approx(row[name])
 
 
 def test_arguments_are_saved(run, original):
@@ -139,7 +147,11 @@ def adam_run(tmp_path_factory):
 def test_checkpoint_stores_the_crop(adam_run):
     _, description = load_checkpoint(adam_run)
     assert (description.crop.margin, description.crop.alignment) == (0.2, "face_chip")
-    assert description.data == [{"db": "made", "file": "ours.mat", "rows": 20, "margin": 0.2}]
+    [data] = description.data
+    about = {"db": "made", "file": "ours.mat", "rows": 20, "margin": 0.2}
+    assert about | data == data
+    lists = description.identities.lists[data["identity"]]
+    assert [len(lists[part]) for part in ("training", "validation", "test")] == [15, 5, 0]
 
 
 def test_adam_has_its_own_rate(adam_run):
@@ -158,7 +170,7 @@ def test_divergence_keeps_saved_checkpoints(original, tmp_path, monkeypatch):
         train(original, tmp_path, nb_epochs=3, **SMALL)
     (checkpoint,) = tmp_path.glob("weights.*.hdf5")
     _, description = load_checkpoint(checkpoint)
-    assert description.figures["epoch"] == 1
+    assert description.metrics["epoch"] == 1
     assert len(pd.read_csv(tmp_path / "history.csv")) == 1
 
 
@@ -213,49 +225,92 @@ def test_held_out_faces_are_not_trained(tmp_path, monkeypatch):
     shares = {"validation_split": 0.2, "test_split": 0.2, "split_by": "hash"}
     best = train(path, tmp_path / "run", nb_epochs=1, **SMALL | shares)
     _, description = load_checkpoint(best)
-    split, database = read_split(description.split), open_database(path)
-    held_out = {part: split.rows([database], part) for part in ("validation", "test")}
-    assert all(len(rows) for rows in held_out.values())
-    for rows in held_out.values():
-        assert not seen & set(database.image[rows][:, 0, 0, 0].tolist())
-    trained = split.rows([database], "training")
-    assert seen == set(database.image[trained][:, 0, 0, 0].tolist())
+    parts = seen_in([open_database(path)], description)
+    assert set(parts) == {"training", "validation", "test"}
+    assert seen == set(numbers[parts == "training"].tolist())
     assert description.training["age_mean"] == pytest.approx(np.mean([*seen]))
     assert description.training["male_share"] == pytest.approx(np.mean([n % 2 for n in seen]))
 
 
-def test_init_from_other_crops_is_reported(tmp_path, capsys):
+def test_init_from_other_crops_is_reported(original, tmp_path, capsys):
     architecture = {"name": "small_cnn"}
-    description = Description(architecture, FaceCrop(32, 0.15))
-    save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 32), description)
-    for crop, count in ((FaceCrop(32, 0.15), 1), (FaceCrop(32, 0.0, "five_points"), 2)):
-        data = SimpleNamespace(joined=SimpleNamespace(crop=crop), split=None)
+    data = fit.open_data(Arguments([original], tmp_path / "run"))
+    crop = data.joined.crop
+    other = FaceCrop(32, 0.15, "five_points")
+    for own, count in ((crop, 1), (other, 2)):
+        description = Description(architecture, own)
+        save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 32), description)
         fit._check_start("--init", tmp_path / "w.hdf5", data)
         printed = capsys.readouterr().out
+        assert "may have been trained on" in printed
         assert len(printed.splitlines()) == count
-    assert "margin 0.15, alignment none" in printed
-    assert "margin 0, alignment five_points" in printed
+    assert "margin 0.15, alignment five_points" in printed
+
+
+def smaller(path, rows, output):
+    """Some rows of a database as another one."""
+    database = open_database(path)
+    columns = {name: getattr(database, name)[rows] for name in ("age_low", "age_high", "gender")}
+    columns |= {"path": [database.names[row] for row in rows], "group": [""] * len(rows)}
+    write_our_database(output, database.image[rows], columns, db=database.db)
+    return output
+
+
+@pytest.mark.parametrize("flag", ["init", "teacher"])
+@pytest.mark.parametrize("db", ["csv", "wiki"])
+def test_weights_that_saw_held_out_faces(tmp_path, flag, db):
+    """Also if the database lacks some rows of theirs."""
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (100, 16, 16, 3), np.uint8)
+    columns = {"age_low": np.full(100, 30.0), "age_high": np.full(100, 30.0)}
+    columns |= {"gender": np.arange(100) % 2.0, "group": [""] * 100}
+    columns["path"] = [f"{row}.jpg" for row in range(100)]
+    write_our_database(tmp_path / "whole.mat", faces, columns, db=db)
+    fewer = smaller(tmp_path / "whole.mat", np.arange(90), tmp_path / "fewer.mat")
+    architecture, weights = {"name": "small_cnn"}, tmp_path / "w.hdf5"
+
+    def start(trained, seed, **shares):
+        own = Description(architecture, FaceCrop(16), **trained)
+        save_checkpoint(weights, build_model(architecture, 16), own)
+        chosen = {flag: str(weights)} | {"validation_split": 0.3, "test_split": 0.1} | shares
+        data = fit.open_data(Arguments([fewer], tmp_path / "run", seed=seed, **chosen))
+        fit._check_start(f"--{flag}", weights, data)
+        return data
+
+    by_hash = trained_on(tmp_path / "whole.mat", validation=0.3, test=0.1)
+    start(by_hash, seed=7)  # the seed has no effect
+    at_random = trained_on(tmp_path / "whole.mat", method="random", validation=0.3)
+    expected = fit.open_data(Arguments([fewer], tmp_path / "run", validation_split=0.3))
+    held_out = sum(len(expected.rows[part]) for part in ("validation", "test"))
+    with pytest.raises(UserError, match=rf"--{flag}: .*w\.hdf5 .* of the {held_out} .*--split_by"):
+        start(at_random, seed=0, test_split=0.0)
+    fewer_held_out = trained_on(tmp_path / "whole.mat", validation=0.2)
+    with pytest.raises(UserError, match=rf"--{flag}: .*--validation_split 0\.2"):
+        start(fewer_held_out, seed=0)
 
 
 def test_data_of_initial_weights(original, tmp_path):
-    """Those of the checkpoint, itself fine-tuned; unknown ones are recorded as such."""
+    """Of the checkpoint, itself fine-tuned; unknown ones are recorded as such."""
     architecture = {"name": "small_cnn"}
     before = [{"db": "lap", "file": "lap.mat"}, {"db": "imdb", "file": "i.mat", "initial": True}]
+    ids = np.array([5, 6], np.uint64)
     for name, data in (("known.hdf5", before), ("unknown.hdf5", [])):
-        description = Description(architecture, FaceCrop(16), data=data)
+        lists = Identities.of([("bytes", "training", ids)]) if data else None
+        description = Description(architecture, FaceCrop(16), data=data, identities=lists)
         save_checkpoint(tmp_path / name, build_model(architecture, 16), description)
-    assert fit._initial_data(Arguments([original], init="dlib")) == []
-    assert fit._initial_data(Arguments([original])) == []
+    own = Description(architecture, FaceCrop(16), **trained_on(original))
+    assert fit._with_initial(own, Arguments([original], init="dlib")) == own
+    assert fit._with_initial(own, Arguments([original])) == own
     unknown, known = (str(tmp_path / name) for name in ("unknown.hdf5", "known.hdf5"))
+    both = fit._with_initial(own, Arguments([original], init=known, teacher=unknown))
+    expected = [part | {"initial": True} for part in before]
+    missing = {"db": None, "file": "unknown.hdf5", "initial": True}
+    assert both.data == [*own.data, *expected, missing]
+    assert both.identities.parts_of("bytes", ids).tolist() == ["training"] * 2
     best = train(original, tmp_path / "run", nb_epochs=1, init=known, teacher=known, **SMALL)
     own, *initial = load_checkpoint(best)[1].data
     assert own["db"] == "wiki" and "initial" not in own
-    expected = [part | {"initial": True} for part in before]
     assert initial == expected
-    assert fit._initial_data(Arguments([original], init=known, teacher=unknown)) == [
-        *expected,
-        {"db": None, "file": "unknown.hdf5", "initial": True},
-    ]
 
 
 def test_average_of_a_short_run_learns(tmp_path):

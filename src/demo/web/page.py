@@ -84,7 +84,7 @@ def model_card(service: Service) -> str:
     description = service.estimator.description
     trained = dict.fromkeys(part.get("db") or "unknown" for part in description.data)
     data = ", ".join(trained) or "unknown"
-    figures = ", ".join(f"{name} {value:.2f}" for name, value in description.figures.items())
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in description.metrics.items())
     return (
         f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
         f"validation figures: {figures or 'unknown'}. It has no model card."
