@@ -12,15 +12,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P 
 
 from src import cli
 from src.extras import import_keras
-from src.files import check_input_file
-from src.training.run import check_run, parse
+from src.training.run import check_files, parse
 
 
 def main(argv=()):
     arguments = parse(argv, __doc__)
-    for path in arguments.input:  # before Keras, which takes seconds to import
-        check_input_file(path, "a database (create_db.py makes one)")
-    check_run(arguments)
+    check_files(arguments)
     import_keras()
     if arguments.leave_out:
         train_leave_out(arguments)

@@ -17,7 +17,8 @@ from ..files import replacing
 from ..models.checkpoints import stored_description
 from ..models.seen import TRAINED_ON, TRAINING, seen_in
 from ..training.arguments import Arguments
-from ..training.fit import train, weight_files
+from ..training.fit import train
+from ..training.run import weight_files
 from .evaluate import estimate
 from .figures import baseline, known_mean, measure
 from .labelled import from_databases, select

@@ -11,6 +11,7 @@ from ..extras import resolve
 if TYPE_CHECKING:
     import keras
 
+IMAGENET, DLIB = "imagenet", "dlib"  # named initial weights
 RESNETS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101}  # layers
 # Name -> "module:function" and its fixed arguments. The function is imported at first use, as
 # descriptions are read without Keras, and called as `build(img_size, **arguments)`.

@@ -7,12 +7,10 @@ import keras
 import numpy as np
 
 from ..errors import UserError
-from . import NETWORKS, applications, build_model, face_resnet, network_name
+from . import DLIB, IMAGENET, NETWORKS, applications, build_model, face_resnet, network_name
 from .checkpoints import load_checkpoint
 from .description import Original
 from .heads import in_head
-
-IMAGENET, DLIB = "imagenet", "dlib"
 
 
 def initialised(

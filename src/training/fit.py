@@ -19,7 +19,6 @@ from ..labels import age_midpoint
 from ..models.checkpoints import stored_description
 from ..models.description import Description
 from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
-from ..models.transfer import DLIB, IMAGENET
 from .arguments import Arguments
 from .batches import FaceBatches, statistics_faces, training_batches, validation_batches
 from .callbacks import BestCheckpoints, DeferInterrupt, FiniteLoss, History, Validation
@@ -28,7 +27,7 @@ from .hosts import check_agreed, is_first_host
 from .loggers import loggers
 from .network import compile_network, get_evaluator, get_network
 from .optimizers import get_schedule
-from .run import STATE, check_run, lock, start_run
+from .run import STATE, check_run, lock, start_run, weight_files
 from .state import SavedState, State, data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
@@ -183,12 +182,6 @@ def _check_hosts(arguments: Arguments, data: Data) -> None:
     state = arguments.output_path / STATE
     content = repr(sorted(values.items())).encode() + data.digest.encode()
     check_agreed(content + (state.read_bytes() if state.exists() else b""))
-
-
-def weight_files(arguments: Arguments) -> dict[str, Path]:
-    """The weight files for age and gender that the run depends on, by their flag."""
-    files = {"--init": arguments.init, "--teacher": arguments.teacher}
-    return {flag: Path(file) for flag, file in files.items() if file not in (None, IMAGENET, DLIB)}
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:

@@ -10,8 +10,16 @@ from typing import Any
 
 from .. import __version__, flags
 from ..errors import UserError
-from ..files import check_folder, make_folder, read_input_file, replacing, wrap_read_errors
+from ..files import (
+    check_folder,
+    check_input_file,
+    make_folder,
+    read_input_file,
+    replacing,
+    wrap_read_errors,
+)
 from ..flags import flags_of
+from ..models import DLIB, IMAGENET
 from ..outputs import locked
 from .arguments import Arguments
 
@@ -98,6 +106,23 @@ def _load_yaml(path: Path, text: bytes) -> Any:
         if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
             raise UserError(f"{path}: expected flags and values, without aliases or nesting")
     return yaml.safe_load(text)
+
+
+def weight_files(arguments: Arguments) -> dict[str, Path]:
+    """The weight files for age and gender that the run depends on, by their flag."""
+    files = {"--init": arguments.init, "--teacher": arguments.teacher}
+    return {flag: Path(file) for flag, file in files.items() if file not in (None, IMAGENET, DLIB)}
+
+
+def check_files(arguments: Arguments) -> None:
+    """Raise `UserError` if a file of the run is missing, before Keras is imported."""
+    for path in arguments.input:
+        check_input_file(path, "a database (create_db.py makes one)")
+    for path in weight_files(arguments).values():
+        check_input_file(path, "a weight file")
+    if arguments.output_path.exists():
+        check_folder(arguments.output_path)
+    check_run(arguments)
 
 
 def check_run(arguments: Arguments) -> None:

@@ -1,0 +1,95 @@
+"""Mistakes in paths and flags are answered before TensorFlow is imported."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import ROOT, make_picture, write_database
+
+PROGRAM = """
+import io, json, runpy, sys
+from contextlib import redirect_stderr
+class Blocked:
+    def find_spec(name, *_):
+        assert name not in ("keras", "tensorflow", "jax"), f"{name} was imported"
+sys.meta_path.insert(0, Blocked)
+script, *commands = sys.argv[1:]
+answers = []
+for command in map(json.loads, commands):
+    sys.argv, answer = [script, *command], io.StringIO()
+    try:
+        with redirect_stderr(answer):
+            runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        answers.append((end.code, answer.getvalue()))
+    except AssertionError as error:
+        answers.append((1, str(error)))
+print(json.dumps(answers))
+"""
+CSV = ["--db", "csv", "--output", "out.mat"]
+MISTAKES = {
+    "create_db.py": [
+        (["--output", "out.mat", "--db", "wik"], "did you mean wiki?"),
+        (["--output", "none/out.mat"], "none"),
+        ([*CSV, "--data_dir", "none"], "none"),
+        ([*CSV, "--data_dir", ".", "--labels", "none.csv"], "none.csv"),
+        ([*CSV, "--min_face", "20"], "--min_face requires"),
+    ],
+    "train.py": [
+        (["--input", "none.mat"], "none.mat"),
+        (["--input", "db.mat", "--init", "none.hdf5"], "none.hdf5"),
+        (["--input", "db.mat", "--teacher", "none.hdf5"], "none.hdf5"),
+        (["--input", "db.mat", "--config", "none.yaml"], "none.yaml"),
+        (["--input", "db.mat", "--output_path", "db.mat"], "db.mat"),
+        (["--input", "db.mat", "--opt", "adamm"], "did you mean adam?"),
+    ],
+    "evaluate.py": [
+        (["--input", "none.mat"], "none.mat"),
+        (["--input", "photo.jpg"], "photo.jpg: expected a database"),
+        (["--image_csv", "none.csv"], "none.csv"),
+        (["--input", "db.mat", "--weight_file", "none.hdf5"], "none.hdf5"),
+        (["--input", "db.mat", "--output", "db.mat"], "db.mat"),
+        (["--input", "db.mat", "--card", "none/card.md"], "none"),
+        (["--input", "db.mat", "--detect"], "--detect requires --image_csv"),
+    ],
+    "evaluate_appa_real.py": [
+        (["--data_dir", "none"], "none"),
+        (["--weight_file", "none.hdf5", "--data_dir", "."], "none.hdf5"),
+        (["--split", "validation"], "did you mean valid?"),
+    ],
+    "export.py": [
+        (["--format", "tflite", "--output", "out.tflite"], "did you mean litert?"),
+        (["--format", "onnx", "--output", "none/out.onnx"], "none"),
+        (["--format", "onnx", "--output", "o.onnx", "--weight_file", "none.hdf5"], "none.hdf5"),
+        (["--format", "onnx", "--output", "o.onnx", "--input", "none.mat"], "none.mat"),
+        (["--format", "hdf5", "--output", "o.hdf5", "--calibrate", "none.mat"], "none.mat"),
+        (["--format", "hdf5", "--output", "o.hdf5", "--average", "none.hdf5"], "none.hdf5"),
+    ],
+    "demo.py": [
+        (["none.jpg", "--no_display"], "none.jpg"),
+        (["photo.jpg", "--json", "out.jsonl"], "did you mean --jsonl?"),
+        (["photo.jpg", "--csv", "none/out.csv"], "none"),
+        (["photo.jpg", "--weight_file", "none.hdf5", "--no_display"], "none.hdf5"),
+        (["--image_dir", "none"], "none"),
+        (["--video", "none.mp4", "--no_display"], "none.mp4"),
+        (["--labels", "none.csv", "--output_dir", "out"], "none.csv"),
+    ],
+}
+
+
+@pytest.mark.parametrize("script", MISTAKES)
+def test_mistakes_are_answered_first(script, tmp_path):
+    make_picture(tmp_path / "photo.jpg")
+    write_database(tmp_path / "db.mat", count=4)
+    commands = [json.dumps(command) for command, _ in MISTAKES[script]]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(ROOT / script), *commands],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for (command, words), answer in zip(MISTAKES[script], json.loads(done.stdout), strict=True):
+        code, line = answer
+        assert (code, len(line.splitlines())) == (2, 1), (command, line)
+        assert line.startswith(f"{script}: error: ") and words in line, (command, line)
