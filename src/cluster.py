@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ from .flags import flag
 Task, Done = TypeVar("Task"), TypeVar("Done")
 
 _CONNECT_SECONDS = 30
-_RECOUNT_SECONDS = 5
 _PACKAGES = ("opencv-python", "pillow", "onnxruntime", "dlib-bin")  # next to Dask's own and NumPy
 
 
@@ -64,7 +62,7 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
         _wait_for_workers(client, address)
         _check_versions(client)
         try:
-            yield client.get_executor(), _WorkerCount(client)
+            yield client.get_executor(), lambda: max(1, len(client.nthreads()))  # they come and go
         except (CancelledError, distributed.comm.CommClosedError) as error:
             raise UserError(
                 f"--scheduler: lost the connection to {address}; start the scheduler again, then "
@@ -109,20 +107,6 @@ def _is_without_toolkit(error: Exception) -> bool:
     if isinstance(error, ModuleNotFoundError):
         return (error.name or "").partition(".")[0] == "src"
     return str(error).startswith("Error during deserialization")
-
-
-class _WorkerCount:
-    """The number of workers, counted again every few seconds: workers come and go."""
-
-    def __init__(self, client):
-        self._client = client
-        self._count, self._counted = 1, -_RECOUNT_SECONDS
-
-    def __call__(self) -> int:
-        if time.monotonic() >= self._counted + _RECOUNT_SECONDS:
-            self._count = max(1, len(self._client.nthreads()))
-            self._counted = time.monotonic()
-        return self._count
 
 
 def run_on_worker(function: Callable[[Task], Done], version: str, folder: str, task: Task) -> Done:

@@ -7,7 +7,3 @@ class UserError(Exception):
     The text names the flag, file or row, what was expected, what was received and how to fix it.
     Scripts print it as `train.py: error: ...` and exit with code 2.
     """
-
-
-class MissingFileError(UserError):
-    """The file of an input is missing."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import MissingFileError, UserError
+from .errors import UserError
 
 if TYPE_CHECKING:
     import h5py
@@ -149,7 +149,7 @@ def check_input_file(path: Path | str, expected: str, max_bytes: int | None = No
     """
     found = file_kind(path)
     if found == "nothing":
-        raise MissingFileError(f"{path}: expected {expected}, found none; check the path")
+        raise UserError(f"{path}: expected {expected}, found none; check the path")
     if found == "a folder":
         raise UserError(f"{path}: expected {expected}, found a folder; check the path")
     if not os.access(path, os.R_OK):
