@@ -18,6 +18,7 @@ from .crop import FaceCrop
 from .detectors import get_detector
 from .detectors.base import Face
 from .images import REDUCTIONS, Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
+from .quality import face_quality
 
 MISSING, UNDECODABLE = "picture missing", "picture undecodable"
 NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
@@ -88,16 +89,19 @@ class FaceFinder:
         """Faces of an image, uint8 (H, W, 3), BGR; for aligned crops only faces with points."""
         return self.located(image, get_detector(self.detector)(image, self.min_face))
 
-    def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
-        """The faces that can be cropped, with points added if an aligned crop needs them."""
-        if not self.crop.is_aligned:
-            return faces
-        find_points = get_detector("centerface").find_points
-        found = (
-            replace(face, points=find_points(image, face.box)) if face.points is None else face
-            for face in faces
-        )
-        return [face for face in found if face.points is not None]
+    def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
+        """The faces that can be cropped, with their quality, and points if the crop needs them.
+
+        reduction: of the image, see `images.decode_image`; above 1, all faces have points.
+        """
+        if self.crop.is_aligned:
+            find = get_detector("centerface").find_points
+            faces = [
+                replace(face, points=find(image, face.box)) if face.points is None else face
+                for face in faces
+            ]
+            faces = [face for face in faces if face.points is not None]
+        return [replace(face, quality=face_quality(image, face, reduction)) for face in faces]
 
     def find(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> Found:
         """Faces and crops of an image, uint8 (H, W, 3), BGR.
@@ -159,7 +163,7 @@ class FaceFinder:
         needed = min(limits, default=reduction)
         if needed < reduction:
             image, reduction = decode_image(content, path, needed), needed
-        crops = self.crop.stack(image, faces := self.located(image, faces), reduction)
+        crops = self.crop.stack(image, faces := self.located(image, faces, reduction), reduction)
         return Found(None, faces, crops, "" if faces else NO_FACE, shape=shape)
 
     def find_all(

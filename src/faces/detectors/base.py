@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -25,11 +26,13 @@ class Face:
     points: float64 (5, 2), x and y in pixels: the eyes, the tip of the nose and the corners of the
         mouth, from left to right in the image; None if the detector finds none.
     score: the detector's confidence, on a scale that depends on the detector.
+    quality: 0..1, see `quality.face_quality`; NaN if it is not measured.
     """
 
     box: Box
     points: np.ndarray | None = None
     score: float = 1.0
+    quality: float = math.nan
 
     def scaled(self, factor: float) -> Face:
         """The face in the image resized by `factor`; the box is not rounded."""
