@@ -25,10 +25,9 @@ import cv2
 
 from benchmarks.turns import in_turns, ratio
 from src import cli, flags
-from src.data.create import FaceRule, create_database
+from src.data import arguments as create_db
+from src.data.create import create_database
 from src.data.datasets import DATASETS, read_dataset
-from src.faces.crop import FaceCrop
-from src.faces.finder import FaceFinder
 from src.flags import flag
 
 
@@ -58,9 +57,14 @@ def whole_script(args) -> float:
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()):
         start = time.perf_counter()
         with redirect_stderr(StringIO()):
-            output = Path(folder) / "faces.mat"
-            rule = FaceRule(FaceFinder("none", None, FaceCrop(args.img_size)))
-            create_database(output, args.data_dir, args.db, {}, rule)
+            create_database(
+                create_db.Arguments(
+                    output=Path(folder) / "faces.mat",
+                    db=args.db,
+                    data_dir=args.data_dir,
+                    img_size=args.img_size,
+                )
+            )
         return time.perf_counter() - start
 
 

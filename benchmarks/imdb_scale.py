@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +32,6 @@ from benchmarks.memory import set_limit, uncache
 from src import cli, flags
 from src.data import writing
 from src.errors import UserError
-from src.files import partial_of
 from src.flags import flag
 
 ROOT = Path(__file__).parents[1]
@@ -111,11 +109,10 @@ def peak_memory(process: subprocess.Popen) -> int:
 
 def share_done(database: Path) -> float:
     """The share of the records that an unfinished database has."""
-    partial = partial_of(database)
-    if writing.read_fingerprint(partial) is None:
+    states = database.with_name(f".{database.stem}.states")
+    if not states.exists():
         return 0.0
-    with closing(writing.FaceSlots(partial)) as places:
-        return float((places.state != writing.TO_DO).mean())
+    return float((writing.read_states(states)["state"] != writing.TO_DO).mean())
 
 
 def run(command: list, database: Path, kill_at: float | None = None, cgroup=None) -> Run:

@@ -43,15 +43,18 @@ def replacing(path: Path, keep_on: Errors = (), resume: bool = False) -> Iterato
 
 
 @contextmanager
-def wrap_write_errors(path: Path) -> Iterator[None]:
+def wrap_write_errors(path: Path, partial: Path | None = None) -> Iterator[None]:
     """Raise `UserError`, naming the output, for errors of the system that users can fix, such as a
-    full disk."""
+    full disk.
+
+    partial: file that --resume continues (default: `partial_of(path)`).
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in _FIXABLE:
             raise
-        partial, reason = partial_of(path), os.strerror(error.errno)
+        partial, reason = partial or partial_of(path), os.strerror(error.errno)
         is_kept = partial.exists()
         kept = f"{partial} is kept for --resume" if is_kept else "the partial file was deleted"
         raise UserError(f"{path} could not be written: {reason}; {kept}") from error

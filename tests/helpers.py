@@ -126,14 +126,16 @@ def write_our_database(
     """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first."""
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
-    writing.allocate(path, table, size, "a test")
-    state, digest = np.ones(1, np.uint8), np.zeros((1, writing.DIGEST_BYTES), np.uint8)
-    with closing(writing.FaceSlots(path)) as places:
+    slots = writing.FaceSlots(path, len(faces), size, "0" * 64)
+    slots.begin()
+    records = np.zeros(len(faces), writing.RECORD)
+    records["identity"], records["state"] = np.arange(len(faces)) + 1000, 1
+    with closing(slots):
         for row in np.random.default_rng(0).permutation(len(faces)):
-            places.write(row, faces[row : row + 1], state, digest)
+            slots.write(row, faces[row : row + 1], records[row : row + 1])
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
-    writing.finish(path, table, np.arange(len(faces)), fields | values, version)
-    writing.journal_of(path).unlink()
+    writing.write_database(path, slots, table, np.arange(len(faces)), fields | values, version)
+    slots.remove()
 
 
 def trained_on(*paths: Path, method: str | None = None, validation=0.1, test=0.0, seed=0) -> dict:

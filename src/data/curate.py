@@ -1,4 +1,4 @@
-"""Selection of usable pictures: duplicates and over-represented ages."""
+"""Selection of usable images: duplicates and over-represented ages."""
 
 import numpy as np
 import pandas as pd
@@ -10,13 +10,13 @@ DISAGREE = "pixel-identical, labels disagree"
 OVER_CAP = "more than --max_per_age"
 
 
-def find_duplicates(table: pd.DataFrame, digest: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows to drop, bool (N,), by reason, from the pictures' digests, uint8 (N, 16).
+def find_duplicates(table: pd.DataFrame, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows to drop, bool (N,), by reason, from hashes of the images' pixels, uint64 (N,).
 
-    The first of pixel-identical pictures is kept if all their labels agree. None is kept if they
+    The first of pixel-identical images is kept if all their labels agree. None is kept if they
     disagree, as the correct label is unknown.
     """
-    key = pd.Series(np.ascontiguousarray(digest).view("V16").ravel().tolist(), table.index)
+    key = pd.Series(pixels, table.index)
     labels = table.groupby(["age_low", "age_high", "gender"], dropna=False).ngroup()
     disagree = (labels.groupby(key).transform("nunique") > 1).to_numpy()
     return {SAME: key.duplicated().to_numpy() & ~disagree, DISAGREE: disagree}

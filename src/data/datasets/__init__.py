@@ -6,18 +6,16 @@ first use. It reads labels only, never pixels. `docs/extending.md` shows how to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import UserError
 from ...extras import resolve
+from ...flags import flag
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TARGETS = ("apparent", "real")
 NAN = float("nan")
 COLUMNS = {  # of `Records.table`: name -> value in datasets that lack it
     "path": "",
@@ -26,55 +24,27 @@ COLUMNS = {  # of `Records.table`: name -> value in datasets that lack it
     "gender": NAN,
     "group": "",
     "person": "",
+    "box": None,
 }
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option of a reader, set by the flag `--{name}`.
-
-    help: a noun phrase.  default: False makes it a flag without a value.  type: converts the
-    flag's text.  choices: the accepted values; None accepts any.  default_help: description of a
-    default that the value does not show.
-    """
-
-    name: str
-    help: str
-    default: object = None
-    type: Callable[[str], object] = str
-    choices: tuple[str, ...] | None = None
-    default_help: str = ""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset.
-
-    reader: "module:function".  folder: its usual one in data/; "" is the dataset's name.
-    photos: whether its pictures are photos, so that faces must be cropped.
-    """
-
-    reader: str
-    options: tuple[Option, ...] = ()
-    folder: str = ""
-    photos: bool = False
 
 
 @dataclass
 class Records:
-    """The labelled face pictures of a dataset.
+    """The labelled face images of a dataset.
 
-    table: one row per picture, in the dataset's order, with the columns
-        `path` (str, relative to the dataset's folder),
-        `age_low`, `age_high` (float64, whole years 0..100, inclusive, NaN where unknown),
-        `gender` (float64, 0 female, 1 male, NaN where unknown),
-        `group` (str, the dataset's own group label, for audits only, "" where unknown) and
-        `person` (str, the same for all pictures of one person, "" where unknown);
-        columns that the reader leaves out are added as unknown.
-    removed: number of rows that each rule removed, in the order of the rules.
-    skipped: path and reason of rows removed for their picture, not for their label.
-    margin: crop margin of the dataset's pictures, as a fraction of the box of dlib's detector; NaN
-        if they are not face crops.
+    Attributes:
+        table: one row per face, in the dataset's order, with the columns
+            `path` (str, relative to the dataset's folder),
+            `age_low`, `age_high` (float64, whole years 0..100, inclusive, NaN where unknown),
+            `gender` (float64, 0 female, 1 male, NaN where unknown),
+            `group` (str, the dataset's own group label, for audits only, "" where unknown),
+            `person` (str, the same for all images of one person, "" where unknown) and
+            `box` (`faces.images.Box`, where the face is; None where unknown);
+            columns that a reader does not return are added as unknown.
+        removed: number of rows that each rule removed, in the order of the rules.
+        skipped: path and reason of rows removed for their image, not for their label.
+        margin: crop margin of the dataset's images, as a fraction of the box of dlib's detector;
+            NaN if they are not face crops.
     """
 
     table: pd.DataFrame
@@ -88,54 +58,85 @@ class Records:
         self.table = table.astype(dict.fromkeys(("age_low", "age_high", "gender"), "float64"))
 
 
-MIN_SCORE = Option("min_score", "minimum face_score", 1.0, float)
-PERSONS = Option(
-    "persons",
-    "store the names of the people, to keep all pictures of a person in one part of the split",
-    False,
-)
-SPLIT = Option("split", "part of the dataset, as its label file is named", "train")
-TARGET = Option("target", "kind of age", "apparent", choices=TARGETS)
-IGNORE_LIST = Option(
-    "ignore_list",
-    "CSV file of pictures to leave out, in the column img_name",
-    type=Path,
-    default_help="ignore_list.csv in --data_dir, if it exists",
-)
-LABELS = Option(
-    "labels", "CSV file of paths and labels", type=Path, default_help="labels.csv in --data_dir"
-)
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of most readers."""
 
-_IMDB_WIKI = (MIN_SCORE, PERSONS)
+
+@dataclass(frozen=True)
+class ImdbWiki:
+    min_score: float = flag(1.0, help="minimum face_score")
+    persons: bool = flag(
+        False,
+        help="store the names of the people, to keep all images of a person in one part of the "
+        "split",
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    split: str = flag("train", help="part of the dataset, as its label file is named")
+
+
+@dataclass(frozen=True)
+class AppaReal(Split):
+    target: str = flag("apparent", help="kind of age", choices=("apparent", "real"))
+    ignore_list: Path | None = flag(
+        None,
+        help="CSV file of images to skip, in the column img_name (default: ignore_list.csv in "
+        "--data_dir, if it exists)",
+    )
+
+
+@dataclass(frozen=True)
+class Csv:
+    labels: Path | None = flag(
+        None, help="CSV file of paths and labels (default: labels.csv in --data_dir)"
+    )
+    encoding: str | None = flag(
+        None,
+        help="encoding of the CSV file, one of Python's names, such as gbk or cp1252 "
+        "(default: UTF-8, or UTF-16 by its mark)",
+    )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset.
+
+    Attributes:
+        reader: "module:function".
+        options: dataclass of the reader's options, each of which is a flag.
+        folder: its usual one in data/; "" is the dataset's name.
+        photos: whether its images are photos, so that faces must be cropped.
+    """
+
+    reader: str
+    options: type = NoOptions
+    folder: str = ""
+    photos: bool = False
+
+
 DATASETS = {
-    "wiki": Dataset(".data.datasets.imdb_wiki:read_wiki", _IMDB_WIKI, "wiki_crop"),
-    "imdb": Dataset(".data.datasets.imdb_wiki:read_imdb", _IMDB_WIKI, "imdb_crop"),
+    "wiki": Dataset(".data.datasets.imdb_wiki:read_wiki", ImdbWiki, "wiki_crop"),
+    "imdb": Dataset(".data.datasets.imdb_wiki:read_imdb", ImdbWiki, "imdb_crop"),
     "utkface": Dataset(".data.datasets.utkface:read"),
-    "fairface": Dataset(".data.datasets.fairface:read", (SPLIT,)),
+    "fairface": Dataset(".data.datasets.fairface:read", Split),
     "all_age_faces": Dataset(".data.datasets.all_age_faces:read", photos=True),
-    "appa_real": Dataset(".data.datasets.appa_real:read", (SPLIT, TARGET, IGNORE_LIST)),
-    "lap": Dataset(".data.datasets.lap:read", (SPLIT,)),
-    "csv": Dataset(".data.datasets.labels_csv:read", (LABELS,)),
+    "appa_real": Dataset(".data.datasets.appa_real:read", AppaReal),
+    "lap": Dataset(".data.datasets.lap:read", Split),
+    "csv": Dataset(".data.datasets.labels_csv:read", Csv),
 }
 
 
 def read_dataset(db: str, data_dir: Path, **options) -> Records:
     """The records of the dataset `db`, a key of `DATASETS`, in the folder `data_dir`.
 
-    Raises `UserError` for an option that the reader does not declare, and for unknown labels.
+    Args:
+        options: of its reader, by name.
+
+    Raises:
+        UserError: for unknown labels.
     """
-    read = resolve(DATASETS[db].reader)
-    return read(data_dir, **resolve_options(db, options))
-
-
-def resolve_options(db: str, given: dict[str, object]) -> dict[str, object]:
-    """All options of the reader of `db`: the given ones, and defaults for the rest."""
-    declared = {option.name: option.default for option in DATASETS[db].options}
-    for name, value in given.items():
-        if name not in declared:
-            known = ", ".join(f"--{name}" for name in declared) or "none"
-            raise UserError(
-                f"--{name}: expected an option of --db {db} ({known}), received {str(value)!r}; "
-                "leave the flag out"
-            )
-    return declared | given
+    dataset = DATASETS[db]
+    return resolve(dataset.reader)(data_dir, **asdict(dataset.options(**options)))

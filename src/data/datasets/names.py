@@ -23,21 +23,21 @@ def read_names(
 
     pattern: matches the whole file name.  labels_of: columns of `Records.table` from the match.
     Names that do not match are counted and listed as skipped. Raises `UserError` if there is no
-    picture.
+    image.
     """
     rows, skipped = [], []
-    for path in sorted(_pictures(data_dir)):
+    for path in sorted(_images(data_dir)):
         parsed = pattern.fullmatch(path.rpartition("/")[2])
         if parsed:
             rows.append({"path": path, **labels_of(parsed)})
         else:
             skipped.append((path, _UNPARSED))
     if not rows and not skipped:
-        raise UserError(f"{data_dir}: expected .jpg pictures, found none")
+        raise UserError(f"{data_dir}: expected .jpg images, found none")
     return Records(pd.DataFrame(rows), {_UNPARSED: len(skipped)}, skipped, margin)
 
 
-def _pictures(data_dir: Path) -> Iterator[str]:
+def _images(data_dir: Path) -> Iterator[str]:
     """Paths of the .jpg files, relative to the folder; linked folders are followed, once each."""
     seen = set()
     for folder, folders, names in os.walk(data_dir, followlinks=True):
@@ -46,5 +46,6 @@ def _pictures(data_dir: Path) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        inside = Path(folder).relative_to(data_dir)
-        yield from ((inside / name).as_posix() for name in names if name.lower().endswith(".jpg"))
+        inside = Path(folder).relative_to(data_dir).as_posix()
+        start = "" if inside == "." else f"{inside}/"
+        yield from (start + name for name in names if name.lower().endswith(".jpg"))
