@@ -209,7 +209,7 @@ def _fill(
         partial(_read_task, reader),
         tasks,
         workers=args.workers,
-        threads=not reader.detects,  # OpenCV does all the work, and releases Python's lock
+        threads=reader.is_parallel,
         scheduler=args.scheduler,
         folder=args.folder,
     )

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..faces.detectors.base import Face
-from ..faces.finder import FACE_RULES, MISSING, NO_FACE, UNDECODABLE, FaceFinder, only_face
+from ..faces.detectors import get_detector
+from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
 from ..faces.images import Box, ImageError, decode_image, jpeg_sides, read_bytes, resize
 from .identities import file_identity
 from .writing import RECORD
 
 USABLE = "usable"
 STATES = ("", USABLE, MISSING, UNDECODABLE, *FACE_RULES)  # by code; the first is `writing.TO_DO`
+_CLEARLY_LARGER = 1.5  # sides of a reduced image, in sides of the face
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class FaceReader:
         """Whether records without a box are searched for faces."""
         return self.one_face or not self.whole
 
+    @property
+    def is_parallel(self) -> bool:
+        """Whether threads use all cores, as libraries that release Python's lock do all the work;
+        the detector "none" of whole images and boxes does nothing."""
+        return get_detector(self.finder.detector).is_parallel or self.finder.detector == "none"
+
     def read(
         self, paths: Sequence[str], boxes: Sequence[Box | None]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -59,60 +66,51 @@ class FaceReader:
         cv2.setNumThreads(1)  # one image per worker
         faces = np.zeros((len(paths), self.size, self.size, 3), np.uint8)
         records = np.zeros(len(paths), RECORD)
-        image = _Image("")
         for row, (path, box) in enumerate(zip(paths, boxes, strict=True)):
-            if path != image.path:  # the faces of one image are consecutive
-                image = self._read_image(path)
-            face, reason = (None, image.reason) if image.reason else self._face(image.image, box)
-            if face is not None:
+            identity, pixels = 0, 0
+            try:
+                content = read_bytes(path)
+                identity = file_identity(content)
+                reason, face, image = self._read_face(content, path, box)
+            except FileNotFoundError:
+                reason = MISSING
+            except ImageError:
+                reason = UNDECODABLE
+            if not reason:
                 faces[row] = face
-            records[row] = (image.identity, image.pixels, STATES.index(reason or USABLE))
+                pixels = _hash(image) if self.hash_pixels else 0
+            records[row] = (identity, pixels, STATES.index(reason or USABLE))
         return faces, records
 
-    def _read_image(self, path: str) -> _Image:
-        identity = 0
-        try:
-            content = read_bytes(path)
-            identity = file_identity(content)
+    def _read_face(
+        self, content: bytes, path: str, box: Box | None
+    ) -> tuple[str, np.ndarray | None, np.ndarray | None]:
+        """The rule by which there is no face, or "", the face, uint8 (S, S, 3), and the image."""
+        if box is not None:
+            image = decode_image(content, path)
+            found = self.finder.find(image, [box] if _is_inside(box, image) else [])
+        elif self.detects:
+            is_needed = self.whole or self.hash_pixels
+            found = self.finder.find_in_bytes(content, path, with_image=is_needed)
+        else:
             image = decode_image(content, path, self._reduction(content))
-        except FileNotFoundError:
-            return _Image(path, MISSING)
-        except ImageError:
-            return _Image(path, UNDECODABLE, identity)
-        return _Image(path, "", identity, _hash(image) if self.hash_pixels else 0, image)
+            return "", resize(image, self.size), image
+        reason = found.reason
+        if self.one_face and not reason and box is None:
+            reason = only_face(found.faces, found.shape)
+        if reason:
+            return reason, None, None
+        face = resize(found.image, self.size) if self.whole else found.largest_crop
+        return "", face, found.image
 
     def _reduction(self, content: bytes) -> int:
-        """The largest reduction of a JPEG at which it is still as large as the face.
+        """The largest reduction of a whole JPEG that stays clearly larger than the face.
 
-        Only whole images are reduced. libjpeg's reduction is as smooth as `cv2.INTER_AREA`.
+        libjpeg's reduction differs from `cv2.INTER_AREA` by less than a grey level on average.
         """
-        sides = None if self.detects else jpeg_sides(content)
-        scale = min(sides) // self.size if sides else 1
+        sides = jpeg_sides(content)
+        scale = min(sides) / self.size / _CLEARLY_LARGER if sides else 1
         return next((reduction for reduction in (8, 4, 2) if reduction <= scale), 1)
-
-    def _face(self, image: np.ndarray, box: Box | None) -> tuple[np.ndarray | None, str]:
-        """The face, uint8 (S, S, 3), or the rule by which there is none."""
-        if box is not None:
-            faces = self.finder.located(image, [Face(box)] if _is_inside(box, image) else [])
-            return (self.finder.crop.crop(image, faces[0]), "") if faces else (None, NO_FACE)
-        if not self.detects:
-            return resize(image, self.size), ""
-        found = self.finder.find(image)
-        reason = found.reason or (self.one_face and only_face(found.faces, image.shape)) or ""
-        if reason:
-            return None, reason
-        return (resize(image, self.size) if self.whole else found.largest_crop), ""
-
-
-@dataclass(frozen=True)
-class _Image:
-    """An image, uint8 (H, W, 3), or the reason why it cannot be read, and its hashes."""
-
-    path: str
-    reason: str = ""
-    identity: int = 0
-    pixels: int = 0
-    image: np.ndarray | None = None
 
 
 def _is_inside(box: Box, image: np.ndarray) -> bool:

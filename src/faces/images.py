@@ -89,7 +89,8 @@ def read_bytes(path: Path | str) -> bytes:
         ImageError: The file cannot be read.
     """
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:  # faster than Path.read_bytes
+            return file.read()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(path) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

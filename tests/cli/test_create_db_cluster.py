@@ -48,7 +48,7 @@ def test_killed_worker_changes_nothing(large_wiki, tmp_path):
             [sys.executable, *map(str, arguments)], cwd=ROOT, stderr=subprocess.PIPE, text=True
         )
         for line in running.stderr:  # of the progress
-            if f"of {COUNT} pictures" in line:
+            if f"of {COUNT} images" in line:
                 break
         workers[0].send_signal(signal.SIGKILL)
         assert running.poll() is None

@@ -82,10 +82,10 @@ def test_utkface_files_and_rules(utkface, out):
     done = run(*command("utkface", utkface, out))
     assert done.returncode == 0, done.stderr
     rules = {"name does not parse": 1, "picture missing": 0, "picture undecodable": 0}
-    assert printed_table(done) == {"read": 25} | rules | {"left": 24}
+    assert printed_table(done) == {"read": 25} | rules | {"kept": 24}
     assert read_csv(out / "db.removed.csv")[1:] == [
         *((rule, str(rows)) for rule, rows in rules.items()),
-        ("left", "24"),
+        ("kept", "24"),
     ]
     skipped = [("39_1_20170116174525125.jpg.chip.jpg", "name does not parse")]
     assert read_csv(out / "db.skipped.csv")[1:] == skipped
@@ -114,7 +114,7 @@ def test_duplicates_cap_and_contact_sheet(create, utkface, out):
         "pixel-identical to an earlier one": 1,
         "pixel-identical, labels disagree": 2,
         "more than --max_per_age": 1 + 2 + 2,  # four of 20 are left, five of 30
-        "left": 16,
+        "kept": 16,
     }
     reasons = {
         int(name.split("_2017")[1][:4]): reason
@@ -176,7 +176,7 @@ def test_unknown_labels_are_counted(create, labels, out):
         "read": 4,
         "picture missing": 1,
         "picture undecodable": 0,
-        "left": 3,
+        "kept": 3,
         "of these, age unknown": 2,
         "of these, gender unknown": 2,
     }

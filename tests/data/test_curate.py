@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from src.data import curate
-from src.data.create import FaceRule, create_database
+from src.data.arguments import Arguments
+from src.data.create import create_database
 from src.data.curate import find_duplicates, over_cap
 from src.data.database import open_database
-from src.faces.crop import FaceCrop
-from src.faces.finder import FaceFinder
 
 NAN = np.nan
 UNPARSED = {  # names in UTKFace that do not parse
@@ -30,8 +29,8 @@ def table(low, high=None, gender=None):
     return pd.DataFrame({"age_low": low, "age_high": high, "gender": gender}, dtype=float)
 
 
-def digests(letters):
-    return np.array([[0] * 15 + [ord(letter)] for letter in letters], np.uint8)
+def hashes(letters):
+    return np.array([ord(letter) for letter in letters], np.uint64)
 
 
 def test_duplicates_with_equal_or_different_labels():
@@ -40,7 +39,7 @@ def test_duplicates_with_equal_or_different_labels():
         high=[20, 30, 20, 20, 31, 40, 50, 50, NAN, NAN, 60, NAN],
         gender=[0, 1, 0, 0, 1, 0, 0, 1, NAN, NAN, 1, 1],
     )
-    found = find_duplicates(rows, digests("abaabcddeeff"))
+    found = find_duplicates(rows, hashes("abaabcddeeff"))
     same, disagree = (
         np.flatnonzero(found[rule]).tolist() for rule in (curate.SAME, curate.DISAGREE)
     )
@@ -51,12 +50,12 @@ def test_duplicates_with_equal_or_different_labels():
 def test_rows_of_any_index():
     """As after some pictures could not be read."""
     rows = table([20, 20, 30]).set_index(pd.Index([7, 3, 5]))
-    assert find_duplicates(rows, digests("aab"))[curate.SAME].tolist() == [False, True, False]
+    assert find_duplicates(rows, hashes("aab"))[curate.SAME].tolist() == [False, True, False]
     assert over_cap(rows, 1, seed=0).sum() == 1
 
 
 def test_no_rows_have_no_duplicates():
-    found = find_duplicates(table([]), digests(""))
+    found = find_duplicates(table([]), hashes(""))
     assert [len(rows) for rows in found.values()] == [0, 0]
     assert len(over_cap(table([]), 1, seed=0)) == 0
 
@@ -100,13 +99,14 @@ def test_real_utkface_duplicates(utkface, tmp_path):
     disagree = [labels for labels in several if len(set(labels)) > 1]
 
     created = create_database(
-        tmp_path / "db.mat",
-        utkface,
-        "utkface",
-        {},
-        FaceRule(FaceFinder("none", None, FaceCrop(1))),
-        drop_duplicates=True,
-        max_per_age=300,
+        Arguments(
+            output=tmp_path / "db.mat",
+            data_dir=utkface,
+            db="utkface",
+            img_size=1,
+            drop_duplicates=True,
+            max_per_age=300,
+        )
     )
     removed = created.removed
     assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) > 0

@@ -7,21 +7,18 @@ import cv2
 import numpy as np
 import pytest
 
-from src.data.create import FaceRule
 from src.errors import UserError
 from src.faces import finder
 from src.faces.crop import FaceCrop
 from src.faces.detectors.base import Face
 from src.faces.finder import (
     MISSING,
-    MORE_FACES,
     NO_FACE,
-    SMALL_FACE,
     UNDECODABLE,
     FaceFinder,
     Found,
 )
-from src.faces.images import Box, crop_with_margin, resize
+from src.faces.images import Box, crop_with_margin
 from tests.helpers import make_picture
 from tests.portraits import two_people
 
@@ -156,45 +153,3 @@ def test_largest_crop_of_equal_boxes():
     faces.append(Face(Box(0, 0, 20, 20), points + 1))
     crops = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
     assert Found(None, faces, crops).largest_crop.item() == 1
-
-
-# Choice of the face for a database
-
-SMALL, LARGE = Box(10, 10, 30, 30), Box(100, 40, 180, 120)
-
-
-def apply(tmp_path, rule):
-    image = np.random.default_rng(1).integers(0, 256, (200, 220, 3), np.uint8)
-    cv2.imwrite(str(tmp_path / "a.png"), image)
-    reason, _, face = rule.apply(str(tmp_path / "a.png"))
-    return image, reason, face
-
-
-def test_picture_is_the_face_crop(tmp_path):
-    image, _, face = apply(tmp_path, FaceRule(WHOLE))
-    np.testing.assert_array_equal(face, resize(image, SIZE))
-
-
-def test_largest_face_is_cropped(tmp_path, finding):
-    rule = FaceRule(finding([SMALL, LARGE], FaceCrop(SIZE, 0.25)))
-    image, _, face = apply(tmp_path, rule)
-    np.testing.assert_array_equal(face, resize(crop_with_margin(image, LARGE, 0.25), SIZE))
-
-
-@pytest.mark.parametrize(
-    ("boxes", "reason"),
-    [
-        ([], NO_FACE),
-        ([SMALL, LARGE], MORE_FACES),
-        ([Box(10, 10, 31, 31)], SMALL_FACE),  # 21 of 220 pixels across
-        ([Box(10, 10, 40, 29)], SMALL_FACE),  # 19 of 200 down
-        ([Box(10, 10, 32, 32)], ""),
-    ],
-)
-@pytest.mark.parametrize("whole", [False, True])
-def test_one_face_rule(tmp_path, finding, boxes, reason, whole):
-    image, found, face = apply(tmp_path, FaceRule(finding(boxes), one_face=True, whole=whole))
-    assert found == reason
-    if not reason:
-        expected = image if whole else crop_with_margin(image, boxes[0], 0.4)
-        np.testing.assert_array_equal(face, resize(expected, SIZE))

@@ -23,7 +23,7 @@ def read(data_dir: Path, split: str, target: str, ignore_list: Path | None) -> R
     """The faces of a split, labelled with their apparent or real age, as `target` states.
 
     Ages above 100 become 100. Gender and group come from `allcategories_{split}.csv` if it exists.
-    Faces in the column `img_name` of `ignore_list`, crops of another or no face, are left out.
+    Faces in the column `img_name` of `ignore_list`, crops of another or no face, are skipped.
     """
     labels = read_labels(data_dir, split)
     age = np.minimum(whole_years(labels[AGE_COLUMNS[target]].to_numpy()), MAX_AGE)
@@ -39,15 +39,15 @@ def read(data_dir: Path, split: str, target: str, ignore_list: Path | None) -> R
     ignored = np.zeros(len(table), bool)
     names = ignore_list or data_dir / "ignore_list.csv"
     if ignore_list or names.is_file():
-        left_out = set(read_table(names, ("img_name",)).texts("img_name"))
-        ignored = labels["file_name"].isin(left_out).to_numpy()
+        skipped = set(read_table(names, ("img_name",)).texts("img_name"))
+        ignored = labels["file_name"].isin(skipped).to_numpy()
     return Records(
         table[~ignored], removed={"on the ignore list": int(ignored.sum())}, margin=MARGIN
     )
 
 
 def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
-    """A split's labels, a row per picture, in the order of `gt_avg_{split}.csv`.
+    """A split's labels, a row per image, in the order of `gt_avg_{split}.csv`.
 
     Columns: `file_name`; `apparent_age_avg`, `apparent_age_std`, `real_age` (float64, years);
     `gender` (float64, NaN where unknown), `group` (""); and the other columns of
@@ -57,7 +57,7 @@ def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
     labels = table.frame.reset_index(drop=True)
     labels["file_name"] = table.paths("file_name", data_dir / split)
     for column in AGE_COLUMNS.values():
-        labels[column] = table.numbers(column, OLDEST)
+        labels[column] = table.numbers(column, 0, OLDEST)
     labels["gender"], labels["group"] = np.nan, ""
     path = data_dir / f"allcategories_{split}.csv"
     if path.is_file():

@@ -1,33 +1,32 @@
-"""Label files that are tables of text: CSV in any of its dialects."""
+"""Label files that are tables of text: CSV."""
 
-import csv
-import difflib
+import codecs
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ...errors import UserError
+from ...faces.images import Box
+from ...files import check_input_file, wrap_read_errors
+from ...labels import MAX_AGE, whole_years
 from .paths import relative_paths
-from .text import read_text
-from .values import is_unknown, parse_age, parse_gender, parse_number
+from .values import OLDEST, parse_age, parse_gender, parse_number
 
-_SEPARATORS = "\t;|,"  # the first one wins if several are equally frequent in the header
-_SEPARATOR_LINE = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)  # as Excel writes and reads it
-_BLANKS = " \t\r\n\v\f\xa0\ufeff\u200b"
-_LONGEST = 2000  # maximum number of characters of a cell
-_SIMILAR = 0.8  # ratio of `difflib` from which a column is a misspelling
+_SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # as Excel writes it above the header
 
 
 class LabelTable:
     """A label file's rows.
 
-    frame: cells as str, stripped, "" if blank; the index is the number of each row in the file,
-        counted from 1 without the header.
+    Attributes:
+        frame: cells as str, stripped, "" if blank; the index is the number of each row in the file,
+            counted from 1 without the header and blank rows.
     """
 
     def __init__(self, path: Path, frame: pd.DataFrame, decimal_comma: bool):
@@ -46,13 +45,17 @@ class LabelTable:
             return pd.Series([""] * len(self), dtype=object)
         return self.frame[column].reset_index(drop=True)
 
-    def paths(self, column: str, folder: Path) -> list[str]:
-        """Paths relative to `folder`; see `relative_paths`."""
-        return relative_paths(self.texts(column), folder, self.path, self.frame.index.tolist())
+    def paths(self, column: str, folder: Path, template: str = "{}") -> list[str]:
+        """Paths relative to `folder`; see `relative_paths`. template: of the path by the cell."""
+        paths = [template.format(text) if text else "" for text in self.texts(column)]
+        return relative_paths(paths, folder, self.path, self.frame.index.tolist())
 
-    def genders(self, column: str) -> np.ndarray:
-        """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`."""
-        return self._parsed(column, parse_gender, "female or male")
+    def genders(self, column: str, codes: Mapping[str, int] | None = None) -> np.ndarray:
+        """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`.
+
+        codes: the dataset's own spellings.
+        """
+        return self._parsed(column, lambda text: parse_gender(text, codes), "female or male")
 
     def ages(self, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest completed years, float64 (N,) each, NaN where unknown; see
@@ -64,16 +67,35 @@ class LabelTable:
         expected = "an age like 25 or a range like 25-32"
         return self._parsed(column, end(0), expected), self._parsed(column, end(1), expected)
 
-    def numbers(self, column: str, maximum: float) -> np.ndarray:
-        """Numbers from 0 to `maximum`, float64 (N,), NaN where unknown."""
+    def spread_ages(self, mean: str, deviation: str) -> tuple[np.ndarray, np.ndarray]:
+        """Apparent ages: one standard deviation to each side of the mean, float64 (N,) each."""
+        middle = self.numbers(mean, 0, OLDEST)
+        around = np.nan_to_num(self.numbers(deviation, 0, OLDEST))
+        ends = whole_years(middle - around), whole_years(middle + around)
+        return tuple(np.clip(end, 0, MAX_AGE) for end in ends)
+
+    def numbers(self, column: str, minimum: float, maximum: float) -> np.ndarray:
+        """Numbers from `minimum` to `maximum`, float64 (N,), NaN where unknown."""
 
         def parse(text: str) -> float | None:
             number = parse_number(text, self._decimal_comma)
-            if number is not None and not 0 <= number <= maximum:
+            if number is not None and not minimum <= number <= maximum:
                 raise ValueError(text)
             return number
 
-        return self._parsed(column, parse, f"a number from 0 to {maximum:g}")
+        return self._parsed(column, parse, f"a number from {minimum:g} to {maximum:g}")
+
+    def boxes(self, columns: tuple[str, str, str, str]) -> list[Box | None]:
+        """Boxes of faces by their left, top, right and bottom; None where one is unknown."""
+        edges = np.column_stack([self.numbers(name, -1e6, 1e6) for name in columns])
+        wrong = (edges[:, 0] >= edges[:, 2]) | (edges[:, 1] >= edges[:, 3])
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise UserError(
+                f"{self.path}: expected a box with left < right and top < bottom, received "
+                f"{edges[row].tolist()} in row {self.row(row)}"
+            )
+        return [None if np.isnan(box).any() else Box(*box) for box in edges.tolist()]
 
     def _parsed(self, column: str, parse: Callable, expected: str) -> np.ndarray:
         """A column converted by `parse`, which raises `ValueError` for invalid text."""
@@ -99,25 +121,28 @@ class LabelTable:
 def read_table(
     path: Path,
     required: Iterable[str],
-    optional: Iterable[str] = (),
-    aliases: dict[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
+    encoding: str | None = None,
 ) -> LabelTable:
-    """A CSV file with a header; the case of column names is ignored.
+    """A CSV file with a header; case, blanks and underscores of column names are ignored.
 
-    required, optional: columns by name.  aliases: other names -> columns.
-    Separators are commas, semicolons, tabs or bars; unless they are commas, numbers may have a
-    decimal comma. Blank rows and columns are dropped; unknown columns are kept, in lower case.
-    Raises `UserError` if the file is not such a table, lacks a required column, or has a column
-    twice or with a name similar to an optional one.
+    The separator is the one of comma, semicolon and tab that the header has; unless it is the
+    comma, numbers may have a decimal comma. Blank rows and columns are dropped.
+
+    Args:
+        path: the file.
+        required: names of columns.
+        aliases: other names -> columns.
+        encoding: one of Python's; None for UTF-8, or UTF-16 by its mark.
+
+    Raises:
+        UserError: if the file is not such a table, lacks a required column, or has one twice.
     """
-    lines, separator = _read(path)
-    if not lines:
-        raise UserError(f"{path}: expected a table, the file is empty")
-    optional, aliases = tuple(optional), aliases or {}
-    known = {_plain(name): name for name in (*required, *optional)}
-    known |= {_plain(name): column for name, column in aliases.items()}
-    (_, header), *rows = lines
-    names = [known.get(_plain(name), name.casefold()) for name in header]
+    cells, separator = _read_cells(path, encoding)
+    header, rows = cells.iloc[0], cells.iloc[1:].reset_index(drop=True)
+    aliases = {_plain(name): column for name, column in (aliases or {}).items()}
+    aliases |= {_plain(name): name for name in (*required, *aliases.values())}
+    names = [aliases.get(_plain(name), name.casefold()) for name in header]
     twice = next((name for name, count in Counter(names).items() if count > 1 and name), None)
     if twice:
         same = [text for text, name in zip(header, names, strict=True) if name == twice]
@@ -126,98 +151,77 @@ def read_table(
         )
     for name in required:
         if name not in names:
-            raise UserError(f"{path}: expected the column {name!r}, found {', '.join(header)}")
-    _check_spelling(path, names, optional, known)
-    return _table(path, names, rows, separator)
+            found = ", ".join(filter(None, header))
+            raise UserError(f"{path}: expected the column {name!r}, found {found}")
+    width = max((end for end, name in enumerate(names, 1) if name), default=0)
+    longer = (rows.iloc[:, width:] != "").any(axis=1).to_numpy()
+    if longer.any():
+        row = int(longer.argmax())
+        raise UserError(
+            f"{path}: expected {width} fields as in the header, received "
+            f"{separator.join(rows.iloc[row])!r} in row {row + 1}"
+        )
+    rows.columns, rows.index = names, rows.index + 1
+    return LabelTable(path, rows.loc[:, [bool(name) for name in names]], separator != ",")
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> LabelTable:
-    """As `read_table`, for a file that begins with `columns`, with or without a header."""
-    lines, separator = _read(path)
-    decimal_comma = separator != ","
-    if lines and _names_columns(lines[0][1][1:], decimal_comma):
-        lines = lines[1:]
-    widest = max((len(cells) for _, cells in lines), default=len(columns))
-    if widest < len(columns):
+    """As `read_table`, for a file of `columns` and perhaps more, with or without a header."""
+    cells, separator = _read_cells(path)
+    if cells.shape[1] < len(columns):
         raise UserError(
-            f"{path}: expected {len(columns)} columns ({', '.join(columns)}), found {widest}"
+            f"{path}: expected {len(columns)} columns ({', '.join(columns)}), found "
+            f"{cells.shape[1]}"
         )
-    rows = [(line, cells[: len(columns)]) for line, cells in lines]
-    return _table(path, list(columns), rows, separator)
+    is_header = not any(re.fullmatch(r"[\d.,]*", text) for text in cells.iloc[0, 1 : len(columns)])
+    rows = cells.iloc[int(is_header) :, : len(columns)].reset_index(drop=True)
+    rows.columns, rows.index = columns, rows.index + 1
+    return LabelTable(path, rows, separator != ",")
 
 
-def _names_columns(cells: list[str], decimal_comma: bool) -> bool:
-    """Whether the cells are column names, which are not numbers."""
+def _read_cells(path: Path, encoding: str | None = None) -> tuple[pd.DataFrame, str]:
+    """The cells of the lines that are not blank, as stripped str, and the separator."""
+    text = _read_text(path, encoding)
+    lines = text.splitlines()
+    if lines and _SEPARATOR_LINE.fullmatch(lines[0].strip()):
+        text, lines = text[len(lines[0]) :], lines[1:]
+    header = next(filter(str.strip, lines), "")
+    if not header:
+        raise UserError(f"{path}: expected a table, the file is empty")
+    separator = max(_SEPARATORS, key=header.count)
+    widest = max(line.count(separator) for line in lines) + 1
+    with wrap_read_errors(path, "a table of text"):
+        cells = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            header=None,
+            names=range(widest),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+        )
+    cells = cells.fillna("").apply(lambda column: column.str.strip())
+    return cells[(cells != "").any(axis=1)], separator
 
-    def is_number(text: str) -> bool:
-        try:
-            return parse_number(text, decimal_comma) is not None
-        except ValueError:
-            return False
 
-    given = [cell for cell in cells if not is_unknown(cell)]
-    return bool(given) and not any(map(is_number, given))
-
-
-def _read(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
-    """The lines that are not blank, as line number and cells, and the separator."""
-    text = read_text(path)
-    first = next(filter(str.strip, text.splitlines()), "")
-    named = _SEPARATOR_LINE.fullmatch(first.strip(" \ufeff"))
-    separator = named[1] if named else max(_SEPARATORS, key=first.count)
-    lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
-    )
+def _read_text(path: Path, encoding: str | None) -> str:
+    check_input_file(path, "a label file")
+    data = path.read_bytes()
+    is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        rows = [(lines.line_num, [cell.strip(_BLANKS) for cell in cells]) for cells in lines]
-    except csv.Error as error:
+        text = data.decode(encoding or ("utf-16" if is_utf_16 else "utf-8-sig"))
+    except LookupError as error:
+        raise UserError(f"--encoding: {error}; try gbk, shift_jis or cp1252") from error
+    except UnicodeDecodeError as error:
         raise UserError(
-            f"{path}: expected a table, line {lines.line_num} cannot be read: {error}"
+            f"{path}: expected text in {encoding or 'UTF-8'}; save it as UTF-8 (in Excel: CSV "
+            "UTF-8), or pass create_db.py --encoding gbk, or another of Python's names, such as "
+            "cp1252"
         ) from error
-    for number, cells in rows:
-        longest = max(cells, key=len, default="")
-        if len(longest) > _LONGEST:
-            raise UserError(
-                f"{path}: expected fields of at most {_LONGEST} characters, received "
-                f"{len(longest):,} in line {number}, {longest[:20]!r} ...; is a quote missing?"
-            )
-    rows = [(number, cells) for number, cells in rows if any(cells)]
-    return rows[1:] if named else rows, separator
-
-
-def _table(
-    path: Path, names: list[str], lines: list[tuple[int, list[str]]], separator: str
-) -> LabelTable:
-    """A table of `lines`, padded to the number of `names`; surplus cells must be blank."""
-    width = len(names)
-    for number, cells in lines:
-        if any(cells[width:]):
-            raise UserError(
-                f"{path}: expected {width} fields as in the first line, received {len(cells)} in "
-                f"line {number}"
-            )
-    rows = [cells[:width] + [""] * (width - len(cells)) for _, cells in lines]
-    frame = pd.DataFrame(rows, columns=names, index=range(1, len(rows) + 1), dtype=object)
-    return LabelTable(path, frame.loc[:, [bool(name) for name in names]], separator != ",")
-
-
-def _check_spelling(
-    path: Path, names: list[str], optional: tuple[str, ...], known: dict[str, str]
-) -> None:
-    """Raise `UserError` if a column is similar to a missing optional one."""
-    missing = {plain: name for plain, name in known.items() if name in optional}
-    missing = {plain: name for plain, name in missing.items() if name not in names}
-    for name in filter(None, names):
-        if name in known.values():
-            continue
-        near = difflib.get_close_matches(_plain(name), missing, 1, _SIMILAR)
-        words = re.split(r"[^a-z]+", name)
-        near += [plain for plain in missing if plain in words]
-        if near:
-            raise UserError(
-                f"{path}: expected the column {missing[near[0]]!r}, received {name!r}; rename it, "
-                "or delete it if it is something else"
-            )
+    if "\0" in text:
+        raise UserError(f"{path}: expected a table of text, received binary data")
+    return text
 
 
 def _plain(name: str) -> str:

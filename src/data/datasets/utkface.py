@@ -2,7 +2,7 @@
 
 Zhang, Song & Qi, "Age progression/regression by conditional adversarial autoencoder", CVPR 2017,
 https://susanqq.github.io/UTKFace/. The label is the file name, `[age]_[gender]_[race]_[date].jpg`
-or `.jpg.chip.jpg`, where gender 0 is **male**.
+or `.jpg.chip.jpg` (some with a blank before it), where gender 0 is **male**.
 """
 
 import re
@@ -14,7 +14,7 @@ from .names import read_names
 
 MARGIN = 0.12  # median space on each side of dlib's box, in 150 crops
 RACES = ("White", "Black", "Asian", "Indian", "Others")
-_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+\.jpg(\.chip\.jpg)?", re.IGNORECASE)
+_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+ ?\.jpg(\.chip\.jpg)?", re.IGNORECASE)
 _GENDER = (GENDERS.index("male"), GENDERS.index("female"))  # by UTKFace's code
 
 

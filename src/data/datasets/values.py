@@ -1,6 +1,7 @@
 """Spellings of ages and genders in label files."""
 
 import re
+from collections.abc import Mapping
 
 from ...labels import GENDERS, MAX_AGE
 
@@ -61,14 +62,15 @@ def parse_age(text: str, decimal_comma: bool) -> tuple[int, int] | None:
     return min(int(low), MAX_AGE), min(int(high), MAX_AGE)
 
 
-def parse_gender(text: str) -> int | None:
+def parse_gender(text: str, codes: Mapping[str, int] | None = None) -> int | None:
     """0 for female, 1 for male, None where unknown.
 
+    codes: a dataset's own spellings, such as {"1": 0}.
     Raises `ValueError` for other text; digits too, as datasets disagree on their meaning.
     """
     if is_unknown(text):
         return None
-    word = text.strip().casefold()
-    if word not in _CODES:
+    word, codes = text.strip().casefold(), _CODES | (codes or {})
+    if word not in codes:
         raise ValueError(text)
-    return _CODES[word]
+    return codes[word]
