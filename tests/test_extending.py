@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src import cli, models
-from src.data import datasets
+from src.data import arguments, datasets
 from src.data.database import open_database
 from src.faces.crop import FaceCrop
 from tests.helpers import ROOT, make_picture, printed_table, write_database
@@ -42,6 +42,7 @@ def register(monkeypatch, registry, entry):
 
 def test_dataset(example, monkeypatch, tmp_path, run_here):
     register(monkeypatch, datasets.DATASETS, example("A dataset", "my_faces", datasets))
+    importlib.reload(arguments)
     for seed, name in enumerate(("ann_31_f.jpg", "ann_33_f.jpg", "bob_70_m.jpg")):
         make_picture(tmp_path / "faces" / name, seed)
     command = ("create_db.py", "--db", "my_faces", "--data_dir", tmp_path / "faces")

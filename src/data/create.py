@@ -14,13 +14,13 @@ import pandas as pd
 
 from ..errors import UserError
 from ..faces.crop import FaceCrop
+from ..faces.detectors import DEFAULT_DETECTOR
 from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder
 from ..files import (
     atomic,
     check_folder,
     check_output_place,
     defer_sigint,
-    replacing,
     wrap_write_errors,
 )
 from ..outputs import Output, begins_with, check_outputs, locked
@@ -33,6 +33,8 @@ from .reading import STATES, USABLE, FaceReader
 from .summary import draw_contact_sheet, is_summary, plot_ages
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
+_SAMPLE = 50  # images in which faces are searched
+_FILLED = 0.3  # width of a face in an image that is a face crop, in widths of the image
 _BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
 
 
@@ -79,22 +81,19 @@ def create_database(args: Arguments) -> Created:
         _slots(args, records.table, _run_id(args, reader, records.table)) as slots,
     ):
         _fill(slots, args, records.table, reader)
-        kept, removed, skipped = _select(records, slots.records, args)
+        labels, kept, removed, skipped = _select(records, slots.records, args)
         if not len(kept):
             slots.remove()
             raise UserError(f"{args.folder}: no image is left, {_reasons(removed)}")
-        table = records.table.iloc[kept]
+        table = labels.iloc[kept]
         with ExitStack() as stack:
-            partial_database = stack.enter_context(atomic(args.output))
-            further = [stack.enter_context(replacing(output.path)) for output in outputs[1:]]
-            writing.write_database(
-                partial_database, slots, records.table, kept, values, args.mat_version
-            )
-            _write_further(further, table, removed, skipped)
+            partials = [stack.enter_context(atomic(output.path)) for output in outputs]
+            writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
+            _write_further(partials[1:4], table, removed, skipped)
             if args.contact_sheet:
                 with wrap_write_errors(args.contact_sheet):  # which may be on another disk
-                    opened = database.open_database(partial_database)
-                    draw_contact_sheet(opened, args.seed, further[-1])
+                    opened = database.open_database(partials[0])
+                    draw_contact_sheet(opened, args.seed, partials[4])
             finishing.enter_context(defer_sigint())  # until every file has its name
     counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
     noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
@@ -132,7 +131,26 @@ def _reader(args: Arguments, records: Records) -> FaceReader:
     crop = FaceCrop(args.img_size, args.crop_margin, args.alignment)
     finder = FaceFinder(detector, args.min_face, crop)
     finder.load()
+    if whole and np.isnan(records.margin) and not args.whole_image:
+        _check_filled(args, records.table["path"])
     return FaceReader(finder, args.one_face, whole, args.drop_duplicates)
+
+
+def _check_filled(args: Arguments, paths: pd.Series) -> None:
+    """Raise `UserError` if faces are small in a sample of the images: they would be squashed."""
+    sample = [args.folder / path for path in paths.sample(min(len(paths), _SAMPLE), random_state=0)]
+    searched = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(1))
+    shares = [
+        max(face.box.right - face.box.left for face in found.faces) / found.shape[1]
+        for found in searched.find_all(sample)
+        if found.faces
+    ]
+    if shares and np.median(shares) < _FILLED:
+        raise UserError(
+            f"--db {args.db}: expected images filled by a face, but in a sample of {len(sample)} "
+            f"the median face is {np.median(shares):.2f} of the image wide; crop the faces by "
+            "--detect or --align, or keep whole images by --whole_image"
+        )
 
 
 def _run_id(args: Arguments, reader: FaceReader, table: pd.DataFrame) -> str:
@@ -162,10 +180,10 @@ def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.F
         ) from error
     _check_space(args, table, slots.done if is_resumed else 0)
     with wrap_write_errors(args.output, slots.path):
-        if not is_resumed:
-            slots.begin()
         try:
             with closing(slots):
+                if not is_resumed:
+                    slots.begin()
                 yield slots
         except BaseException as error:
             if not slots.done:
@@ -228,28 +246,38 @@ def _read_task(reader: FaceReader, task: tuple) -> tuple[int, np.ndarray, np.nda
 
 def _select(
     records: Records, read: np.ndarray, args: Arguments
-) -> tuple[np.ndarray, dict[str, int], list[tuple[str, str]]]:
-    """Kept rows, int64, ascending; rows removed by each rule; skipped images, with reasons."""
-    table, removed, skipped = records.table, dict(records.removed), list(records.skipped)
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[tuple[str, str]]]:
+    """The labels, corrected by --exclude; kept rows, int64, ascending; rows removed by each rule;
+    and skipped images, with reasons."""
+    table, removed = records.table, dict(records.removed)
     reasons = np.array(STATES, object)[read["state"]]
     for rule in (MISSING, UNDECODABLE, *FACE_RULES):
         count = int((reasons == rule).sum())
         if count or rule not in FACE_RULES:
             removed[rule] = count
-    kept = np.flatnonzero(reasons == USABLE)
-    if args.drop_duplicates:
-        found = curate.find_duplicates(table.iloc[kept], read["pixels"][kept])
+
+    def drop(found: dict[str, np.ndarray], kept: np.ndarray) -> np.ndarray:
         for rule, rows in found.items():
             reasons[kept[rows]] = rule
             removed[rule] = int(rows.sum())
-        kept = np.flatnonzero(reasons == USABLE)
+        return np.flatnonzero(reasons == USABLE)
+
+    kept = np.flatnonzero(reasons == USABLE)
+    if args.exclude:
+        audited, found = curate.apply_audit(
+            table.iloc[kept], read["identity"][kept], args.exclude, args.exclude_above
+        )
+        table = table.copy()
+        table.iloc[kept] = audited
+        kept = drop(found, kept)
+    if args.drop_duplicates:
+        kept = drop(curate.find_duplicates(table.iloc[kept], read["pixels"][kept]), kept)
     listed = reasons != USABLE
-    skipped += zip(table["path"][listed], reasons[listed], strict=True)
+    skipped = [*records.skipped, *zip(table["path"][listed], reasons[listed], strict=True)]
     if args.max_per_age:
         dropped = curate.over_cap(table.iloc[kept], args.max_per_age, args.seed)
-        removed[curate.OVER_CAP] = int(dropped.sum())
-        kept = kept[~dropped]
-    return kept, removed, skipped
+        kept = drop({curate.OVER_CAP: dropped}, kept)
+    return table, kept, removed, skipped
 
 
 def _write_further(

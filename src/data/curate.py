@@ -1,13 +1,19 @@
-"""Selection of usable images: duplicates and over-represented ages."""
+"""Selection of usable images: duplicates, over-represented ages, audited labels."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..errors import UserError
 from ..labels import age_midpoint
+from .datasets.tables import LabelTable, read_table
 
 SAME = "pixel-identical to an earlier one"
 DISAGREE = "pixel-identical, labels disagree"
 OVER_CAP = "more than --max_per_age"
+DROPPED = "audit: dropped by hand"
+_DECISIONS = ("", "keep", "drop", "correct")
 
 
 def find_duplicates(table: pd.DataFrame, pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -31,3 +37,73 @@ def over_cap(table: pd.DataFrame, max_per_age: int, seed: int) -> np.ndarray:
     order = pd.Series(np.random.default_rng(seed).permutation(len(table)), table.index)
     rank = order.groupby(age.fillna(-1)).rank()
     return ((rank > max_per_age) & age.notna()).to_numpy()
+
+
+def apply_audit(
+    table: pd.DataFrame, identity: np.ndarray, path: Path, above: float | None
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The labels after an audit, and the rows to drop, bool (N,), by rule.
+
+    Args:
+        table: as in `Records`, (N,).
+        identity: of the files, uint64 (N,).
+        path: CSV file with the columns `identity`, 16 hexadecimal digits, or `path`; `decision`,
+            one of keep, drop and correct; `suspicion`, 0..1; `new_age` and `new_gender`. A row is
+            of the records of that file; if they are several, of those with its path.
+        above: suspicion from which faces without a decision are dropped; None for none.
+
+    Raises:
+        UserError: if the file is not such a table, or has no row of these records.
+    """
+    audit = read_table(path, ())
+    records = _audited_records(audit, table, identity)
+    decisions = audit.texts("decision").str.casefold()
+    unknown = ~decisions.isin(_DECISIONS)
+    if unknown.any():
+        row = int(unknown.argmax())
+        raise UserError(
+            f"{path}: expected keep, drop or correct in column 'decision', received "
+            f"{decisions[row]!r} in row {audit.row(row)}"
+        )
+    table, low_high = table.copy(), audit.ages("new_age")
+    new = dict(zip(("age_low", "age_high"), low_high, strict=True))
+    new["gender"] = audit.genders("new_gender")
+    suspicious = audit.numbers("suspicion", 0, 1) > (2 if above is None else above)
+    rules = {DROPPED: np.zeros(len(table), bool)}
+    if above is not None:
+        rules[f"audit: suspicion above {above:g}"] = np.zeros(len(table), bool)
+    for row, decision in enumerate(decisions):
+        if decision == "drop":
+            rules[DROPPED][records[row]] = True
+        elif not decision and suspicious[row]:
+            rules[f"audit: suspicion above {above:g}"][records[row]] = True
+        elif decision == "correct":
+            for name, values in new.items():
+                if not np.isnan(values[row]):
+                    table.iloc[records[row], table.columns.get_loc(name)] = values[row]
+    return table, rules
+
+
+def _audited_records(
+    audit: LabelTable, table: pd.DataFrame, identity: np.ndarray
+) -> list[np.ndarray]:
+    """The records of each row of an audit, int64 (n,)."""
+    by_path = pd.Series(table["path"]).groupby(table["path"].to_numpy()).indices
+    by_identity = pd.Series(identity).groupby(identity).indices
+    none, found = np.empty(0, np.int64), []
+    for digits, path in zip(audit.texts("identity"), audit.texts("path"), strict=True):
+        try:
+            rows = by_identity.get(int(digits, 16), none) if digits else by_path.get(path, none)
+        except ValueError:
+            raise UserError(
+                f"{audit.path}: expected 16 hexadecimal digits in column 'identity', received "
+                f"{digits!r}"
+            ) from None
+        own = np.intersect1d(rows, by_path.get(path, none))
+        found.append(own if len(own) else rows)
+    if not any(map(len, found)):
+        raise UserError(
+            f"{audit.path}: expected rows of this dataset in the columns 'identity' or 'path', "
+            "found none"
+        )
+    return found

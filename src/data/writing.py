@@ -57,6 +57,7 @@ class FaceSlots:
         self._states = output.with_name(f".{output.stem}.states")
         self._shape, self._run = (rows, img_size, img_size, 3), run
         self._row_bytes = image_bytes(1, img_size)
+        self.records, self._files = np.empty(0, RECORD), []
 
     def begin(self) -> None:
         """Create both files, with every record to do."""

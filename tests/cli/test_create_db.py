@@ -382,13 +382,16 @@ def test_read_only_output_folder(create_here, small_wiki, read_only):
 
 
 def test_too_little_free_space(create_here, small_wiki, out):
-    done = create_here(small_wiki, out / "db.mat", "--img_size", 10_000_000)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 0, 9))
+        done = create_here(small_wiki, out / "db.mat")
     assert_refused(done, out, "free bytes for 40 images", "smaller --img_size")
 
 
-def test_version_5_size_limit(create_here, small_wiki, out):
-    done = create_here(small_wiki, out / "db.mat", "--img_size", 6000, "--mat_version", 5)
-    assert_refused(done, out, "40 pictures of 6000x6000 take 4,320,000,000", "--mat_version 7.3")
+def test_version_5_size_limit(create_here, out, tmp_path):
+    folder = write_wiki(tmp_path / "wiki_crop", wiki_struct(90))
+    done = create_here(folder, out / "db.mat", "--img_size", 4000, "--mat_version", 5)
+    assert_refused(done, out, "of 4000x4000 take 4,320,000,000", "--mat_version 7.3")
 
 
 @pytest.mark.parametrize("size", [0, 5_000, 1_000_000, 1_200_500])

@@ -13,6 +13,7 @@ import pytest
 import scipy.io
 
 from src.data.database import open_database
+from src.data.identities import file_identity
 from tests.helpers import (
     assert_one_line_error,
     make_picture,
@@ -194,7 +195,7 @@ def test_csv_in_the_classic_format(create, labels, out):
 
 @pytest.mark.parametrize(
     ("row", "received"),
-    [("b.jpg,abc,,,m,", "'abc' in row 2"), ("b.jpg,20,,,m,,x", "line 3")],
+    [("b.jpg,abc,,,m,", "'abc' in row 2"), ("b.jpg,20,,,m,,x", "b.jpg,20,,,m,,x' in row 2")],
 )
 def test_bad_label_leaves_nothing(create, labels, out, row, received):
     done = create("csv", labels("a.jpg,20,,,f,", row), out)
@@ -208,7 +209,7 @@ def test_bad_label_leaves_nothing(create, labels, out, row, received):
 )
 def test_option_of_another_dataset_is_refused(create, utkface, out, db, flag, value):
     done = create(db, utkface, out, flag, value)
-    assert_one_line_error(done, "create_db.py", flag, db, value)
+    assert_one_line_error(done, "create_db.py", f"{flag} requires --db")
     assert names(out) == set()
 
 
@@ -292,6 +293,36 @@ def test_photos_are_never_kept_whole(create, tmp_path, out):
     done = create("all_age_faces", tmp_path / "photos", out, "--one_face")
     assert_one_line_error(done, "create_db.py", "--db all_age_faces", "--detect", "--align")
     assert names(out) == set()
+
+
+def test_small_faces_need_a_decision(create, labels, portraits, out):
+    folder = labels("small.jpg,40,,,m,", "none.jpg,40,,,m,")
+    one = cv2.imread(str(portraits / "hopper.jpg"))
+    small = np.full((one.shape[0] * 2, one.shape[1] * 2, 3), 128, np.uint8)
+    small[: one.shape[0], : one.shape[1]] = one
+    cv2.imwrite(str(folder / "small.jpg"), small)
+    done = create("csv", folder, out)
+    assert_one_line_error(done, "create_db.py", "--detect", "--align", "--whole_image")
+    assert names(out) == set()
+    assert create("csv", folder, out, "--whole_image").returncode == 0
+    shutil.copy(portraits / "hopper.jpg", folder / "small.jpg")
+    assert create("csv", folder, out).returncode == 0
+
+
+def test_audit_excludes_and_corrects(create, labels, out):
+    folder = labels("a.jpg,20,,,f,", "b.jpg,30,,,f,", "c.jpg,40,,,f,")
+    audit = out.parent / "audit.csv"
+    identity = file_identity((folder / "c.jpg").read_bytes())
+    lines = ["path,identity,suspicion,decision,new_age", "a.jpg,,0.99,,", "b.jpg,,0.2,drop,"]
+    audit.write_text("\n".join([*lines, f"{folder}/c.jpg,{identity:016x},1,correct,44\n"]))
+    done = create("csv", folder, out, "--exclude", audit, "--exclude_above", 0.9)
+    assert done.returncode == 0, done.stderr
+    removed = dict(read_csv(out / "db.removed.csv"))
+    assert removed["audit: suspicion above 0.9"] == removed["audit: dropped by hand"] == "1"
+    assert open_database(out / "db.mat").age_low.tolist() == [44]
+    assert_one_line_error(
+        create("csv", folder, out, "--exclude_above", 0.9), "create_db.py", "--exclude"
+    )
 
 
 def test_alignment_is_stored(create, people, out):

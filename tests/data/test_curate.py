@@ -12,10 +12,10 @@ from src.data.arguments import Arguments
 from src.data.create import create_database
 from src.data.curate import find_duplicates, over_cap
 from src.data.database import open_database
+from src.errors import UserError
 
 NAN = np.nan
 UNPARSED = {  # names in UTKFace that do not parse
-    "24_0_1_20170116220224657 .jpg.chip.jpg",
     "39_1_20170116174525125.jpg.chip.jpg",
     "55_0_0_20170116232725357jpg.chip.jpg",
     "61_1_20170109142408075.jpg.chip.jpg",
@@ -115,3 +115,55 @@ def test_real_utkface_duplicates(utkface, tmp_path):
     assert removed[curate.OVER_CAP] == sum(max(count - 300, 0) for count in ages.values()) > 0
     left = Counter(open_database(tmp_path / "db.mat").age_low)
     assert left == {age: min(count, 300) for age, count in ages.items()}
+
+
+@pytest.fixture
+def audit(tmp_path):
+    """Applies an audit to five records, the last two of one file."""
+
+    def apply(*lines, above=None):
+        header = "path,identity,suspicion,rank,decision,new_age,new_gender"
+        (tmp_path / "audit.csv").write_text("\n".join([header, *lines]))
+        rows = table([20, 30, 40, 50, 60], gender=[0, 1, 0, NAN, 1])
+        rows["path"] = [f"{letter}.jpg" for letter in "abcde"]
+        identity = np.array([1, 2, 2**64 - 1, 7, 7], np.uint64)
+        labels, rules = curate.apply_audit(rows, identity, tmp_path / "audit.csv", above)
+        return labels, {rule: np.flatnonzero(drop).tolist() for rule, drop in rules.items()}
+
+    return apply
+
+
+def test_audit_decisions_come_before_suspicion(audit):
+    lines = [
+        "other/a.jpg,0000000000000001,0.95,1,,,",
+        "b.jpg,0000000000000002,0.94,2,keep,,",
+        "x.jpg,ffffffffffffffff,0.1,3,drop,,",
+        "d.jpg,,0.9,4,correct,51-53,female",
+        "e.jpg,0000000000000007,0.91,5,,,",
+    ]
+    labels, dropped = audit(*lines, above=0.9)
+    assert dropped == {"audit: dropped by hand": [2], "audit: suspicion above 0.9": [0, 4]}
+    assert labels["age_low"].tolist() == [20, 30, 40, 51, 60]
+    assert labels["age_high"].tolist() == [20, 30, 40, 53, 60]
+    np.testing.assert_array_equal(labels["gender"], [0, 1, 0, 0, 1])
+    assert audit(*lines)[1] == {"audit: dropped by hand": [2]}
+
+
+def test_audit_of_a_file_without_its_path(audit):
+    """It is of all records of the file."""
+    assert audit("y.jpg,0000000000000007,0,1,drop,,")[1] == {"audit: dropped by hand": [3, 4]}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("a.jpg,,0.5,1,dorp,,", "'decision'.*'dorp' in row 1"),
+        ("a.jpg,xyz,0.5,1,drop,,", "'identity'.*'xyz'"),
+        ("a.jpg,,1.5,1,,,", "'suspicion'.*'1.5' in row 1"),
+        ("a.jpg,,0.5,1,correct,old,", "'new_age'.*'old' in row 1"),
+        ("x.jpg,,0.5,1,drop,,", "none"),
+    ],
+)
+def test_bad_audit_is_named(audit, line, reason):
+    with pytest.raises(UserError, match=rf"audit\.csv: .*{reason}"):
+        audit(line)

@@ -28,7 +28,8 @@ def fill(slots, faces, rows):
     """Write some faces, with their row as identity and the third state."""
     with closing(slots):
         for row in rows:
-            slots.write(row, faces[row : row + 1], np.array([(2**63 + row, 0, 3)], writing.RECORD))
+            record = np.array([(2**63 + int(row), 0, 3)], writing.RECORD)
+            slots.write(row, faces[row : row + 1], record)
 
 
 def filled(path, faces, rows=None):

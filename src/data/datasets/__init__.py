@@ -117,15 +117,25 @@ class Dataset:
     photos: bool = False
 
 
+_IN = ".data.datasets."
 DATASETS = {
-    "wiki": Dataset(".data.datasets.imdb_wiki:read_wiki", ImdbWiki, "wiki_crop"),
-    "imdb": Dataset(".data.datasets.imdb_wiki:read_imdb", ImdbWiki, "imdb_crop"),
-    "utkface": Dataset(".data.datasets.utkface:read"),
-    "fairface": Dataset(".data.datasets.fairface:read", Split),
-    "all_age_faces": Dataset(".data.datasets.all_age_faces:read", photos=True),
-    "appa_real": Dataset(".data.datasets.appa_real:read", AppaReal),
-    "lap": Dataset(".data.datasets.lap:read", Split),
-    "csv": Dataset(".data.datasets.labels_csv:read", Csv),
+    "wiki": Dataset(_IN + "imdb_wiki:read_wiki", ImdbWiki, "wiki_crop"),
+    "imdb": Dataset(_IN + "imdb_wiki:read_imdb", ImdbWiki, "imdb_crop"),
+    "utkface": Dataset(_IN + "utkface:read"),
+    "fairface": Dataset(_IN + "fairface:read", Split),
+    "all_age_faces": Dataset(_IN + "all_age_faces:read", photos=True),
+    "appa_real": Dataset(_IN + "appa_real:read", AppaReal),
+    "lap": Dataset(_IN + "lap:read", Split),
+    "adience": Dataset(_IN + "adience:read"),
+    "afad": Dataset(_IN + "afad:read"),
+    "agedb": Dataset(_IN + "agedb:read"),
+    "cacd": Dataset(_IN + "cacd:read"),
+    "fgnet": Dataset(_IN + "fgnet:read"),
+    "lagenda": Dataset(_IN + "lagenda:read"),
+    "megaage_asian": Dataset(_IN + "megaage_asian:read", Split),
+    "morph": Dataset(_IN + "morph:read"),
+    "folders": Dataset(_IN + "folders:read"),
+    "csv": Dataset(_IN + "labels_csv:read", Csv),
 }
 
 

@@ -5,25 +5,18 @@ https://susanqq.github.io/UTKFace/. The label is the file name, `[age]_[gender]_
 or `.jpg.chip.jpg` (some with a blank before it), where gender 0 is **male**.
 """
 
-import re
 from pathlib import Path
 
-from ...labels import GENDERS, MAX_AGE
 from . import Records
-from .names import read_names
+from .names import FEMALE, MALE, read_names
 
 MARGIN = 0.12  # median space on each side of dlib's box, in 150 crops
 RACES = ("White", "Black", "Asian", "Indian", "Others")
-_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_\d+ ?\.jpg(\.chip\.jpg)?", re.IGNORECASE)
-_GENDER = (GENDERS.index("male"), GENDERS.index("female"))  # by UTKFace's code
+_NAME = r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<group>[0-4])_\d+ ?\.jpg(\.chip\.jpg)?"
 
 
 def read(data_dir: Path) -> Records:
-    """The faces in `data_dir` and its folders; ages above 100 become 100."""
-    return read_names(data_dir, _NAME, _labels, MARGIN)
-
-
-def _labels(name: re.Match) -> dict:
-    age, gender, race = map(int, name.groups()[:3])
-    age = min(age, MAX_AGE)
-    return {"age_low": age, "age_high": age, "gender": _GENDER[gender], "group": RACES[race]}
+    """The faces in `data_dir` and its folders."""
+    records = read_names(data_dir, _NAME, {"0": MALE, "1": FEMALE}.__getitem__, MARGIN)
+    records.table["group"] = [RACES[int(code)] for code in records.table["group"]]
+    return records
