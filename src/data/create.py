@@ -122,9 +122,9 @@ def _outputs(args: Arguments) -> list[Output]:
 def _reader(args: Arguments, records: Records) -> FaceReader:
     """The reader of the dataset's faces, with its detector loaded."""
     boxes = records.table["box"].notna()
-    if DATASETS[args.db].photos and not (args.crops or boxes.all()):
-        raise UserError(f"--db {args.db}: its images are photos; add --detect or --align")
     whole = not (args.crops or boxes.any())
+    if (DATASETS[args.db].photos or boxes.any()) and not (args.crops or boxes.all()):
+        raise UserError(f"--db {args.db}: its images are photos; add --detect or --align")
     if whole and args.margin is not None:
         raise UserError("--margin requires --detect or --align")
     detector = args.detector if args.crops or args.one_face else "none"

@@ -13,6 +13,7 @@ SAME = "pixel-identical to an earlier one"
 DISAGREE = "pixel-identical, labels disagree"
 OVER_CAP = "more than --max_per_age"
 DROPPED = "audit: dropped by hand"
+_SUSPICIOUS = "audit: suspicion above {:g}"
 _DECISIONS = ("", "keep", "drop", "correct")
 
 
@@ -49,58 +50,44 @@ def apply_audit(
         identity: of the files, uint64 (N,).
         path: CSV file with the columns `identity`, 16 hexadecimal digits, or `path`; `decision`,
             one of keep, drop and correct; `suspicion`, 0..1; `new_age` and `new_gender`. A row is
-            of the records of that file; if they are several, of those with its path.
-        above: suspicion from which faces without a decision are dropped; None for none.
+            of the records of that file; if they are several, of the one with its path.
+        above: suspicion above which faces without a decision are dropped; None for none.
 
     Raises:
         UserError: if the file is not such a table, or has no row of these records.
     """
     audit = read_table(path, ())
-    records = _audited_records(audit, table, identity)
-    decisions = audit.texts("decision").str.casefold()
-    unknown = ~decisions.isin(_DECISIONS)
-    if unknown.any():
-        row = int(unknown.argmax())
-        raise UserError(
-            f"{path}: expected keep, drop or correct in column 'decision', received "
-            f"{decisions[row]!r} in row {audit.row(row)}"
-        )
-    table, low_high = table.copy(), audit.ages("new_age")
-    new = dict(zip(("age_low", "age_high"), low_high, strict=True))
+    decisions = audit.words("decision", _DECISIONS)
+    suspicious = audit.numbers("suspicion", 0, 1) > (np.inf if above is None else above)
+    new = dict(zip(("age_low", "age_high"), audit.ages("new_age"), strict=True))
     new["gender"] = audit.genders("new_gender")
-    suspicious = audit.numbers("suspicion", 0, 1) > (2 if above is None else above)
-    rules = {DROPPED: np.zeros(len(table), bool)}
+    table, drops = table.copy(), {DROPPED: np.zeros(len(table), bool)}
     if above is not None:
-        rules[f"audit: suspicion above {above:g}"] = np.zeros(len(table), bool)
-    for row, decision in enumerate(decisions):
-        if decision == "drop":
-            rules[DROPPED][records[row]] = True
-        elif not decision and suspicious[row]:
-            rules[f"audit: suspicion above {above:g}"][records[row]] = True
-        elif decision == "correct":
+        drops[_SUSPICIOUS.format(above)] = np.zeros(len(table), bool)
+    for row, records in enumerate(_audited_records(audit, table, identity)):
+        if decisions[row] == "drop":
+            drops[DROPPED][records] = True
+        elif not decisions[row] and suspicious[row]:
+            drops[_SUSPICIOUS.format(above)][records] = True
+        elif decisions[row] == "correct":
             for name, values in new.items():
                 if not np.isnan(values[row]):
-                    table.iloc[records[row], table.columns.get_loc(name)] = values[row]
-    return table, rules
+                    table.iloc[records, table.columns.get_loc(name)] = values[row]
+    return table, drops
 
 
 def _audited_records(
     audit: LabelTable, table: pd.DataFrame, identity: np.ndarray
 ) -> list[np.ndarray]:
     """The records of each row of an audit, int64 (n,)."""
-    by_path = pd.Series(table["path"]).groupby(table["path"].to_numpy()).indices
-    by_identity = pd.Series(identity).groupby(identity).indices
+    by_path = table.groupby(table["path"].to_numpy()).indices
+    by_identity = table.groupby([f"{number:016x}" for number in identity.tolist()]).indices
     none, found = np.empty(0, np.int64), []
     for digits, path in zip(audit.texts("identity"), audit.texts("path"), strict=True):
-        try:
-            rows = by_identity.get(int(digits, 16), none) if digits else by_path.get(path, none)
-        except ValueError:
-            raise UserError(
-                f"{audit.path}: expected 16 hexadecimal digits in column 'identity', received "
-                f"{digits!r}"
-            ) from None
-        own = np.intersect1d(rows, by_path.get(path, none))
-        found.append(own if len(own) else rows)
+        of_path = by_path.get(path, none)
+        of_file = by_identity.get(digits.lower(), none) if digits else of_path
+        both = np.intersect1d(of_file, of_path)
+        found.append(both if len(both) else of_file)
     if not any(map(len, found)):
         raise UserError(
             f"{audit.path}: expected rows of this dataset in the columns 'identity' or 'path', "

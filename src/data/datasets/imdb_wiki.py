@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import UserError
-from ...files import check_input_file
+from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE
 from .. import matlab
 from . import Records
@@ -31,11 +31,11 @@ def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records
     `persons`.
 
     Raises `UserError` if the file is missing, is not a MATLAB file, lacks the struct or one of its
-    fields, or names a picture outside `data_dir`.
+    fields, or names an image outside `data_dir`.
     """
     path = data_dir / f"{name}.mat"
     fields = _read_fields(path, name, (*_FIELDS, "name") if persons else _FIELDS)
-    paths = relative_paths(fields["full_path"], data_dir, path)
+    paths = relative_paths(_texts(fields["full_path"]), data_dir, path)
     age = ages(fields["dob"], fields["photo_taken"])
     second = fields["second_face_score"]
     rules = {
@@ -55,7 +55,7 @@ def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records
             "age_low": age,
             "age_high": age,
             "gender": fields["gender"],
-            "person": [_text(cell).strip() for cell in fields["name"]] if persons else "",
+            "person": _texts(fields["name"]) if persons else "",
         }
     )
     return Records(table[kept], removed, margin=MARGIN)
@@ -81,57 +81,32 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
 
 
 def _read_fields(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The `expected` fields of the struct `name`, (N,) each: `full_path` as str, those of
-    `_NUMBERS` as float64."""
+    """The `expected` fields of the struct `name`, (N,) each: those of `_NUMBERS` as float64."""
     check_input_file(path, f"{_LABELS} (unpack the dataset and set --data_dir to its folder)")
-    read = _read_7_3 if h5py.is_hdf5(path) else _read_5
-    fields = read(path, name, expected)
-    missing = [field for field in expected if field not in fields]
-    if missing:
-        raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
+    with wrap_read_errors(path, f"{_LABELS}, a MATLAB file"):
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                fields = matlab.read_struct_7_3(_struct(path, name, file), expected)
+        else:  # squeezed, so that cells of text are str
+            variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)
+            struct = _struct(path, name, variables)
+            names = struct if isinstance(struct, dict) else struct.dtype.names
+            # A struct that was not squeezed has its arrays in the only element of an array.
+            present = [field for field in expected if field in names]
+            fields = {field: np.ravel(np.asarray(struct[field])[()]) for field in present}
+        missing = [field for field in expected if field not in fields]
+        if missing:
+            raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
+        fields |= {field: fields[field].astype(np.float64) for field in _NUMBERS}
     lengths = {field: len(fields[field]) for field in expected}
     if len(set(lengths.values())) > 1:
         raise UserError(f"{path}: expected fields of one length, received {lengths}")
-    paths = [_text(cell).rstrip(" ") for cell in fields["full_path"]]
-    wrong = [row for row, cell in enumerate(paths, 1) if not cell]
-    if wrong:
-        raise UserError(
-            f"{path}: expected paths in the field 'full_path', received "
-            f"{fields['full_path'][wrong[0] - 1]!r} in row {wrong[0]}"
-        )
-    try:
-        numbers = {field: fields[field].astype(np.float64) for field in _NUMBERS}
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: expected numbers in the fields of {name!r}: {error}") from error
-    return fields | numbers | {"full_path": paths}
+    return fields
 
 
-def _text(cell: object) -> str:
-    """A cell's text, "" if it is empty or not text."""
-    return cell if isinstance(cell, str) else ""
-
-
-def _read_5(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
-    variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)  # cells of text as str
-    struct = _struct(path, name, variables)
-    names = struct if isinstance(struct, dict) else np.asarray(struct).dtype.names or ()
-    present = [field for field in expected if field in names]
-    return {field: np.ravel(_unwrapped(struct[field])) for field in present}
-
-
-def _unwrapped(values: np.ndarray) -> np.ndarray:
-    """The array in the only element of a struct's field."""
-    return np.asarray(values[()] if np.ndim(values) == 0 else values)
-
-
-def _read_7_3(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
-    try:
-        with h5py.File(path) as file:
-            return matlab.read_struct_7_3(_struct(path, name, file), expected)
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{path}: expected {_LABELS}, a MATLAB file; it could not be read: {error}"
-        ) from error
+def _texts(cells: np.ndarray) -> list[str]:
+    """The texts of cells without padding, "" if a cell is empty or not text."""
+    return [cell.strip() if isinstance(cell, str) else "" for cell in cells]
 
 
 def _struct(path: Path, name: str, variables: dict | h5py.File) -> "dict | np.ndarray | h5py.Group":

@@ -3,7 +3,6 @@
 import codecs
 import io
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -25,6 +24,7 @@ class LabelTable:
     """A label file's rows.
 
     Attributes:
+        path: the file.
         frame: cells as str, stripped, "" if blank; the index is the number of each row in the file,
             counted from 1 without the header and blank rows.
     """
@@ -39,23 +39,30 @@ class LabelTable:
     def __contains__(self, column: str) -> bool:
         return column in self.frame
 
+    def row(self, position: int) -> int:
+        """The row number in the file of the row at `position`, counted from 0."""
+        return int(self.frame.index[position])
+
     def texts(self, column: str) -> pd.Series:
         """A column as str, (N,), indexed from 0; all "" if the file lacks it."""
         if column not in self:
             return pd.Series([""] * len(self), dtype=object)
         return self.frame[column].reset_index(drop=True)
 
+    def words(self, column: str, allowed: tuple[str, ...]) -> list[str]:
+        """A column of words in lower case, (N,)."""
+        expected = ", ".join(filter(None, allowed))
+        codes = self._parsed(column, lambda text: allowed.index(text.lower()), expected)
+        return [allowed[int(code)] for code in codes]
+
     def paths(self, column: str, folder: Path, template: str = "{}") -> list[str]:
-        """Paths relative to `folder`; see `relative_paths`. template: of the path by the cell."""
+        """Paths relative to `folder`, see `relative_paths`; template: of a cell's path."""
         paths = [template.format(text) if text else "" for text in self.texts(column)]
         return relative_paths(paths, folder, self.path, self.frame.index.tolist())
 
-    def genders(self, column: str, codes: Mapping[str, int] | None = None) -> np.ndarray:
-        """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`.
-
-        codes: the dataset's own spellings.
-        """
-        return self._parsed(column, lambda text: parse_gender(text, codes), "female or male")
+    def genders(self, column: str) -> np.ndarray:
+        """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`."""
+        return self._parsed(column, parse_gender, "female or male")
 
     def ages(self, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest completed years, float64 (N,) each, NaN where unknown; see
@@ -88,7 +95,7 @@ class LabelTable:
     def boxes(self, columns: tuple[str, str, str, str]) -> list[Box | None]:
         """Boxes of faces by their left, top, right and bottom; None where one is unknown."""
         edges = np.column_stack([self.numbers(name, -1e6, 1e6) for name in columns])
-        wrong = (edges[:, 0] >= edges[:, 2]) | (edges[:, 1] >= edges[:, 3])
+        wrong = (edges[:, :2] >= edges[:, 2:]).any(axis=1)
         if wrong.any():
             row = int(wrong.argmax())
             raise UserError(
@@ -113,10 +120,6 @@ class LabelTable:
             values[code] = np.nan if value is None else value
         return values[codes]
 
-    def row(self, position: int) -> int:
-        """The row number in the file of the row at `position`, counted from 0."""
-        return int(self.frame.index[position])
-
 
 def read_table(
     path: Path,
@@ -140,19 +143,20 @@ def read_table(
     """
     cells, separator = _read_cells(path, encoding)
     header, rows = cells.iloc[0], cells.iloc[1:].reset_index(drop=True)
-    aliases = {_plain(name): column for name, column in (aliases or {}).items()}
-    aliases |= {_plain(name): name for name in (*required, *aliases.values())}
-    names = [aliases.get(_plain(name), name.casefold()) for name in header]
-    twice = next((name for name, count in Counter(names).items() if count > 1 and name), None)
+    known = {_plain(name): name for name in (*required, *(aliases or {}).values())}
+    known |= {_plain(name): column for name, column in (aliases or {}).items()}
+    names = [known.get(_plain(name), name.casefold()) for name in header]
+    twice = [
+        text for text, name in zip(header, names, strict=True) if name and names.count(name) > 1
+    ]
     if twice:
-        same = [text for text, name in zip(header, names, strict=True) if name == twice]
         raise UserError(
-            f"{path}: expected every column once, received {', '.join(map(repr, same))}; keep one"
+            f"{path}: expected every column once, received {', '.join(map(repr, twice))}; keep one"
         )
-    for name in required:
-        if name not in names:
-            found = ", ".join(filter(None, header))
-            raise UserError(f"{path}: expected the column {name!r}, found {found}")
+    missing = [name for name in required if name not in names]
+    if missing:
+        found = ", ".join(filter(None, header))
+        raise UserError(f"{path}: expected the column {missing[0]!r}, found {found}")
     width = max((end for end, name in enumerate(names, 1) if name), default=0)
     longer = (rows.iloc[:, width:] != "").any(axis=1).to_numpy()
     if longer.any():
@@ -166,15 +170,16 @@ def read_table(
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> LabelTable:
-    """As `read_table`, for a file of `columns` and perhaps more, with or without a header."""
+    """As `read_table`, for a file of `columns` and perhaps more, with or without a header.
+
+    A header has no number in the second and further columns; a file of one column has none.
+    """
     cells, separator = _read_cells(path)
-    if cells.shape[1] < len(columns):
-        raise UserError(
-            f"{path}: expected {len(columns)} columns ({', '.join(columns)}), found "
-            f"{cells.shape[1]}"
-        )
-    is_header = not any(re.fullmatch(r"[\d.,]*", text) for text in cells.iloc[0, 1 : len(columns)])
-    rows = cells.iloc[int(is_header) :, : len(columns)].reset_index(drop=True)
+    width, found = len(columns), cells.shape[1]
+    if found < width:
+        raise UserError(f"{path}: expected {width} columns ({', '.join(columns)}), found {found}")
+    is_header = width > 1 and not cells.iloc[0, 1:width].str.fullmatch(r"[\d.,]*").any()
+    rows = cells.iloc[int(is_header) :, :width].reset_index(drop=True)
     rows.columns, rows.index = columns, rows.index + 1
     return LabelTable(path, rows, separator != ",")
 

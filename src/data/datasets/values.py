@@ -1,7 +1,6 @@
 """Spellings of ages and genders in label files."""
 
 import re
-from collections.abc import Mapping
 
 from ...labels import GENDERS, MAX_AGE
 
@@ -62,15 +61,14 @@ def parse_age(text: str, decimal_comma: bool) -> tuple[int, int] | None:
     return min(int(low), MAX_AGE), min(int(high), MAX_AGE)
 
 
-def parse_gender(text: str, codes: Mapping[str, int] | None = None) -> int | None:
+def parse_gender(text: str) -> int | None:
     """0 for female, 1 for male, None where unknown.
 
-    codes: a dataset's own spellings, such as {"1": 0}.
     Raises `ValueError` for other text; digits too, as datasets disagree on their meaning.
     """
     if is_unknown(text):
         return None
-    word, codes = text.strip().casefold(), _CODES | (codes or {})
-    if word not in codes:
+    word = text.strip().casefold()
+    if word not in _CODES:
         raise ValueError(text)
-    return codes[word]
+    return _CODES[word]
