@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,19 +124,27 @@ def write_database(
 def write_our_database(
     path: Path, faces: np.ndarray, columns: dict, version: str = "7.3", **values
 ) -> None:
-    """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first."""
+    """Write a database of `faces`, uint8 (N, S, S, 3), as create_db.py does, some row first, but
+    without identities, as version 0.2 did."""
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
     slots = writing.FaceSlots(path, len(faces), size, "0" * 64)
     slots.begin()
     records = np.zeros(len(faces), writing.RECORD)
-    records["identity"], records["state"] = np.arange(len(faces)) + 1000, 1
+    records["state"] = 1
     with closing(slots):
         for row in np.random.default_rng(0).permutation(len(faces)):
             slots.write(row, faces[row : row + 1], records[row : row + 1])
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
     writing.write_database(path, slots, table, np.arange(len(faces)), fields | values, version)
     slots.remove()
+    if version == "5":
+        stored = scipy.io.loadmat(path)
+        kept = {name: stored[name] for name in stored if name[0] != "_" and name != "identity"}
+        scipy.io.savemat(path, kept)
+        return
+    with h5py.File(path, "r+") as file:
+        del file["identity"]
 
 
 def trained_on(*paths: Path, method: str | None = None, validation=0.1, test=0.0, seed=0) -> dict:
