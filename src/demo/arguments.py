@@ -152,6 +152,13 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         needs="web",
     )
 
+    root_path: str | None = flag(
+        None,
+        help="path of the page behind a proxy, as /faces (default: none)",
+        metavar="PATH",
+        needs="web",
+    )
+
     def __post_init__(self) -> None:
         """Raise `UserError` if flags exclude each other, or if a needed one is missing."""
         given = [name for name, value in self._sources().items() if value]

@@ -1,4 +1,4 @@
-"""The page: a note on the model, and a tab each for pictures, videos and a webcam."""
+"""The page: a note on the model, and a tab each for images, videos and a webcam."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     import gradio
 
 STYLE = Path(__file__).with_name("page.css")
-_SCRIPT = Path(__file__).with_name("marking.js")
-KEPT = 300  # seconds that files are kept
-_NOTE = f"""# Age and gender
-Age and gender of faces, estimated from their appearance by a small network: **statistical guesses,
-for research only**, whose errors differ by age, gender and group. Files go to the computer that
-serves this page and nowhere else, and are deleted {KEPT // 60} minutes later."""
+FILE_TTL_SECONDS = 300
+_NOTE = f"""## Age and gender from faces
+Statistical guesses, for research only; the interval contains the age with a probability of 80 %.
+Files stay on the computer that serves this page, for {FILE_TTL_SECONDS // 60} minutes."""
 _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
 
 
@@ -43,16 +41,16 @@ class Service:
         processing = library("gradio.processing_utils", "gradio")
         return processing.save_bytes_to_cache(content, name, str(self.folder))
 
-    def kept(self, path: Path) -> str:
+    def copied(self, path: Path) -> str:
         """Path of a copy of a file that Gradio serves and deletes."""
         processing = library("gradio.processing_utils", "gradio")
         return processing.save_file_to_cache(path, str(self.folder))
 
 
 def make_page(service: Service) -> gradio.Blocks:
-    """The page; Gradio deletes its files after `KEPT` seconds."""
+    """The page; Gradio deletes its files after `FILE_TTL_SECONDS`."""
     from .clips import clip_tab
-    from .pictures import picture_tab
+    from .images import image_tab
     from .webcam import webcam_tab
 
     gradio = library("gradio")
@@ -60,18 +58,17 @@ def make_page(service: Service) -> gradio.Blocks:
         title="Age and gender",
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(KEPT // 5, KEPT),
+        delete_cache=(FILE_TTL_SECONDS // 5, FILE_TTL_SECONDS),
     ) as page:
         gradio.Markdown(_NOTE)
-        with gradio.Accordion("The model, its errors and its limits", open=False):
-            gradio.Markdown(model_card(service), elem_classes="card")
-        with gradio.Tab("Pictures"), gradio.Row():
-            picture_tab(service)
+        with gradio.Tab("Images"), gradio.Row():
+            image_tab(service)
         with gradio.Tab("Video"), gradio.Row():
             clip_tab(service, page)
-        with gradio.Tab("Webcam"), gradio.Row():
+        with gradio.Tab("Webcam"):
             webcam_tab(service)
-        page.load(js=_SCRIPT.read_text(encoding="utf-8"))
+        with gradio.Tab("Model card"):
+            gradio.Markdown(model_card(service), elem_classes="card")
     return page
 
 
@@ -84,8 +81,8 @@ def model_card(service: Service) -> str:
     description = service.estimator.description
     trained = dict.fromkeys(part.get("db") or "unknown" for part in description.data)
     data = ", ".join(trained) or "unknown"
-    figures = ", ".join(f"{name} {value:.2f}" for name, value in description.metrics.items())
+    metrics = ", ".join(f"{name} {value:.2f}" for name, value in description.metrics.items())
     return (
         f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
-        f"validation figures: {figures or 'unknown'}. It has no model card."
+        f"validation metrics: {metrics or 'unknown'}. It has no model card."
     )

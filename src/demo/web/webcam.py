@@ -14,21 +14,25 @@ from ..result import Result
 from ..smoothing import Smoother
 from ..sources import Frame
 from ..tracking import Tracker
-from .page import KEPT, Service
-from .pictures import HEADERS, SIDE, annotated, table_of
+from .images import SIDE
+from .page import FILE_TTL_SECONDS, Service
 
 _EVERY = 0.2  # seconds between the frames that a page sends
 _PAUSE = 2  # seconds without a frame after which a new stream begins
 
 
 class Stream:
-    """A webcam's stream: faces are tracked, and predictions smoothed along each track."""
+    """A webcam's stream: faces are tracked, and predictions smoothed along each track.
+
+    rate: frames per second, a running mean.
+    """
 
     def __init__(self, service: Service):
         self._service, self._smooth = service, Smoother(service.arguments.smooth)
         self._track = Tracker(service.finder.detect, service.arguments.min_quality, live=True)
         self._shape: tuple[int, ...] | None = None
-        self._time = 0.0
+        self._time = time.monotonic()
+        self.rate = 0.0
 
     def continues_with(self, image: np.ndarray) -> bool:
         """Whether the frame `image` belongs to this stream, by its time and size."""
@@ -36,8 +40,11 @@ class Stream:
 
     def answer(self, image: np.ndarray) -> Result:
         """The faces of the next frame, uint8 (H, W, 3), BGR."""
-        self._shape, self._time = image.shape, time.monotonic()
-        frame = Frame("webcam", image, image.shape[:2], self._time)
+        now = time.monotonic()
+        rate = 1 / max(now - self._time, 1e-3)
+        self.rate = 0.8 * self.rate + 0.2 * rate if self._shape else 0.0
+        self._shape, self._time = image.shape, now
+        frame = Frame("webcam", image, image.shape[:2], now)
         [(_, faces)] = self._track(frame)
         track_ids = [face.track_id for face in faces]
 
@@ -45,7 +52,7 @@ class Stream:
             crops = self._service.finder.crop.stack(image, [faces[i].face for i in due])
             return self._service.estimator(crops)
 
-        estimates = self._smooth(track_ids, self._time, estimate)
+        estimates = self._smooth(track_ids, now, estimate)
         boxes, quality = [face.face.box for face in faces], [face.quality for face in faces]
         return Result(frame, boxes, estimates, np.array(quality), tracks=track_ids)
 
@@ -59,24 +66,32 @@ def webcam_tab(service: Service) -> None:
         if stream is None or not stream.continues_with(image):
             stream = Stream(service)
         result = stream.answer(image)
-        picture = cv2.cvtColor(shrink(annotated(result), SIDE), cv2.COLOR_BGR2RGB)
-        return stream, picture, table_of([result])
+        annotated = cv2.cvtColor(shrink(result.annotated, SIDE), cv2.COLOR_BGR2RGB)
+        return stream, gradio.Image(annotated, label=f"{stream.rate:.0f} frames per second")
 
-    camera = gradio.Image(
-        sources=["webcam"],
-        streaming=True,
-        webcam_options=gradio.WebcamOptions(mirror=False),
-        label="Webcam",
-        height=320,
-    )
-    with gradio.Column(min_width=320):
-        live = gradio.Image(label="Faces", interactive=False, elem_classes="live")
-        table = gradio.Dataframe(headers=HEADERS, interactive=False, elem_classes="live-faces")
-    stream = gradio.State(time_to_live=KEPT)
+    with gradio.Row():
+        live = gradio.Image(
+            label="Faces",
+            interactive=False,
+            alt_text="The webcam's last frame with a box and a label at each face",
+            elem_classes="live",
+            scale=4,
+            min_width=320,
+        )
+        camera = gradio.Image(
+            sources=["webcam"],
+            streaming=True,
+            webcam_options=gradio.WebcamOptions(mirror=False),
+            label="Start",
+            height=220,
+            scale=1,
+            min_width=220,
+        )
+    stream = gradio.State(time_to_live=FILE_TTL_SECONDS)
     camera.stream(
         answer,
         inputs=[camera, stream],
-        outputs=[stream, live, table],
+        outputs=[stream, live],
         stream_every=_EVERY,
         show_progress="hidden",
         concurrency_limit=None,
