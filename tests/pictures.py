@@ -95,8 +95,7 @@ def shot(page, screen: dict) -> np.ndarray:
 def take_page(page, url: str, folder: Path) -> None:
     visit(page, url, WIDE)
     upload(page, folder)
-    elements(page, ".shown .legend-item")[1].click()
-    save("faces.jpg", cv2.imread(str(file_of(page, ".shown .base-image", folder))))
+    save("faces.jpg", cv2.imread(str(file_of(page, ".shown img", folder))))
     save("page.jpg", shot(page, WIDE))
 
     phones = []
@@ -131,7 +130,7 @@ def take_report(page, report: Path) -> None:
 def upload(page, folder: Path) -> None:
     choose(page, folder / "portraits.jpg")
     wait_for(lambda: rows(page), 120)
-    wait_for(lambda: elements(page, ".shown .base-image")[0].rect["height"] > 100)
+    wait_for(lambda: elements(page, ".shown img")[0].rect["height"] > 100)
 
 
 def main() -> None:

@@ -289,7 +289,7 @@ def _add_endpoint(service: Service) -> None:
     gradio = library("gradio")
 
     def predict(image: gradio.FileData) -> list[dict]:
-        upload = analyse(service, Path(image.path))
+        upload = analyse(service, Path(image["path"]))
         if not upload.result:
             raise gradio.Error(upload.problem)
         return list(records(upload.result)) if upload.result.boxes else []
