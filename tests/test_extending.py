@@ -3,6 +3,8 @@
 import importlib
 import re
 from contextlib import ExitStack
+from dataclasses import make_dataclass
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -143,8 +145,14 @@ def test_metric(example, monkeypatch, tmp_path):
 
 def test_sink(example, monkeypatch, tmp_path):
     from src.demo import sinks
+    from src.demo.arguments import Arguments
+    from src.flags import flag
+    from tests.demo import made
     from tests.demo.made import job, result, two_faces
 
+    mean_ages = ("mean_ages", Path | None, flag(None, help="file of mean ages"))
+    own = make_dataclass("Own", [mean_ages], bases=(Arguments,), frozen=True, kw_only=True)
+    monkeypatch.setattr(made, "Arguments", own)
     monkeypatch.setattr(sinks, "SINKS", (example("A sink", "mean_ages", sinks)[0],))
     with ExitStack() as stack:
         (sink,) = sinks.open_sinks(job(mean_ages=tmp_path / "ages.txt"), stack)
