@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-import jinja2
 import numpy as np
 
-from ...data.datasets import read_dataset
 from ...faces.crop import FaceCrop
 from ...faces.detectors import DEFAULT_DETECTOR
 from ...faces.finder import FaceFinder
@@ -56,6 +54,8 @@ def labelled_images(labels: Path, folder: Path | None) -> tuple[dict[str, Path],
 
     labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's folder.
     """
+    from ...data.datasets import read_dataset
+
     folder = folder or labels.parent
     table = read_dataset("csv", folder, labels=labels).table
     return {name: folder / name for name in table["path"]}, table.set_index("path")
@@ -91,6 +91,8 @@ def page(job: Job) -> Iterator[Sink]:
             items.append(_row(result, image, job.labels.loc[name]))
 
     yield add
+    import jinja2
+
     templates = jinja2.FileSystemLoader(Path(__file__).parent)
     template = jinja2.Environment(loader=templates, autoescape=True).get_template(_path(job).name)
     with replacing(_path(job)) as partial:

@@ -7,10 +7,6 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-import pandas as pd
-from tabulate import tabulate
-
-from ...data.summary import is_summary, plot_ages
 from ...files import replacing
 from ...outputs import Output
 from ...progress import Progress
@@ -58,6 +54,8 @@ def printed_table(job: Job) -> Iterator[Sink]:
     try:
         yield add
     finally:
+        from tabulate import tabulate
+
         shown = list(rows.values())[:MAX_ROWS]
         print(tabulate(shown, headers="keys", disable_numparse=True))
         kind, unit = ("tracks", "frames") if job.video else ("faces", "images")
@@ -141,6 +139,8 @@ def _histogram(job: Job) -> Path:
 
 
 def histogram_outputs(job: Job) -> list[Output]:
+    from ...data.summary import is_summary
+
     path = _histogram(job)
     return [Output("--output_dir", path, "a histogram", is_summary)] if path.exists() else []
 
@@ -156,6 +156,10 @@ def histogram(job: Job) -> Iterator[Sink]:
 
     yield add
     if rows:
+        import pandas as pd
+
+        from ...data.summary import plot_ages
+
         table = pd.DataFrame(rows, columns=["age_low", "gender"])
         with replacing(_histogram(job)) as partial:
             plot_ages(table.assign(age_high=table["age_low"]), partial)

@@ -4,11 +4,9 @@ import glob
 import os
 import re
 import sys
-import urllib.request
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 
 from ...errors import UserError
@@ -97,11 +95,13 @@ def _files(name: str, downloads: Path) -> list[Path]:
 
 
 def _download(address: str, folder: Path) -> Path:
-    request = urllib.request.Request(address, headers={"User-Agent": "demo.py"})
+    from urllib.request import Request, urlopen
+
+    request = Request(address, headers={"User-Agent": "demo.py"})
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+        with urlopen(request, timeout=_TIMEOUT) as response:
             content = response.read(_MAX_BYTES)
-    except (URLError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{address} could not be read: {getattr(error, 'reason', error)}"
         ) from error
