@@ -18,7 +18,6 @@ from . import Frame
 _ANIMATED = {".gif", ".apng", ".png", ".webp"}  # images that may be videos
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # higher rates in a header are clock rates
-_MAX_PIXEL_ASPECT = 4.0  # higher values in a header are errors
 _CAMERA_SIZE = 640, 480
 _CAMERA_TIMEOUT = 2.0  # seconds without a frame after which a camera is disconnected
 _STREAM_TIMEOUT = 15.0  # seconds without data from an address
@@ -122,10 +121,8 @@ def open_video(source: str, every: float | None = None) -> Video:
     try:
         # An absolute path, as FFmpeg reads the part before a colon as a protocol.
         reader = _Reader(source if is_url else str(file.resolve()))
-    except (av.FFmpegError, OSError, _NoVideo) as error:
-        reason = "check the address and the network" if is_url else "it is damaged or not a video"
-        if isinstance(error, _NoVideo) and str(error):
-            reason = f"{error}; convert it: ffmpeg -i {source} -c:v libx264 converted.mp4"
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = "check the address and the network" if is_url else f"not a video? {error}"
         raise UserError(f"--video: no frame of {source} can be read; {reason}") from error
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
     live = is_url and reader.container.duration is None
@@ -161,10 +158,6 @@ def _frames(images: Iterator[Timed], video: Video) -> Generator[Frame]:
         images.close()
 
 
-class _NoVideo(Exception):
-    """A file without a video stream that can be decoded; the text names the codec."""
-
-
 class _Reader:
     """Images and times of the first video stream of a file or an address, by PyAV.
 
@@ -172,30 +165,21 @@ class _Reader:
     """
 
     def __init__(self, address: str):
+        """Raises `av.FFmpegError` or `ValueError` if there is no frame."""
         self.container = av.open(address, timeout=_STREAM_TIMEOUT, metadata_errors="replace")
-        try:
-            self.stream = self._stream()
-            self._packets = self._broken = 0
-            self._decoded = self._decode()
-            self._first = next(self._decoded, None)
-            if self._first is None:
-                raise _NoVideo
-        except BaseException:
-            self.container.close()
-            raise
+        self.stream = next(iter(self.container.streams.video), None)
+        if self.stream is None or self.stream.codec_context is None:
+            raise ValueError("no video, or no decoder for it")
+        self.stream.thread_type = "AUTO"
+        self._packets = self._broken = 0
+        self._decoded = self._decode()
+        self._first = next(self._decoded, None)
+        if self._first is None:
+            raise ValueError("no frame can be decoded")
         self.rate = _plausible(self.stream.guessed_rate, self.stream.average_rate)
         self.start, self._last = self._first.time or 0.0, -1 / self.rate
         self._square = _square_size(self._first, self.stream.sample_aspect_ratio)
         self.size = self._square[:: -1 if self._first.rotation % 180 else 1]
-
-    def _stream(self) -> av.VideoStream:
-        if not self.container.streams.video:
-            raise _NoVideo
-        stream = self.container.streams.video[0]
-        if stream.codec_context is None:
-            raise _NoVideo(f"no decoder for its codec ({stream.codec_tag or 'unknown'})")
-        stream.thread_type = "AUTO"
-        return stream
 
     def __iter__(self) -> Iterator[Timed]:
         frame = self._first
@@ -257,8 +241,8 @@ def _plausible(*rates: float | None) -> float:
 def _square_size(frame: av.VideoFrame, aspect: float | None) -> tuple[int, int]:
     """Width and height of a frame enlarged to square pixels; a changed side is even."""
     width, height, aspect = frame.width, frame.height, float(aspect or 1)
-    if not 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT:
-        return width, height
     if aspect > 1:
-        return 2 * round(width * aspect / 2), height
-    return width, 2 * round(height / aspect / 2) if aspect < 1 else height
+        width = 2 * round(width * aspect / 2)
+    if aspect < 1:
+        height = 2 * round(height / aspect / 2)
+    return width, height
