@@ -129,8 +129,8 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
     )
     min_quality: float | None = flag(
         None,
-        help="minimum quality of a face, from its size, sharpness, brightness and detector score; "
-        "0 for all faces (default: 0 in images, 0.2 for the tracks of a video)",
+        help="minimum quality of a face, from its size, sharpness, brightness, turn and detector "
+        "score; 0 for all faces (default: 0 in images, 0.4 for the tracks of a video)",
         limits="[0, 1]",
     )
     smooth: int = flag(

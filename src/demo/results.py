@@ -11,7 +11,6 @@ from ..estimation.estimator import Estimates, Estimator
 from ..faces.finder import FaceFinder, Found
 from .arguments import Arguments
 from .job import Job
-from .quality import face_quality
 from .result import Result
 from .smoothing import Smoother
 from .sources import Frame
@@ -54,14 +53,9 @@ def image_results(
 
 def image_result(name: str, found: Found, estimates: Estimates, arguments: Arguments) -> Result:
     """The result of an image, with its faces of sufficient quality from left to right."""
-    quality = np.array(
-        [
-            face_quality(crop, face.score)
-            for crop, face in zip(found.crops, found.faces, strict=True)
-        ]
-    )
+    quality = np.array([face.quality for face in found.faces])
     order = sorted(range(len(found.faces)), key=lambda i: found.faces[i].box)
-    kept = [i for i in order if quality[i] >= (arguments.min_quality or 0)]
+    kept = [i for i in order if not quality[i] < (arguments.min_quality or 0)]
     return Result(
         Frame(name, found.image, found.shape),
         [found.faces[i].box for i in kept],

@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 
 from ..faces.detectors.base import Detect, Face
-from ..faces.images import Box, crop_with_margin, overlap
-from .quality import face_quality
+from ..faces.images import Box, overlap
 from .sources import Frame
 
 DETECT_SECONDS, DETECT_FRAMES = 0.1, 3  # maximum interval between detections
 PATIENCE = 1.0  # seconds without a detection that end a track
 MAX_GAP = 0.25  # seconds between two detections of a face that is shown in between
 MIN_DETECTIONS = 3  # of a face that is shown
-MIN_QUALITY = 0.35  # mean of a track that is shown
+MIN_QUALITY = 0.4  # mean of a track that is shown
 SAME_FACE = 0.3  # minimum overlap (intersection over union) of boxes of the same face
 SCENE_CHANGE = 0.6  # correlation of consecutive frames below which a new scene begins
 _TOLERANCE = 0.005  # seconds
@@ -47,11 +46,11 @@ class _Track:
     total_quality: float = 0.0
     track_id: int = 0  # unless shown
 
-    def add(self, time: float, face: Face, quality: float) -> None:
+    def add(self, time: float, face: Face) -> None:
         self.before = self.time, self.face
         self.time, self.face = time, face
         self.detections += 1
-        self.total_quality += quality
+        self.total_quality += face.quality
 
     @property
     def quality(self) -> float:
@@ -143,13 +142,12 @@ class Tracker:
         boxes = [track.at(frame.time).box for track in self._tracks]
         matches = match(boxes, [face.box for face in found])
         for i, face in enumerate(found):
-            quality = face_quality(crop_with_margin(frame.image, face.box, 0), face.score)
             if i in matches:
                 track = self._tracks[matches[i]]
-                track.add(frame.time, face, quality)
+                track.add(frame.time, face)
                 self._interpolate(track)
             else:
-                track = _Track(frame.time, face, total_quality=quality)
+                track = _Track(frame.time, face, total_quality=face.quality)
                 self._tracks.append(track)
                 self._begun += 1
             pending.faces[track] = face
@@ -185,7 +183,7 @@ class Tracker:
         return pending.frame, sorted(tracked)
 
     def _is_shown(self, track: _Track) -> bool:
-        is_clear = track.quality >= self._min_quality
+        is_clear = not track.quality < self._min_quality  # NaN: not measured
         if not track.track_id and is_clear and track.detections >= self._min_detections:
             self._shown += 1
             track.track_id = self._shown

@@ -1,5 +1,6 @@
 """Tracks in clips, against dlib on every frame; gates of brief and unclear faces."""
 
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -10,8 +11,10 @@ import pytest
 from src.demo import tracking
 from src.demo.sources import Frame
 from src.demo.tracking import Tracker, is_scene_change
+from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
 from src.faces.detectors.base import Face
+from src.faces.finder import FaceFinder
 from src.faces.images import Box, overlap
 from tests.demo.made import frames
 from tests.portraits import BOXES, astronaut, hopper, moving, two_people
@@ -208,9 +211,9 @@ def test_dark_frames_are_one_scene(clip):
 
 
 def test_tracks_of_a_real_clip(shared):
-    """Eight faces in four scenes; the dark audience behind them is not shown."""
+    """Seven faces in four scenes; the dark audience behind them is not shown."""
     images = frames(shared / "demo" / "short_hamilton_clip.mp4")
-    tracks, _, tracker = track(images, partial(get_detector("centerface"), min_face=40))
-    assert len(frames_of(tracks)) == 8
+    tracks, _, tracker = track(images, FaceFinder("centerface", 40, FaceCrop(64)).detect)
+    assert len(frames_of(tracks)) == 7
     assert share_found(images, tracks) == 1
     assert tracker.not_shown > 0
