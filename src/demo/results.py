@@ -125,7 +125,8 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     estimated = _estimated(prefetch(tracked()), tracker, finder, estimator, arguments)
     with closing(frames), closing(prefetch(estimated)) as results:
         try:
-            yield from results
+            for result in results:  # `yield from` would close it before `stop` is set
+                yield result
         finally:
             stop.set()  # ends the threads even if the camera hangs
 
