@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -125,14 +126,15 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     estimated = _estimated(prefetch(tracked()), tracker, finder, estimator, arguments)
     with closing(frames), closing(prefetch(estimated)) as results:
         try:
-            for result in results:  # `yield from` would close it before `stop` is set
+            # `yield from` would close the results before `stop` is set.
+            for result in results:  # noqa: UP028
                 yield result
         finally:
             stop.set()  # ends the threads even if the camera hangs
 
 
 def _estimated(
-    tracked: Iterator[tuple[Frame, list[TrackedFace]]],
+    tracked: Generator[tuple[Frame, list[TrackedFace]]],
     tracker: Tracker,
     finder: FaceFinder,
     estimator: Estimator,
@@ -141,23 +143,31 @@ def _estimated(
     smoother = Smoother(arguments.smooth)
     with closing(tracked):
         for frame, faces in tracked:
-            crops = (
-                finder.crop.stack(frame.image, [f.face for f in faces]) if arguments.crops else None
-            )
+            result = frame_result(frame, faces, smoother, finder, estimator, arguments)
+            yield replace(result, skipped=tracker.not_shown)
 
-            def estimate(due: list[int], frame=frame, faces=faces) -> Estimates:
-                return estimator(finder.crop.stack(frame.image, [faces[i].face for i in due]))
 
-            track_ids = [face.track_id for face in faces]
-            estimates = smoother(track_ids, frame.time, estimate)
-            yield Result(
-                frame,
-                [face.face.box for face in faces],
-                estimates,
-                np.array([face.quality for face in faces]),
-                crops,
-                track_ids,
-                tracker.not_shown,
-                arguments.anonymize,
-                arguments.shown,
-            )
+def frame_result(
+    frame: Frame,
+    faces: list[TrackedFace],
+    smoother: Smoother,
+    finder: FaceFinder,
+    estimator: Estimator,
+    arguments: Arguments,
+) -> Result:
+    """The result of a video's frame, with estimates averaged along tracks by `smoother`."""
+
+    def crops(wanted: list[TrackedFace]) -> np.ndarray:
+        return finder.crop.stack(frame.image, [tracked.face for tracked in wanted])
+
+    track_ids = [tracked.track_id for tracked in faces]
+    return Result(
+        frame,
+        [tracked.face.box for tracked in faces],
+        smoother(track_ids, frame.time, lambda due: estimator(crops([faces[i] for i in due]))),
+        np.array([tracked.quality for tracked in faces]),
+        crops(faces) if arguments.crops else None,
+        track_ids,
+        anonymize=arguments.anonymize,
+        shown=arguments.shown,
+    )

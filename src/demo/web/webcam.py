@@ -7,10 +7,10 @@ import time
 import cv2
 import numpy as np
 
-from ...estimation.estimator import Estimates
 from ...extras import library
 from ...faces.images import shrink
 from ..result import Result
+from ..results import frame_result
 from ..smoothing import Smoother
 from ..sources import Frame
 from ..tracking import Tracker
@@ -46,15 +46,10 @@ class Stream:
         self._shape, self._time = image.shape, now
         frame = Frame("webcam", image, image.shape[:2], now)
         [(_, faces)] = self._track(frame)
-        track_ids = [face.track_id for face in faces]
-
-        def estimate(due: list[int]) -> Estimates:
-            crops = self._service.finder.crop.stack(image, [faces[i].face for i in due])
-            return self._service.estimator(crops)
-
-        estimates = self._smooth(track_ids, now, estimate)
-        boxes, quality = [face.face.box for face in faces], [face.quality for face in faces]
-        return Result(frame, boxes, estimates, np.array(quality), tracks=track_ids)
+        service = self._service
+        return frame_result(
+            frame, faces, self._smooth, service.finder, service.estimator, service.arguments
+        )
 
 
 def webcam_tab(service: Service) -> None:
