@@ -16,10 +16,9 @@ from src.data.arguments import Arguments
 
 def main(argv=()):
     arguments = flags.parse(Arguments, argv, __doc__)
-    with cli.quiet_import():
-        from tabulate import tabulate
+    from tabulate import tabulate
 
-        from src.data.create import create_database
+    from src.data.create import create_database
 
     created = create_database(arguments)
     total = created.rows + sum(created.removed.values())

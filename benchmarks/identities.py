@@ -10,7 +10,7 @@ python benchmarks/identities.py --weight_file pretrained_models/age_gender.hdf5 
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +18,30 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from src import cli  # noqa: E402
+from src import cli, flags  # noqa: E402
 from src.errors import UserError  # noqa: E402
+from src.extras import import_keras  # noqa: E402
+from src.flags import flag  # noqa: E402
 
 
-def get_args(argv):
-    parser = cli.Parser(__doc__)
-    parser.add_argument("--weight_file", type=Path, required=True, help="checkpoint")
-    parser.add_argument(
-        "--input", "-i", type=Path, nargs="+", required=True, help="databases of its training"
-    )
-    parser.add_argument(
-        "--data_dir", type=Path, nargs="+", required=True, help="folder of each database's dataset"
-    )
-    parser.add_argument("--output", "-o", type=Path, required=True, help="path of the output")
-    args = parser.parse_args(argv)
-    if len(args.input) != len(args.data_dir):
-        parser.error(
-            f"--data_dir: expected one folder per --input, {len(args.input)}, received "
-            f"{len(args.data_dir)}"
-        )
-    return args
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    weight_file: Path = flag(help="checkpoint")
+    input: tuple[Path, ...] = flag(help="databases of its training", short="-i")
+    data_dir: tuple[Path, ...] = flag(help="folder of each database's dataset")
+    output: Path = flag(help="path of the output", short="-o")
+
+    def __post_init__(self):
+        if len(self.input) != len(self.data_dir):
+            raise UserError(
+                f"--data_dir: expected one folder per --input, {len(self.input)}, received "
+                f"{len(self.data_dir)}"
+            )
 
 
-def main(argv=None):
-    args = get_args(argv)
+def main(argv=()):
+    args = flags.parse(Arguments, argv, __doc__)
+    import_keras()
     from src.data.database import open_database
     from src.data.identities import BYTES, PARTS, Identities
     from src.models.checkpoints import load_checkpoint, save_checkpoint

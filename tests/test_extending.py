@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from src import cli, models
+from src import models
 from src.data import arguments, datasets
 from src.data.database import open_database
 from src.faces.crop import FaceCrop
@@ -95,12 +95,9 @@ def test_detector(example, monkeypatch):
     from src.faces.finder import FaceFinder
 
     register(monkeypatch, detectors.DETECTORS, example("A detector", "skin", detectors))
-    parser = cli.Parser("")
-    cli.add_detector_arguments(parser)
-    args = parser.parse_args(["--detector", "skin", "--min_face", "40"])
     picture = np.full((100, 200, 3), 90, np.uint8)
     picture[20:80, 110:170] = skin = 120, 150, 210  # BGR
-    found = FaceFinder(args.detector, args.min_face, FaceCrop(32, 0.0)).find(picture)
+    found = FaceFinder("skin", 40, FaceCrop(32, 0.0)).find(picture)
     (face,) = found.faces
     assert np.abs(np.subtract(face.box, (110, 20, 170, 80))).max() <= 2
     assert np.abs(np.median(found.crops, axis=(0, 1, 2)) - skin).max() <= 1

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from src.errors import UserError
-from src.files import check_input_file, check_output_place, replacing
-from src.outputs import Output, begins_with, check_outputs, locked
+from src.files import check_input_file, check_output_path, replacing
+from src.outputs import Output, check_outputs, has_mark, locked
 from tests.helpers import ROOT, names
 
 
 def table(path, flag="--csv"):
-    return Output(flag, path, "a table", begins_with(b"file,face\n"))
+    return Output(flag, path, "a table", has_mark(b"file,face\n"))
 
 
 @pytest.mark.parametrize("kind", ["folder", "missing"])
@@ -34,7 +34,7 @@ def test_folders_are_never_replaced_by_files(tmp_path):
 def test_impossible_outputs_are_rejected(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError):
-        check_output_place(Path(name))
+        check_output_path(Path(name))
 
 
 def test_outputs_of_another_kind_are_kept(tmp_path):

@@ -19,11 +19,11 @@ from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder
 from ..files import (
     atomic,
     check_folder,
-    check_output_place,
+    check_output_path,
     defer_sigint,
     wrap_write_errors,
 )
-from ..outputs import Output, begins_with, check_outputs, locked
+from ..outputs import Output, check_outputs, has_mark, locked
 from ..progress import Progress
 from ..workers import map_in_order
 from . import curate, database, writing
@@ -102,11 +102,11 @@ def create_database(args: Arguments) -> Created:
 
 def _outputs(args: Arguments) -> list[Output]:
     """The files to write: the database, the files next to it, and the contact sheet."""
-    check_output_place(args.output)
+    check_output_path(args.output)
     kinds = [
         ("", "a database", database.is_database),
-        (".removed.csv", "rows by rule", begins_with(b"rule,rows")),
-        (".skipped.csv", "a list of skipped images", begins_with(b"path,reason")),
+        (".removed.csv", "rows by rule", has_mark(b"rule,rows")),
+        (".skipped.csv", "a list of skipped images", has_mark(b"path,reason")),
         (".png", "a histogram of create_db.py", is_summary),
     ]
     outputs = [

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..faces.images import resize
 from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_midpoint, age_text
-from ..outputs import marked
+from ..outputs import has_mark
 from .database import Database
 
 _FACES_PER_DECADE = 10
@@ -17,7 +17,7 @@ _CELL = 96  # pixels, with a strip below for the label
 _STRIP = 20
 _MARK = {"Software": "age and gender estimation: create_db.py"}  # PNG metadata
 
-is_summary = marked(_MARK["Software"].encode())
+is_summary = has_mark(_MARK["Software"].encode())
 
 
 def plot_ages(table: pd.DataFrame, path: Path) -> None:

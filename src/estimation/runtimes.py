@@ -27,7 +27,6 @@ Predict = Callable[[np.ndarray], list[np.ndarray]]
 DESCRIPTION = "description"  # key in the metadata of exported files
 EXTRA_ASSET = Path("assets.extra", f"{DESCRIPTION}.json")  # in a SavedModel's folder
 INPUT, SIGNATURE = "faces", "serving_default"
-_MAX_BYTES = 2**31  # of an export: protobuf's limit
 # Memory to load a graph, or to predict one face with it: a few bytes can describe any tensor.
 _MEMORY, _MEMORY_PER_CORE, _MEMORY_PER_BYTE = 3 * 2**28, 2**26, 8
 # Operators that repeat others, which may take forever and which exports do not have: protobuf's tag
@@ -58,7 +57,7 @@ def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Pre
         check_folder(path)
     else:  # before its library is imported, which takes seconds
         expected = "a weight file" if runtime == "keras" else "an exported model"
-        check_input_file(path, expected, _MAX_BYTES)
+        check_input_file(path, expected)
     loader = resolve(RUNTIMES[runtime][0])
     if runtime == "keras":
         return loader(path, original)
@@ -149,7 +148,7 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
         raise UserError(f"{path}: expected a SavedModel's folder, found no saved_model.pb in it")
     for file in path.rglob("*"):
         if not file.is_dir():
-            check_input_file(file, "a file of a SavedModel", _MAX_BYTES)
+            check_input_file(file, "a file of a SavedModel")
     graph = (path / "saved_model.pb").read_bytes()
     _check_has_no_loop(path, bool(_TENSORFLOW_LOOPS.search(graph)))
     tensorflow = library("tensorflow")

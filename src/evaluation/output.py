@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..files import defer_sigint, file_kind, replacing
-from ..outputs import Output, check_outputs, marked
+from ..outputs import Output, check_outputs, has_mark
 from .results import Evaluation, Results
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
@@ -42,7 +42,7 @@ def check_output_folder(
 def _is_evaluation(folder: Path) -> bool:
     """Whether a folder contains only the files of an evaluation."""
     return all(
-        path.name in FILES and path.is_file() and marked(_MARKS[path.name])(path)
+        path.name in FILES and path.is_file() and has_mark(_MARKS[path.name])(path)
         for path in folder.iterdir()
     )
 

@@ -8,8 +8,8 @@ import h5py
 from ..errors import UserError
 from ..estimation import RUNTIMES
 from ..estimation.runtimes import EXTRA_ASSET
-from ..files import check_output_place
-from ..outputs import Output, begins_with, check_outputs
+from ..files import check_output_path
+from ..outputs import Output, check_outputs, has_mark
 from . import FORMATS
 
 _DESCRIBED = b'"architecture"'  # in the JSON by which every export describes itself
@@ -28,12 +28,12 @@ def check_export(
     read: flags and paths of all input files, which may not be replaced.
     """
     _check_name(format, output)
-    check_output_place(output)
+    check_output_path(output)
     is_folder = format == "saved_model"
     kind = f"a file of --format {format}"
     outputs = [
         Output("--output", output, kind, _is_export(format), is_folder),
-        Output("--output", description_of(output), "a description", begins_with(b'{\n  "version"')),
+        Output("--output", description_of(output), "a description", has_mark(b'{\n  "version"')),
     ]
     check_outputs(outputs, [*read, ("--input", input)])
     for path in (output, description_of(output)):

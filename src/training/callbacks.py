@@ -27,7 +27,6 @@ from .metrics import LABELLED
 from .network import Evaluator, averaged
 from .run import BEST, HISTORY
 
-_MAX_HISTORY = 2**26  # bytes
 _CHECK_INTERVAL = 20  # steps; the loss is a mean over the epoch, which stays NaN
 _DRAWING_INTERVAL = 10.0  # seconds between curves: drawing takes longer than a tiny epoch
 _CURVES = {  # file: columns of the history, each with its `val_` counterpart
@@ -188,7 +187,7 @@ class History(keras.callbacks.Callback):
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
-    text = read_input_file(path, "the history of the run to resume", _MAX_HISTORY)
+    text = read_input_file(path, "the history of the run to resume")
     needed = {"epoch", "val_loss"}
     with wrap_read_errors(path, "the history of a run; restore it, or pass another --output_path"):
         lines = csv.DictReader(text.decode().splitlines(), strict=True)

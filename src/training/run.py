@@ -27,7 +27,6 @@ ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
 BEST = "best.hdf5"  # the same file as the best checkpoint
 RUN_ID = "run_id"
 _RECORDS = ("version", "backend", "resume", RUN_ID)  # in arguments.json, not flags
-_MAX_BYTES = 2**16
 _MAX_DEPTH = 2  # lists in a dictionary
 
 
@@ -85,7 +84,7 @@ def _read_flags(path: Path, recorded: bool = False) -> list[str]:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     """Names and values of a JSON file, named .json, or else of a YAML file."""
-    text = read_input_file(path, "a file of flags", _MAX_BYTES)
+    text = read_input_file(path, "a file of flags")
     with wrap_read_errors(path, "flags and values"):
         values = json.loads(text) if path.suffix == ".json" else _load_yaml(path, text)
     if not isinstance(values, dict):

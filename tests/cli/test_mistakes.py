@@ -32,7 +32,7 @@ CSV = ["--db", "csv", "--output", "out.mat"]
 MISTAKES = {
     "create_db.py": [
         (["--output", "out.mat", "--db", "wik"], "did you mean wiki?"),
-        (["--output", "none/out.mat"], "none"),
+        (["--db", "csv", "--data_dir", ".", "--output", "none/out.mat"], "none"),
         ([*CSV, "--data_dir", "none"], "none"),
         ([*CSV, "--data_dir", ".", "--labels", "none.csv"], "none.csv"),
         ([*CSV, "--min_face", "20"], "--min_face requires"),

@@ -17,7 +17,7 @@ from ...faces.finder import FaceFinder
 from ...faces.images import data_url, read_image, shrink, widest
 from ...files import make_folder, replacing
 from ...labels import GENDERS, age_text
-from ...outputs import Output, begins_with
+from ...outputs import Output, has_mark
 from ..job import Job
 from ..result import Result, Sink
 from .copies import copy_path
@@ -71,7 +71,7 @@ def _path(job: Job) -> Path:
 
 
 def page_outputs(job: Job) -> list[Output]:
-    is_ours, path = begins_with(b"<!doctype html>\n<html lang="), _path(job)
+    is_ours, path = has_mark(b"<!doctype html>\n<html lang="), _path(job)
     return [Output("--output_dir", path, "a page of demo.py", is_ours)] if path.exists() else []
 
 

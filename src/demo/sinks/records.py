@@ -14,7 +14,7 @@ import numpy as np
 from ...estimation.estimator import Estimates
 from ...faces.images import Box
 from ...files import atomic, partial_of, remove, replacing, wrap_read_errors
-from ...outputs import Output, begins_with, locked
+from ...outputs import Output, has_mark, locked
 from ..arguments import STANDARD_OUTPUT
 from ..job import Job
 from ..result import Result, Sink
@@ -116,7 +116,7 @@ def jsonl_outputs(job: Job) -> list[Output]:
 def _outputs(flag: str, path: Path, format: _Format) -> list[Output]:
     if path == STANDARD_OUTPUT:
         return []
-    return [Output(flag, path, format.kind, begins_with(format.start.encode()))]
+    return [Output(flag, path, format.kind, has_mark(format.start.encode()))]
 
 
 def csv_file(job: Job):
@@ -154,7 +154,7 @@ def _open(path: Path, start: str, has_records: bool) -> Iterator[TextIO]:
         return
     # surrogateescape: file names that are not UTF-8 are written as their bytes.
     form = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
-    with locked(path), replacing(path, keep_on=BaseException, resume=True) as partial:
+    with locked(path), replacing(path, keep=True) as partial:
         with atomic(partial) as begun, begun.open("w", **form) as file:
             file.write(start)
         empty = 0 if has_records else partial.stat().st_size

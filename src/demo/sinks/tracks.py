@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import UserError
 from ...faces.images import crop_with_margin, shrink
 from ...files import make_folder, remove, replacing
-from ...outputs import Output, begins_with
+from ...outputs import Output, has_mark
 from ..job import Job
 from ..result import Result, Sink
 from ..wording import Wording
@@ -77,7 +77,7 @@ def track_paths(job: Job) -> tuple[Path, Path]:
 
 def track_outputs(job: Job) -> list[Output]:
     table, folder = track_paths(job)
-    is_ours = begins_with(",".join(COLUMNS).encode())
+    is_ours = has_mark(",".join(COLUMNS).encode())
     if folder.exists() and not all(re.fullmatch(r"\d+\.jpg", p.name) for p in folder.iterdir()):
         raise UserError(
             f"--output_dir: {folder} would be replaced, and has other files than tracks"
