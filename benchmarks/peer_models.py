@@ -62,9 +62,9 @@ class Checkpoint:
     """Weights of this toolkit, or of the original (`trained` names its datasets)."""
 
     def __init__(self, path: Path | None, name: str, trained: tuple[str, ...] | None = None):
-        from src.estimation.shipped import SHIPPED
+        from src.estimation.shipped import resolve_weights
 
-        self.name, self.files = name, [path or SHIPPED]
+        self.name, self.files = name, [resolve_weights(path)]
         self._estimator = Estimator(path)
         self._trained = trained
         detector, min_face = DEFAULT_DETECTOR, None

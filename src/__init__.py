@@ -4,7 +4,7 @@ import os
 from importlib import import_module
 
 __version__ = "0.2.0"
-__all__ = ["Estimates", "Estimator", "FaceEstimate"]
+__all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
 # TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -14,8 +14,8 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
-def __getattr__(name: str) -> type:
-    """Import the classes at first use, as `--help` does without them."""
+def __getattr__(name: str) -> object:
+    """Import the interface at first use, as `--help` does without it."""
     if name in __all__:
         return getattr(import_module(".estimation", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,7 +30,7 @@ def library(module: str, package: str | None = None) -> ModuleType:
     Raises `UserError` with the install command if it is missing, and if the processor cannot run
     TensorFlow.
     """
-    if module in sys.modules:
+    if sys.modules.get(module):
         return importlib.import_module(module)  # waits if another thread has not finished it
     if module.partition(".")[0] == "tensorflow":
         _check_processor()

@@ -9,7 +9,7 @@ import numpy as np
 from .. import __version__
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..estimation.shipped import shipped_weights
+from ..estimation.shipped import resolve_weights
 from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
@@ -28,7 +28,7 @@ def load_models(
     original: Original = Original(),
 ) -> dict[str, Estimator]:
     """Models by name, the shortest distinct ends of their paths; see `Estimator`."""
-    paths = [path or shipped_weights() for path in weight_files]
+    paths = [resolve_weights(path) for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
             f"--weight_file: expected different models, received {', '.join(map(str, paths))}"

@@ -50,13 +50,18 @@ def template_transform(points: np.ndarray, alignment: str, margin: float, size: 
 
     The similarity transform is the least-squares solution: Umeyama, PAMI 1991.
     """
-    template = (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
+    template = template_points(alignment, margin, size)
     # In complex numbers a similarity is z -> a z + b.
     source, target = points @ (1, 1j), template @ (1, 1j)
     centred = source - source.mean()
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
     b = target.mean() - a * source.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def template_points(alignment: str, margin: float, size: int) -> np.ndarray:
+    """The five points of an aligned face, x and y in its pixels, float64 (5, 2)."""
+    return (TEMPLATES[alignment] + margin) / (1 + 2 * margin) * size
 
 
 def _shrink_region(

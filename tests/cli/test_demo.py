@@ -385,7 +385,7 @@ def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):
     make_picture(tmp_path / "photos" / "a.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "text").write_text("no weights")
-    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "age_gender.hdf5")
+    monkeypatch.setattr(shipped, "shipped_path", tmp_path.joinpath)
     done = run_here("demo.py", "--csv", "faces.csv", "--no_display", *args)
     assert_one_line_error(done, "demo.py", words)
     assert names(tmp_path) == {"photos", "empty", "text"}

@@ -1,6 +1,17 @@
 """Estimates from distributions, and from pictures."""
 
+import base64
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import h5py
@@ -10,15 +21,17 @@ from matplotlib import cbook
 from PIL import Image
 
 from src.errors import UserError
-from src.estimation.estimator import Estimator
+from src.estimation.estimator import Estimator, to_frame
 from src.faces.crop import FaceCrop
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.detectors.base import Face
+from src.faces.detectors.centerface import CenterFace
 from src.faces.finder import FaceFinder
 from src.faces.images import Box, read_image
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
+from tests.helpers import ROOT
 from tests.models.reference import creation_order, fill, made_faces, wide_resnet
 
 COUNT = 37  # more than one batch, and no power of two
@@ -130,28 +143,200 @@ def test_original_weights_on_a_portrait(original_weights):
     np.testing.assert_allclose(estimates.age_distribution[0], ages, atol=1e-3)
 
 
-def test_predict_takes_paths_arrays_and_lists(portraits, checkpoint):
-    """The estimate of a face equals that of its crop."""
-    estimator = Estimator(checkpoint)
-    path = portraits / "two_people.jpg"
-    image = read_image(path)
-    found = FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).find(image)
-    expected = estimator(found.crops)
-    faces = estimator.predict(path)
-    assert len(faces) == 2
+@pytest.fixture(scope="module")
+def onnx(exports) -> Estimator:
+    return Estimator(exports["onnx"])
+
+
+@pytest.fixture(scope="module")
+def two(portraits) -> Path:
+    """A photo of two faces."""
+    return portraits / "two_people.jpg"
+
+
+def test_prediction_of_faces_is_that_of_their_crops(onnx, two):
+    image = read_image(two)
+    found = FaceFinder(DEFAULT_DETECTOR, None, onnx.crop).find(image)
+    expected = onnx(found.crops)
+    faces = onnx.predict(two)
+    assert [face.box for face in faces] == [face.box for face in found.faces]
     for i, face in enumerate(faces):
-        assert face.box == found.faces[i].box
         assert face.age == pytest.approx(expected.age[i], abs=1e-3)
         assert face.p_female == pytest.approx(expected.p_female[i], abs=1e-4)
         assert face.gender == ("female" if face.p_female > 0.5 else "male")
         assert face.age_low <= face.age_high and face.age_distribution.shape == (101,)
+
+
+def test_images_of_every_kind(onnx, two):
+    """All are the same pixels, so boxes and ages are the same."""
+    image = read_image(two)
+    rgb, expected = np.ascontiguousarray(image[..., ::-1]), onnx.predict(two)
+    assert len(expected) == 2
+    sources = [str(two), two.read_bytes(), image, Image.fromarray(rgb)]
+    with open(two, "rb") as file, Image.open(two) as opened:
+        results = [*onnx.predict([*sources, file, opened]), onnx.predict(rgb, channels="rgb")]
+    for faces in results:
+        assert [face.box for face in faces] == [face.box for face in expected]
+        ages = [[face.age for face in each] for each in (faces, expected)]
+        np.testing.assert_allclose(*ages, atol=0.01)
+    grey = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    assert len(onnx.predict(grey)) == len(onnx.predict(np.asarray(grey))) == 2
+
+
+def test_rotated_pil_image_is_upright(onnx, two, tmp_path):
+    turned = Image.fromarray(read_image(two)[..., ::-1]).rotate(90, expand=True)
+    turned.getexif()[0x0112] = 6  # shown rotated by 90 degrees clockwise
+    path = tmp_path / "turned.png"
+    turned.save(path, exif=turned.getexif())
+    with Image.open(path) as image:
+        assert len(onnx.predict(image)) == 2
+
+
+def test_list_gives_list_and_generator_gives_generator(onnx, two):
     blank = np.zeros((50, 60, 3), np.uint8)
-    for several in ([str(path), image, blank], (str(path), image, blank)):
-        assert [[face.box for face in one] for one in estimator.predict(several)] == [
-            [face.box for face in faces],
-            [face.box for face in faces],
-            [],
-        ]
+    expected = [2, 0, 2]
+    for several in ([two, blank, two], (two, blank, two)):
+        assert list(map(len, onnx.predict(several))) == expected
+    results = onnx.predict(image for image in (two, blank, two))
+    assert not isinstance(results, list)
+    assert list(map(len, results)) == expected
+    assert onnx.predict([]) == []
+
+
+def test_generators_are_read_as_needed(onnx):
+    """More images than memory holds may follow one another."""
+    taken = []
+
+    def blanks():
+        for number in range(10_000):
+            taken.append(number)
+            yield np.zeros((20, 20, 3), np.uint8)
+
+    results = onnx.predict(blanks())
+    next(results)
+    results.close()
+    assert len(taken) < 100
+
+
+def test_batches_across_images(onnx, two):
+    several = onnx.predict([two] * 40)  # faces of an image are in two batches
+    once = onnx.predict(two)
+    assert len(several) == 40
+    for faces in several:
+        np.testing.assert_allclose(
+            [face.age for face in faces], [face.age for face in once], atol=1e-3
+        )
+
+
+def test_own_boxes_keep_their_order(onnx, two):
+    faces = onnx.predict(two)
+    boxes = [face.box for face in reversed(faces)]
+    own = onnx.predict(two, boxes=np.float32(boxes))
+    assert [face.box for face in own] == boxes
+    np.testing.assert_allclose([f.age for f in own], [f.age for f in reversed(faces)], atol=1e-3)
+    many = onnx.predict([two, two], boxes=[boxes[:1], []])
+    assert [[face.box for face in each] for each in many] == [boxes[:1], []]
+    with pytest.raises(UserError, match="boxes: expected"):
+        onnx.predict(two, boxes=[(10, 10, 10, 30)])
+
+
+def test_boxes_without_points_are_upright(onnx, portraits):
+    """A model for aligned faces estimates a box in which no points are found."""
+    aligned = copy(onnx)
+    aligned.crop = FaceCrop(32, 0.25, "face_chip")
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    assert len(aligned.predict(noise, boxes=[(50, 50, 150, 150), (100, 20, 180, 100)])) == 2
+    path = portraits / "hopper.jpg"
+    [face] = aligned.predict(path)
+    with patch.object(CenterFace, "find_points", lambda *_: None):
+        [upright] = aligned.predict(path, boxes=[face.box])
+    assert upright.age == pytest.approx(face.age, abs=5)
+
+
+def test_unreadable_images(onnx, two, tmp_path):
+    (tmp_path / "text.jpg").write_text("no image")
+    missing = tmp_path / "gone.jpg"
+    with pytest.raises(UserError, match=r"gone\.jpg"):
+        onnx.predict([two, missing])
+    images = [two, missing, b"no image", tmp_path / "text.jpg", two]
+    results = onnx.predict(images, skip_errors=True)
+    assert list(map(len, results)) == [2, 0, 0, 0, 2]
+    assert ["gone.jpg" in r.error for r in results] == [False, True, False, False, False]
+    assert [bool(result.error) for result in results] == [False, True, True, True, False]
+
+
+def test_progress_counts_images(onnx, two, capsys):
+    onnx.predict([two, two, two], progress=True)
+    assert "3/3" in capsys.readouterr().err
+
+
+def test_threads_share_an_estimator(onnx, two):
+    faces = made_faces(8, 32)
+    expected = onnx(faces).age
+    with ThreadPoolExecutor(4) as pool:
+        for ages in pool.map(lambda _: onnx(faces).age, range(40)):
+            np.testing.assert_allclose(ages, expected, atol=1e-3)
+        assert [len(faces) for faces in pool.map(onnx.predict, [two] * 4)] == [2] * 4
+
+
+def test_pickled_estimator_loads_again(onnx):
+    faces = made_faces(2, 32)
+    again = pickle.loads(pickle.dumps(onnx))
+    np.testing.assert_array_equal(again(faces).age, onnx(faces).age)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_pool_around_a_loaded_estimator(onnx, two):
+    code = """
+import multiprocessing, sys
+from src.estimation import Estimator
+estimator = Estimator(sys.argv[1])
+expected = [face.age for face in estimator.predict(sys.argv[2])]
+def ages(_):
+    return [face.age for face in estimator.predict(sys.argv[2])]
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    for found in pool.map(ages, range(4)):
+        assert all(abs(a - b) < 1e-2 for a, b in zip(found, expected)), (found, expected)
+assert len(expected) == 2
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code, onnx.weight_file, two]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+
+
+def test_table_of_many_images(onnx, two):
+    results = onnx.predict([two, np.zeros((50, 60, 3), np.uint8), read_image(two)])
+    table = to_frame(results)
+    assert table["file"].tolist() == [str(two)] * 2 + [2] * 2
+    assert table["face"].tolist() == [1, 2, 1, 2]
+    first = results[0][0]
+    assert table.iloc[0].drop(["file", "face"]).to_dict() == first.as_dict()
+    assert results[0].to_frame().values.tolist() == table.iloc[:2].values.tolist()
+    assert list(to_frame([]).columns) == list(table.columns)
+
+
+def test_face_in_words_and_numbers(onnx, two):
+    face = onnx.predict(two)[0]
+    assert json.loads(json.dumps(face.as_dict()))["age"] == face.age
+    probabilities = face.age_distribution.astype(float)
+    assert face.p_age(0, 12) == pytest.approx(sum(probabilities[:13]), abs=1e-6)
+    assert face.p_age(18) == pytest.approx(sum(probabilities[18:]), abs=1e-6)
+    assert face.p_age(0) == pytest.approx(1, abs=1e-5)
+    assert str(face) == (
+        f"{face.gender} ({face.p_gender:.0%}), {face.age:.0f} years "
+        f"({face.age_low}-{face.age_high}), box {face.box[0]}, {face.box[1]}, {face.box[2]}, "
+        f"{face.box[3]}"
+    )
+
+
+def test_notebook_shows_the_faces(onnx, two):
+    html = onnx.predict(two)._repr_html_()
+    assert html.count('title="') == 2
+    content = re.search('base64,([^"]*)', html)[1]
+    shown = Image.open(BytesIO(base64.b64decode(content)))
+    assert max(shown.size) <= 800
+    left = re.findall(r"left:([\d.]+)%", html)
+    width, boxes = read_image(two).shape[1], [face.box for face in onnx.predict(two)]
+    assert [float(x) for x in left] == pytest.approx([100 * b.left / width for b in boxes], abs=0.1)
 
 
 def test_predict_rejects_missing_files(checkpoint, tmp_path):
@@ -166,12 +351,11 @@ PIXELS = np.zeros((40, 40, 3), np.uint8)
 @pytest.mark.parametrize(
     "picture, received",
     [
-        (GREY, "uint8 (40, 40)"),
         (np.dstack([PIXELS, GREY]), "uint8 (40, 40, 4)"),
         (PIXELS / 255, "float64 (40, 40, 3)"),
         (PIXELS[None], "uint8 (1, 40, 40, 3)"),
-        ([PIXELS.tolist()], "int"),
-        (Image.fromarray(PIXELS), "Image"),
+        ([PIXELS.tolist()], "list"),
+        (Image.fromarray(GREY.astype(np.uint16)), "I;16"),
         (None, "NoneType"),
     ],
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...estimation.estimator import Estimator
-from ...estimation.shipped import SHIPPED
 from ...extras import library
 from ...faces.finder import FaceFinder
+from ...shipped import shipped_path
 from ..arguments import Arguments
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def model_card(service: Service) -> str:
     """The model card of the shipped weights as Markdown, or the description of another file."""
     weight_file = service.arguments.weight_file
     if weight_file is None:
-        card = SHIPPED.with_name("README.md").read_text(encoding="utf-8")
+        card = shipped_path("README.md").read_text(encoding="utf-8")
         return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
     description = service.estimator.description
     trained = dict.fromkeys(part.get("db") or "unknown" for part in description.data)

@@ -1,0 +1,195 @@
+"""Estimates of faces, as arrays, objects, tables and HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..faces.detectors.base import Face
+from ..faces.images import Box, data_url, shrink
+from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_interval, expected_age
+from .pixels import ImageSource, is_path, read_pixels
+
+if TYPE_CHECKING:
+    import pandas
+
+_COLUMNS = ("age", "age_low", "age_high", "gender", "p_female", "quality")
+_SHOWN = 800  # pixels, longer side of an image in a notebook
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates of N faces.
+
+    p_female: float32 (N,), 0..1.  age: float32 (N,), years, the distribution's expectation.
+    age_low, age_high: int64 (N,), years, the shortest range with a probability of 80 %.
+    age_distribution: float32 (N, 101).
+    """
+
+    p_female: np.ndarray
+    age: np.ndarray
+    age_low: np.ndarray
+    age_high: np.ndarray
+    age_distribution: np.ndarray
+
+    @classmethod
+    def of(cls, p_female: np.ndarray, age_distribution: np.ndarray) -> Estimates:
+        """Estimates with ages and intervals computed from distributions, float32 (N, 101)."""
+        low, high = age_interval(age_distribution)
+        return cls(p_female, expected_age(age_distribution), low, high, age_distribution)
+
+    @property
+    def gender(self) -> np.ndarray:
+        """The more probable one, int64 (N,), an index of `labels.GENDERS`; male at 0.5."""
+        return (self.p_female <= 0.5).astype(np.int64)
+
+    @property
+    def p_gender(self) -> np.ndarray:
+        """Probability of the more probable gender, float32 (N,), 0.5..1."""
+        return np.maximum(self.p_female, 1 - self.p_female)
+
+    def of_faces(self, faces: slice) -> Estimates:
+        """Estimates of some of the faces."""
+        return Estimates(*(getattr(self, field.name)[faces] for field in fields(self)))
+
+    def of_face(self, row: int, face: Face) -> FaceEstimate:
+        """The estimate of one face."""
+        return FaceEstimate(
+            face.box,
+            float(self.age[row]),
+            int(self.age_low[row]),
+            int(self.age_high[row]),
+            GENDERS[self.gender[row]],
+            float(self.p_female[row]),
+            face.quality,
+            self.age_distribution[row],
+        )
+
+
+@dataclass(frozen=True)
+class FaceEstimate:
+    """One face of an image and its estimates.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the image; right and bottom are exclusive.
+        age: years, the expectation of `age_distribution`.
+        age_low: first year of the shortest range with a probability of 80 %.
+        age_high: last year of that range.
+        gender: "female" or "male", the more probable one.
+        p_female: probability of female, 0..1.
+        quality: of the face in the image, 0..1: the ages of poor ones are less reliable.
+        age_distribution: probability of each age from 0 to 100, float32 (101,).
+    """
+
+    box: Box
+    age: float
+    age_low: int
+    age_high: int
+    gender: str
+    p_female: float
+    quality: float
+    age_distribution: np.ndarray = field(repr=False, compare=False)
+
+    @property
+    def p_gender(self) -> float:
+        """Probability of `gender`, 0.5..1."""
+        return max(self.p_female, 1 - self.p_female)
+
+    def p_age(self, low: int, high: int = MAX_AGE) -> float:
+        """Probability that the age is from `low` to `high` completed years, both included.
+
+        >>> face = estimator.predict(portrait)[0]
+        >>> face.p_age(18) > 0.99
+        True
+        >>> round(face.p_age(0, 17) + face.p_age(18), 3)
+        1.0
+        """
+        return float(self.age_distribution[low : high + 1].sum())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimates as numbers and text, for JSON; without the distribution.
+
+        >>> " ".join(estimator.predict(portrait)[0].as_dict())
+        'left top right bottom age age_low age_high gender p_female quality'
+        """
+        return self.box._asdict() | {name: getattr(self, name) for name in _COLUMNS}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.gender} ({self.p_gender:.0%}), {self.age:.0f} years "
+            f"({self.age_low}-{self.age_high}), box {', '.join(map(str, self.box))}"
+        )
+
+
+class ImageFaces(list[FaceEstimate]):
+    """The faces of one image: a list that a notebook shows as the image with its faces.
+
+    Attributes:
+        source: what was passed to `Estimator.predict`, a reference.
+        error: why the image could not be read; "" if it was.
+    """
+
+    def __init__(
+        self,
+        faces: Iterable[FaceEstimate] = (),
+        source: ImageSource = "",
+        channels: str = "bgr",
+        error: str = "",
+    ):
+        super().__init__(faces)
+        self.source, self.error, self._channels = source, error, channels
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row per face; see the function `to_frame`."""
+        return to_frame([self])
+
+    def _repr_html_(self) -> str:
+        if self.error:
+            return html.escape(self.error)
+        image = read_pixels(self.source, self._channels)
+        boxes = "".join(_html_box(face, *image.shape[:2]) for face in self)
+        return (
+            '<div style="position:relative;display:inline-block;margin-top:1.5em">'
+            f'<img src="{data_url(shrink(image, _SHOWN))}" alt="{len(self)} faces">{boxes}</div>'
+        )
+
+
+def _html_box(face: FaceEstimate, height: int, width: int) -> str:
+    left, top, right, bottom = np.clip(face.box, 0, (width, height, width, height))
+    colour = GENDER_COLOURS[GENDERS.index(face.gender)]
+    sides = {
+        "left": left / width,
+        "top": top / height,
+        "width": (right - left) / width,
+        "height": (bottom - top) / height,
+    }
+    style = "".join(f"{side}:{share:.2%};" for side, share in sides.items())
+    label = f"{face.age:.0f} {INITIALS[GENDERS.index(face.gender)]}"
+    return (
+        f'<div style="position:absolute;box-sizing:border-box;{style}border:2px solid {colour}" '
+        f'title="{html.escape(str(face))}"><span style="position:absolute;bottom:100%;left:-2px;'
+        f'padding:0 .3em;background:{colour};color:white">{label}</span></div>'
+    )
+
+
+def to_frame(results: Iterable[ImageFaces]) -> pandas.DataFrame:
+    """A table of the faces of many images, one row per face; images without faces have none.
+
+    The column `file` is the path of the image, or its position in `results` if it has none; `face`
+    counts from 1 within each image.
+
+    >>> to_frame(estimator.predict([portrait, portrait]))["face"].tolist()
+    [1, 1]
+    """
+    import pandas
+
+    rows = []
+    for position, faces in enumerate(results):
+        file = str(faces.source) if is_path(faces.source) else position
+        for number, face in enumerate(faces, 1):
+            rows.append({"file": file, "face": number, **face.as_dict()})
+    return pandas.DataFrame(rows, columns=["file", "face", *Box._fields, *_COLUMNS])

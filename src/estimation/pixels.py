@@ -1,0 +1,70 @@
+"""Images of every kind that users have, as arrays."""
+
+import os
+from typing import IO, Any, TypeAlias
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..errors import UserError
+from ..faces.images import decode_image, read_image
+
+# A path, the content of a file, an open file, uint8 (H, W, 3) or (H, W), or a PIL image.
+ImageSource: TypeAlias = str | os.PathLike | bytes | IO[bytes] | np.ndarray | Image.Image
+CHANNELS = ("bgr", "rgb")
+_PIL_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # of 8 bits or less
+
+
+def is_path(source: Any) -> bool:
+    return isinstance(source, str | os.PathLike)
+
+
+def is_image(source: Any) -> bool:
+    """Whether `source` is one image, rather than several."""
+    kinds = (bytes, bytearray, np.ndarray, Image.Image)
+    return is_path(source) or isinstance(source, kinds) or hasattr(source, "read")
+
+
+def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
+    """The pixels of an image, uint8 (H, W, 3), BGR, upright.
+
+    Args:
+        source: see `ImageSource`.
+        channels: "bgr" or "rgb", the order of an array's channels.
+
+    Raises:
+        UserError: The image cannot be read, or the object is not an image.
+    """
+    if is_path(source):
+        try:
+            return read_image(source)
+        except FileNotFoundError as error:
+            raise UserError(f"{source}: expected an image, found nothing there") from error
+    if isinstance(source, bytes | bytearray):
+        return decode_image(source, "image")
+    if isinstance(source, Image.Image):
+        if source.mode not in _PIL_MODES:
+            raise UserError(f"expected a PIL image in RGB or grey, received mode {source.mode}")
+        source, channels = np.asarray(ImageOps.exif_transpose(source).convert("RGB")), "rgb"
+    if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype == np.uint8:
+        return cv2.cvtColor(source, cv2.COLOR_GRAY2BGR)
+    check_array(source, ("H", "W", 3))
+    return cv2.cvtColor(source, cv2.COLOR_RGB2BGR) if channels == "rgb" else source
+
+
+def check_array(array: object, shape: tuple[int | str, ...]) -> None:
+    """Raise `UserError` unless `array` is uint8 of the shape; axes named by letters are free.
+
+    Other arrays would be broadcast or rounded without an error: those of floats to zeros and ones.
+    """
+    is_array = isinstance(array, np.ndarray)
+    if is_array and array.dtype == np.uint8 and array.ndim == len(shape):
+        pairs = zip(array.shape, shape, strict=True)
+        if all(length == axis or isinstance(axis, str) for length, axis in pairs):
+            return
+    received = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
+    raise UserError(
+        f"expected an image file, or pixels as uint8 ({', '.join(map(str, shape))}); "
+        f"received {received}"
+    )
