@@ -7,7 +7,7 @@ PYTEST_FLAGS := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 RUN := .venv/bin/python
 ORIGINAL := pretrained_models/weights.28-3.73.hdf5
 
-.PHONY: demo test weights peers lint reference pictures test-oldest test-jax
+.PHONY: demo test weights shipped peers lint reference pictures test-oldest test-jax
 
 demo: .venv/installed
 	@echo "Estimating age and gender on a portrait of Grace Hopper (U.S. Navy, public domain)."
@@ -38,6 +38,15 @@ pictures: .venv/tested
 	$(RUN) tests/pictures.py
 
 weights: $(ORIGINAL)
+
+# The ONNX files of pretrained_models, and the checksums, after a change of the weights.
+SHIPPED := $(wildcard pretrained_models/age_gender*.hdf5)
+shipped: .venv/tested $(SHIPPED:.hdf5=.onnx)
+pretrained_models/%.onnx: pretrained_models/%.hdf5
+	rm -f $@
+	$(RUN) export.py --weight_file $< --format onnx --fp16 --output $@
+	rm $@.json
+	cd $(@D) && for file in $*.hdf5 $*.onnx; do sha256sum $$file > $$file.sha256; done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -206,6 +206,3 @@ def size_of(path: Path) -> int:
 
 def file_kind(path: Path) -> str:  # until evaluation/output.py has lost it
     return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"
-
-
-check_output_place = check_output_path  # until export/checks.py has lost it

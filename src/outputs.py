@@ -81,9 +81,6 @@ def has_mark(*marks: bytes) -> Callable[[Path], bool]:
     return is_kind
 
 
-begins_with = marked = has_mark  # until evaluation and export have lost them
-
-
 @contextmanager
 def locked(path: Path, inside: str = "") -> Iterator[None]:
     """Hold the lock of an output, a file or folder at `path`, until the block ends.

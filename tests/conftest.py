@@ -129,7 +129,14 @@ def small_wiki(tmp_path) -> Path:
     return write_wiki(tmp_path / "wiki_crop", wiki_struct(40))
 
 
-EXPORTS = {"onnx": "m.onnx", "litert": "m.tflite", "saved_model": "m", "hdf5": "weights.hdf5"}
+EXPORTS = {
+    "onnx": "m.onnx",
+    "litert": "m.tflite",
+    "openvino": "m_openvino",
+    "saved_model": "m",
+    "keras": "m.keras",
+    "hdf5": "weights.hdf5",
+}
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +147,7 @@ def exports(once) -> dict[str, Path]:
 
 
 def write_exports(folder: Path) -> None:
+    from src.export.arguments import Arguments
     from src.export.export import export
     from src.models import build_model
     from src.models.checkpoints import save_checkpoint
@@ -151,5 +159,6 @@ def write_exports(folder: Path) -> None:
     fill(model)
     checkpoint = folder / EXPORTS["hdf5"]
     save_checkpoint(checkpoint, model, Description(architecture, FaceCrop(32, 0.15)))
-    for format in ("onnx", "litert", "saved_model"):
-        export(checkpoint, format, folder / EXPORTS[format])
+    for format in sorted(EXPORTS.keys() - {"hdf5"}):
+        output = folder / EXPORTS[format]
+        export(Arguments(weight_file=checkpoint, format=format, output=output))

@@ -4,24 +4,41 @@ The mean of runs with the same initial weights is often better than each of them
 "Model soups", ICML 2022, https://arxiv.org/abs/2203.05482.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 
+from ..data.database import open_database
 from ..data.identities import Identities
 from ..data.split import read_split
 from ..errors import UserError
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import Description, Original
+from ..models.statistics import estimate_statistics
+from .faces import check_size
+
+_BATCH, _BATCHES = 64, 16  # faces for the statistics of batch normalizations
 
 
-def average(weight_files: list[Path], output: Path, original: Original = Original()) -> None:
-    """Write the checkpoint `output`, with the description of the first of `weight_files`.
+def average(
+    weight_files: list[Path], output: Path, database: Path | None, original: Original = Original()
+) -> None:
+    """Write the mean of several weight files as a checkpoint.
 
-    It has the data and the identities of all files, and no validation metrics, as the mean was not
-    validated. Raises `UserError` if the network, its faces or its split differ from the first
-    file's, or a file is calibrated.
+    It has the description of the first file, the data and the identities of all files, and no
+    validation metrics, as the mean was not validated.
+
+    Args:
+        weight_files: checkpoints of the same network, faces and split.
+        output: path of the checkpoint.
+        database: faces on which the statistics of batch normalizations are estimated again.
+        original: network of files of the original toolkit.
+
+    Raises:
+        UserError: The files do not fit, one is calibrated, or the network needs a database.
     """
     loaded = [load_checkpoint(path, original) for path in weight_files]
     model, description = loaded[0]
@@ -43,7 +60,28 @@ def average(weight_files: list[Path], output: Path, original: Original = Origina
                 )
     weights = zip(*(network.get_weights() for network, _ in loaded), strict=True)
     model.set_weights([np.mean(layer, axis=0) for layer in weights])
-    save_checkpoint(output, model, _joined([description for _, description in loaded]))
+    description = _joined([description for _, description in loaded])
+    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
+        if not database:
+            raise UserError(
+                "--average requires --input, a training database: the statistics of the batch "
+                "normalizations of the mean are estimated on its faces"
+            )
+        estimate_statistics(model, _batches(database, description))
+    save_checkpoint(output, model, description)
+
+
+def _batches(path: Path, description: Description) -> Iterator[np.ndarray]:
+    """Random training faces, uint8 (64, S, S, 3): none of the validation or the test set."""
+    database = open_database(path)
+    check_size(path, database, description.crop)
+    order = np.random.default_rng(0).permutation(len(database))
+    if description.identities:
+        parts = description.identities.parts_of(database.identity_kind, database.identities)
+        order = order[~np.isin(parts[order], ("validation", "test"))]
+    order = order[: _BATCH * _BATCHES]
+    for start in range(0, max(len(order) - _BATCH, 0) + 1, _BATCH):
+        yield database.image[np.sort(order[start : start + _BATCH])]
 
 
 def _joined(descriptions: list[Description]) -> Description:

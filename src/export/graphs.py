@@ -1,32 +1,34 @@
-"""Writers of SavedModel, ONNX and LiteRT files.
+"""Writers of ONNX, LiteRT, OpenVINO, SavedModel and Keras files.
 
 Networks contain their scaling: files take faces, float32 (N, S, S, 3), BGR, 0..255, any N, and
 return `pred_gender` (N, 2) and `pred_age` (N, 101), always float32.
 
-In int8 the final softmax stays float32: in steps of 1/256 the 101 ages would not add up to 1, and
-their expectation would be off by years.
+Keras's own exporter writes OpenVINO only: its SavedModels store every weight twice, its ONNX files
+take a network's constants as further inputs, and its LiteRT files cannot keep the softmax float32.
+In int8 it must be: in steps of 1/256 the 101 ages would not add up to 1.
 """
 
-import errno
 import json
-import os
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from ..errors import UserError
-from ..estimation.runtimes import DESCRIPTION, EXTRA_ASSET, INPUT, SIGNATURE
+from ..estimation.runtimes import DESCRIPTION, DESCRIPTION_FILE, INPUT, OPENVINO_FILE, SIGNATURE
 from ..extras import library
 from ..models.description import OUTPUTS
 from ..quiet import quiet_stderr
 
 _OPSET = 17  # ONNX 1.12, 2022
 _CALIBRATION_BATCH = 32  # faces
+_LARGE = 4096  # number of values; smaller weights stay float32
 
 
 def save_saved_model(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
@@ -34,15 +36,36 @@ def save_saved_model(path: Path, model: keras.Model, config: dict, faces: np.nda
     tensorflow = library("tensorflow")
     with _quietly():
         serve = _serving(model)
-        module = tensorflow.Module()  # Keras's own export stores every weight twice
+        module = tensorflow.Module()
         module.weights = [weight.value for weight in model.weights]
-        try:
-            tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: serve})
-        except tensorflow.errors.ResourceExhaustedError as error:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-    text = path / EXTRA_ASSET
+        tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: serve})
+    _describe_folder(path, config)
+
+
+def save_openvino(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
+    """Write a folder for OpenVINO; `faces` is unused."""
+    library("openvino")
+    path.mkdir()
+    named = keras.Model(model.inputs, dict(zip(OUTPUTS, model.outputs, strict=True)))
+    with _quietly():
+        named.export(str(path / OPENVINO_FILE), format="openvino", verbose=False)
+    _describe_folder(path, config)
+
+
+def _describe_folder(path: Path, config: dict) -> None:
+    text = path / DESCRIPTION_FILE
     text.parent.mkdir()
-    text.write_text(json.dumps(config, indent=2) + "\n")
+    text.write_text(json.dumps(config))
+
+
+def save_keras(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
+    """Write a file for `keras.models.load_model`; `faces` is unused."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "model.keras")
+        model.save(file)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(DESCRIPTION_FILE.as_posix(), json.dumps(config))
+        path.write_bytes(file.read_bytes())
 
 
 def save_onnx(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -> None:
@@ -63,15 +86,26 @@ def save_onnx(path: Path, model: keras.Model, config: dict, faces: np.ndarray) -
         for value in (*graph.graph.input, *graph.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
         if config["precision"] == "fp16":
-            halved = library("onnxruntime.transformers.float16", "onnxruntime")
-            graph = halved.convert_float_to_float16(graph, keep_io_types=True)
+            _halve(graph.graph)
         if config["precision"] == "int8":
             graph = _quantize_onnx(graph, faces)
     onnx.helper.set_model_props(graph, {DESCRIPTION: json.dumps(config)})
     path.write_bytes(graph.SerializeToString())
 
 
-def _quantize_onnx(graph, faces: np.ndarray):
+def _halve(graph: Any) -> None:
+    """Store large weights as float16; runtimes cast them to float32 when they load the file."""
+    onnx = library("onnx")
+    for weight in list(graph.initializer):
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32 and values.size >= _LARGE:
+            name, stored = weight.name, f"{weight.name}_float16"
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+            cast = onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
+            graph.node.insert(0, cast)
+
+
+def _quantize_onnx(graph: Any, faces: np.ndarray) -> Any:
     onnx = library("onnx")
     quantization = library("onnxruntime.quantization", "onnxruntime")
 
@@ -114,7 +148,7 @@ def save_litert(path: Path, model: keras.Model, config: dict, faces: np.ndarray)
         path.write_bytes(_with_metadata(content, json.dumps(config)))
 
 
-def _quantize_litert(converter, faces: np.ndarray) -> bytes:
+def _quantize_litert(converter: Any, faces: np.ndarray) -> bytes:
     lite = library("tensorflow").lite
     converter.representative_dataset = lambda: ({INPUT: batch} for batch in _batches(faces, 1))
     sets = lite.OpsSet
@@ -171,3 +205,12 @@ def _quietly() -> Iterator[None]:
     with quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+WRITERS = {
+    "onnx": save_onnx,
+    "litert": save_litert,
+    "openvino": save_openvino,
+    "saved_model": save_saved_model,
+    "keras": save_keras,
+}

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
+from keras.layers import BatchNormalization
 
+from src.data.database import open_database
 from src.data.identities import Identities
 from src.errors import UserError
 from src.export.average import average
@@ -12,6 +15,7 @@ from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
+from tests.helpers import write_database
 from tests.models.reference import fill
 
 NETWORK = {"name": "small_cnn"}
@@ -36,7 +40,7 @@ def written(tmp_path):
 
 def test_mean_of_weights(written, tmp_path):
     paths = [written(1), written(2), written(6)]
-    average(paths, tmp_path / "mean.hdf5")
+    average(paths, tmp_path / "mean.hdf5", None)
     model, description = load_checkpoint(tmp_path / "mean.hdf5")
     once, _ = load_checkpoint(paths[0])
     for mean, weight in zip(model.get_weights(), once.get_weights(), strict=True):
@@ -44,10 +48,30 @@ def test_mean_of_weights(written, tmp_path):
     assert description.crop.margin == 0.3
 
 
+def test_normalizations_are_estimated_on_faces(tmp_path):
+    """Means of the inputs of a normalization are those of the averaged network, computed here."""
+    architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
+    paths = []
+    for seed in range(2):
+        keras.utils.set_random_seed(seed)
+        model = build_model(architecture, 32)
+        paths.append(tmp_path / f"{seed}.hdf5")
+        save_checkpoint(paths[-1], model, Description(architecture, FaceCrop(32, 0.3)))
+    with pytest.raises(UserError, match="--average requires --input"):
+        average(paths, tmp_path / "mean.hdf5", None)
+    database = write_database(tmp_path / "wiki.mat", 128, img_size=32)
+    average(paths, tmp_path / "mean.hdf5", database)
+    model, _ = load_checkpoint(tmp_path / "mean.hdf5")
+    norm = next(each for each in model.layers if isinstance(each, BatchNormalization))
+    inputs = keras.Model(model.inputs, norm.input).predict(open_database(database).image[:])
+    np.testing.assert_allclose(norm.moving_mean, inputs.mean((0, 1, 2)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, inputs.var((0, 1, 2)), rtol=1e-2)
+
+
 def test_other_network(written, tmp_path):
     paths = [written(1), written(2, NETWORK | {"channels": 2})]
     with pytest.raises(UserError, match=r"--average.*architecture.*1\.hdf5.*2"):
-        average(paths, tmp_path / "mean.hdf5")
+        average(paths, tmp_path / "mean.hdf5", None)
     assert not (tmp_path / "mean.hdf5").exists()
 
 
@@ -55,7 +79,7 @@ def test_calibrated_file(written, tmp_path):
     calibration = {"gender_temperature": 1.1, "age_temperature": 0.9, "faces": 4621}
     paths = [written(1), written(2, calibration=calibration)]
     with pytest.raises(UserError, match=r"--average.*2\.hdf5.*4,621"):
-        average(paths, tmp_path / "mean.hdf5")
+        average(paths, tmp_path / "mean.hdf5", None)
 
 
 def test_faces_of_all_files(written, tmp_path):
@@ -68,7 +92,7 @@ def test_faces_of_all_files(written, tmp_path):
         [("bytes", "training", ids[:3]), ("bytes", "validation", ids[3:5])]
     )
     two["identities"] = Identities.of([("bytes", "training", ids[4:8])])
-    average([written(1, **one), written(2, **two)], tmp_path / "mean.hdf5")
+    average([written(1, **one), written(2, **two)], tmp_path / "mean.hdf5", None)
     _, description = load_checkpoint(tmp_path / "mean.hdf5")
     assert [part["db"] for part in description.data] == ["wiki", "utkface"]
     parts = description.identities.parts_of("bytes", ids).tolist()

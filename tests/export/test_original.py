@@ -8,7 +8,8 @@ import pytest
 
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.export.export import export
+from src.export import export as module
+from src.export.arguments import Arguments
 from src.export.faces import portrait_faces
 from src.faces.crop import FaceCrop
 from src.models import build_model
@@ -28,13 +29,17 @@ def write_checkpoint(path: Path, architecture: dict, size: int) -> Path:
     return path
 
 
+def export(checkpoint: Path, output: Path) -> None:
+    module.export(Arguments(weight_file=checkpoint, format="legacy", output=output))
+
+
 @pytest.fixture(scope="module", params=[(ARCHITECTURE, 32), (ARCHITECTURE, 64), (FLAT, 32)])
 def exported(request, tmp_path_factory) -> tuple[Path, Path, int]:
     """A checkpoint, its conversion, and the side of its faces."""
     folder = tmp_path_factory.mktemp("legacy")
     architecture, size = request.param
     checkpoint = write_checkpoint(folder / "ours.hdf5", architecture, size)
-    export(checkpoint, "legacy", folder / "theirs.hdf5")
+    export(checkpoint, folder / "theirs.hdf5")
     return checkpoint, folder / "theirs.hdf5", size
 
 
@@ -80,5 +85,5 @@ def test_keras_2_decodes_layer_names(exported):
 def test_untiled_maps_are_rejected(tmp_path):
     checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, 48)
     with pytest.raises(UserError, match=r"multiple of 32 pixels.* found 48; use --format hdf5"):
-        export(checkpoint, "legacy", tmp_path / "theirs.hdf5")
+        export(checkpoint, tmp_path / "theirs.hdf5")
     assert [path.name for path in tmp_path.iterdir()] == ["ours.hdf5"]

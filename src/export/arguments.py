@@ -1,0 +1,57 @@
+"""Flags of export.py."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..estimation.arguments import WeightFlags
+from ..flags import flag
+from . import FORMATS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(WeightFlags):
+    """The arguments of export.py."""
+
+    output: Path = flag(help="path of the output", short="-o")
+    format: str = flag(
+        help="format of the output; keras: a file for keras.models.load_model; hdf5: a checkpoint "
+        "of this toolkit; legacy: weights for the original toolkit's load_weights",
+        choices=tuple(FORMATS),
+    )
+    fp16: bool = flag(False, help="store weights as float16 (half the size)", excludes=("int8",))
+    int8: bool = flag(
+        False, help="quantize to int8 (a quarter of the size), calibrated on faces of --input"
+    )
+    input: Path | None = flag(
+        None,
+        help="database for the check of the predictions, for the calibration of --int8 and for the "
+        "batch normalizations of --average (default: faces of a portrait for the check)",
+        short="-i",
+    )
+    force: bool = flag(False, help="replace an earlier export")
+    average: tuple[Path, ...] = flag(
+        (),
+        help="further weight files of the same network, to export the mean of all weights",
+        group="changes to the model",
+        metavar="FILE",
+    )
+    calibrate: tuple[Path, ...] = flag(
+        (),
+        help="databases for temperature scaling, fitted on one half of their faces and measured on "
+        "the other; databases of the training run count with their validation faces, and only if "
+        "no other database is passed",
+        metavar="INPUT",
+    )
+    margin: float | None = flag(
+        None,
+        help="crop margin to store, as a fraction of the face box (default: from the weight file)",
+        limits="[0, 10]",
+    )
+    mirror: bool = flag(
+        False, help="horizontal-flip test-time augmentation (2x slower)", excludes=("calibrate",)
+    )
+
+    @property
+    def precision(self) -> str:
+        """ "float32", "fp16" or "int8"."""
+        return "fp16" if self.fp16 else "int8" if self.int8 else "float32"
