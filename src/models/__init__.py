@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..extras import resolve
+from ..flags import did_you_mean
 
 if TYPE_CHECKING:
     import keras
@@ -38,10 +38,9 @@ def network_name(text: str) -> str:
     known = {name.lower(): name for name in (*others, *NETWORKS)}
     if text.lower() in known:
         return known[text.lower()]
-    near = [known[name] for name in get_close_matches(text.lower(), known)]
     raise UserError(
-        f"--arch: expected {', '.join(NETWORKS)} or a name of keras.applications, received {text}; "
-        f"similar names: {', '.join(near) or 'none'}"
+        f"--arch: expected {', '.join(NETWORKS)} or a name of keras.applications, received {text}"
+        f"{did_you_mean(text, known.values())}"
     )
 
 

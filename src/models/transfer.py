@@ -1,12 +1,12 @@
 """Initial weights from files, and frozen layers."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from ..errors import UserError
+from ..flags import did_you_mean
 from . import DLIB, IMAGENET, NETWORKS, applications, build_model, face_resnet, network_name
 from .checkpoints import load_checkpoint
 from .description import Original
@@ -94,10 +94,9 @@ def freeze_until(model: keras.Model, layer_name: str) -> int:
     """
     names = [layer.name for layer in model.layers]
     if layer_name not in names:
-        near = get_close_matches(layer_name, names, n=5, cutoff=0.4)
+        near = did_you_mean(layer_name, names) or f"; the first ones: {', '.join(names[:5])}"
         raise UserError(
-            f"--freeze_until: expected a layer of {model.name}, received {layer_name}; "
-            f"similar names: {', '.join(near) or ', '.join(names[:5])}"
+            f"--freeze_until: expected a layer of {model.name}, received {layer_name}{near}"
         )
     frozen = model.layers[: names.index(layer_name) + 1]
     for layer in frozen:
