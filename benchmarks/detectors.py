@@ -31,7 +31,7 @@ from tabulate import tabulate
 
 from benchmarks.turns import in_turns, ratio
 from src import cli, flags
-from src.data.datasets import read_dataset, resolve_options
+from src.data.datasets import read_dataset
 from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, overlap, read_image
@@ -150,7 +150,7 @@ def recall_turned(
 
 def one_person(folder: Path, count: int) -> list[np.ndarray]:
     """Photos of one person each, drawn at random among IMDB-WIKI's cleaned records."""
-    records = read_dataset("wiki", folder, **resolve_options("wiki", {})).table
+    records = read_dataset("wiki", folder).table
     paths = [path for path in map(folder.joinpath, records["path"]) if path.is_file()]
     chosen = np.random.default_rng(0).choice(len(paths), min(count, len(paths)), replace=False)
     return [read_image(paths[row]) for row in chosen]

@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from tabulate import tabulate
 
 from src import cli, flags
-from src.data.datasets import read_dataset, resolve_options
+from src.data.datasets import read_dataset
 from src.data.split import hashed
 from src.estimation.estimator import Estimator
 from src.faces.finder import FaceFinder
@@ -79,7 +79,7 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def held_out(db: str, folder: Path, count: int, **options: object) -> pd.DataFrame:
     """Labels of at most `count` photos that trained no model, with their paths."""
-    table = read_dataset(db, folder, **resolve_options(db, options)).table
+    table = read_dataset(db, folder, **options).table
     table = table[table["age_low"].between(0, AGE_BANDS[-1])]
     if db != "csv":
         places = table["path"].map(lambda path: hashed(Path(path).name))

@@ -48,6 +48,7 @@ class FaceSlots:
         run: 64 hexadecimal digits that identify the dataset and the arguments.
 
     Attributes:
+        shape: of all faces, (N, S, S, 3).
         records: `RECORD` (N,). `identity`: of the source file; `pixels`: a hash of the decoded
             image, 0 if not computed; `state`: `TO_DO` or one of the caller's codes.
     """
@@ -55,7 +56,7 @@ class FaceSlots:
     def __init__(self, output: Path, rows: int, img_size: int, run: str):
         self.path = output.with_name(f".{output.stem}.partial")
         self._states = output.with_name(f".{output.stem}.states")
-        self._shape, self._run = (rows, img_size, img_size, 3), run
+        self.shape, self._run = (rows, img_size, img_size, 3), run
         self._row_bytes = image_bytes(1, img_size)
         self.records, self._files = np.empty(0, RECORD), []
 
@@ -63,9 +64,9 @@ class FaceSlots:
         """Create both files, with every record to do."""
         self.remove()
         with self.path.open("wb") as file:
-            file.truncate(self._shape[0] * self._row_bytes)
+            file.truncate(self.shape[0] * self._row_bytes)
         with atomic(self._states) as partial:
-            partial.write_bytes(self._run.encode() + bytes(self._shape[0] * RECORD.itemsize))
+            partial.write_bytes(self._run.encode() + bytes(self.shape[0] * RECORD.itemsize))
         self._open()
 
     def resume(self) -> bool:
@@ -98,9 +99,11 @@ class FaceSlots:
             file.write(np.ascontiguousarray(values).data)
             file.flush()
 
-    def read(self) -> np.ndarray:
-        """The faces of all rows, uint8 (N, S, S, 3), mapped."""
-        return np.memmap(self.path, np.uint8, "r", shape=self._shape)
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The faces of some rows, int64 (n,), ascending: uint8 (n, S, S, 3)."""
+        first, shape = int(rows[0]), (int(rows[-1] - rows[0]) + 1, *self.shape[1:])
+        mapped = np.memmap(self.path, np.uint8, "r", first * self._row_bytes, shape)
+        return np.asarray(mapped)[rows - first]
 
     @property
     def done(self) -> int:
@@ -143,19 +146,17 @@ def write_database(
     fields |= {name: labels[name].tolist() for name in TEXTS}
     fields |= {"identity": slots.records["identity"][kept]} | values | {"version": __version__}
     write = _write_7_3 if version == "7.3" else _write_5
-    write(path, slots.read(), kept, fields)
+    write(path, slots, kept, fields)
 
 
-def _write_7_3(path: Path, faces: np.ndarray, kept: np.ndarray, fields: dict[str, Field]) -> None:
+def _write_7_3(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, Field]) -> None:
     # Through a file object, an error such as a full disk is raised; HDF5's own driver crashes.
     with path.open("w+b") as disk:
         with h5py.File(disk, "w", userblock_size=_USERBLOCK_BYTES) as file:
-            image = file.create_dataset("image", (len(kept), *faces.shape[1:]), np.uint8)
-            step = max(1, _COPIED_BYTES // faces[0].nbytes)
+            image = file.create_dataset("image", (len(kept), *slots.shape[1:]), np.uint8)
+            step = max(1, _COPIED_BYTES // image_bytes(1, slots.shape[1]))
             for start in range(0, len(kept), step):
-                rows = kept[start : start + step]
-                run = slice(rows[0], rows[-1] + 1) if np.ptp(rows) < len(rows) else rows
-                image[start : start + step] = faces[run]
+                image[start : start + step] = slots.read(kept[start : start + step])
             _set_matlab_attributes(image)
             for name, values in fields.items():
                 _set_matlab_attributes(file.create_dataset(name, data=_matrix(values)))
@@ -184,13 +185,13 @@ def _header(version: str) -> bytes:
     return _HEADERS[version].ljust(116)
 
 
-def _write_5(path: Path, faces: np.ndarray, kept: np.ndarray, fields: dict[str, Field]) -> None:
+def _write_5(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, Field]) -> None:
     import scipy.io
 
     for name in TEXTS:  # scipy cannot write the lone surrogates of file names not in UTF-8
         texts = [text.encode(errors="backslashreplace").decode() for text in fields[name]]
         fields[name] = np.array(texts)
     with path.open("w+b") as file:
-        scipy.io.savemat(file, {"image": faces[kept]} | fields, oned_as="row")
+        scipy.io.savemat(file, {"image": slots.read(kept)} | fields, oned_as="row")
         file.seek(0)
         file.write(_header("5"))
