@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from src import cli, flags  # noqa: E402
-from src.errors import UserError  # noqa: E402
-from src.extras import import_keras  # noqa: E402
-from src.flags import flag  # noqa: E402
+from src import cli, flags
+from src.errors import UserError
+from src.extras import import_keras
+from src.flags import flag
 
 
 @dataclass(frozen=True, kw_only=True)
