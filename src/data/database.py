@@ -11,7 +11,6 @@ import hashlib
 import math
 import mmap
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +27,6 @@ from ..labels import MAX_AGE
 from . import matlab
 from .identities import BYTES, PIXELS
 
-VERSIONS = ("7.3", "5")
 COLUMNS = ("gender", "age", "age_low", "age_high")  # float64 (N,), NaN where unknown
 TEXTS = ("path", "group", "person")  # str (N,)
 _ROWS_AT_ONCE = 4096
@@ -179,20 +177,8 @@ def open_database(path: Path) -> Database:
         crop=_crop(path, fields, margin),
         group=_texts_of(path, fields, "group"),
         person=np.array(person) if any(person) else None,
-        identity=_identity(path, fields),
+        identity=_column(path, fields, "identity", np.uint64) if "identity" in fields else None,
     )
-
-
-def _identity(path: Path, fields: dict) -> np.ndarray | None:
-    if "identity" not in fields:
-        return None
-    identity, count = np.ravel(fields["identity"]), len(fields["image"])
-    if identity.dtype != np.uint64 or len(identity) != count:
-        raise UserError(
-            f"{path}: expected 'identity' as uint64 ({count},), received {identity.dtype} "
-            f"({len(identity)},); make the database again with create_db.py"
-        )
-    return identity
 
 
 def _crop(path: Path, fields: dict, margin: float) -> FaceCrop:
@@ -223,44 +209,47 @@ def _check_image(path: Path, image: "np.ndarray | h5py.Dataset") -> None:
 
 
 def _labels(path: Path, fields: dict) -> tuple[dict[str, np.ndarray], float]:
-    """Gender and both ends of the age, float64 (N,) each, and the margin."""
-    count, ages = len(fields["image"]), range(MAX_AGE + 1)
-    allowed = {"gender": (0, 1), "age_low": ages, "age_high": ages}
-    try:
-        labels = {name: _numbers(fields.get(name, fields["age"])) for name in allowed}
-        margin = float(_single(fields.get("margin", np.nan)))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: expected numbers as labels and margin: {error}") from error
-    for name, values in labels.items():
-        if len(values) != count:
-            raise UserError(
-                f"{path}: expected one {name!r} per image, received {len(values)} for {count} "
-                "images; make the database again with create_db.py"
-            )
-        wrong = ~np.isnan(values) & ~np.isin(values, allowed[name])
+    """Gender and both ends of the age, float64 (N,) each, NaN where unknown, and the margin."""
+    fields = {"age_low": fields["age"], "age_high": fields["age"]} | fields
+    labels = {}
+    for name, largest in (("gender", 1), ("age_low", MAX_AGE), ("age_high", MAX_AGE)):
+        values = _column(path, fields, name, np.float64)
+        values = labels[name] = np.where(values == -1, np.nan, values)  # the original's unknown
+        wrong = ~np.isnan(values) & ~np.isin(values, range(largest + 1))
         if wrong.any():
             row = int(wrong.argmax())
             raise UserError(
-                f"{path}: expected {name!r} to be a whole number from 0 to {max(allowed[name])}, "
-                f"received {values[row]:g} in row {row}"
+                f"{path}: expected {name!r} to be a whole number from 0 to {largest}, received "
+                f"{values[row]:g} in row {row}"
             )
-    return labels, margin
-
-
-def _numbers(values: np.ndarray) -> np.ndarray:
-    """Labels as float64 (N,), NaN where unknown: the original toolkit also wrote -1."""
-    numbers = np.asarray(values).ravel().astype(np.float64)
-    return np.where(numbers == -1, np.nan, numbers)
+    margin = _single(fields.get("margin", np.nan))
+    if not isinstance(margin, int | float):
+        raise UserError(f"{path}: expected a number as margin, received {margin!r}")
+    return labels, float(margin)
 
 
 def _texts_of(path: Path, fields: dict, name: str) -> list[str]:
-    texts = [str(text).rstrip(" ") for text in np.ravel(fields.get(name, ()))]
-    count = len(fields["image"])
-    if texts and len(texts) != count:
+    if not np.size(fields.get(name, ())):
+        return []
+    return [text.rstrip(" ") for text in _column(path, fields, name, np.str_).tolist()]
+
+
+def _column(path: Path, fields: dict, name: str, dtype: type) -> np.ndarray:
+    """A field with one value per image, (N,)."""
+    values, count = np.ravel(fields[name]), len(fields["image"])
+    try:
+        values = values.astype(dtype, casting="unsafe" if dtype is np.str_ else "same_kind")
+    except (TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: expected one {name!r} per image, received {len(texts)} for {count}"
+            f"{path}: expected {name!r} as {dtype.__name__}, received {values[0]!r:.40} as "
+            f"{values.dtype}"
+        ) from error
+    if len(values) != count:
+        raise UserError(
+            f"{path}: expected one {name!r} per image, received {len(values)} for {count} images; "
+            "make the database again with create_db.py"
         )
-    return texts
+    return values
 
 
 def _single(value: "np.ndarray | str | float") -> "str | float":
@@ -271,19 +260,8 @@ def _read_5(path: Path) -> dict[str, np.ndarray]:
     fields = matlab.read_version_5(path, "a database")
     if "image" in fields:
         _check_image(path, fields["image"])
-        fields["image"] = _rows_first(fields.pop("image"))
+        fields["image"] = np.ascontiguousarray(fields.pop("image"))  # in the file, N varies fastest
     return fields
-
-
-def _rows_first(image: np.ndarray) -> np.ndarray:
-    """The images of a classic file with contiguous rows; in the file, N varies fastest.
-
-    They are copied through a temporary file, to hold them in memory only once.
-    """
-    with tempfile.TemporaryFile() as file:
-        for start in range(0, len(image), _ROWS_AT_ONCE):
-            file.write(np.ascontiguousarray(image[start : start + _ROWS_AT_ONCE]))
-        return np.asarray(np.memmap(file, image.dtype, "r", shape=image.shape))
 
 
 def _read_7_3(path: Path) -> dict[str, "Faces | np.ndarray"]:

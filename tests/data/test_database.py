@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy.io
 
-from src.data import database
-from src.data.database import check_fits, image_bytes, open_database
+from src.data.database import COLUMNS, TEXTS, check_fits, image_bytes, open_database
 from src.errors import UserError
 from src.faces.crop import FaceCrop
 from tests.helpers import write_database, write_our_database
 
+VERSIONS = ("7.3", "5")
 PATHS = ["00/a.jpg", "été/顔.jpg", "𝄞 b.jpg"]  # the last begins with two UTF-16 units
 
 
@@ -64,7 +64,7 @@ def path(tmp_path):
     return tmp_path / "faces.mat"
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_written_rows_are_read(path, version):
     image, columns = write(path, version=version)
     opened = open_database(path)
@@ -77,7 +77,7 @@ def test_written_rows_are_read(path, version):
     assert (opened.db, opened.crop) == ("wiki", FaceCrop(8))
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_single_row_is_read(path, version):
     image, _ = write(path, count=1, version=version)
     opened = open_database(path)
@@ -89,13 +89,13 @@ def test_h5py_reads_version_7_3(path):
     image, columns = write(path)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["image"][()], image)
-        for name in database.COLUMNS:
+        for name in COLUMNS:
             np.testing.assert_array_equal(file[name][:, 0], columns[name])
         assert file["img_size"][()].tolist() == [[8]]
         assert file["min_score"][()].tolist() == [[1.5]]
 
 
-@pytest.mark.parametrize("name", database.TEXTS)
+@pytest.mark.parametrize("name", TEXTS)
 def test_texts_are_padded_utf_16(path, name):
     _, columns = write(path)
     with h5py.File(path) as file:
@@ -126,7 +126,7 @@ def test_version_7_3_stores_matlabs_classes(path):
         classes = {name: data.attrs["MATLAB_class"] for name, data in file.items()}
     assert classes.pop("image") == b"uint8"
     assert {name for name, kind in classes.items() if kind == b"char"} == {
-        *database.TEXTS,
+        *TEXTS,
         *("db", "alignment", "version"),
     }
     assert set(classes.values()) == {b"char", b"double"}
@@ -163,14 +163,14 @@ def test_original_utkface_genders_are_converted(path, capsys):
     assert str(path) in line
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_our_genders_are_never_converted(path, capsys, version):
     write_our_database(path, faces(2, 8), labels(2), version, db="utk")
     assert open_database(path).gender.tolist() == [0, 1]
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_names_that_are_not_utf_8(path, version):
     columns = labels(2) | {"path": ["caf\udce9.jpg", "b.jpg"]}
     write_our_database(path, faces(2, 8), columns, version)
@@ -216,7 +216,7 @@ def test_wrong_identities_are_named(path, identity):
         open_database(path)
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_faces_of_no_pixels(path, version):
     nothing = np.empty((4, 0, 0, 3), np.uint8)
     if version == "5":
@@ -313,7 +313,7 @@ def test_wrong_values_are_named(path, fields, received):
         open_database(path)
 
 
-@pytest.mark.parametrize("version", database.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.9])
 def test_database_cut_short_is_refused(path, version, share):
     write(path, version=version)
