@@ -43,12 +43,17 @@ def main(argv=()):
     import_keras()
     from src.data.database import open_database
     from src.data.identities import BYTES, PARTS, Identities
+    from src.data.split import read_split
     from src.models.checkpoints import load_checkpoint, save_checkpoint
     from src.models.seen import seen_in
 
     databases = [open_database(path) for path in args.input]
     model, description = load_checkpoint(args.weight_file)
-    seen = seen_in(databases, description)
+    seen = (
+        seen_in(databases, description)
+        if description.identities
+        else of_split(databases, description)
+    )
     faces, start = [], 0
     for database, folder in zip(databases, args.data_dir, strict=True):
         parts = seen[start : start + len(database)]
@@ -71,7 +76,30 @@ def main(argv=()):
         for part in description.data
     ]
     listed = replace(description, data=data, identities=Identities.of(faces))
+    listed = replace(listed, split=read_split(listed.split).as_json())
     save_checkpoint(args.output, model, listed, half=is_half(args.weight_file))
+
+
+def of_split(databases: list, description) -> np.ndarray:
+    """The part of each row, str (N,), by the hash split of version 0.2, whose databases had the
+    same numbers of faces in each part."""
+    from src.data.identities import PARTS
+    from src.data.split import FILE, read_split
+
+    split = read_split(description.split)
+    if split is None or split.method != "hash":
+        raise UserError("--weight_file: expected weights trained with --split_by hash")
+    parts = split.parts(databases, [FILE] * len(databases))
+    expected = [[run[part]["rows"] for part in PARTS] for run in description.split["databases"]]
+    ends = np.cumsum([*map(len, databases)])[:-1]
+    for database, own in zip(databases, np.split(parts, ends), strict=True):
+        counts = [int((own == part).sum()) for part in PARTS]
+        if counts not in expected:
+            raise UserError(
+                f"{database.path}: expected a database of the weights' run, with {expected} faces "
+                f"for {', '.join(PARTS)}, received {counts}"
+            )
+    return parts
 
 
 def file_identities(folder: Path, names: list[str]) -> np.ndarray:
