@@ -10,6 +10,7 @@ from .base import Detector, Face
 
 _STRIDES = 32  # pixels; sides of the input are multiples of it
 _OUTPUTS = ["537", "538", "539", "540"]  # score, sides, offset and points
+_LARGE = 3_000_000  # values of an image whose memory is released: 0.2 GB per megapixel
 _MIN_SCORE = 0.5
 _LOWEST_RESOLUTION = 96  # pixels
 _MAX_OVERLAP = 0.3  # intersection over union of two faces
@@ -37,9 +38,10 @@ class CenterFace(Detector):
         onnxruntime = library("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it would keep the memory of the largest image
         path = check_shipped(shipped_path("centerface.onnx"))
         providers = ["CPUExecutionProvider"]
+        self._release = onnxruntime.RunOptions()
+        self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._session = onnxruntime.InferenceSession(path, options, providers=providers)
 
     def find(self, image: np.ndarray) -> list[Face]:
@@ -59,7 +61,8 @@ class CenterFace(Detector):
             image, 0, -height % _STRIDES, 0, -width % _STRIDES, cv2.BORDER_CONSTANT
         )
         feeds = {"input.1": cv2.dnn.blobFromImage(padded)}
-        return self._decode(self._session.run(_OUTPUTS, feeds), min_score)
+        options = self._release if padded.size > _LARGE else None
+        return self._decode(self._session.run(_OUTPUTS, feeds, options), min_score)
 
     def find_points(self, image: np.ndarray, box: Box) -> np.ndarray | None:
         """The five points of the face in `box`, as `Face.points`; None if there is no face.
