@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Recall, precision and time of the face detectors, on pictures whose faces are marked.
+"""Recall, precision and time of the face detectors, on images whose faces are marked.
 
 python benchmarks/detectors.py groups/testing.xml groups/training.xml --no_face groups/dogs.jpg \
     --one_person data/wiki_crop --turn 20 40 60
 
-The XML files are in dlib's format (imglab writes it) and mark every face of the pictures next to
+The XML files are in dlib's format (imglab writes it) and mark every face of the images next to
 them. A face counts as found if its box and the marked one, matched one to one, overlap by
 --overlap. Boxes are also compared with dlib's boxes of the same faces: ratio of the sides, and
 offset of dlib's centre to the right and down, in sides; medians, 1 and 0 at best. --turn rotates
-the pictures, and the marked boxes' centres with them, by each angle clockwise and anticlockwise.
+the images, and the marked boxes' centres with them, by each angle clockwise and anticlockwise.
 --one_person adds recall, and boxes elsewhere, on photos of one person from IMDB-WIKI, whose own
 detector had placed the face in the middle 1 / 1.8 of the crop. The detectors take turns; the
-times are seconds of processor time per picture, of one thread, and their ratio to dlib's.
+times are seconds of processor time per image, of one thread, and their ratio to dlib's.
 """
 
 import statistics
@@ -48,7 +48,7 @@ Detect = Callable[[np.ndarray], list[Box]]
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     marked: tuple[Path, ...] = flag(positional=True, help="XML files with the faces' boxes")
-    no_face: tuple[Path, ...] = flag((), help="pictures without a face")
+    no_face: tuple[Path, ...] = flag((), help="images without a face")
     overlap: float = flag(0.4, limits="(0, 1)", help="intersection over union of a found face")
     min_face: int | None = flag(
         None, limits="[1, inf)", help="minimum side of a face box, in pixels"
@@ -64,8 +64,8 @@ class Arguments:
     turns: int = flag(3, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
-def marked_pictures(file: Path) -> Iterator[tuple[np.ndarray, list[Box]]]:
-    """The pictures of an XML file, uint8 (H, W, 3), BGR, and the boxes of their faces."""
+def marked_images(file: Path) -> Iterator[tuple[np.ndarray, list[Box]]]:
+    """The images of an XML file, uint8 (H, W, 3), BGR, and the boxes of their faces."""
     for image in ElementTree.parse(file).getroot().iter("image"):
         boxes = []
         for box in image.iter("box"):
@@ -98,14 +98,14 @@ def installed(names: list[str], min_face: int | None) -> dict[str, Detect]:
             find = get_detector(name)
             detectors[name] = lambda image, find=find: [face.box for face in find(image, min_face)]
         except UserError as error:
-            print(f"left out: {name}: {error}", file=sys.stderr)
+            print(f"skipped: {name}: {error}", file=sys.stderr)
     return detectors
 
 
 def figures(
     found: list[list[Box]], dlibs: list[list[Box]], marked: list[list[Box]], least: float
 ) -> list[str]:
-    """A detector's cells of the table, but for its time; all lists have a picture's boxes each."""
+    """A detector's cells of the table, but for its time; all lists have an image's boxes each."""
     hits, faces, boxes = (
         sum(len(matched(a, b, least)) for a, b in zip(found, marked, strict=True)),
         sum(map(len, marked)),
@@ -122,7 +122,7 @@ def figures(
 
 
 def turned(image: np.ndarray, boxes: list[Box], degrees: float) -> tuple[np.ndarray, list[Box]]:
-    """A picture rotated about its centre, whole, and the boxes of its faces."""
+    """An image rotated about its centre, whole, and the boxes of its faces."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
     sides = np.abs(matrix[:, :2]) @ (width, height)
@@ -174,9 +174,9 @@ def of_one_person(detect: Detect, images: list[np.ndarray]) -> list[str]:
 def main(argv=()):
     args = flags.parse(Arguments, argv, __doc__)
     cv2.setNumThreads(1)
-    pictures = [picture for file in args.marked for picture in marked_pictures(file)]
-    pictures += [(read_image(path), []) for path in args.no_face]
-    images, marked = zip(*pictures, strict=True)
+    photos = [photo for file in args.marked for photo in marked_images(file)]
+    photos += [(read_image(path), []) for path in args.no_face]
+    images, marked = zip(*photos, strict=True)
     detectors = installed(args.detector, args.min_face)
     found = {}
 

@@ -2,7 +2,7 @@
 """Effects of size, sharpness, brightness, detector score and head turn on the age error.
 
 python benchmarks/quality.py --utkface data/UTKFace --all_age_faces data/AllAgeFaces \
-    --fairface data/FairFace --csv data/portraits/labels.csv
+    --fairface data/FairFace --wiki data/wiki_crop --csv data/WikiPortraits/labels.csv
 
 Photos of the datasets' test parts (by the hash of the file name, as `train.py --split_by hash`;
 all rows of --csv, on which the model must not be trained) are degraded at random: smaller, blurred,
@@ -53,6 +53,7 @@ class Arguments:
     utkface: Path | None = flag(None, help="folder of the dataset")
     all_age_faces: Path | None = flag(None, help="folder of the dataset")
     fairface: Path | None = flag(None, help="folder of the dataset")
+    wiki: Path | None = flag(None, help="folder of the dataset")
     csv: Path | None = flag(None, help="labels of photos that did not train the model")
     weight_file: Path | None = flag(None, help="model (default: the shipped weights)")
     photos: int = flag(400, limits="[1, inf)", help="maximum number of photos per dataset")
@@ -136,7 +137,8 @@ def fit(faces: pd.DataFrame, thresholds: dict[str, float]) -> tuple[float, np.nd
 
 def main(argv=()):
     args = flags.parse(Arguments, argv, __doc__)
-    folders = {name: getattr(args, name) for name in ("utkface", "all_age_faces", "fairface")}
+    names = "utkface", "all_age_faces", "fairface", "wiki"
+    folders = {name: getattr(args, name) for name in names}
     tables = [held_out(db, path, args.photos) for db, path in folders.items() if path]
     if args.csv:
         tables.append(held_out("csv", args.csv.parent, args.photos, labels=args.csv))

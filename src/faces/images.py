@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ..errors import UserError
 
@@ -34,12 +34,8 @@ _KINDS = (  # by the first bytes
     (rb"....ftypcrx|FUJIFILMCCD-RAW|IIRO|IIU\0", "camera raw"),
 )
 _UNREADABLE = {"HEIC", "JPEG XL", "Photoshop", "camera raw"}
-REDUCTIONS = {  # of a JPEG's width and height -> OpenCV's flag
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
+_READ = cv2.IMREAD_COLOR, *(getattr(cv2, f"IMREAD_REDUCED_COLOR_{n}") for n in (2, 4, 8))
+REDUCTIONS = dict(zip((1, 2, 4, 8), _READ, strict=True))  # of a JPEG's sides -> OpenCV's flag
 _BRIGHTER = 0.001  # share of the pixels that may exceed the bit depth of a 16-bit image
 
 
@@ -127,50 +123,38 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     Raises:
         ImageError: The content is not a complete image. The message names `path`.
     """
-    if not content:
-        raise ImageError(f"{path}: expected an image, found an empty file")
     kind = image_kind(content[:32])
     try:
-        if kind == "PNG" and b"IEND" not in content:
-            image = None  # libpng would print a line of its own
+        if not content or (kind == "PNG" and b"IEND" not in content):
+            image = None  # OpenCV raises for the first, libpng prints a line for the second
+        elif kind == "AVIF":  # OpenCV does not apply its rotation and mirroring
+            with Image.open(io.BytesIO(content)) as file:
+                image = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         else:
-            image = _decode_avif(content) if kind == "AVIF" else _decode(content, kind, reduction)
-    except UnidentifiedImageError:  # its message has no reason
-        image = None
+            image = _decode(np.frombuffer(content, np.uint8), kind, reduction)
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         reason = getattr(error, "err", error)  # str(cv2.error) has four lines
         raise ImageError(f"{path}: could not be decoded: {reason}") from error
     if image is None:
-        found = (
-            f"one in {kind}, which cannot be read; convert it to JPEG or PNG"
-            if kind in _UNREADABLE
-            else "one cut short or no image at all"
-        )
+        found = "one cut short, an empty file or no image at all"
+        if kind in _UNREADABLE:
+            found = f"one in {kind}, which cannot be read; convert it to JPEG or PNG"
         raise ImageError(f"{path}: expected an image, found {found}")
     return image
 
 
-def _decode(content: bytes, kind: str | None, reduction: int) -> np.ndarray | None:
-    data = np.frombuffer(content, np.uint8)
+def _decode(data: np.ndarray, kind: str | None, reduction: int) -> np.ndarray | None:
     if kind == "JPEG":
         return cv2.imdecode(data, REDUCTIONS[reduction])
     image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:  # OpenCV scales float images by the rule of their format
-        scaled = cv2.imdecode(data, cv2.IMREAD_COLOR)
-        is_black = scaled is not None and scaled.max() <= 1  # PFM from 0 to 1, which has no rule
-        return np.rint(255 * image.clip(0, 1)).astype(np.uint8) if is_black else scaled
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
     allowed = _BRIGHTER * image.size
     depths = (bits for bits in (8, 10, 12, 14) if np.count_nonzero(image >> bits) <= allowed)
     return np.minimum(image >> next(depths, 16) - 8, 255).astype(np.uint8)
-
-
-def _decode_avif(content: bytes) -> np.ndarray:
-    """Decode with Pillow, which, unlike OpenCV, applies an AVIF's rotation and mirroring."""
-    with Image.open(io.BytesIO(content)) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    return cv2.cvtColor(np.asarray(upright), cv2.COLOR_RGB2BGR)
 
 
 def jpeg_sides(content: bytes) -> tuple[int, int] | None:

@@ -11,8 +11,8 @@ from .detectors.base import Face
 from .images import crop_with_margin
 
 _SIDE = 64  # pixels, of the patch whose sharpness and brightness are measured
-# Measure, its value below and above which errors grow, and by how much the logarithm of the error
-# grows per unit: fitted by benchmarks/quality.py.
+# Range of each measure within which errors do not grow, and the growth of the error's logarithm per
+# unit outside it: fitted by benchmarks/quality.py.
 _EFFECTS = {
     "size": (6.5, math.inf, 0.18),
     "sharpness": (-1.0, math.inf, 0.31),
@@ -34,11 +34,8 @@ def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
         face: In pixels of the image, or of the original of a reduced one.
         reduction: See `images.decode_image`.
     """
-    measured = measure(image, face, reduction)
-    penalty = 0.0
-    for name, (low, high, weight) in _EFFECTS.items():
-        penalty += weight * max(low - measured[name], measured[name] - high, 0.0)
-    return math.exp(-penalty)
+    pairs = zip(measure(image, face, reduction).values(), _EFFECTS.values(), strict=True)
+    return math.exp(-sum(w * max(low - value, value - high, 0) for value, (low, high, w) in pairs))
 
 
 def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, float]:
@@ -46,21 +43,17 @@ def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, floa
 
     size: binary logarithm of the box's side in pixels.
     sharpness: binary logarithm of the Laplacian's standard deviation, as a share of the patch's.
-    brightness, glare: mean grey level, 0..1.
-    score: the detector's, 0.5..1.
+    brightness, glare: mean grey level, 0..1.  score: the detector's, 0.5..1.
     turn: distance of the nose from the line between eyes and mouth, in lengths of that line; 0
         without points.
     """
-    size = math.log2(max(face.box.right - face.box.left, 1))
     patch = crop_with_margin(image, face.scaled(1 / reduction).box, 0.0)
-    if not patch.size:
-        patch = np.zeros((1, 1, 3), np.uint8)
-    patch = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY)
+    patch = cv2.cvtColor(patch if patch.size else np.zeros_like(image[:1, :1]), cv2.COLOR_BGR2GRAY)
     patch = cv2.resize(patch, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     edges = cv2.Laplacian(patch, cv2.CV_32F).std() / (patch.std() + 1)
     grey = float(patch.mean()) / 255
     return {
-        "size": size,
+        "size": math.log2(max(face.box.right - face.box.left, 1)),
         "sharpness": math.log2(edges + 1e-3),
         "brightness": grey,
         "glare": grey,

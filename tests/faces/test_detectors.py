@@ -2,12 +2,13 @@
 
 import importlib.util
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.detectors import marked_pictures, matched
+from benchmarks.detectors import marked_images, matched
 from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, crop_with_margin, overlap
@@ -48,7 +49,7 @@ def assert_same_faces(found, expected, min_overlap=0.4):
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize(("file", "count"), [("testing.xml", 25), ("training.xml", 18)])
 def test_every_marked_face_is_found(groups, name, file, count):
-    pictures = list(marked_pictures(groups / file))
+    pictures = list(marked_images(groups / file))
     found = [detector(name)(image) for image, _ in pictures]
     hits = sum(len(matched(a, b, 0.35)) for a, (_, b) in zip(found, pictures, strict=True))
     assert hits == count
@@ -119,7 +120,7 @@ def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):
 def test_boxes_agree_with_dlibs(groups, name):
     """So that crops agree between detectors."""
     pairs = []
-    for image, boxes in marked_pictures(groups / "testing.xml"):
+    for image, boxes in marked_images(groups / "testing.xml"):
         for box in (box for box in boxes if box.right - box.left > 50):
             part, marked = around(image, box, 30)
             (found,) = detector(name, 50)(part)
@@ -209,10 +210,15 @@ def test_min_face_finds_small_faces(name):
     ],
 )
 def test_missing_package_is_named(monkeypatch, name, package):
+    def find_spec(module, *_):
+        if module.partition(".")[0] in ("mtcnn", "dlib", "onnxruntime"):
+            raise ImportError(module)
+
     for module in ("mtcnn", "dlib", "onnxruntime"):
-        monkeypatch.setitem(sys.modules, module, None)
-    get_detector.cache_clear()
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=find_spec), *sys.meta_path])
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    get_detector.cache_clear()
     with pytest.raises(UserError, match=f"pip install {package}") as raised:
         get_detector(name)
     assert "\n" not in str(raised.value)

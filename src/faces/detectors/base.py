@@ -95,21 +95,16 @@ class Detector:
         left, top, right, bottom = face.box
         calibration = np.multiply(self.box_calibration, (right - left + bottom - top) / 2)
         side, to_right, down = calibration.tolist()
-        x, y = (left + right) / 2 + to_right, (top + bottom) / 2 + down
-        box = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-        return replace(face, box=box)
+        left, top = (left + right - side) / 2 + to_right, (top + bottom - side) / 2 + down
+        return replace(face, box=Box(left, top, left + side, top + side))
 
 
 class WholeImage(Detector):
     """One face of the size of the image, for images that are face crops."""
 
+    smallest, resolution = 0, math.inf  # images are not reduced
     is_parallel = True
 
-    def scale(self, shape: tuple[int, ...], min_face: float | None = None) -> float:
-        return 1.0
-
-    def __call__(
-        self, image: np.ndarray, min_face: float | None = None, reduction: int = 1
-    ) -> list[Face]:
-        height, width = (reduction * side for side in image.shape[:2])
+    def __call__(self, image: np.ndarray, min_face=None, reduction=1) -> list[Face]:
+        height, width = image.shape[:2]
         return [Face(Box(0, 0, width, height))] if image.size else []
