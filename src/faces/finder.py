@@ -20,11 +20,11 @@ from .detectors.base import Face
 from .images import REDUCTIONS, Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
 from .quality import face_quality
 
-MISSING, UNDECODABLE = "picture missing", "picture undecodable"
+MISSING, UNDECODABLE = "image missing", "image undecodable"
 NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "no face found",
     "more than one face",
-    "face below a tenth of the picture",
+    "face below a tenth of the image",
 )
 _SMALL = 0.1  # of the image's side
 _MIN_FOR_POOL = 8  # images: fewer are done before another process starts

@@ -32,7 +32,7 @@ from tests.helpers import (
 
 SIZE = 40  # of make_picture's pictures, so that nothing is resized
 RULES = ["face_score below 1", "a second face", "age outside 0..100", "gender unknown"]
-PICTURE_RULES = ["picture missing", "picture undecodable"]
+PICTURE_RULES = ["image missing", "image undecodable"]
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 RESUMABLE = {".db.partial", ".db.states"}
 
@@ -103,8 +103,8 @@ def odd(tmp_path_factory):
 READABLE = [0, 5, 6, 7, 9, 11]
 SKIPPED = [
     ("path", "reason"),
-    ("01/1.jpg", "picture missing"),
-    *((f"{i % 10:02d}/{i}.jpg", "picture undecodable") for i in (2, 3, 4, 8, 10)),
+    ("01/1.jpg", "image missing"),
+    *((f"{i % 10:02d}/{i}.jpg", "image undecodable") for i in (2, 3, 4, 8, 10)),
 ]
 
 
@@ -323,7 +323,7 @@ def test_no_picture_left(create_here, small_wiki, out):
     assert done.returncode == 2
     error = done.stderr.splitlines()[-1]  # after the lines of progress
     assert error.startswith("create_db.py: error: ")
-    assert "picture missing: 40" in error
+    assert "image missing: 40" in error
     assert names(out) == set()
 
 

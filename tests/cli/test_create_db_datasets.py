@@ -82,7 +82,7 @@ def labels(tmp_path):
 def test_utkface_files_and_rules(utkface, out):
     done = run(*command("utkface", utkface, out))
     assert done.returncode == 0, done.stderr
-    rules = {"name does not parse": 1, "picture missing": 0, "picture undecodable": 0}
+    rules = {"name does not parse": 1, "image missing": 0, "image undecodable": 0}
     assert printed_table(done) == {"read": 25} | rules | {"kept": 24}
     assert read_csv(out / "db.removed.csv")[1:] == [
         *((rule, str(rows)) for rule, rows in rules.items()),
@@ -110,8 +110,8 @@ def test_duplicates_cap_and_contact_sheet(create, utkface, out):
     assert printed_table(done) == {
         "read": 25,
         "name does not parse": 1,
-        "picture missing": 0,
-        "picture undecodable": 0,
+        "image missing": 0,
+        "image undecodable": 0,
         "pixel-identical to an earlier one": 1,
         "pixel-identical, labels disagree": 2,
         "more than --max_per_age": 1 + 2 + 2,  # four of 20 are left, five of 30
@@ -159,7 +159,7 @@ def test_fairface_ranges_and_unknown_gender(create, tmp_path, out):
     done = create("fairface", tmp_path / "fairface", out, "--split", "val")
     assert done.returncode == 0, done.stderr
     table = printed_table(done)
-    assert table["picture missing"] == 1
+    assert table["image missing"] == 1
     assert table["of these, gender unknown"] == 1
     opened = open_database(out / "db.mat")
     np.testing.assert_array_equal(opened.gender, [1, np.nan])
@@ -175,8 +175,8 @@ def test_unknown_labels_are_counted(create, labels, out):
     assert done.returncode == 0, done.stderr
     assert printed_table(done) == {
         "read": 4,
-        "picture missing": 1,
-        "picture undecodable": 0,
+        "image missing": 1,
+        "image undecodable": 0,
         "kept": 3,
         "of these, age unknown": 2,
         "of these, gender unknown": 2,
@@ -241,7 +241,7 @@ def test_unusual_file_names(create, out, tmp_path):
 def test_no_picture_left_by_duplicates(create, labels, out):
     done = create("csv", labels("a.jpg,20,,,f,", missing=1), out, "--drop_duplicates")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("picture missing: 1")
+    assert done.stderr.splitlines()[-1].endswith("image missing: 1")
     assert names(out) == set()
 
 
@@ -280,7 +280,7 @@ def test_one_face_keeps_large_single_faces(create, people, out):
     assert reasons == {
         "two.jpg": "more than one face",
         "none.jpg": "no face found",
-        "small.jpg": "face below a tenth of the picture",
+        "small.jpg": "face below a tenth of the image",
     }
     opened = open_database(out / "db.mat")
     assert opened.names == ["one.jpg"]

@@ -108,7 +108,7 @@ def test_pictures_of_csv(evaluated, evaluate, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     first = lines.index("2 of 7 pictures left out:")
-    named = ["2.png: picture undecodable", "6.png: picture missing"]
+    named = ["2.png: image undecodable", "6.png: image missing"]
     assert lines[first + 1 : first + 3] == named
     table = pd.read_csv(out / "results.csv").set_index(["slice", "figure"])
     assert table.loc[("group x", "mae"), "n"] == 2

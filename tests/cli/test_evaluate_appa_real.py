@@ -72,8 +72,8 @@ def test_unreadable_pictures_are_counted(evaluated):
     lines = evaluated.done.stdout.splitlines()
     first = lines.index("2 of 7 pictures left out:")
     assert lines[first + 1 : first + 3] == [
-        "000005.jpg_face.jpg: picture undecodable",
-        "000006.jpg_face.jpg: picture missing",
+        "000005.jpg_face.jpg: image undecodable",
+        "000006.jpg_face.jpg: image missing",
     ]
 
 

@@ -57,8 +57,8 @@ def test_unreadable_pictures_are_named(data_dir):
     maes, evaluation, _ = run(data_dir)
     assert maes == pytest.approx({"apparent": 10 / 3, "real": 4 / 3})
     assert evaluation.left_out == [
-        ("000001.jpg_face.jpg", "picture missing"),
-        ("000004.jpg_face.jpg", "picture undecodable"),
+        ("000001.jpg_face.jpg", "image missing"),
+        ("000004.jpg_face.jpg", "image undecodable"),
     ]
 
 

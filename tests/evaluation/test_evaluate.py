@@ -288,8 +288,8 @@ def test_unreadable_pictures_are_left_out(tmp_path):
     [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
     assert evaluation.rows.tolist() == [0, 3]
     assert evaluation.left_out == [
-        ("b.png", "picture undecodable"),
-        ("gone.png", "picture missing"),
+        ("b.png", "image undecodable"),
+        ("gone.png", "image missing"),
     ]
     assert evaluation.error == pytest.approx([3, 1])
 

@@ -97,8 +97,8 @@ def test_tables_mark_few_faces(results):
 def test_left_out_pictures_are_listed(results):
     evaluation = results.evaluations[0]
     assert left_out(evaluation) == ""
-    missing = [(f"{i}.jpg", "picture missing") for i in range(25)]
+    missing = [(f"{i}.jpg", "image missing") for i in range(25)]
     lines = left_out(type(evaluation)(**{**vars(evaluation), "left_out": missing})).splitlines()
-    assert lines[:2] == ["25 of 57 pictures left out:", "0.jpg: picture missing"]
+    assert lines[:2] == ["25 of 57 pictures left out:", "0.jpg: image missing"]
     assert lines[-1] == "and 5 more"
     assert len(lines) == 22

@@ -13,7 +13,7 @@ TEMPLATE = TEMPLATES["five_points"] * 112
 
 
 def ramp(height, width):
-    """A picture with the coordinates x and y of each pixel in its first two channels."""
+    """An image with the coordinates x and y of each pixel in its first two channels."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return np.dstack([x, y, np.zeros_like(x)]).astype(np.uint8)
 
@@ -80,9 +80,9 @@ def test_real_faces_lie_on_the_template(alignment):
     for image in (hopper(), astronaut()):
         height, width = image.shape[:2]
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), 15, 1)
-        for picture in (image, cv2.warpAffine(image, turn, (width, height))):
-            [face] = detect(picture)
-            [aligned] = detect(align(picture, face.points, alignment, 0.3, 224))
+        for photo in (image, cv2.warpAffine(image, turn, (width, height))):
+            [face] = detect(photo)
+            [aligned] = detect(align(photo, face.points, alignment, 0.3, 224))
             expected = (TEMPLATES[alignment] + 0.3) / 1.6 * 224
             assert np.abs(aligned.points - expected).mean() < 8
 

@@ -25,12 +25,12 @@ def detector(name, min_face=None):
 
 @pytest.fixture(scope="module")
 def groups(shared):
-    """dlib's example pictures of groups of people."""
+    """dlib's example images of groups of people."""
     return shared / "demo" / "groups"
 
 
 def two_faces(width):
-    """A picture of two people, `width` pixels wide, and the boxes of their faces."""
+    """An image of two people, `width` pixels wide, and the boxes of their faces."""
     scale = width / 640
     return two_people(width), [Box(*(round(edge * scale) for edge in box)) for box in BOXES]
 
@@ -49,9 +49,9 @@ def assert_same_faces(found, expected, min_overlap=0.4):
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize(("file", "count"), [("testing.xml", 25), ("training.xml", 18)])
 def test_every_marked_face_is_found(groups, name, file, count):
-    pictures = list(marked_images(groups / file))
-    found = [detector(name)(image) for image, _ in pictures]
-    hits = sum(len(matched(a, b, 0.35)) for a, (_, b) in zip(found, pictures, strict=True))
+    images = list(marked_images(groups / file))
+    found = [detector(name)(image) for image, _ in images]
+    hits = sum(len(matched(a, b, 0.35)) for a, (_, b) in zip(found, images, strict=True))
     assert hits == count
     assert sum(map(len, found)) - hits <= 1
 
@@ -90,7 +90,7 @@ def test_points_of_another_detectors_box():
 
 @pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
 def test_points_in_a_face_crop(margin):
-    """For all sizes of the face in the picture."""
+    """For all sizes of the face in the image."""
     image, boxes = two_faces(640)
     for box in boxes:
         side = box.right - box.left
@@ -142,8 +142,8 @@ def test_no_face_in_a_landscape(name):
 
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("scale", [0.5, 3, 6])
-def test_boxes_are_in_picture_pixels(name, scale):
-    """Pictures of all sizes are resized for the search."""
+def test_boxes_are_in_image_pixels(name, scale):
+    """Images of all sizes are resized for the search."""
     image, boxes = two_faces(500)
     resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     expected = [Box(*(round(edge * scale) for edge in box)) for box in boxes]
@@ -161,17 +161,17 @@ def test_face_at_the_border():
 
 @pytest.mark.parametrize("name", SEARCHING)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (1, 3000), (3000, 1), (9, 30)])
-def test_tiny_picture_has_no_face(name, shape):
+def test_tiny_image_has_no_face(name, shape):
     assert detector(name)(np.zeros((*shape, 3), np.uint8)) == []
 
 
-def test_none_takes_the_whole_picture():
+def test_none_takes_the_whole_image():
     assert detector("none")(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
     assert detector("none")(np.zeros((0, 40, 3), np.uint8)) == []
 
 
 @pytest.mark.parametrize("name", SEARCHING)
-def test_pictures_are_searched_in_rgb(name, monkeypatch):
+def test_images_are_searched_in_rgb(name, monkeypatch):
     searched = []
     monkeypatch.setattr(get_detector(name), "find", lambda image: searched.append(image) or [])
     detector(name)(np.full((90, 90, 3), (255, 100, 0), np.uint8))  # blue
@@ -186,7 +186,7 @@ def test_min_face_bounds_detection(name):
         around(*(image, boxes[0], border))
         for (image, boxes), border in ((two_faces(200), 25), (two_faces(640), 40))
     )
-    if name != "centerface":  # whose search is never as coarse in so small a picture
+    if name != "centerface":  # whose search is never as coarse in so small an image
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])

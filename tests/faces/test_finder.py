@@ -1,4 +1,4 @@
-"""Faces of pictures: choice and crops, in one process and in several."""
+"""Faces of images: choice and crops, in one process and in several."""
 
 from contextlib import closing
 from multiprocessing import active_children

@@ -24,8 +24,8 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 @pytest.fixture
-def picture():
-    """A smooth random picture, RGB."""
+def image():
+    """A smooth random image, RGB."""
     noise = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     return cv2.resize(noise, (WIDTH, HEIGHT))
 
@@ -37,9 +37,9 @@ def assert_near(image, rgb, most=8):
     assert np.abs(image[:, :, ::-1].astype(int) - rgb).max() <= most
 
 
-def test_colours_are_bgr(picture, tmp_path):
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture[:, :, ::-1])
+def test_colours_are_bgr(image, tmp_path):
+    Image.fromarray(image).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image[:, :, ::-1])
 
 
 @pytest.mark.parametrize(
@@ -55,49 +55,49 @@ def test_colours_are_bgr(picture, tmp_path):
         (8, lambda image: np.rot90(image)),
     ],
 )
-def test_exif_orientation_is_applied(picture, tmp_path, orientation, upright):
+def test_exif_orientation_is_applied(image, tmp_path, orientation, upright):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
-    assert_near(read_image(tmp_path / "a.jpg"), upright(picture))
+    Image.fromarray(image).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
+    assert_near(read_image(tmp_path / "a.jpg"), upright(image))
 
 
-def test_grey_picture_gets_three_equal_channels(picture, tmp_path):
-    grey = picture[:, :, 0]
+def test_grey_image_gets_three_equal_channels(image, tmp_path):
+    grey = image[:, :, 0]
     Image.fromarray(grey).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.dstack([grey] * 3))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_16_bits_keep_the_upper_eight(picture, tmp_path, channels):
-    wide = picture[:, :, :channels].astype(np.uint16) * 257
+def test_16_bits_keep_the_upper_eight(image, tmp_path, channels):
+    wide = image[:, :, :channels].astype(np.uint16) * 257
     cv2.imwrite(str(tmp_path / "a.png"), wide)  # Pillow writes no 16-bit colour
-    expected = np.broadcast_to(picture[:, :, :channels], picture.shape)
+    expected = np.broadcast_to(image[:, :, :channels], image.shape)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
 
 
-def test_cmyk_jpeg_is_converted(picture, tmp_path):
-    Image.fromarray(picture).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
-    assert_near(read_image(tmp_path / "a.jpg"), picture)
+def test_cmyk_jpeg_is_converted(image, tmp_path):
+    Image.fromarray(image).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    assert_near(read_image(tmp_path / "a.jpg"), image)
 
 
-def test_transparency_is_dropped(picture, tmp_path):
+def test_transparency_is_dropped(image, tmp_path):
     alpha = np.full((HEIGHT, WIDTH, 1), 100, np.uint8)
-    Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture[:, :, ::-1])
+    Image.fromarray(np.dstack([image, alpha])).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image[:, :, ::-1])
 
 
-def test_palette_picture_is_converted(picture, tmp_path):
-    few = Image.fromarray(picture).quantize(16)
+def test_palette_image_is_converted(image, tmp_path):
+    few = Image.fromarray(image).quantize(16)
     few.save(tmp_path / "a.png")
     expected = np.array(few.convert("RGB"))[:, :, ::-1]
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
 
 
-def test_non_ascii_file_name(picture, tmp_path):
+def test_non_ascii_file_name(image, tmp_path):
     path = tmp_path / "Žižek été 顔.png"
-    Image.fromarray(picture).save(path)
-    assert read_image(path).shape == picture.shape
+    Image.fromarray(image).save(path)
+    assert read_image(path).shape == image.shape
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.98])
@@ -106,16 +106,16 @@ def test_non_ascii_file_name(picture, tmp_path):
     [("a.jpg", {}), ("a.jpg", {"progressive": True}), ("a.png", {})],
     ids=["jpeg", "progressive", "png"],
 )
-def test_picture_cut_short_is_refused(picture, tmp_path, name, options, share):
+def test_image_cut_short_is_refused(image, tmp_path, name, options, share):
     path = tmp_path / name
-    Image.fromarray(cv2.resize(picture, (400, 300))).save(path, **options)
+    Image.fromarray(cv2.resize(image, (400, 300))).save(path, **options)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ImageError, match=name):
         read_image(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture\n" * 20], ids=["empty", "text"])
+@pytest.mark.parametrize("content", [b"", b"not an image\n" * 20], ids=["empty", "text"])
 def test_other_file_is_named(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(ImageError, match=r"a\.jpg"):
@@ -148,19 +148,19 @@ def test_12_bits_in_a_16_bit_portrait(shared):
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
 def test_depths_between_8_and_16(tmp_path, bits):
-    picture = np.arange(1 << bits, dtype=np.uint16).reshape(32, -1)
-    cv2.imwrite(str(tmp_path / "a.png"), picture)
-    assert (read_image(tmp_path / "a.png")[..., 0] == picture >> (bits - 8)).all()
+    image = np.arange(1 << bits, dtype=np.uint16).reshape(32, -1)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    assert (read_image(tmp_path / "a.png")[..., 0] == image >> (bits - 8)).all()
 
 
 @pytest.mark.parametrize("reduction", [1, 2, 4, 8])
 @pytest.mark.parametrize(("orientation", "sides"), [(1, (403, 301)), (6, (400, 304))])
-def test_reduced_jpeg(picture, orientation, sides, reduction):
+def test_reduced_jpeg(image, orientation, sides, reduction):
     """Sides are rounded up; pixels are means of squares of the full image's."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     file = io.BytesIO()
-    smooth = cv2.resize(picture, sides, interpolation=cv2.INTER_CUBIC)
+    smooth = cv2.resize(image, sides, interpolation=cv2.INTER_CUBIC)
     Image.fromarray(smooth).save(file, "JPEG", quality=95, exif=exif)
     full = decode_image(file.getvalue(), "a.jpg")
     reduced = decode_image(file.getvalue(), "a.jpg", reduction)
@@ -172,24 +172,24 @@ def test_reduced_jpeg(picture, orientation, sides, reduction):
     assert_near(reduced[:height, :width], expected[..., ::-1], 4)
 
 
-def test_only_jpegs_are_reduced(picture):
-    content = cv2.imencode(".png", picture)[1].tobytes()
+def test_only_jpegs_are_reduced(image):
+    content = cv2.imencode(".png", image)[1].tobytes()
     assert jpeg_sides(content) is jpeg_sides(b"") is jpeg_sides(b"\xff\xd8\xff\xe0") is None
-    np.testing.assert_array_equal(decode_image(content, "a.png", 8), picture)
+    np.testing.assert_array_equal(decode_image(content, "a.png", 8), image)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
-def test_avif_is_upright(picture, tmp_path, orientation):
+def test_avif_is_upright(image, tmp_path, orientation):
     """Pillow stores the orientation as rotation and mirroring of the file."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    Image.fromarray(picture).save(tmp_path / "a.png", exif=exif)
-    Image.fromarray(picture).save(tmp_path / "a.avif", quality=100, exif=exif)
+    Image.fromarray(image).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(image).save(tmp_path / "a.avif", quality=100, exif=exif)
     assert_near(read_image(tmp_path / "a.avif"), read_image(tmp_path / "a.png")[..., ::-1], 24)
 
 
-def test_avif_without_its_picture(picture, tmp_path):
-    Image.fromarray(picture).save(tmp_path / "a.avif")
+def test_avif_without_its_image(image, tmp_path):
+    Image.fromarray(image).save(tmp_path / "a.avif")
     content = (tmp_path / "a.avif").read_bytes()
     (tmp_path / "a.avif").write_bytes(content.replace(b"pitm", b"item"))  # the primary item
     with pytest.raises(ImageError, match=r"a\.avif"):
@@ -253,7 +253,7 @@ def test_crop_is_clipped_at_each_border():
 
 @pytest.mark.parametrize(
     ("margin", "new", "left", "right"),
-    [  # where the new borders come to lie in a picture of 100 whose box is 50 wide, or 100
+    [  # where the new borders come to lie in an image of 100 whose box is 50 wide, or 100
         (0.5, 0.0, 25, 75),
         (0.5, 0.25, 12.5, 87.5),
         (0.0, 0.5, -50, 150),
@@ -277,26 +277,26 @@ def test_resize_is_bilinear():
     assert resize(image, 4)[0, :, 0].tolist() == [0, 50, 150, 200]
 
 
-def test_crops_are_in_box_order(picture):
+def test_crops_are_in_box_order(image):
     boxes = [Box(20, 5, 30, 15), Box(2, 2, 12, 12)]
-    faces = FaceCrop(16, 0.2).stack(picture, [Face(box) for box in boxes])
+    faces = FaceCrop(16, 0.2).stack(image, [Face(box) for box in boxes])
     assert faces.shape == (2, 16, 16, 3)
     assert faces.dtype == np.uint8
     for face, box in zip(faces, boxes, strict=True):
-        np.testing.assert_array_equal(face, resize(original_crop(picture, box, 0.2), 16))
+        np.testing.assert_array_equal(face, resize(original_crop(image, box, 0.2), 16))
 
 
-def test_no_boxes_no_crops(picture):
-    assert FaceCrop(16, 0.4).stack(picture, []).shape == (0, 16, 16, 3)
+def test_no_boxes_no_crops(image):
+    assert FaceCrop(16, 0.4).stack(image, []).shape == (0, 16, 16, 3)
 
 
 @pytest.mark.parametrize("size", [(6, 3000), (3000, 6), (1, 5000)])
-def test_thin_pictures_are_shrunk(size):
+def test_thin_images_are_shrunk(size):
     assert max(shrink(np.zeros((*size, 3), np.uint8), 224).shape) == 224
 
 
 @pytest.mark.parametrize("name, white", [("a.hdr", 1), ("a.pfm", 255)])
-def test_float_pictures_are_scaled(tmp_path, name, white):
+def test_float_images_are_scaled(tmp_path, name, white):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.float32)
     image[..., 1:] = image[..., :1]  # HDR stores one exponent for the three colours
     cv2.imwrite(str(tmp_path / name), image * (white / 255))
