@@ -33,8 +33,13 @@ def replacing(path: Path, keep: bool = False) -> Iterator[Path]:
 
     The path may become a file or a folder. If the block fails, `path` is unchanged and the partial
     file is deleted.
-    keep: keep the partial file if the block fails, and continue the one of an earlier run.
-    Raises `UserError` as `wrap_write_errors` does.
+
+    Args:
+        path: output.
+        keep: keep the partial file if the block fails, and continue the one of an earlier run.
+
+    Raises:
+        UserError: As of `wrap_write_errors`.
     """
     with wrap_write_errors(path), atomic(path, keep) as partial:
         yield partial

@@ -93,8 +93,13 @@ def flags_of(cls: type) -> tuple[Flag, ...]:
 def parse(cls: type[Values], argv: Sequence[str], description: str | None = None) -> Values:
     """The dataclass `cls` with the values of a command line.
 
-    description: of the script, shown by --help as it is.
-    Raises `UserError` for unknown flags, invalid values, and flags without effect.
+    Args:
+        cls: dataclass of flags.
+        argv: command line without the script's name.
+        description: docstring of the script, which --help shows as it is.
+
+    Raises:
+        UserError: Unknown flags, invalid values, flags without effect.
     """
     parser = _Parser(description)
     add_flags(parser, cls)
@@ -295,7 +300,10 @@ def _phrase(needs: Needs, flags: Mapping[str, Flag]) -> str:
 def flags_by_choice(name: str, choice: str, classes: Mapping[str, type]) -> type:
     """A dataclass with the flags of several, each of which requires a value of another flag.
 
-    classes: dataclass by value of the flag `choice`; flags of one name are the same flag.
+    Args:
+        name: name of the dataclass.
+        choice: name of the other flag.
+        classes: dataclass by value of the other flag; flags of one name are the same flag.
     """
     users: dict[str, list[str]] = {}
     declared = {}

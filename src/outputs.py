@@ -28,11 +28,15 @@ class Output:
 
 
 def check_outputs(outputs: Iterable[Output], inputs: Iterable[tuple[str, Path | None]]) -> None:
-    """Raise `UserError` if an output cannot be written, or would destroy other data.
+    """Reject outputs that cannot be written, or that would destroy other data.
 
-    inputs: flags and paths of all files that the run reads; None if not set.
-    Rejects an output that is an input, two outputs with the same path, and an existing file or
-    folder of another kind. Empty files may be replaced.
+    Args:
+        outputs: what the run writes. Empty files may be replaced.
+        inputs: flags and paths of all files that the run reads; None if not set.
+
+    Raises:
+        UserError: An output is an input, has the path of another one, or is an existing file or
+            folder of another kind.
     """
     taken = [(flag, path) for flag, path in inputs if path is not None]
     for output in outputs:

@@ -31,9 +31,13 @@ def map_in_order(
     Functions, tasks and results are pickled, except with `threads`. Close the generator to stop
     early.
 
-    workers: number of local processes, or threads (default: one per core).
-    scheduler: address of a Dask scheduler, to use its workers instead of local ones.
-    folder: folder of the tasks' files, which the scheduler's workers must have too.
+    Args:
+        function: called with each task.
+        tasks: taken as workers become free.
+        workers: number of local processes or threads; None for one per core.
+        threads: whether workers are threads.
+        scheduler: address of a Dask scheduler, to use its workers instead of local ones.
+        folder: folder of the tasks' files, which the scheduler's workers must have too.
     """
     with _executor(workers or available_cores(), threads, scheduler) as (pool, count):
         if scheduler:
