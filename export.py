@@ -6,9 +6,12 @@ python export.py --weight_file checkpoints/weights.28-3.73.hdf5 --format litert 
     --output faces.tflite
 """
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
 from src import cli, flags
 from src.export.arguments import Arguments
