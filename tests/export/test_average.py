@@ -40,11 +40,11 @@ def written(tmp_path):
 
 def test_mean_of_weights(written, tmp_path):
     paths = [written(1), written(2), written(6)]
-    average(paths, tmp_path / "mean.hdf5", None)
+    average(paths, tmp_path / "mean.hdf5", write_database(tmp_path / "wiki.mat", img_size=32))
     model, description = load_checkpoint(tmp_path / "mean.hdf5")
     once, _ = load_checkpoint(paths[0])
-    for mean, weight in zip(model.get_weights(), once.get_weights(), strict=True):
-        np.testing.assert_allclose(mean, 3 * weight, rtol=1e-6)
+    for mean, weight in zip(model.trainable_weights, once.trainable_weights, strict=True):
+        np.testing.assert_allclose(mean, 3 * weight.numpy(), rtol=1e-6)
     assert description.crop.margin == 0.3
 
 
@@ -92,7 +92,8 @@ def test_faces_of_all_files(written, tmp_path):
         [("bytes", "training", ids[:3]), ("bytes", "validation", ids[3:5])]
     )
     two["identities"] = Identities.of([("bytes", "training", ids[4:8])])
-    average([written(1, **one), written(2, **two)], tmp_path / "mean.hdf5", None)
+    database = write_database(tmp_path / "wiki.mat", img_size=32)
+    average([written(1, **one), written(2, **two)], tmp_path / "mean.hdf5", database)
     _, description = load_checkpoint(tmp_path / "mean.hdf5")
     assert [part["db"] for part in description.data] == ["wiki", "utkface"]
     parts = description.identities.parts_of("bytes", ids).tolist()
