@@ -30,13 +30,11 @@ class FaceCrop:
     def is_aligned(self) -> bool:
         return self.alignment != NO_ALIGNMENT
 
-    def crop(self, image: np.ndarray, face: Face, reduction: int = 1) -> np.ndarray:
+    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """The face in `image`, uint8 (H, W, 3), BGR, as uint8 (size, size, 3).
 
         An aligned crop needs the face's points, see `finder.FaceFinder`.
-        reduction: see `max_reduction`; `image` is reduced, `face` is in pixels of the original.
         """
-        face = face.scaled(1 / reduction) if reduction > 1 else face
         if self.is_aligned:
             return align(image, face.points, self.alignment, self.margin, self.size)
         return resize(crop_with_margin(image, face.box, self.margin), self.size)
@@ -53,11 +51,11 @@ class FaceCrop:
         scale = 4 * float(np.hypot(*matrix[0, :2]))  # `align` shrinks the image to half of it
         return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
 
-    def stack(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> np.ndarray:
-        """The crops of all faces, uint8 (N, size, size, 3); see `crop`."""
+    def stack(self, image: np.ndarray, faces: list[Face]) -> np.ndarray:
+        """The crops of all faces, uint8 (N, size, size, 3)."""
         crops = np.empty((len(faces), self.size, self.size, 3), np.uint8)
         for crop, face in zip(crops, faces, strict=True):
-            crop[:] = self.crop(image, face, reduction)
+            crop[:] = self.crop(image, face)
         return crops
 
     def __str__(self) -> str:

@@ -28,7 +28,6 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
 )
 _SMALL = 0.1  # of the image's side
 _MIN_FOR_POOL = 8  # images: fewer are done before another process starts
-
 _REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large faces
 
 
@@ -92,7 +91,7 @@ class FaceFinder:
     def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
         """The faces that can be cropped, with their quality, and points if the crop needs them.
 
-        reduction: of the image, see `images.decode_image`; above 1, all faces have points.
+        reduction: of the image; see `images.decode_image`.
         """
         if self.crop.is_aligned:
             find = get_detector("centerface").find_points
@@ -108,7 +107,10 @@ class FaceFinder:
 
         boxes: where its faces are, in pixels; then no detector runs.
         """
-        faces = self.detect(image) if boxes is None else self.located(image, _faces(boxes))
+        if boxes is None:
+            faces = self.detect(image)
+        else:
+            faces = self.located(image, [Face(Box(*box)).rounded() for box in boxes])
         crops, shape = self.crop.stack(image, faces), image.shape[:2]
         return Found(image, faces, crops, "" if faces else NO_FACE, shape=shape)
 
@@ -158,49 +160,42 @@ class FaceFinder:
         """Faces and crops of a reduced image, decoded again if a face is too small in it."""
         sides, is_upright = jpeg_sides(content), image.shape[0] > image.shape[1]
         shape = sides if is_upright == (sides[0] > sides[1]) else sides[::-1]
-        faces = get_detector(self.detector)(image, self.min_face, reduction)
-        limits = (self.crop.max_reduction(face) for face in faces)
+        faces = get_detector(self.detector)(image, self.min_face and self.min_face / reduction)
+        limits = (self.crop.max_reduction(face.scaled(reduction)) for face in faces)
         needed = min(limits, default=reduction)
         if needed < reduction:
-            image, reduction = decode_image(content, path, needed), needed
-        crops = self.crop.stack(image, faces := self.located(image, faces, reduction), reduction)
+            image = decode_image(content, path, needed)
+            faces = [face.scaled(reduction / needed) for face in faces]
+            reduction = needed
+        faces = self.located(image, faces, reduction)
+        crops = self.crop.stack(image, faces)
+        faces = [face.scaled(reduction).rounded() for face in faces]
         return Found(None, faces, crops, "" if faces else NO_FACE, shape=shape)
 
     def find_all(
-        self,
-        paths: Sequence[Path],
-        scheduler: str | None = None,
-        boxes: Sequence[Sequence[Box] | None] | None = None,
-        with_image: bool = False,
+        self, paths: Sequence[Path], scheduler: str | None = None, with_image: bool = False
     ) -> Generator[Found]:
         """`find_in_file` of all `paths`, in order, on all cores.
 
-        scheduler: see `workers.map_in_order`.  boxes: of each image, or None.
+        scheduler: see `workers.map_in_order`.
         with_image: whether to return the images, which processes have to send.
         """
-        tasks = [*zip(paths, boxes or [None] * len(paths), strict=True)]
         threads = not scheduler and get_detector(self.detector).is_parallel
         if len(paths) <= (1 if threads else 0 if scheduler else _MIN_FOR_POOL):
-            yield from (self.find_in_file(path, own, with_image) for path, own in tasks)
+            yield from (self.find_in_file(path, None, with_image) for path in paths)
             return
         self.load()
-        tasks = [(os.path.abspath(path), own) for path, own in tasks]
-        folder = Path(os.path.commonpath([os.path.dirname(path) for path, _ in tasks]))
+        files = [os.path.abspath(path) for path in paths]
+        folder = Path(os.path.commonpath(map(os.path.dirname, files)))
         find = partial(_find_alone, self, with_image)
-        found = map_in_order(find, tasks, threads=threads, scheduler=scheduler, folder=folder)
+        found = map_in_order(find, files, threads=threads, scheduler=scheduler, folder=folder)
         with closing(found):
             yield from found
 
 
-def _faces(boxes: Sequence[Box]) -> list[Face]:
-    return [Face(Box(*map(round, box))) for box in boxes]
-
-
-def _find_alone(
-    finder: FaceFinder, with_image: bool, task: tuple[str, Sequence[Box] | None]
-) -> Found:
+def _find_alone(finder: FaceFinder, with_image: bool, path: str) -> Found:
     cv2.setNumThreads(1)  # one image per worker
-    return finder.find_in_file(*task, with_image)
+    return finder.find_in_file(path, None, with_image)
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:

@@ -31,8 +31,8 @@ def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
 
     Args:
         image: uint8 (H, W, 3), BGR.
-        face: In pixels of the image, or of the original of a reduced one.
-        reduction: See `images.decode_image`.
+        face: In pixels of the image.
+        reduction: Of the image; see `images.decode_image`.
     """
     pairs = zip(measure(image, face, reduction).values(), _EFFECTS.values(), strict=True)
     return math.exp(-sum(w * max(low - value, value - high, 0) for value, (low, high, w) in pairs))
@@ -41,19 +41,19 @@ def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
 def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, float]:
     """What the quality of a face depends on.
 
-    size: binary logarithm of the box's side in pixels.
+    size: binary logarithm of the box's side in pixels, before the reduction.
     sharpness: binary logarithm of the Laplacian's standard deviation, as a share of the patch's.
     brightness, glare: mean grey level, 0..1.  score: the detector's, 0.5..1.
     turn: distance of the nose from the line between eyes and mouth, in lengths of that line; 0
         without points.
     """
-    patch = crop_with_margin(image, face.scaled(1 / reduction).box, 0.0)
+    patch = crop_with_margin(image, face.box, 0.0)
     patch = cv2.cvtColor(patch if patch.size else np.zeros_like(image[:1, :1]), cv2.COLOR_BGR2GRAY)
     patch = cv2.resize(patch, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     edges = cv2.Laplacian(patch, cv2.CV_32F).std() / (patch.std() + 1)
     grey = float(patch.mean()) / 255
     return {
-        "size": math.log2(max(face.box.right - face.box.left, 1)),
+        "size": math.log2(max(reduction * (face.box.right - face.box.left), 1)),
         "sharpness": math.log2(edges + 1e-3),
         "brightness": grey,
         "glare": grey,

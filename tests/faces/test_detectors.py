@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import cv2
@@ -106,6 +107,16 @@ def test_points_in_a_face_crop(margin):
 def test_no_points_without_a_face(box):
     for image in (np.full((100, 100, 3), 90, np.uint8), nobody()):
         assert get_detector("centerface").find_points(image, box) is None
+
+
+def test_threads_share_a_detector():
+    images = [two_faces(width)[0] for width in range(300, 700, 50)]
+    detect = get_detector("centerface")
+    assert detect.is_parallel
+    with ThreadPoolExecutor(4) as pool:
+        found = [*pool.map(detect, images)]
+    for faces, image in zip(found, images, strict=True):
+        assert [face.box for face in faces] == [face.box for face in detect(image)] != []
 
 
 def test_mtcnn_ignores_the_current_folder(monkeypatch, tmp_path):

@@ -39,6 +39,10 @@ class Face:
         points = None if self.points is None else (self.points + 0.5) * factor - 0.5
         return replace(self, box=Box(*np.multiply(self.box, factor).tolist()), points=points)
 
+    def rounded(self) -> Face:
+        """The face with a box of whole pixels."""
+        return replace(self, box=Box(*map(round, self.box)))
+
 
 # A function from an image, uint8 (H, W, 3), BGR, and `min_face` to faces; see `get_detector`.
 Detect = Callable[..., list[Face]]
@@ -68,17 +72,11 @@ class Detector:
         scale = self.smallest / (min_face or side * SMALLEST_SHARE)
         return min(max(scale, self.resolution / side), _MAX_ENLARGEMENT)
 
-    def __call__(
-        self, image: np.ndarray, min_face: float | None = None, reduction: int = 1
-    ) -> list[Face]:
-        """Faces of an image; see `get_detector`.
-
-        reduction: `image` is the original, reduced to 1 / `reduction`; the faces and `min_face` are
-            in pixels of the original.
-        """
+    def __call__(self, image: np.ndarray, min_face: float | None = None) -> list[Face]:
+        """Faces of an image; see `get_detector`."""
         if not image.size:
             return []
-        scale = self.scale(image.shape, min_face and min_face / reduction)
+        scale = self.scale(image.shape, min_face)
         sides = [round(side * scale) for side in image.shape[1::-1]]
         if min(sides) < self.smallest / 2:  # too small for a face, and dlib's network may crash
             return []
@@ -87,8 +85,7 @@ class Detector:
         with self._lock:
             # cvtColor, because dlib misreads the negative strides of image[:, :, ::-1].
             found = self.find(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB))
-        faces = (self._square(face).scaled(reduction / scale) for face in found)
-        return [replace(face, box=Box(*map(round, face.box))) for face in faces]
+        return [self._square(face).scaled(1 / scale).rounded() for face in found]
 
     def _square(self, face: Face) -> Face:
         """The face with a square box in dlib's convention."""
@@ -105,6 +102,6 @@ class WholeImage(Detector):
     smallest, resolution = 0, math.inf  # images are not reduced
     is_parallel = True
 
-    def __call__(self, image: np.ndarray, min_face=None, reduction=1) -> list[Face]:
+    def __call__(self, image: np.ndarray, min_face: float | None = None) -> list[Face]:
         height, width = image.shape[:2]
         return [Face(Box(0, 0, width, height))] if image.size else []
