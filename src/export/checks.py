@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..estimation import RUNTIMES
-from ..files import check_output_path
+from ..estimation.shipped import resolve_weights
+from ..files import check_input_file, check_output_path
 from ..outputs import Output, check_outputs, has_mark
 from . import FORMATS
 from .arguments import Arguments
@@ -25,10 +26,14 @@ def check_export(arguments: Arguments) -> None:
         Output("--output", output, "an export", is_export, format.folder),
         Output("--output", description, "a description", is_description),
     ]
-    read = [("--weight_file", arguments.weight_file), ("--input", arguments.input)]
-    read += [("--average", path) for path in arguments.average]
-    read += [("--calibrate", path) for path in arguments.calibrate]
-    check_outputs(outputs, read)
+    weights = [("--weight_file", resolve_weights(arguments.weight_file, for_keras=True))]
+    weights += [("--average", path) for path in arguments.average]
+    databases = [("--input", arguments.input)] if arguments.input else []
+    databases += [("--calibrate", path) for path in arguments.calibrate]
+    check_outputs(outputs, weights + databases)
+    for kind, read in (("a weight file", weights), ("a database", databases)):
+        for _, path in read:
+            check_input_file(path, kind)
     for path in (output, description):
         if path.exists() and not arguments.force:
             raise UserError(f"--output: {path} exists; name another, or replace it with --force")
