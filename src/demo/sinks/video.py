@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ...files import make_folder, replacing
-from ...outputs import Output, locked
+from ...outputs import Output, has_mark, locked
 from ..job import Job
 from ..result import Sink
 from ..sources.video import Video
@@ -29,12 +29,8 @@ def video_path(job: Job) -> Path:
 
 def video_outputs(job: Job) -> list[Output]:
     path = video_path(job)
-    return [Output("--output_dir", path, "an MP4 file", _is_mp4)] if path.exists() else []
-
-
-def _is_mp4(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8)[4:] == b"ftyp"
+    kind = Output("--output_dir", path, "an MP4 file", has_mark(b"ftyp"))
+    return [kind] if path.exists() else []
 
 
 @contextmanager
