@@ -84,7 +84,7 @@ def test_only_one_of_them_is_shown(monkeypatch, shown, text):
 
 
 @pytest.mark.parametrize(
-    "side, text", [(160, "7: 34 (29-39) F"), (60, "7: 34 F"), (34, "34 F"), (24, "34"), (9, "34")]
+    "side, text", [(160, "7: 34 (29-39) F"), (60, "7: 34 F"), (25, "34 F"), (18, "34"), (9, "34")]
 )
 def test_label_is_no_wider_than_its_face(monkeypatch, side, text):
     box = Box(60, 60, 60 + side, 60 + side)
@@ -114,7 +114,7 @@ def test_text_grows_with_the_face():
 @pytest.mark.parametrize("place", [(-20, -20), (260, 0), (230, 150), (100, 160), (0, 80)])
 def test_label_stays_in_the_image(place):
     box = Box(*place, place[0] + 60, place[1] + 60)
-    assert (annotated(box) == 255).all(axis=2).sum() > 30  # pixels of the text
+    assert (annotated(box) > 180).all(axis=2).sum() > 50  # pixels of the text
 
 
 def test_labels_cover_no_face():
@@ -132,7 +132,7 @@ def test_no_line_leads_to_a_label():
     image = annotated(*boxes, size=(180, 180))
     for box in boxes:
         part = image[box.top + 2 : box.bottom - 1, box.left + 2 : box.right - 1]
-        assert (part == 255).all(axis=2).sum() > 30  # its own text
+        assert (part > 180).all(axis=2).sum() > 50  # its own text
         assert (part == GREEN).all(axis=2).mean() > 0.5
 
 

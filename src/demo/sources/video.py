@@ -21,7 +21,7 @@ _MAX_RATE = 240.0  # higher rates in a header are clock rates
 _CAMERA_SIZE = 640, 480
 _CAMERA_TIMEOUT = 2.0  # seconds without a frame after which a camera is disconnected
 _STREAM_TIMEOUT = 15.0  # seconds without data from an address
-_CUT_SHORT = 1.0  # seconds between the last frame and the end in the header
+_CUT_SHORT = 0.5  # seconds between the last frame and the end in the header
 
 Timed = tuple[np.ndarray, float]  # an image, uint8 (H, W, 3), BGR, and its time in seconds
 
@@ -171,7 +171,7 @@ class _Reader:
         if self.stream is None or self.stream.codec_context is None:
             raise ValueError("no video, or no decoder for it")
         self.stream.thread_type = "AUTO"
-        self._packets = self._broken = 0
+        self._packets = self._broken = self._frames = 0
         self._decoded = self._decode()
         self._first = next(self._decoded, None)
         if self._first is None:
@@ -201,7 +201,9 @@ class _Reader:
                 return
             self._packets += packet.size > 0 and not packet.is_corrupt
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    self._frames += 1
+                    yield frame
             except av.FFmpegError:
                 self._broken += not packet.is_corrupt
 
@@ -213,24 +215,16 @@ class _Reader:
 
     def problem(self) -> str:
         """A message about frames that could not be read, or "", after the last one."""
-        lost = self._broken + max(self.stream.frames - self._packets, 0)
-        if lost and self.stream.frames:
-            count = self.stream.frames
-            return f"{count - lost:,} of {count:,} frames could be read"
-        if lost:
-            return f"{lost:,} frames could not be read"
-        end = self._stated_end()
-        if end is not None and end - self._last - 1 / self.rate > _CUT_SHORT:
-            return f"the file is cut short, {self._last:.1f} of {end:.1f} s could be read"
+        count = self.stream.frames
+        if count and (self._broken or self._packets < count):
+            return f"{self._frames:,} of {count:,} frames could be read"
+        if self._broken:
+            return f"{self._broken:,} frames could not be read"
+        is_alone = len(self.container.streams) == 1  # otherwise its sound may last longer
+        end = (self.container.duration or 0) / av.time_base if is_alone and not count else 0
+        if end - self._last > _CUT_SHORT:
+            return f"the file is cut short, {self._frames:,} frames could be read"
         return ""
-
-    def _stated_end(self) -> float | None:
-        """The duration of the stream in the header, in seconds."""
-        if self.stream.duration is not None:
-            return float(self.stream.duration * self.stream.time_base)
-        if len(self.container.streams) == 1 and self.container.duration:
-            return self.container.duration / av.time_base
-        return None
 
 
 def _plausible(*rates: float | None) -> float:
