@@ -18,6 +18,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _TEXT_OF_FACE = 0.2  # height of the text, as a fraction of the face's width,
 _TEXT_OF_IMAGE = 0.05  # at most this fraction of the image's longer side,
 _SMALLEST_TEXT = 9  # and at least this number of pixels
+_MAX_COVERED = 0.1  # share of a label that may be on the edge of another face
 _COVERS_OWN_FACE = 0.1  # cost of a covered pixel of the own face, relative to another one
 _MOSAIC = 6  # blocks along each side of an anonymous face
 _MOSAIC_MARGIN = 0.25  # of its width, around the box: hair, ears and chin
@@ -88,7 +89,7 @@ def _place_label(
     for text in texts:
         label = _Label(text, box, shape)
         covered = label.find_place(others)
-        if label.fits and not covered:
+        if label.fits and covered <= _MAX_COVERED:
             break
     return label
 
@@ -120,14 +121,14 @@ class _Label:
         self.size = text_width + 2 * self._pad, text_height + 2 * self._pad
 
     def find_place(self, others: np.ndarray) -> float:
-        """Choose the place that covers the least of `others`; returns the number of pixels."""
+        """Choose the place that covers the least of `others`; returns the share of the label."""
         places = list(self._places())
         boxes = np.array(places)
         covered = _covered(boxes, others)
         cost = covered + _COVERS_OWN_FACE * _covered(boxes, np.array([self._face]))
         best = int(cost.argmin())  # the first minimum
         self.box = places[best]
-        return float(covered[best])
+        return float(covered[best]) / (self.size[0] * self.size[1])
 
     def _places(self) -> Iterator[Box]:
         """Above and below the face, then inside its box, within the image."""
