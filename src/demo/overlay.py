@@ -1,6 +1,6 @@
 """Annotation of images: boxes, labels, blurred faces, hints."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from ..estimation.estimator import Estimates
 from ..faces.images import Box
 from ..labels import GENDER_COLOURS
-from .wording import MIN_CERTAINTY, Wording, wording
+from .wording import MIN_CERTAINTY, wording
 
 # White text on each of them has a contrast of at least 7:1.
 GREY = (85, 85, 85)
@@ -45,15 +45,21 @@ def annotate(
         for box in boxes:
             _blur(annotated, box)
     line = _line(image.shape)
-    words = [wording(estimates, i, shown) for i in range(len(boxes))]
     colours = [colour_of(estimates, i, shown) for i in range(len(boxes))]
     for box, colour in zip(boxes, colours, strict=True):
         cv2.rectangle(annotated, box[:2], box[2:], colour, line)
     taken = [_enlarged(box, line) for box in boxes]
     for i, box in enumerate(boxes):
-        others = np.array([taken[:i] + taken[i + 1 :]]).reshape(-1, 4)
-        texts = _texts(words[i], None if numbers is None else numbers[i])
-        label = _place_label(texts, box, others, image.shape)
+        others = np.array(taken[:i] + taken[i + 1 :]).reshape(-1, 4)
+        words, prefix = wording(estimates, i, shown), "" if numbers is None else f"{numbers[i]}: "
+        texts = [prefix + words.full, prefix + words.short, words.short]
+        if shown != "gender":
+            texts.append(words.years)
+        for text in texts:  # the longest that fits, or the shortest
+            label = _Label(text, box, image.shape)
+            covered = label.find_place(others)
+            if label.fits and covered <= _MAX_COVERED:
+                break
         label.draw(annotated, colours[i])
         taken.append(label.box)
     return annotated
@@ -66,32 +72,9 @@ def colour_of(estimates: Estimates, face: int, shown: str = "both") -> tuple[int
     return COLOURS[estimates.gender[face]]
 
 
-def _texts(words: Wording, number: int | None) -> list[str]:
-    """Texts of a label, the longest first."""
-    prefix = "" if number is None else f"{number}: "
-    texts = [prefix + words.full, prefix + words.short, words.short]
-    return texts if words.shown == "gender" else [*texts, words.years]
-
-
 def _line(shape: tuple[int, ...]) -> int:
     """Thickness of lines in an image of `shape`, in pixels."""
     return max(1, round(max(shape[:2]) / 400))
-
-
-def _place_label(
-    texts: list[str], box: Box, others: np.ndarray, shape: tuple[int, ...]
-) -> "_Label":
-    """The longest label that is no wider than its face and covers no other one, or the shortest
-    where it covers the least.
-
-    others: int (M, 4), boxes to leave free.
-    """
-    for text in texts:
-        label = _Label(text, box, shape)
-        covered = label.find_place(others)
-        if label.fits and covered <= _MAX_COVERED:
-            break
-    return label
 
 
 class _Label:
@@ -100,60 +83,47 @@ class _Label:
     fits: whether it is no wider than the face.  box: where it is, after `find_place`.
     """
 
-    def __init__(self, text: str, box: Box, shape: tuple[int, ...]):
-        self._text, self._face = text, box
-        self._height, self._width = shape[:2]
-        self._line = _line(shape)
-        side = box.right - box.left + self._line
-        text_height = max(
-            round(min(_TEXT_OF_FACE * side, _TEXT_OF_IMAGE * max(shape[:2]))), _SMALLEST_TEXT
-        )
-        self._measure(text_height)
-        if self.size[0] > side and text_height > _SMALLEST_TEXT:
-            self._measure(max(int(text_height * side / self.size[0]), _SMALLEST_TEXT))
+    def __init__(self, text: str, face: Box, shape: tuple[int, ...]):
+        self._text, self._face, self._shape, self._line = text, face, shape, _line(shape)
+        side = face.right - face.left + self._line
+        height = round(min(_TEXT_OF_FACE * side, _TEXT_OF_IMAGE * max(shape[:2])))
+        self._measure(height)
+        if self.size[0] > side:
+            self._measure(int(height * side / self.size[0]))
         self.fits = self.size[0] <= side
 
-    def _measure(self, text_height: int) -> None:
-        self._thickness = max(1, round(text_height / 9))
-        self._scale = cv2.getFontScaleFromHeight(_FONT, text_height, self._thickness)
-        self._pad = max(2, text_height // 4)
-        text_width = cv2.getTextSize(self._text, _FONT, self._scale, self._thickness)[0][0]
-        self.size = text_width + 2 * self._pad, text_height + 2 * self._pad
+    def _measure(self, height: int) -> None:
+        """Set the size for a height of the text."""
+        height = max(height, _SMALLEST_TEXT)
+        self._thickness, self._pad = max(1, round(height / 9)), max(2, height // 4)
+        self._scale = cv2.getFontScaleFromHeight(_FONT, height, self._thickness)
+        width = cv2.getTextSize(self._text, _FONT, self._scale, self._thickness)[0][0]
+        self.size = width + 2 * self._pad, height + 2 * self._pad
 
     def find_place(self, others: np.ndarray) -> float:
-        """Choose the place that covers the least of `others`; returns the share of the label."""
-        places = list(self._places())
-        boxes = np.array(places)
-        covered = _covered(boxes, others)
-        cost = covered + _COVERS_OWN_FACE * _covered(boxes, np.array([self._face]))
-        best = int(cost.argmin())  # the first minimum
-        self.box = places[best]
-        return float(covered[best]) / (self.size[0] * self.size[1])
-
-    def _places(self) -> Iterator[Box]:
-        """Above and below the face, then inside its box, within the image."""
-        box, (width, height) = self._face, self.size
-        columns = box.left - self._line // 2, box.right - width, (box.left + box.right - width) // 2
-        rows = (
-            box.top - height - self._line,
-            box.bottom + 1 + self._line,
-            box.bottom - height,
-            box.top,
+        """Choose the place above, below or within the face that covers the least of the boxes
+        `others`, int (M, 4); returns the share of the label that covers them."""
+        (width, height), face, line = self.size, self._face, self._line
+        x = np.array([face.left - line // 2, face.right - width, (sum(face[::2]) - width) // 2])
+        y = np.array(
+            [face.top - height - line, face.bottom + 1 + line, face.bottom - height, face.top]
         )
-        for y in rows:
-            for x in columns:
-                left = max(0, min(x, self._width - width))
-                top = max(0, min(y, self._height - height))
-                yield Box(left, top, left + width, top + height)
+        left = np.clip(x, 0, max(self._shape[1] - width, 0))
+        top = np.clip(y, 0, max(self._shape[0] - height, 0))
+        corners = np.stack([np.tile(left, len(y)), np.repeat(top, len(x))], axis=1)
+        places = np.hstack([corners, corners + self.size])
+        covered = _covered(places, others)
+        cost = covered + _COVERS_OWN_FACE * _covered(places, np.array([face]))
+        best = int(cost.argmin())  # the first minimum
+        self.box = Box(*places[best].tolist())
+        return float(covered[best]) / (width * height)
 
     def draw(self, image: np.ndarray, colour: tuple[int, int, int]) -> None:
         """White text on `colour`."""
-        box = self.box
+        box, pad = self.box, self._pad
         cv2.rectangle(image, box[:2], (box.right - 1, box.bottom - 1), colour, cv2.FILLED)
-        origin = box.left + self._pad, box.bottom - self._pad - 1
-        cv2.putText(
-            image, self._text, origin, _FONT, self._scale, _WHITE, self._thickness, cv2.LINE_AA
-        )
+        origin, font = (box.left + pad, box.bottom - pad - 1), (_FONT, self._scale)
+        cv2.putText(image, self._text, origin, *font, _WHITE, self._thickness, cv2.LINE_AA)
 
 
 def _covered(places: np.ndarray, taken: np.ndarray) -> np.ndarray:

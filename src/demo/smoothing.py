@@ -1,7 +1,7 @@
 """Smoothing of predictions along tracks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,13 @@ class _Mean:
     values: np.ndarray
     time: float
     count: int = 0
-    frames: int = 1
+    frames: int = 0
+
+    def add(self, values: np.ndarray, time: float, limit: int) -> None:
+        self.count += 1
+        weight = max(1 / self.count, min(self.frames / limit, 1))
+        self.values = self.values + weight * (values - self.values)
+        self.time, self.frames = time, 0
 
 
 class Smoother:
@@ -41,26 +47,17 @@ class Smoother:
         track_ids: of the faces, (N,).  time: of the frame, in seconds.
         estimate: estimates the faces with the given indices.
         """
-        self._means = {i: self._means[i] for i in track_ids if i in self._means}
-        due = [i for i, track_id in enumerate(track_ids) if self._is_due(track_id, time)]
+        new = _Mean(np.zeros(102), -np.inf)
+        self._means = {i: self._means.get(i) or replace(new) for i in track_ids}
+        means = list(self._means.values())
+        for mean in means:
+            mean.frames += 1
+        max_age = 0.0 if self._frames == 1 else MAX_AGE - 0.005
+        due = [i for i, mean in enumerate(means) if time - mean.time >= max_age]
         if due:
-            new = estimate(due)
-            values = np.column_stack([new.p_female, new.age_distribution])
+            fresh = estimate(due)
+            values = np.column_stack([fresh.p_female, fresh.age_distribution])
             for i, value in zip(due, values, strict=True):
-                self._add(track_ids[i], time, value)
-        means = np.array([self._means[i].values for i in track_ids]).reshape(-1, 102)
-        return Estimates.of(means[:, 0], means[:, 1:])
-
-    def _is_due(self, track_id: int, time: float) -> bool:
-        mean = self._means.get(track_id)
-        if mean is None:
-            return True
-        mean.frames += 1
-        return self._frames == 1 or time - mean.time >= MAX_AGE - 0.005
-
-    def _add(self, track_id: int, time: float, value: np.ndarray) -> None:
-        mean = self._means.setdefault(track_id, _Mean(np.zeros_like(value), time))
-        mean.count += 1
-        weight = max(1 / mean.count, min(mean.frames / self._frames, 1))
-        mean.values = mean.values + weight * (value - mean.values)
-        mean.time, mean.frames = time, 0
+                means[i].add(value, time, self._frames)
+        smoothed = np.array([mean.values for mean in means], np.float32).reshape(-1, 102)
+        return Estimates.of(smoothed[:, 0], smoothed[:, 1:])

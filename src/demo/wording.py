@@ -13,55 +13,45 @@ class Wording(NamedTuple):
 
     years: in whole years.  interval: the range with a probability of 80 %.
     gender: "female".  initial: "F", "F?" if it is uncertain.
-    shown: "age", "gender" or "both".
+    full: "34 (28-41) F".  short: "34 F".  line: "34.1 years (28-41), F 0.97".
+    columns: cells of a printed table by their headers.
     """
 
-    age: float
     years: str
     interval: str
     gender: str
     initial: str
     p_gender: float
-    shown: str
-
-    @property
-    def full(self) -> str:
-        """ "34 (28-41) F", "34 (28-41)" or "F"."""
-        return self._joined(f"{self.years} ({self.interval})")
-
-    @property
-    def short(self) -> str:
-        """ "34 F", "34" or "F"."""
-        return self._joined(self.years)
-
-    @property
-    def line(self) -> str:
-        """ "34.1 years (28-41), F 0.97"."""
-        age = f"{self.age:.1f} years ({self.interval})"
-        gender = f"{self.initial[0]} {self.p_gender:.2f}"
-        return {"age": age, "gender": gender, "both": f"{age}, {gender}"}[self.shown]
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The cells of a printed table."""
-        age = {"age": f"{self.age:.1f}", "80 %": self.interval}
-        gender = {"gender": f"{self.initial[0]} {self.p_gender:.2f}"}
-        return {"age": age, "gender": gender, "both": age | gender}[self.shown]
-
-    def _joined(self, age: str) -> str:
-        return {"age": age, "gender": self.initial, "both": f"{age} {self.initial}"}[self.shown]
+    full: str
+    short: str
+    line: str
+    columns: dict[str, str]
 
 
 def wording(estimates: Estimates, face: int, shown: str = "both") -> Wording:
-    """The estimate of a face, an index of `estimates`, as text."""
-    gender, p_gender = estimates.gender[face], float(estimates.p_gender[face])
-    doubt = "" if p_gender >= MIN_CERTAINTY else "?"
+    """The estimate of a face, an index of `estimates`, as text.
+
+    shown: what the last four have, "age", "gender" or "both".
+    """
+    age, gender = estimates.age[face], int(estimates.gender[face])
+    years, interval = f"{age:.0f}", f"{estimates.age_low[face]}-{estimates.age_high[face]}"
+    p_gender, initial = float(estimates.p_gender[face]), INITIALS[gender]
+    likely = f"{initial} {p_gender:.2f}"
+    doubt = initial if p_gender >= MIN_CERTAINTY else f"{initial}?"
+
+    def joined(age: str, gender: str, separator: str = " ") -> str:
+        return {"age": age, "gender": gender, "both": f"{age}{separator}{gender}"}[shown]
+
+    cells = {"age": f"{age:.1f}", "80 %": interval, "gender": likely}
+    hidden = {"age": ["gender"], "gender": ["age", "80 %"], "both": []}[shown]
     return Wording(
-        float(estimates.age[face]),
-        f"{estimates.age[face]:.0f}",
-        f"{estimates.age_low[face]}-{estimates.age_high[face]}",
+        years,
+        interval,
         GENDERS[gender],
-        INITIALS[gender] + doubt,
+        doubt,
         p_gender,
-        shown,
+        full=joined(f"{years} ({interval})", doubt),
+        short=joined(years, doubt),
+        line=joined(f"{age:.1f} years ({interval})", likely, ", "),
+        columns={name: cell for name, cell in cells.items() if name not in hidden},
     )

@@ -34,59 +34,50 @@ def records(result: Result) -> Iterator[Record]:
     `right` and `bottom` are exclusive.
     """
     estimates, frame = result.estimates, result.frame
-    height, width = frame.shape
-    video = {} if result.tracks is None else {"time": round(frame.time, 3), "track": None}
+    empty = {"file": frame.name, **dict.fromkeys(COLUMNS[1:])}
+    if result.tracks is not None:
+        empty |= {"time": round(frame.time, 3), "track": None}
     for i, box in enumerate(result.boxes):
-        if video:
-            video["track"] = result.tracks[i]
-        yield {
-            "file": frame.name,
-            "face": i + 1,
-            "left": max(box.left, 0),
-            "top": max(box.top, 0),
-            "right": min(box.right, width),
-            "bottom": min(box.bottom, height),
-            "age": round(float(estimates.age[i]), _DIGITS["age"]),
-            "age_low": int(estimates.age_low[i]),
-            "age_high": int(estimates.age_high[i]),
-            "p_female": round(float(estimates.p_female[i]), _DIGITS["p_female"]),
-            "quality": round(float(result.quality[i]), _DIGITS["quality"]),
-            **video,
-        }
+        height, width = frame.shape
+        edges = max(box.left, 0), max(box.top, 0), min(box.right, width), min(box.bottom, height)
+        interval = {"age_low": int(estimates.age_low[i]), "age_high": int(estimates.age_high[i])}
+        real = estimates.age[i], estimates.p_female[i], result.quality[i]
+        track = {} if result.tracks is None else {"track": result.tracks[i]}
+        yield (
+            empty
+            | {"face": i + 1, **dict(zip(Box._fields, edges, strict=True)), **interval, **track}
+            | {k: round(float(x), _DIGITS[k]) for k, x in zip(_DIGITS, real, strict=True)}
+        )
     if not result.boxes:
-        yield {"file": frame.name, **dict.fromkeys(COLUMNS[1:]), **video}
+        yield empty
 
 
 class _Format(NamedTuple):
     """A format of records.
 
-    start: the beginning of its files.  encode: text of records with the given columns.
-    decode: records of a text, with values as text or numbers.
+    mark: the beginning of its files.  header: first line for the given columns.
+    encode: text of records with the given columns.  decode: records of a text.
     """
 
     kind: str
-    start: str
+    mark: str
     header: Callable[[list[str]], str]
     encode: Callable[[Iterable[Record], list[str]], str]
     decode: Callable[[str], Iterable[dict]]
 
 
+def csv_header(columns: list[str]) -> str:
+    return ",".join(columns) + "\n"
+
+
 def csv_text(rows: Iterable[Record], columns: list[str]) -> str:
     """Rows of a CSV file of records, without its header."""
     text = io.StringIO(newline="")
-    csv.DictWriter(text, columns, lineterminator="\n").writerows(map(_as_text, rows))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    for row in rows:
+        digits = {} if row["face"] is None else _DIGITS
+        writer.writerow(row | {name: f"{row[name]:.{count}f}" for name, count in digits.items()})
     return text.getvalue()
-
-
-def _as_text(record: Record) -> Record:
-    """A record with its numbers as the CSV file has them."""
-    if record["face"] is None:
-        return record
-    return record | {name: f"{record[name]:.{digits}f}" for name, digits in _DIGITS.items()}
-
-
-def csv_header(columns: list[str]) -> str:
-    return ",".join(columns) + "\n"
 
 
 _CSV = _Format(
@@ -114,9 +105,8 @@ def jsonl_outputs(job: Job) -> list[Output]:
 
 
 def _outputs(flag: str, path: Path, format: _Format) -> list[Output]:
-    if path == STANDARD_OUTPUT:
-        return []
-    return [Output(flag, path, format.kind, has_mark(format.start.encode()))]
+    output = Output(flag, path, format.kind, has_mark(format.mark.encode()))
+    return [] if path == STANDARD_OUTPUT else [output]
 
 
 def csv_file(job: Job):
@@ -157,12 +147,11 @@ def _open(path: Path, start: str, has_records: bool) -> Iterator[TextIO]:
     with locked(path), replacing(path, keep=True) as partial:
         with atomic(partial) as begun, begun.open("w", **form) as file:
             file.write(start)
-        empty = 0 if has_records else partial.stat().st_size
         try:
             with partial.open("a", **form) as file:
                 yield file
         except BaseException:
-            if partial.stat().st_size == empty:
+            if not has_records and partial.read_bytes() == start.encode():
                 remove(partial)
             raise
 
@@ -174,14 +163,11 @@ def read_done(csv_path: Path | None, jsonl_path: Path | None) -> dict[str, Resul
     """
     found = []
     for path, format in ((csv_path, _CSV), (jsonl_path, _JSONL)):
-        if path is None:
-            continue
-        by_name: dict[str, list[Record]] = {}
-        for record in _read(path, format):
-            by_name.setdefault(record["file"], []).append(record)
-        if by_name:
-            del by_name[list(by_name)[-1]]
-        found.append(by_name)
+        if path is not None:
+            by_name: dict[str, list[Record]] = {}
+            for record in _read(path, format):
+                by_name.setdefault(record["file"], []).append(record)
+            found.append(dict(list(by_name.items())[:-1]))
     names = [name for name in found[0] if all(name in by_name for by_name in found)]
     return {name: _restored(name, found[0][name]) for name in names}
 
@@ -202,17 +188,16 @@ def _read(path: Path, format: _Format) -> list[Record]:
         return []
     with wrap_read_errors(begun, f"{format.kind} of this version, to --resume"):
         text = begun.read_bytes().decode("utf-8", "surrogateescape")
-        if text and not format.header(COLUMNS).startswith(text[: len(format.header(COLUMNS))]):
+        if text and not text.startswith(format.header(COLUMNS)):
             raise ValueError(f"its columns are {text.partition(chr(10))[0]:.200}")
         whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
         return [_record(values) for values in format.decode(whole)]
 
 
 def _record(values: dict) -> Record:
-    """A record from values as text or numbers. Raises `KeyError`, `TypeError` or `ValueError`."""
-    if values["face"] in ("", None):
-        return {"file": values["file"], **dict.fromkeys(COLUMNS[1:])}
-    numbers = {name: float(values[name]) for name in COLUMNS[1:]}
-    return {"file": values["file"]} | {
-        name: value if name in _DIGITS else int(value) for name, value in numbers.items()
-    }
+    """A record from values as text or numbers."""
+    record = {"file": values["file"], **dict.fromkeys(COLUMNS[1:])}
+    if values["face"] not in ("", None):
+        for name in COLUMNS[1:]:
+            record[name] = float(values[name]) if name in _DIGITS else int(values[name])
+    return record

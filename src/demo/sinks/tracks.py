@@ -42,15 +42,6 @@ class Track:
     width: int = 0
     image: np.ndarray | None = None
 
-    def add(self, result: Result, face: int, record: Record) -> None:
-        self.last, self.record, self.words = result.frame.time, record, result.words[face]
-        self.frames += 1
-        box = result.boxes[face]
-        if box.right - box.left > self.width:
-            self.width = box.right - box.left
-            part = crop_with_margin(result.frame.image, box, _MARGIN)
-            self.image = shrink(part, _SIDE) if part.size else None
-
 
 class Tracks:
     """A sink that collects the tracks of a video."""
@@ -59,10 +50,15 @@ class Tracks:
         self._tracks: dict[int, Track] = {}
 
     def __call__(self, result: Result) -> None:
-        for i, record in zip(range(len(result.boxes)), records(result), strict=False):
-            track_id = result.tracks[i]
-            track = self._tracks.setdefault(track_id, Track(track_id, result.frame.time))
-            track.add(result, i, record)
+        time = result.frame.time
+        found = zip(result.numbers, result.boxes, result.words, records(result), strict=False)
+        for track_id, box, words, record in found:
+            track = self._tracks.setdefault(track_id, Track(track_id, time))
+            track.last, track.words, track.record = time, words, record
+            track.frames += 1
+            part = crop_with_margin(result.frame.image, box, _MARGIN)
+            if part.size and box.right - box.left > track.width:
+                track.width, track.image = box.right - box.left, shrink(part, _SIDE)
 
     def by_duration(self) -> list[Track]:
         """The tracks, the longest first."""
@@ -98,17 +94,15 @@ def track_summary(job: Job) -> Iterator[Sink]:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for track in tracks.by_duration():
-            has_image = not job.arguments.anonymize and track.image is not None
-            image = f"{folder.name}/{track.track_id}.jpg" if has_image else ""
-            if has_image:
+            image = f"{folder.name}/{track.track_id}.jpg"
+            if job.arguments.anonymize or track.image is None:
+                image = ""
+            else:
                 write_image(table.parent / image, track.image)
             writer.writerow(_row(track, image))
 
 
 def _row(track: Track, image: str) -> list[str | int]:
-    record = track.record
-    times = f"{track.first:.3f}", f"{track.last:.3f}", track.frames
-    interval = record["age_low"], record["age_high"]
-    p_female = f"{record['p_female']:.4f}"
-    age = f"{record['age']:.2f}"
-    return [track.track_id, *times, age, *interval, track.words.gender, p_female, image]
+    record, times = track.record, (f"{track.first:.3f}", f"{track.last:.3f}", track.frames)
+    age = f"{record['age']:.2f}", record["age_low"], record["age_high"]
+    return [track.track_id, *times, *age, track.words.gender, f"{record['p_female']:.4f}", image]

@@ -106,14 +106,10 @@ class VideoWindow(_Window):
         return key not in _END and self.is_open()
 
     def _show(self, result: Result, keys: str) -> None:
-        position = f"{result.frame.time:.1f} s"
-        if self._seconds:
-            position = f"{result.frame.time:.1f} of {self._seconds:.1f} s"
-        rate = ""
-        if len(self._times) > 1:
-            elapsed = max(self._times[-1] - self._times[0], 1e-3)
-            rate = f"   {(len(self._times) - 1) / elapsed:.0f} frames/s"
-        self.show(result, self._video.name, f"{position}{rate}   {keys}")
+        length = f" of {self._seconds:.1f}" if self._seconds else ""
+        elapsed = self._times[-1] - self._times[0] if self._times else 0
+        rate = f"{(len(self._times) - 1) / elapsed:.0f} frames/s   " if elapsed else ""
+        self.show(result, self._video.name, f"{result.frame.time:.1f}{length} s   {rate}{keys}")
 
 
 @contextmanager
