@@ -17,12 +17,19 @@ def names() -> list[str]:
     )
 
 
-def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) -> keras.Model:
+def build(
+    img_size: int,
+    name: str,
+    dropout: float = 0.0,
+    mirror: bool = False,
+    age_head: str = "softmax",
+) -> keras.Model:
     """A network of keras.applications for faces (N, img_size, img_size, 3), BGR, 0..255.
 
     name: one of `names()`.
     dropout: dropout rate of the averaged features.
     mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+    age_head: the kind of the age head, see `heads.twin_heads`.
     Raises `UserError` if the faces are too small for the network.
     """
     function = getattr(keras.applications, name)
@@ -41,7 +48,9 @@ def build(img_size: int, name: str, dropout: float = 0.0, mirror: bool = False) 
             f"{' '.join(str(error).split())}"
         ) from error
     features = keras.layers.Dropout(dropout)(trunk.output)
-    return keras.Model(inputs, twin_heads(features, use_bias=True, mirror=mirror), name=name)
+    return keras.Model(
+        inputs, twin_heads(features, use_bias=True, mirror=mirror, age_head=age_head), name=name
+    )
 
 
 def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:

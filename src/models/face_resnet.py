@@ -37,6 +37,7 @@ def build(
     dropout: float = 0.2,
     extra_blocks: Sequence[int] = NO_EXTRA_BLOCKS,
     mirror: bool = False,
+    age_head: str = "softmax",
 ) -> keras.Model:
     """The network for faces (N, img_size, img_size, 3), BGR, 0..255.
 
@@ -46,6 +47,7 @@ def build(
         extra_blocks: number of blocks added at the end of each stage. They begin as the identity,
             so that weights of a network with fewer blocks are a start.
         mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+    age_head: the kind of the age head, see `heads.twin_heads`.
 
     Raises:
         UserError: faces smaller than 103 pixels, or other than one number per stage.
@@ -75,7 +77,9 @@ def build(
     )
     features = layers.Dropout(dropout)(features)
     return keras.Model(
-        inputs, twin_heads(features, use_bias=True, mirror=mirror), name="face_resnet"
+        inputs,
+        twin_heads(features, use_bias=True, mirror=mirror, age_head=age_head),
+        name="face_resnet",
     )
 
 

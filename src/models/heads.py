@@ -1,12 +1,15 @@
 """Input and output layers of every network."""
 
 import keras
+import numpy as np
+from keras import layers, ops
 
 from ..labels import GENDERS, MAX_AGE
 from .blocks import dense
 from .description import OUTPUTS
 
-_HIDDEN = "hidden_"
+_HIDDEN, _CONDITIONAL = "hidden_", "conditional_"
+AGE_HEADS = ("softmax", "conditional")
 
 
 def faces_input(img_size: int, mirror: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -18,7 +21,11 @@ def faces_input(img_size: int, mirror: bool) -> tuple[keras.KerasTensor, keras.K
 
 
 def twin_heads(
-    features: keras.KerasTensor, hidden: int = 0, use_bias: bool = False, mirror: bool = False
+    features: keras.KerasTensor,
+    hidden: int = 0,
+    use_bias: bool = False,
+    mirror: bool = False,
+    age_head: str = "softmax",
 ) -> list[keras.KerasTensor]:
     """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
 
@@ -26,15 +33,36 @@ def twin_heads(
     use_bias: whether the heads' layers have biases; the original toolkit's have none.
     mirror: whether the features are of N faces followed by their mirror images, (2N, F), so that
         the scores of both are averaged. For prediction only.
+    age_head: one of `AGE_HEADS`: "conditional" has one score per age and the next, see
+        `_conditional`.
     """
     heads = []
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
         net = features
         if hidden:
             net = dense(hidden, "relu", use_bias=use_bias, name=_HIDDEN + name)(net)
-        head = dense(classes, "softmax", use_bias=use_bias, name=name, dtype="float32")(net)
+        if name == OUTPUTS[1] and age_head == "conditional":
+            head = _conditional(net, name, use_bias)
+        else:
+            head = dense(classes, "softmax", use_bias=use_bias, name=name, dtype="float32")(net)
         heads.append(_average(head) if mirror else head)
     return heads
+
+
+def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.KerasTensor:
+    """Age distribution (N, 101) from 100 scores: the probability to be older than each age, given
+    that one is as old.
+
+    Shi, Cao & Raschka, "Deep neural networks for rank-consistent ordinal regression based on
+    conditional probabilities", 2021, https://arxiv.org/abs/2111.08851. Scores of 0 are the uniform
+    distribution.
+    """
+    scores = dense(MAX_AGE, use_bias=use_bias, name=_CONDITIONAL + name, dtype="float32")(net)
+    scores = scores + np.log(np.arange(MAX_AGE, 0, -1, dtype=np.float32))
+    is_reached = np.triu(np.ones((MAX_AGE, MAX_AGE + 1), np.float32), 1)
+    reached = ops.matmul(ops.log_sigmoid(scores), is_reached)  # log P(age >= k)
+    stopped = ops.pad(ops.log_sigmoid(-scores), ((0, 0), (0, 1)))  # log P(age = k | age >= k)
+    return layers.Activation("softmax", name=name, dtype="float32")(reached + stopped)
 
 
 def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
@@ -46,4 +74,4 @@ def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
 
 def in_head(layer: keras.Layer) -> bool:
     """Whether a layer belongs to a head."""
-    return layer.name.removeprefix(_HIDDEN) in OUTPUTS
+    return layer.name.removeprefix(_HIDDEN).removeprefix(_CONDITIONAL) in OUTPUTS

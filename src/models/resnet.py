@@ -26,6 +26,7 @@ def build(
     use_se: bool = False,
     dropout: float = 0.5,
     mirror: bool = False,
+    age_head: str = "softmax",
 ) -> keras.Model:
     """IR-ResNet-`depth` for faces (N, img_size, img_size, 3), BGR, 0..255, scaled to -1..1 first.
 
@@ -33,6 +34,7 @@ def build(
     use_se: weight each block's channels by squeeze-and-excitation.
     dropout: dropout rate before the fully connected layers.
     mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+    age_head: the kind of the age head, see `heads.twin_heads`.
     Raises `UserError` for pictures of less than 32 pixels.
     """
     if img_size < SMALLEST:
@@ -51,7 +53,7 @@ def build(
             net = _block(net, channels, stride, use_se, f"stage{stage}_block{block}")
     net = layers.Dropout(dropout)(_norm(net))
     features = layers.Flatten()(net)
-    heads = twin_heads(features, hidden=HIDDEN, use_bias=True, mirror=mirror)
+    heads = twin_heads(features, hidden=HIDDEN, use_bias=True, mirror=mirror, age_head=age_head)
     return keras.Model(inputs, heads, name=f"resnet{depth}")
 
 

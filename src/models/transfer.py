@@ -51,7 +51,9 @@ def _from_checkpoint(
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
     source, found = load_checkpoint(path, Original(**given, img_size=img_size))
     if network_name(found.architecture["name"]) == name:
-        architecture = {**found.architecture, **architecture}
+        # The loss decides on the age head.
+        stored = {k: value for k, value in found.architecture.items() if k != "age_head"}
+        architecture = {**stored, **architecture}
         model = build_model(architecture, img_size)
         if _copy_weights(model, source, heads=False):
             fit = _copy_weights(model, source, heads=True)

@@ -27,6 +27,7 @@ def build(
     scale: float = 1 / 255,
     dropout: float = 0.0,
     mirror: bool = False,
+    age_head: str = "softmax",
 ) -> keras.Model:
     """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
 
@@ -35,6 +36,7 @@ def build(
     scale: factor of the pixels at the input; 1 for the original toolkit's weights.
     dropout: dropout rate between the convolutions of a block.
     mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+    age_head: the kind of the age head, see `heads.twin_heads`.
     """
     check_depth(depth)
     if pool not in POOLS:
@@ -53,7 +55,9 @@ def build(
     else:
         net = layers.AveragePooling2D(8, strides=1, padding="same")(net)
         features = layers.Flatten()(net)
-    return keras.Model(inputs, twin_heads(features, mirror=mirror), name="wide_resnet")
+    return keras.Model(
+        inputs, twin_heads(features, mirror=mirror, age_head=age_head), name="wide_resnet"
+    )
 
 
 def _block(

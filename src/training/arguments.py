@@ -27,7 +27,9 @@ AGE_LOSSES = {  # name -> functions, as of LOSSES, whose values are added; "loss
     "ce": ("loss",),
     "dldl": (".training.losses:label_distribution",),
     "mean_variance": ("loss", ".training.losses:mean_and_variance"),
+    "corn": (".training.losses:conditional_ordinal",),
 }
+AGE_HEADS = {"corn": "conditional"}  # of the age losses that need another head, see models.heads
 BALANCES = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}  # powers of the frequency of a label
 
 
@@ -150,8 +152,8 @@ class Arguments:
     )
     age_loss: str = flag(
         "ce",
-        help="age loss: the same as --loss (ce), label distribution learning (dldl) or "
-        "mean-variance loss",
+        help="age loss: the same as --loss (ce), label distribution learning (dldl), "
+        "mean-variance loss, or conditional ordinal regression (corn), whose head has 100 scores",
         choices=tuple(AGE_LOSSES),
     )
     age_weight: float = flag(1.0, help="weight of the age loss", limits="[0, inf)")
@@ -329,6 +331,8 @@ class Arguments:
             architecture["extra_blocks"] = self._extra_blocks()
         if self.dropout is not None:
             architecture["dropout"] = self.dropout
+        if self.age_loss in AGE_HEADS:
+            architecture["age_head"] = AGE_HEADS[self.age_loss]
         return architecture
 
     def _extra_blocks(self) -> list[int]:

@@ -105,6 +105,17 @@ def mean_and_variance(labels, predictions):
     return MEAN_WEIGHT * squared / 2 + VARIANCE_WEIGHT * variance
 
 
+def conditional_ordinal(labels, predictions):
+    """CORN, (N,): the sum of the cross-entropies of the 100 questions "older than k?", each asked
+    of the faces that are at least k years old.
+
+    Shi, Cao & Raschka, 2021, https://arxiv.org/abs/2111.08851, who divide by the number of
+    questions. P(age = 30) is the product of the answers, so that the sum is the cross-entropy of
+    the distribution: what differs from `cross_entropy` is the head, see `models.heads`.
+    """
+    return cross_entropy(labels, predictions)
+
+
 def expectation(distributions):
     """Expectation in years, (N,), of age distributions (N, 101)."""
     return ops.sum(distributions * ops.convert_to_tensor(AGES, "float32"), axis=-1)

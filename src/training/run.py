@@ -27,7 +27,6 @@ ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
 BEST = "best.hdf5"  # the same file as the best checkpoint
 RUN_ID = "run_id"
 _RECORDS = ("version", "backend", "resume", RUN_ID)  # in arguments.json, not flags
-_MAX_DEPTH = 2  # lists in a dictionary
 
 
 def parse(argv: Sequence[str], description: str | None = None) -> Arguments:
@@ -86,25 +85,17 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     """Names and values of a JSON file, named .json, or else of a YAML file."""
     text = read_input_file(path, "a file of flags")
     with wrap_read_errors(path, "flags and values"):
-        values = json.loads(text) if path.suffix == ".json" else _load_yaml(path, text)
+        if path.suffix == ".json":
+            values = json.loads(text)
+        else:
+            import yaml
+
+            values = yaml.safe_load(text)
     if not isinstance(values, dict):
         raise UserError(
             f"{path}: expected flags and values, `aug: strong`, received {values!r:.60}"
         )
     return values
-
-
-def _load_yaml(path: Path, text: bytes) -> Any:
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        # Aliases expand exponentially, and nested lists take hours.
-        if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-            raise UserError(f"{path}: expected flags and values, without aliases or nesting")
-    return yaml.safe_load(text)
 
 
 def weight_files(arguments: Arguments) -> dict[str, Path]:

@@ -9,7 +9,11 @@ from src.models.heads import faces_input, twin_heads
 
 
 def build(
-    img_size: int, channels: int = 16, dropout: float = 0.0, mirror: bool = False
+    img_size: int,
+    channels: int = 16,
+    dropout: float = 0.0,
+    mirror: bool = False,
+    age_head: str = "softmax",
 ) -> keras.Model:
     """One convolution for faces (N, img_size, img_size, 3), BGR, 0..255."""
     inputs, net = faces_input(img_size, mirror)
@@ -19,4 +23,4 @@ def build(
     net = layers.ReLU()(net)
     net = layers.GlobalAveragePooling2D()(net)
     net = layers.Dropout(dropout)(net)
-    return keras.Model(inputs, twin_heads(net, mirror=mirror), name="small_cnn")
+    return keras.Model(inputs, twin_heads(net, mirror=mirror, age_head=age_head), name="small_cnn")

@@ -181,6 +181,7 @@ def test_divergence_keeps_saved_checkpoints(original, tmp_path, monkeypatch):
          "balance": "sqrt", "label_smoothing": 0.1, "weight_decay": 0.1, "backbone_lr": 0.5},
         {"depth": 10, "width": 1, "loss": "focal", "age_loss": "mean_variance", "opt": "adam",
          "clip_norm": 1.0, "ema": 0.9, "schedule": "cosine", "accumulate": 2, "weight_decay": 0},
+        {"arch": "small_cnn", "age_loss": "corn", "mixed_precision": True},
     ],
 )  # fmt: skip
 def test_networks_losses_optimizers_combine(tmp_path, monkeypatch, arguments):
@@ -190,7 +191,7 @@ def test_networks_losses_optimizers_combine(tmp_path, monkeypatch, arguments):
         database, tmp_path / "run", batch_size=4, nb_epochs=1, validation_split=0.3, **arguments
     )
     model, description = load_checkpoint(best)
-    assert description.architecture["width"] == 1
+    assert description.architecture["name"] == arguments.get("arch", "wide_resnet")
     assert np.isfinite(model.get_weights()[-1]).all()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
     assert np.isfinite(history).all(axis=None)

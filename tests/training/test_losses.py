@@ -6,10 +6,11 @@ import pytest
 from keras import ops
 from scipy import stats
 
+from src.models.heads import twin_heads
 from src.training.losses import age_loss, class_weights, gender_loss
 
 AGES = np.arange(101)
-LOSSES, AGE_LOSSES = ("ce", "focal"), ("ce", "dldl", "mean_variance")
+LOSSES, AGE_LOSSES = ("ce", "focal"), ("ce", "dldl", "mean_variance", "corn")
 ALL = {f"{name} {loss}": age_loss(name, loss, 0.1) for name in AGE_LOSSES for loss in LOSSES}
 every_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL)
 
@@ -73,6 +74,39 @@ def test_mean_variance_loss_by_hand(years, distance):
     expected = stats.entropy(age(*years)) + stats.entropy(age(*years), guess)
     expected += 0.2 * distance**2 / 2 + 0.05 * 25
     assert value(age_loss("mean_variance"), age(*years), guess) == pytest.approx(expected, 0.01)
+
+
+def test_corn_is_the_papers_loss():
+    """The paper's tasks one by one, as in its reference implementation, for 3 faces."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(3, 100))
+    years = [0, 37, 100]
+    total = 0.0
+    for task in range(100):
+        for row, year in enumerate(years):
+            if year > task - 1:  # the faces that passed the task before
+                p = 1 / (1 + np.exp(-scores[row, task]))
+                total -= np.log(p) if year > task else np.log(1 - p)
+    features = keras.Input((4,))
+    model = keras.Model(features, twin_heads(features, use_bias=True, age_head="conditional"))
+    layer = model.get_layer("conditional_pred_age")
+    offset = np.log(np.arange(100, 0, -1))
+    found = 0.0
+    for row, year in enumerate(years):
+        layer.set_weights([np.zeros((4, 100)), scores[row] - offset])
+        _, predicted = model(np.zeros((1, 4)))
+        found += value(age_loss("corn"), age(year), ops.convert_to_numpy(predicted)[0])
+    assert found == pytest.approx(total, rel=1e-4)
+
+
+def test_conditional_head_is_a_distribution():
+    features = keras.Input((4,))
+    model = keras.Model(features, twin_heads(features, age_head="conditional"))
+    _, even = model(np.zeros((1, 4)))
+    np.testing.assert_allclose(even, 1 / 101, rtol=1e-4)
+    _, age = model(np.random.default_rng(0).normal(size=(5, 4)) * 10)
+    assert model.output_names == ["pred_gender", "pred_age"]
+    np.testing.assert_allclose(ops.sum(age, -1), 1, rtol=1e-5)
 
 
 @every_loss

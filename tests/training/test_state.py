@@ -149,7 +149,7 @@ def test_early_stopped_runs_stay_stopped(database, tmp_path):
 def test_resume_ignores_initial_weights(database, whole, tmp_path):
     init = tmp_path / "init.hdf5"
     init.write_bytes(next(whole.glob("weights.*")).read_bytes())
-    flags = FLAGS | {"init": str(init), "dropout": None, "warmup_epochs": 0.0}
+    flags = FLAGS | {"init": str(init), "dropout": None, "warmup_epochs": 0.0, "schedule": "step"}
     train(Arguments([database], tmp_path / "run", **flags | {"nb_epochs": 1}))
     init.unlink()
     resumed = train(
