@@ -19,8 +19,8 @@ def main(argv=()):
     arguments = parse(argv, __doc__)
     check_files(arguments)
     import_keras()
-    if arguments.leave_out:
-        train_leave_out(arguments)
+    if arguments.trains_many:
+        train_many(arguments)
     else:
         train_once(arguments)
 
@@ -35,12 +35,10 @@ def train_once(arguments):
     print("best checkpoint:", trained.best_file)
 
 
-def train_leave_out(arguments):
-    from src.evaluation.leave_out import MATRIX, leave_out, matrix
+def train_many(arguments):
+    from src.evaluation.runs import train_runs
 
-    print(matrix(leave_out(arguments)))
-    print("age MAE in years, gender accuracy, ages in the 80 % interval; bold: never seen")
-    print("table:", arguments.output_path / MATRIX)
+    print(train_runs(arguments))
 
 
 if __name__ == "__main__":

@@ -26,18 +26,26 @@ class Split:
         name, or of the path if file names repeat in the dataset, see `hashed_by`;
         "random": the position is drawn with `seed` by row, for a person by the first image.
     validation_split, test_split: shares, 0..1.
+    folds, fold: if not 0, the test set is one of `folds` intervals of the positions, `fold` from 0,
+        and the validation set is a share of all others.
     """
 
     method: str
     validation_split: float
     test_split: float
     seed: int
+    folds: int = 0
+    fold: int = 0
 
     def as_json(self) -> dict:
         return asdict(self)
 
     def parts_of(self, positions: np.ndarray) -> np.ndarray:
         """The part, str (N,), of positions, float64 (N,)."""
+        if self.folds:
+            fold, within = np.divmod(positions * self.folds, 1)
+            number = np.where(fold == self.fold, 2, within < self.validation_split)
+            return np.array(PARTS)[number]
         held_out = round(self.validation_split + self.test_split, 12)
         number = np.where(
             positions < self.validation_split, 1, np.where(positions < held_out, 2, 0)
@@ -55,10 +63,9 @@ class Split:
 
     def flags(self) -> str:
         """The split as flags of train.py."""
-        return (
-            f"--split_by {self.method} --seed {self.seed} --validation_split "
-            f"{self.validation_split:g} --test_split {self.test_split:g}"
-        )
+        shares = f"--validation_split {self.validation_split:g} --test_split {self.test_split:g}"
+        folds = f" --folds {self.folds} --fold {self.fold}" if self.folds else ""
+        return f"--split_by {self.method} --seed {self.seed} {shares}{folds}"
 
 
 def read_split(values: dict | None) -> Split | None:
@@ -67,7 +74,7 @@ def read_split(values: dict | None) -> Split | None:
     Version 0.2 stored fingerprints of the databases too, which are ignored.
     """
     fields = Split.__dataclass_fields__
-    return None if values is None else Split(**{name: values[name] for name in fields})
+    return None if values is None else Split(**{k: v for k, v in values.items() if k in fields})
 
 
 def divide(
@@ -76,6 +83,8 @@ def divide(
     validation_split: float,
     test_split: float,
     seed: int,
+    folds: int | None = None,
+    fold: int | None = None,
 ) -> tuple[Split, dict[str, np.ndarray]]:
     """The split of databases.
 
@@ -85,6 +94,7 @@ def divide(
         validation_split: share of the validation set, 0..1.
         test_split: share of the test set, 0..1.
         seed: of the random split.
+        folds, fold: see `Split`.
 
     Returns:
         The split, and the rows, int64, of each of `PARTS` in the joined database.
@@ -101,10 +111,12 @@ def divide(
             "none; make it again with create_db.py, or pass --split_by random"
         )
     _check_different(databases)
-    split = Split(method, validation_split, test_split, seed)
+    split = Split(method, validation_split, test_split, seed, folds or 0, fold or 0)
     parts = split.parts(databases, [hashed_by(database, method) for database in databases])
     rows = {part: np.flatnonzero(parts == part) for part in PARTS}
-    empty = [name for name in PARTS if not len(rows[name]) and (name != "test" or test_split)]
+    empty = [
+        name for name in PARTS if not len(rows[name]) and (name != "test" or test_split or folds)
+    ]
     if empty:
         raise UserError(
             f"--validation_split: expected at least one row per part, received "

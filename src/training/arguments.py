@@ -132,6 +132,30 @@ class Arguments:
         const="all",
         metavar="DATABASE",
     )
+    folds: int | None = flag(
+        None,
+        help="number of networks, each trained without one fold, by person or path as the split; "
+        "the predictions for every face of networks that were not trained on it are written to "
+        "out_of_fold.csv in output_path (default: one network)",
+        limits="[2, inf)",
+        metavar="K",
+        excludes=("leave_out", "test_split", "hosts"),
+    )
+    fold: int | None = flag(
+        None,
+        help="train one network of --folds, without this fold, from 0 (default: all, one after "
+        "the other)",
+        limits="[0, inf)",
+        needs="folds",
+    )
+    repeat: int = flag(
+        1,
+        help="number of seeds, from --seed on; their mean and standard deviation are written to "
+        "output_path",
+        limits="[1, inf)",
+        metavar="N",
+        excludes=("folds", "hosts"),
+    )
     aug: str | None = flag(
         None,
         help="use data augmentation if set true: shift, flip, random erasing, mixup; strong adds "
@@ -174,7 +198,7 @@ class Arguments:
         choices=tuple(BALANCES),
     )
     max_weight: float = flag(
-        10.0,
+        10.0,  # more than doubles the effective number of faces with inverse, see docs/training.md
         help="maximum class weight of --balance; the mean is 1",
         limits="[1, inf)",
         needs={"balance": ("sqrt", "inverse")},
@@ -259,6 +283,8 @@ class Arguments:
             )
         self.monitor_weights  # noqa: B018 - raises
         self.architecture  # noqa: B018 - raises
+        if self.fold is not None and self.folds and self.fold >= self.folds:
+            raise UserError(f"--fold: expected 0 to {self.folds - 1}, received {self.fold}")
         self._check_hosts()
 
     def _check_hosts(self) -> None:
@@ -269,8 +295,10 @@ class Arguments:
             raise UserError("--teacher: expected one device, received --hosts or --distribute")
         if self.hosts is None:
             return
-        if self.leave_out:
-            raise UserError("--leave_out: expected one machine, received --hosts; omit one of them")
+        if self.trains_many:
+            raise UserError(
+                "--hosts: expected one network, received --leave_out, --folds or --repeat"
+            )
         if self.distribute:
             raise UserError("--distribute: no effect with --hosts, which uses all devices")
         if self.hosts != "auto" and not self.hosts.rpartition(":")[2].isdecimal():
@@ -279,6 +307,11 @@ class Arguments:
             raise UserError(
                 f"--host_id: expected 0 to {self.num_hosts - 1}, received {self.host_id}"
             )
+
+    @property
+    def trains_many(self) -> bool:
+        """Whether several networks are to be trained, see `evaluation.runs`."""
+        return bool(self.leave_out) or self.repeat > 1 or (bool(self.folds) and self.fold is None)
 
     @property
     def mixes_labels(self) -> bool:

@@ -80,6 +80,8 @@ def open_data(arguments: Arguments) -> Data:
         arguments.validation_split,
         arguments.test_split,
         arguments.seed,
+        arguments.folds,
+        arguments.fold,
     )
     return Data(databases, joined, split, rows, data_digest(databases, rows))
 
@@ -143,6 +145,11 @@ def _compiled(
         arguments, data.joined.crop.size, faces, state and state.architecture
     )
     steps = devices.steps(len(rows), arguments.batch_size)
+    if not steps:
+        raise UserError(
+            f"--batch_size: expected at most the {len(rows):,} training faces, received "
+            f"{arguments.batch_size}: several devices share full batches"
+        )
     schedule = get_schedule(
         arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
     )

@@ -8,7 +8,7 @@ import pytest
 
 from src.data.database import open_database
 from src.data.identities import PARTS
-from src.data.split import divide, hashed, hashed_by, read_split, related, rows_by_database
+from src.data.split import Split, divide, hashed, hashed_by, read_split, related, rows_by_database
 from src.errors import UserError
 from tests.helpers import write_our_database
 
@@ -190,3 +190,14 @@ def test_rows_by_database_number_equal_names(make):
     }
     databases[1] = make("c", range(5, 7), db="wiki")
     assert list(rows_by_database(databases, np.array([0]))) == ["wiki1", "wiki2"]
+
+
+def test_every_face_is_in_one_fold():
+    positions = np.random.default_rng(0).random(3000)
+    parts = np.array(
+        [Split("hash", 0.1, 0.0, 0, folds=3, fold=fold).parts_of(positions) for fold in range(3)]
+    )
+    assert ((parts == "test").sum(axis=0) == 1).all()
+    np.testing.assert_array_equal((parts == "test").argmax(axis=0), np.floor(positions * 3))
+    share = (parts == "validation").sum(axis=1) / (parts != "test").sum(axis=1)
+    np.testing.assert_allclose(share, 0.1, atol=0.02)
