@@ -4,6 +4,7 @@ All random numbers of a batch are drawn at once (`draw`), apart from their appli
 "strong" augmentation adds `jitter`.
 """
 
+import threading
 from dataclasses import dataclass, fields, replace
 
 import cv2
@@ -24,6 +25,8 @@ SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur noth
 ERASED_AREA = (0.02, 0.4)  # as a fraction of the face
 ERASED_ASPECT = (0.3, 1 / 0.3)  # height / width
 _TRIES = 16
+_of_thread = threading.local()
+_ALL = 1 - 1 / 512  # share from which mixup changes no pixel by more than half a grey level
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray
 def augment(
     faces: np.ndarray, labels: list[np.ndarray], weights: list[np.ndarray], drawn: Draw
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """Apply a draw to faces, uint8 (N, S, S, 3), and their labels.
+    """Apply a draw to faces, uint8 (N, S, S, 3), which are overwritten, and their labels.
 
     Each face is shifted (its border repeated) and flipped, or warped; jittered; erased; then faces,
     labels and weights are mixed with those of their partners, with the same share.
@@ -139,7 +142,7 @@ def augment(
     Returns:
         Faces, labels and weights of the M rows that have a partner.
     """
-    moved = np.empty_like(faces)
+    moved = _buffer_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
     strong = drawn.jitter
     for i, (face, out) in enumerate(zip(faces, moved, strict=True)):
@@ -156,7 +159,15 @@ def augment(
         if width:
             out[top : top + height, left : left + width] = drawn.value[i]
     mixed = [_mix_labels(*own, drawn) for own in zip(labels, weights, strict=True)]
-    return _mix_faces(moved, drawn), [own[0] for own in mixed], [own[1] for own in mixed]
+    return _mix_faces(moved, drawn, faces), [own[0] for own in mixed], [own[1] for own in mixed]
+
+
+def _buffer_like(faces: np.ndarray) -> np.ndarray:
+    """An array that this thread uses again: new memory takes as long as moving the faces."""
+    buffer = getattr(_of_thread, "buffer", None)
+    if buffer is None or buffer.shape[1:] != faces.shape[1:] or len(buffer) < len(faces):
+        buffer = _of_thread.buffer = np.empty_like(faces)
+    return buffer[: len(faces)]
 
 
 def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> None:
@@ -168,13 +179,18 @@ def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> No
         cv2.flip(out, 1, out)
 
 
-def _mix_faces(faces: np.ndarray, drawn: Draw) -> np.ndarray:
+def _mix_faces(faces: np.ndarray, drawn: Draw, out: np.ndarray) -> np.ndarray:
     """Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
-    https://arxiv.org/abs/1710.09412. Partners are a permutation: every face is used once."""
-    mixed = np.empty_like(faces[: len(drawn.partner)])
+    https://arxiv.org/abs/1710.09412. Partners are a permutation: every face is used once.
+
+    Returns the first rows of `out`, which may not overlap with `faces`.
+    """
     for i, (j, kept) in enumerate(zip(drawn.partner.tolist(), drawn.share.tolist(), strict=True)):
-        cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, mixed[i])
-    return mixed
+        if kept > _ALL or kept < 1 - _ALL:
+            out[i] = faces[i if kept > _ALL else j]
+        else:
+            cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, out[i])
+    return out[: len(drawn.partner)]
 
 
 def _mix_labels(

@@ -115,8 +115,8 @@ def test_strong_extends_plain():
     }
     still = replace(drawn.jitter, **nothing)
     plain = draw(np.random.default_rng(1), 6, 16)
-    ours, _, _ = augment(faces, [], [], replace(drawn, jitter=still))
-    expected, _, _ = augment(faces, [], [], plain)
+    ours, _, _ = augment(faces.copy(), [], [], replace(drawn, jitter=still))
+    expected, _, _ = augment(faces.copy(), [], [], plain)
     np.testing.assert_array_equal(ours, expected)
 
 
