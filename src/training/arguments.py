@@ -190,6 +190,7 @@ class Arguments:
         help="weight file whose predictions are averaged with the labels (knowledge distillation) "
         "(default: none)",
         metavar="FILE",
+        excludes=("distribute", "hosts"),
     )
     balance: str = flag(
         "none",
@@ -262,10 +263,13 @@ class Arguments:
         "from Slurm, Open MPI or the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
         "JAX_PROCESS_ID, see docs/distributed.md (default: this machine alone)",
         metavar="HOST:PORT|auto",
+        excludes=("distribute", "leave_out"),
     )
-    num_hosts: int | None = flag(None, help="number of machines of --hosts", limits="[1, inf)")
+    num_hosts: int | None = flag(
+        None, help="number of machines of --hosts", limits="[1, inf)", needs="hosts"
+    )
     host_id: int | None = flag(
-        None, help="number of this machine among --hosts, from 0", limits="[0, inf)"
+        None, help="index of this machine among --hosts, from 0", limits="[0, inf)", needs="hosts"
     )
     tensorboard: bool = flag(False, help="also write TensorBoard logs to output_path/tensorboard")
     wandb: str | None = flag(
@@ -285,23 +289,7 @@ class Arguments:
         self.architecture  # noqa: B018 - raises
         if self.fold is not None and self.folds and self.fold >= self.folds:
             raise UserError(f"--fold: expected 0 to {self.folds - 1}, received {self.fold}")
-        self._check_hosts()
-
-    def _check_hosts(self) -> None:
-        for name in ("num_hosts", "host_id"):
-            if self.hosts is None and getattr(self, name) is not None:
-                raise UserError(f"--{name} {getattr(self, name)}: no effect without --hosts")
-        if self.teacher and (self.hosts or self.distribute):
-            raise UserError("--teacher: expected one device, received --hosts or --distribute")
-        if self.hosts is None:
-            return
-        if self.trains_many:
-            raise UserError(
-                "--hosts: expected one network, received --leave_out, --folds or --repeat"
-            )
-        if self.distribute:
-            raise UserError("--distribute: no effect with --hosts, which uses all devices")
-        if self.hosts != "auto" and not self.hosts.rpartition(":")[2].isdecimal():
+        if self.hosts not in (None, "auto") and not self.hosts.rpartition(":")[2].isdecimal():
             raise UserError(f"--hosts: expected HOST:PORT or auto, received {self.hosts}")
         if None not in (self.num_hosts, self.host_id) and self.host_id >= self.num_hosts:
             raise UserError(

@@ -5,7 +5,7 @@ All random numbers of a batch are drawn at once (`draw`), apart from their appli
 """
 
 import threading
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -37,8 +37,8 @@ class Draw:
     flip: bool (N,), whether the face is mirrored.
     patch: int64 (N, 4), left, top, width, height in pixels of the erased patch; width 0 for none.
     value: uint8 (N,), grey level of the patch.
-    partner: int64 (M,), row mixed into each of the first M rows; a permutation of a whole batch.
-    share: float64 (M,), 0..1, weight of the face itself: mixup's lambda.
+    partner: int64 (N,), row mixed into each row; a permutation.
+    share: float64 (N,), 0..1, weight of the face itself: mixup's lambda.
     jitter: of strong augmentation; its warp replaces shift and flip.
     """
 
@@ -82,30 +82,6 @@ def draw(
     return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size, aligned)) if strong else drawn
 
 
-def part(drawn: Draw, rows: np.ndarray) -> tuple[np.ndarray, Draw]:
-    """The draw of some rows, int64 (M,), of a batch.
-
-    Returns the rows that the draw applies to, int64 (N,): `rows` first, then the rows mixed into
-    them; and the draw, whose application returns the M rows of the batch.
-    """
-    if np.array_equal(rows, np.arange(len(drawn.partner))):  # the whole batch, the usual case
-        return rows, drawn
-    partner = drawn.partner[rows]
-    needed = np.concatenate([rows, np.setdiff1d(partner, rows)])
-    place = np.empty(len(drawn.partner), np.int64)
-    place[needed] = np.arange(len(needed))
-    own = replace(_of_rows(drawn, needed), partner=place[partner], share=drawn.share[rows])
-    if drawn.jitter:
-        own = replace(own, jitter=_of_rows(drawn.jitter, needed))
-    return needed, own
-
-
-def _of_rows(drawn: Draw | Jitter, rows: np.ndarray) -> Draw | Jitter:
-    arrays = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
-    arrays = {name: value[rows] for name, value in arrays.items() if hasattr(value, "shape")}
-    return replace(drawn, **arrays)
-
-
 def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
     """Patches of random erasing, int64 (count, 4), redrawn until they lie within the face.
 
@@ -140,7 +116,7 @@ def augment(
         drawn: of these N faces.
 
     Returns:
-        Faces, labels and weights of the M rows that have a partner.
+        Faces, labels and weights.
     """
     moved = _buffer_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
@@ -183,27 +159,27 @@ def _mix_faces(faces: np.ndarray, drawn: Draw, out: np.ndarray) -> np.ndarray:
     """Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
     https://arxiv.org/abs/1710.09412. Partners are a permutation: every face is used once.
 
-    Returns the first rows of `out`, which may not overlap with `faces`.
+    Returns `out`, which may not overlap with `faces`.
     """
     for i, (j, kept) in enumerate(zip(drawn.partner.tolist(), drawn.share.tolist(), strict=True)):
         if kept > _ALL or kept < 1 - _ALL:
             out[i] = faces[i if kept > _ALL else j]
         else:
             cv2.addWeighted(faces[i], kept, faces[j], 1 - kept, 0, out[i])
-    return out[: len(drawn.partner)]
+    return out
 
 
 def _mix_labels(
     labels: np.ndarray, weights: np.ndarray, drawn: Draw
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mixed labels (M, classes) and weights (M,) of an output, see `augment`.
+    """Mixed labels (N, classes) and weights (N,) of an output, see `augment`.
 
     Shares count among known labels, so that an unknown one dilutes nothing.
     """
-    share, own, others = drawn.share.astype(np.float32), slice(len(drawn.partner)), drawn.partner
-    kept, added = share * (weights[own] > 0), (1 - share) * (weights[others] > 0)
+    share, others = drawn.share.astype(np.float32), drawn.partner
+    kept, added = share * (weights > 0), (1 - share) * (weights[others] > 0)
     total = kept + added
     kept, added = np.where(total > 0, (kept, added), [[1], [0]]) / np.where(total > 0, total, 1)
-    mixed = kept[:, None] * labels[own] + added[:, None] * labels[others]
-    weight = share * weights[own] + (1 - share) * weights[others]
+    mixed = kept[:, None] * labels + added[:, None] * labels[others]
+    weight = share * weights + (1 - share) * weights[others]
     return mixed.astype(np.float32), weight.astype(np.float32)

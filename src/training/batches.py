@@ -17,7 +17,7 @@ from ..models.checkpoints import load_checkpoint
 from ..models.description import OUTPUTS
 from ..progress import Progress
 from .arguments import Arguments
-from .augment import augment, draw, part
+from .augment import augment, draw
 from .distribution import Devices, has_accelerator
 from .losses import class_weights
 
@@ -52,7 +52,7 @@ class FaceBatches(keras.utils.PyDataset):
             best if the CPU trains.
         devices: the devices that share each batch. If there are several, the last batch of an
             epoch, which may be smaller, is dropped with `shuffle`, else filled up by faces of
-            weight 0. Each process draws the random numbers of the whole batch.
+            weight 0. Each process augments and mixes its own rows.
     """
 
     def __init__(
@@ -128,16 +128,14 @@ class FaceBatches(keras.utils.PyDataset):
         start = index * self._batch_size
         rows = order[start : start + self._batch_size]
         own, is_padding = self._devices.own_rows(len(rows))
-        if self._aug:
-            rng = np.random.default_rng((self._seed, epoch, 1 + index))
-            crop = self._database.crop
-            drawn = draw(
-                rng, len(rows), crop.size, self._aug, self._erasing, self._mixup, crop.is_aligned
-            )
-            own, drawn = part(drawn, own)
         faces = self._database.image[rows[own]]
         labels, weights = self._labels(rows[own])
         if self._aug:
+            rng = np.random.default_rng((self._seed, epoch, 1 + index, self._devices.process))
+            crop = self._database.crop
+            drawn = draw(
+                rng, len(own), crop.size, self._aug, self._erasing, self._mixup, crop.is_aligned
+            )
             faces, labels, weights = augment(faces, labels, weights, drawn)
         if is_padding.any():
             weights = [np.where(is_padding, 0, weight) for weight in weights]

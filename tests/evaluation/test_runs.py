@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from src.evaluation.predictions import read_predictions
 
 from src.data.database import open_database
 from src.errors import UserError
@@ -81,6 +80,8 @@ def test_resumed_runs(complete):
 
 def test_predictions_out_of_fold(complete, tmp_path):
     """Every face has one prediction, of the network that was not trained on it."""
+    from src.evaluation.predictions import read_predictions
+
     arguments = replace(complete[0], output_path=tmp_path, leave_out=None, test_split=0.0, folds=3)
     train_runs(arguments)
     table, estimates = read_predictions(tmp_path / "out_of_fold.csv")

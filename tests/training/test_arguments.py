@@ -6,6 +6,7 @@ import pytest
 
 from src.errors import UserError
 from src.training.arguments import Arguments
+from src.training.run import parse
 
 
 def arguments(**values) -> Arguments:
@@ -33,15 +34,21 @@ def test_values_out_of_range_are_rejected(values, flag, received):
 
 
 @pytest.mark.parametrize(
-    "values, flag, other",
+    "given, message",
     [
-        ({"num_hosts": 2}, "num_hosts", "hosts"),
-        ({"distribute": True, "hosts": "auto"}, "distribute", "hosts"),
+        ("--num_hosts 2", "--num_hosts requires --hosts"),
+        ("--distribute --hosts auto", "--distribute"),
+        ("--folds 3 --leave_out", "--folds"),
+        ("--fold 1", "--fold requires --folds"),
+        ("--folds 3 --fold 3", "--fold: expected 0 to 2"),
+        ("--folds 3 --repeat 2", "--repeat"),
+        ("--max_weight 3", "--max_weight requires --balance"),
+        ("--teacher a.hdf5 --distribute", "--teacher"),
     ],
 )
-def test_flags_without_effect_are_rejected(values, flag, other):
-    with pytest.raises(UserError, match=rf"--{flag}.* --{other}"):
-        arguments(**values)
+def test_flags_that_exclude_each_other(given, message):
+    with pytest.raises(UserError, match=message):
+        parse(["--input", "a.mat", *given.split()])
 
 
 def test_monitor_weights():

@@ -161,9 +161,8 @@ def test_teacher_labels_the_unknown(database):
     np.testing.assert_array_equal(found, [[2] * 4, [1] * 4])
 
 
-@pytest.mark.parametrize("aug", [None, "strong"])
-def test_hosts_share_a_batch(database, aug):
-    options = {"rows": ROWS, "batch_size": 4, "aug": aug, "mixup": 0.2}
+def test_hosts_share_a_batch(database):
+    options = {"rows": ROWS, "batch_size": 4}
     whole = FaceBatches(database, **options)[0]
     names = [f"cpu:{index}" for index in range(4)]
     parts = [
