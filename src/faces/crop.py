@@ -9,7 +9,9 @@ import numpy as np
 from . import DEFAULT_MARGINS, NO_ALIGNMENT
 from .alignment import align, template_transform
 from .detectors.base import Face
-from .images import REDUCTIONS, crop_with_margin, resize
+from .images import crop_with_margin, resize
+
+_SHRINKING = 0.25  # scale at which `align` averages at least two pixels by two
 
 
 @dataclass(frozen=True)
@@ -39,17 +41,15 @@ class FaceCrop:
             return align(image, face.points, self.alignment, self.margin, self.size)
         return resize(crop_with_margin(image, face.box, self.margin), self.size)
 
-    def max_reduction(self, face: Face) -> int:
-        """The largest of `REDUCTIONS` of a JPEG that hardly changes the crop of a face.
+    def shrinks(self, face: Face) -> bool:
+        """Whether pixels are averaged for the crop of a face, so that means of them give the same.
 
-        Only aligned crops average the pixels of large faces. The other ones skip pixels, as in the
-        original toolkit, and need all of them.
+        Crops that are not aligned skip pixels, as in the original toolkit.
         """
         if not self.is_aligned or face.points is None:
-            return 1
+            return False
         matrix = template_transform(face.points, self.alignment, self.margin, self.size)
-        scale = 4 * float(np.hypot(*matrix[0, :2]))  # `align` shrinks the image to half of it
-        return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
+        return float(np.hypot(*matrix[0, :2])) <= _SHRINKING
 
     def stack(self, image: np.ndarray, faces: list[Face]) -> np.ndarray:
         """The crops of all faces, uint8 (N, size, size, 3)."""

@@ -39,7 +39,8 @@ class Found:
     faces: every face that can be cropped.  crops: uint8 (N, S, S, 3), BGR.
     reason: `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces.
     error: message for the user if the image cannot be read.
-    shape: height and width of the image; (0, 0) if it cannot be read.
+    shape: height and width of the image, up to 7 pixels more if a reduced JPEG was decoded; (0, 0)
+        if it cannot be read.
     """
 
     image: np.ndarray | None
@@ -85,7 +86,7 @@ class FaceFinder:
             get_detector("centerface")
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        """Faces of an image, uint8 (H, W, 3), BGR; for aligned crops only faces with points."""
+        """Faces of an image, uint8 (H, W, 3), BGR, that can be cropped, with their quality."""
         return self.located(image, get_detector(self.detector)(image, self.min_face))
 
     def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
@@ -107,12 +108,7 @@ class FaceFinder:
 
         boxes: where its faces are, in pixels; then no detector runs.
         """
-        if boxes is None:
-            faces = self.detect(image)
-        else:
-            faces = self.located(image, [Face(Box(*box)).rounded() for box in boxes])
-        crops, shape = self.crop.stack(image, faces), image.shape[:2]
-        return Found(image, faces, crops, "" if faces else NO_FACE, shape=shape)
+        return self._crop(image, self._search(image, boxes))
 
     def find_in_file(
         self,
@@ -121,23 +117,24 @@ class FaceFinder:
         with_image: bool = False,
         content: bytes | None = None,
     ) -> Found:
-        """Faces and crops of an image file; the reason if it cannot be read.
-
-        Large JPEGs are decoded no larger than the detector and the crops need.
+        """Faces and crops of an image file, or the reason why it cannot be read.
 
         Args:
             path: The file.
             boxes: As for `find`.
-            with_image: Whether to return the image as well.
+            with_image: Whether to return the image as well. Without it, large JPEGs are decoded no
+                larger than the detector and aligned crops need.
             content: The bytes of the file, if they are read already.
         """
         try:
             content = read_bytes(path) if content is None else content
             reduction = 1 if with_image or boxes is not None else self._reduction(content)
             image = decode_image(content, path, reduction)
-            if reduction > 1:
-                return self._find_reduced(image, reduction, content, path)
-            found = self.find(image, boxes)
+            faces = self._search(image, boxes, reduction)
+            if reduction > 1 and not all(map(self.crop.shrinks, faces)):
+                image = decode_image(content, path)
+                faces, reduction = [face.scaled(reduction).rounded() for face in faces], 1
+            found = self._crop(image, faces, reduction)
             return found if with_image else replace(found, image=None)
         except FileNotFoundError:
             reason, error = MISSING, f"{path}: expected an image, found nothing there"
@@ -146,7 +143,7 @@ class FaceFinder:
         return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
 
     def _reduction(self, content: bytes) -> int:
-        """By how much a JPEG may be reduced for detection; see `decode_image`."""
+        """By how much a JPEG may be reduced for the detector; see `images.decode_image`."""
         sides = jpeg_sides(content) if self.crop.is_aligned else None
         if not sides:
             return 1
@@ -154,23 +151,21 @@ class FaceFinder:
         scale = max(scale, _REDUCED_SIDE / max(sides))
         return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
 
-    def _find_reduced(
-        self, image: np.ndarray, reduction: int, content: bytes, path: Path | str
-    ) -> Found:
-        """Faces and crops of a reduced image, decoded again if a face is too small in it."""
-        sides, is_upright = jpeg_sides(content), image.shape[0] > image.shape[1]
-        shape = sides if is_upright == (sides[0] > sides[1]) else sides[::-1]
-        faces = get_detector(self.detector)(image, self.min_face and self.min_face / reduction)
-        limits = (self.crop.max_reduction(face.scaled(reduction)) for face in faces)
-        needed = min(limits, default=reduction)
-        if needed < reduction:
-            image = decode_image(content, path, needed)
-            faces = [face.scaled(reduction / needed) for face in faces]
-            reduction = needed
+    def _search(
+        self, image: np.ndarray, boxes: Sequence[Box] | None, reduction: int = 1
+    ) -> list[Face]:
+        if boxes is None:
+            min_face = self.min_face and self.min_face / reduction
+            return get_detector(self.detector)(image, min_face)
+        return [Face(Box(*box)).rounded() for box in boxes]
+
+    def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
         faces = self.located(image, faces, reduction)
         crops = self.crop.stack(image, faces)
-        faces = [face.scaled(reduction).rounded() for face in faces]
-        return Found(None, faces, crops, "" if faces else NO_FACE, shape=shape)
+        height, width = (reduction * side for side in image.shape[:2])
+        if reduction > 1:
+            faces = [face.scaled(reduction).rounded() for face in faces]
+        return Found(image, faces, crops, "" if faces else NO_FACE, shape=(height, width))
 
     def find_all(
         self, paths: Sequence[Path], scheduler: str | None = None, with_image: bool = False
@@ -180,11 +175,11 @@ class FaceFinder:
         scheduler: see `workers.map_in_order`.
         with_image: whether to return the images, which processes have to send.
         """
+        self.load()
         threads = not scheduler and get_detector(self.detector).is_parallel
         if len(paths) <= (1 if threads else 0 if scheduler else _MIN_FOR_POOL):
             yield from (self.find_in_file(path, None, with_image) for path in paths)
             return
-        self.load()
         files = [os.path.abspath(path) for path in paths]
         folder = Path(os.path.commonpath(map(os.path.dirname, files)))
         find = partial(_find_alone, self, with_image)

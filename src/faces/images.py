@@ -78,12 +78,7 @@ def image_kind(head: bytes) -> str | None:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """The content of an image file, for `decode_image`.
-
-    Raises:
-        FileNotFoundError: The file is missing.
-        ImageError: The file cannot be read.
-    """
+    """The content of an image file. Raises `FileNotFoundError` or `ImageError`."""
     try:
         with open(path, "rb") as file:  # faster than Path.read_bytes
             return file.read()
@@ -95,12 +90,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """The image in a file; see `decode_image`.
-
-    Raises:
-        FileNotFoundError: The file is missing.
-        ImageError: The file is not a complete image.
-    """
+    """The image in a file; see `read_bytes` and `decode_image`."""
     return decode_image(read_bytes(path), path)
 
 
@@ -108,20 +98,19 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     """Decode the content of an image file.
 
     EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent images are converted.
-    The bit depth of 16-bit files is the smallest of 8, 10, 12, 14 and 16 that holds 99.9 % of
-    their pixels; brighter ones become white.
+    The bit depth of 16-bit files is the smallest of 8, 10, 12, 14 and 16 that holds 99.9 % of their
+    pixels; brighter ones become white.
 
     Args:
         content: The bytes of the file.
         path: Its name, for messages.
-        reduction: One of `REDUCTIONS`: JPEGs are decoded at a half, a quarter or an eighth of their
-            width and height, rounded up; other formats at full size.
+        reduction: One of `REDUCTIONS`, by which the sides of JPEGs are divided, rounded up.
 
     Returns:
         uint8 (height, width, 3), BGR, 0..255, upright.
 
     Raises:
-        ImageError: The content is not a complete image. The message names `path`.
+        ImageError: The content is not a complete image.
     """
     kind = image_kind(content[:32])
     try:

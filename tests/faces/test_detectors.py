@@ -81,14 +81,6 @@ def test_points_agree_between_detectors():
         assert np.abs(points[0] - points[1]).mean() < 0.06 * side
 
 
-def test_points_of_another_detectors_box():
-    image, boxes = two_faces(640)
-    for box in boxes:
-        points = get_detector("centerface").find_points(image, box)
-        own = max(get_detector("centerface")(image), key=lambda face: overlap(face.box, box)).points
-        assert np.abs(points - own).mean() < 0.08 * (box.right - box.left)
-
-
 @pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
 def test_points_in_a_face_crop(margin):
     """For all sizes of the face in the image."""

@@ -30,7 +30,6 @@ class CenterFace(Detector):
     smallest = 16
     resolution = 160
     box_calibration = 0.97, -0.03, 0.05
-
     is_parallel = True
 
     def __init__(self) -> None:
