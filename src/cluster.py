@@ -59,8 +59,7 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
     except (OSError, ValueError) as error:
         raise UserError(f"--scheduler: expected a Dask scheduler at {address}: {error}") from error
     with client:
-        _wait_for_workers(client, address)
-        _check_versions(client)
+        _check_workers(client, address)
         try:
             yield client.get_executor(), lambda: max(1, len(client.nthreads()))  # they come and go
         except (CancelledError, distributed.comm.CommClosedError) as error:
@@ -79,7 +78,9 @@ def connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
             ) from error
 
 
-def _wait_for_workers(client, address: str) -> None:
+def _check_workers(client, address: str) -> None:
+    """Raise `UserError` if there are no workers, or one of them has other versions of the libraries
+    that affect the pixels of a face."""
     try:
         client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
     except TimeoutError as error:
@@ -87,17 +88,13 @@ def _wait_for_workers(client, address: str) -> None:
             f"--scheduler: expected workers at {address}, received none in {_CONNECT_SECONDS} "
             f"seconds; start some with python -m dask worker {address} --nthreads 1"
         ) from error
-
-
-def _check_versions(client) -> None:
-    """Raise `UserError` if a worker has other versions of what affects the pixels of a face."""
     versions = client.get_versions(packages=_PACKAGES)
-    for address, found in versions["workers"].items():
+    for worker, found in versions["workers"].items():
         for name, own in versions["client"]["packages"].items():
             other = found["packages"].get(name)
             if other != own:
                 raise UserError(
-                    f"--scheduler: worker {address}: expected {name} {own}, received {other}; use "
+                    f"--scheduler: worker {worker}: expected {name} {own}, received {other}; use "
                     "one installation everywhere"
                 )
 

@@ -142,22 +142,10 @@ def defer_sigint() -> Iterator[None]:
 
 
 def check_input_file(path: Path | str, expected: str) -> None:
-    """Raise `UserError` unless `path` is a file that can be read.
-
-    expected: noun phrase for the message, such as "a database".
-    """
-    if not os.path.exists(path):
-        raise UserError(f"{path}: expected {expected}, found none; check the path")
-    if os.path.isdir(path):
-        raise UserError(f"{path}: expected {expected}, found a folder; check the path")
-    if not os.access(path, os.R_OK):
-        raise UserError(f"{path}: expected {expected} that can be read; its permissions forbid it")
-
-
-def read_input_file(path: Path | str, expected: str) -> bytes:
-    """Content of a file; see `check_input_file`."""
-    check_input_file(path, expected)
-    return Path(path).read_bytes()
+    """Raise `UserError` unless `path` is a file; expected: "a database", for the message."""
+    if not os.path.isfile(path):
+        found = "a folder" if os.path.isdir(path) else "none"
+        raise UserError(f"{path}: expected {expected}, found {found}; check the path")
 
 
 @contextmanager
@@ -182,31 +170,10 @@ def check_output_path(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise `UserError` unless `path` is a folder that can be read."""
-    if not path.exists():
-        raise UserError(
-            f"{path}: expected a folder, found nothing there; create it or name another"
-        )
+    """Raise `UserError` unless `path` is a folder."""
     if not path.is_dir():
-        raise UserError(f"{path}: expected a folder, found a file")
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise UserError(f"{path}: expected a folder that can be read; its permissions forbid it")
-
-
-def make_folder(flag: str, folder: Path) -> None:
-    """Create `folder` if it is missing. Raises `UserError` if that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{flag}: expected a folder, {folder} could not be made: {error.strerror}"
-        ) from error
-
-
-def size_of(path: Path) -> int:
-    """Size of a file, or of all files in a folder, in bytes."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
+        found = "a file" if path.exists() else "nothing there"
+        raise UserError(f"{path}: expected a folder, found {found}; create it or name another")
 
 
 def file_kind(path: Path) -> str:  # until evaluation/output.py has lost it

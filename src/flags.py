@@ -1,13 +1,13 @@
 """Command-line flags from the fields of frozen dataclasses."""
 
 import argparse
-import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from inspect import get_annotations
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from . import __version__
 from .errors import UserError
@@ -53,13 +53,16 @@ class Flag:
     @property
     def kind(self) -> type:
         """The type of one value: int of `int | None`, Path of `list[Path]`."""
-        return _plain(self.hint)
+        hint = self.hint
+        while get_args(hint):
+            hint = next(one for one in get_args(hint) if one not in (NoneType, ...))
+        return hint
 
     @property
     def collection(self) -> type | None:
         """list or tuple if the flag takes several values."""
-        hints = [self.hint, *get_args(self.hint)]
-        return next((get_origin(hint) for hint in hints if get_origin(hint) in (list, tuple)), None)
+        origins = map(get_origin, (self.hint, *get_args(self.hint)))
+        return next((origin for origin in origins if origin in (list, tuple)), None)
 
 
 def flag(default: Any = MISSING, **options: Any) -> Any:
@@ -105,8 +108,8 @@ def parse(cls: type[Values], argv: Sequence[str], description: str | None = None
     add_flags(parser, cls)
     passed = vars(parser.parse_args(argv))
     for one in flags_of(cls):
-        if one.collection is tuple and isinstance(passed.get(one.name), list):
-            passed[one.name] = tuple(passed[one.name])
+        if one.collection and one.name in passed:
+            passed[one.name] = one.collection(passed[one.name])
     values = cls(**passed)
     check_effects(values, passed)
     return values
@@ -207,10 +210,12 @@ def _accepts(one: Flag, value: Any) -> bool:
 
 
 def _expected(one: Flag, value: Any) -> str:
+    near = ""
     if one.choices:
         expected, near = ", ".join(map(str, one.choices)), did_you_mean(value, one.choices)
     else:
-        expected, near = describe(one.kind, one.limits), ""
+        expected = "a whole number" if one.kind is int else "a number"
+        expected += f" in {one.limits}" if one.limits else ""
     return f"expected {expected}, received {str(value)!r}{near}"
 
 
@@ -221,35 +226,15 @@ def did_you_mean(text: object, known: Iterable[object]) -> str:
     return f"; did you mean {similar[near[0]]}?" if near else ""
 
 
-def _plain(hint: Any) -> type:
-    if get_origin(hint) in (Union, types.UnionType, list, tuple):
-        return next(_plain(one) for one in get_args(hint) if one not in (type(None), ...))
-    return hint
-
-
-def number(kind: type, limits: str | None = None) -> Callable[[str], int | float]:
-    """Conversion of a flag's text to a number of `kind`, int or float, within `limits`."""
-    return _converter(Flag("", limits=limits, hint=kind))
+def number(kind: type, limits: str | None = None) -> Callable[[str], Any]:
+    return _converter(Flag("", limits=limits, hint=kind))  # until evaluate.py has lost it
 
 
 def within(value: float, limits: str) -> bool:
     """Whether an interval, such as "[0, 1)" or "(0, inf)", contains a value; never for NaN."""
     low, high = (float(end) for end in limits[1:-1].split(","))
     above = value >= low if limits[0] == "[" else value > low
-    below = value <= high if limits[-1] == "]" else value < high
-    return above and below
-
-
-def describe(kind: type, limits: str | None) -> str:
-    """ "a whole number of at least 1", "a number above 0 and below 1"."""
-    noun = "a whole number" if kind is int else "a number"
-    if limits is None:
-        return noun
-    low, high = limits[1:-1].split(", ")
-    ends = [f"of at least {low}" if limits[0] == "[" else f"above {low}"]
-    if high != "inf":
-        ends.append(f"at most {high}" if limits[-1] == "]" else f"below {high}")
-    return f"{noun} {' and '.join(ends)}"
+    return above and (value <= high if limits[-1] == "]" else value < high)
 
 
 def check_values(values: Any) -> None:
@@ -268,32 +253,24 @@ def check_effects(values: Any, passed: Collection[str]) -> None:
         if one.name not in passed:
             continue
         for needs in (one.needs, *(needs[one.name] for needs in added if one.name in needs)):
-            if not _are_met(needs, values):
-                raise UserError(f"{one.label} requires {_phrase(needs, flags)}")
+            if unmet := _unmet(needs, values, flags):
+                raise UserError(f"{one.label} requires {unmet}")
         for other in one.excludes:
             if other in passed:
                 raise UserError(f"{one.label} cannot be combined with {flags[other].label}")
 
 
-def _conditions(needs: Needs) -> dict[str, tuple]:
-    """Names and accepted values; () for any value."""
-    if isinstance(needs, dict):
-        return needs
-    return dict.fromkeys((needs,) if isinstance(needs, str) else needs, ())
-
-
-def _are_met(needs: Needs, values: Any) -> bool:
-    conditions = _conditions(needs).items()
-    found = [(getattr(values, name), accepted) for name, accepted in conditions]
-    return not found or any(value in accepted if accepted else value for value, accepted in found)
-
-
-def _phrase(needs: Needs, flags: Mapping[str, Flag]) -> str:
-    """ "--detect or --align", "--arch wide_resnet"."""
+def _unmet(needs: Needs, values: Any, flags: Mapping[str, Flag]) -> str:
+    """ "--detect or --align", "--arch wide_resnet"; "" if one of them is met."""
+    if not isinstance(needs, dict):
+        needs = dict.fromkeys((needs,) if isinstance(needs, str) else needs, ())
     phrases = []
-    for name, accepted in _conditions(needs).items():
-        label = [flags[name].label] if name in flags else []
-        phrases.append(" ".join([*label, " or ".join(map(str, accepted))]).strip())
+    for name, accepted in needs.items():
+        value = getattr(values, name)
+        if value in accepted if accepted else value:
+            return ""
+        label = flags[name].label if name in flags else ""
+        phrases.append(f"{label} {' or '.join(map(str, accepted))}".strip())
     return " or ".join(phrases)
 
 
@@ -305,22 +282,16 @@ def flags_by_choice(name: str, choice: str, classes: Mapping[str, type]) -> type
         choice: name of the other flag.
         classes: dataclass by value of the other flag; flags of one name are the same flag.
     """
-    users: dict[str, list[str]] = {}
-    declared = {}
+    found: dict[str, tuple[Flag, list[str]]] = {}
     for value, cls in classes.items():
         for one in flags_of(cls):
-            users.setdefault(one.name, []).append(value)
-            declared[one.name] = one
+            found.setdefault(one.name, (one, []))[1].append(value)
     made = []
-    for one in declared.values():
-        condition = f"for --{choice} {', '.join(users[one.name])}"
-        text, found, default = one.help.partition(" (default")
-        options = replace(
-            one,
-            help=f"{text}, {condition}{found}{default}",
-            needs={choice: tuple(users[one.name])},
-            group=f"options of --{choice}",
-        )
+    for one, users in found.values():
+        text, default, rest = one.help.partition(" (default")
+        text = f"{text}, for --{choice} {', '.join(users)}{default}{rest}"
+        needs, group = {choice: tuple(users)}, f"options of --{choice}"
+        options = replace(one, help=text, needs=needs, group=group)
         made.append((one.name, one.hint, field(default=one.default, metadata={"flag": options})))
     return make_dataclass(name, made, frozen=True)
 

@@ -15,7 +15,7 @@ from ..estimation.runtimes import INPUT
 from ..estimation.shipped import resolve_weights
 from ..faces.alignment import template_points
 from ..faces.crop import FaceCrop
-from ..files import replacing, size_of
+from ..files import replacing
 from ..labels import AGES, GENDERS
 from ..models import build_model
 from ..models.checkpoints import load_checkpoint, save_checkpoint
@@ -112,7 +112,9 @@ def _write(
         else:
             save_checkpoint(partial, model, description, half=precision == "fp16")
         after = Estimator(partial, FORMATS[format].runtime)(faces.image)
-        exported = _compare(before, after, faces, size_of(partial))
+        files = [partial, *partial.rglob("*")]  # of a folder
+        size = sum(file.stat().st_size for file in files if file.is_file())
+        exported = _compare(before, after, faces, size)
         _check_same(output, precision, exported)
     return exported
 

@@ -16,7 +16,7 @@ import pandas as pd
 from keras.optimizers.schedules import LearningRateSchedule
 
 from ..errors import UserError
-from ..files import defer_sigint, read_input_file, replacing, wrap_read_errors
+from ..files import check_input_file, defer_sigint, replacing, wrap_read_errors
 from ..models.checkpoints import save_checkpoint
 from ..models.description import OUTPUTS, Description
 from ..models.statistics import estimate_statistics
@@ -187,10 +187,10 @@ class History(keras.callbacks.Callback):
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
-    text = read_input_file(path, "the history of the run to resume")
+    check_input_file(path, "the history of the run to resume")
     needed = {"epoch", "val_loss"}
     with wrap_read_errors(path, "the history of a run; restore it, or pass another --output_path"):
-        lines = csv.DictReader(text.decode().splitlines(), strict=True)
+        lines = csv.DictReader(path.read_text().splitlines(), strict=True)
         rows = [{name: float(value) for name, value in row.items()} for row in lines]
         rows = [row | {"epoch": int(row["epoch"])} for row in rows[:epochs]]
         damaged = any(not needed <= set(row) for row in rows)

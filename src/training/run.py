@@ -13,8 +13,6 @@ from ..errors import UserError
 from ..files import (
     check_folder,
     check_input_file,
-    make_folder,
-    read_input_file,
     replacing,
     wrap_read_errors,
 )
@@ -83,14 +81,14 @@ def _read_flags(path: Path, recorded: bool = False) -> list[str]:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     """Names and values of a JSON file, named .json, or else of a YAML file."""
-    text = read_input_file(path, "a file of flags")
+    check_input_file(path, "a file of flags")
     with wrap_read_errors(path, "flags and values"):
         if path.suffix == ".json":
-            values = json.loads(text)
+            values = json.loads(path.read_text())
         else:
             import yaml
 
-            values = yaml.safe_load(text)
+            values = yaml.safe_load(path.read_bytes())
     if not isinstance(values, dict):
         raise UserError(
             f"{path}: expected flags and values, `aug: strong`, received {values!r:.60}"
@@ -133,7 +131,7 @@ def lock(arguments: Arguments, is_first_host: bool) -> AbstractContextManager[No
     """The lock of the run's folder, which the first host holds."""
     if not is_first_host:
         return nullcontext()
-    make_folder("--output_path", arguments.output_path.parent)
+    arguments.output_path.parent.mkdir(parents=True, exist_ok=True)
     return locked(arguments.output_path)
 
 
@@ -143,7 +141,7 @@ def start_run(arguments: Arguments, backend: str) -> str:
     backend: name of Keras's backend.
     """
     folder = arguments.output_path
-    make_folder("--output_path", folder)
+    folder.mkdir(parents=True, exist_ok=True)
     check_folder(folder)
     recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
     run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ...errors import UserError
-from ...files import make_folder, replacing
+from ...files import replacing
 from ...outputs import Output, is_same, locked
 from ..job import Job
 from ..result import Result, Sink
@@ -63,7 +63,7 @@ def write_image(path: Path, image: np.ndarray) -> None:
 def annotated_copies(job: Job) -> Iterator[Sink]:
     """Copies with boxes and labels, in the folder --output_dir."""
     folder = job.arguments.output_dir
-    make_folder("--output_dir", folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
     def save(result: Result) -> None:
         write_image(copy_path(folder, result.frame.name), result.annotated)
@@ -76,7 +76,7 @@ def annotated_copies(job: Job) -> Iterator[Sink]:
 def face_crops(job: Job) -> Iterator[Sink]:
     """The network's crop of every face, as NAME_FACE.png in the folder --crops."""
     folder = job.arguments.crops
-    make_folder("--crops", folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
     def save(result: Result) -> None:
         for number, face in zip(result.numbers, result.crops, strict=True):

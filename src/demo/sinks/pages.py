@@ -15,7 +15,7 @@ from ...faces.crop import FaceCrop
 from ...faces.detectors import DEFAULT_DETECTOR
 from ...faces.finder import FaceFinder
 from ...faces.images import data_url, read_image, shrink, widest
-from ...files import make_folder, replacing
+from ...files import replacing
 from ...labels import GENDERS, age_text
 from ...outputs import Output, has_mark
 from ..job import Job
@@ -79,7 +79,7 @@ def page_outputs(job: Job) -> list[Output]:
 def page(job: Job) -> Iterator[Sink]:
     """gallery.html with all copies of a folder and their faces, or table.html with labels and
     estimates of the first `MAX_LABELLED` images; also of images of an earlier run."""
-    make_folder("--output_dir", job.arguments.output_dir)
+    job.arguments.output_dir.mkdir(parents=True, exist_ok=True)
     items = []
 
     def add(result: Result) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...faces.images import crop_with_margin, shrink
-from ...files import make_folder, remove, replacing
+from ...files import remove, replacing
 from ...outputs import Output, has_mark
 from ..job import Job
 from ..result import Result, Sink
@@ -88,7 +88,7 @@ def track_summary(job: Job) -> Iterator[Sink]:
     tracks = Tracks()
     yield tracks
     table, folder = track_paths(job)
-    make_folder("--output_dir", table.parent)
+    table.parent.mkdir(parents=True, exist_ok=True)
     remove(folder)
     with replacing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from ...files import make_folder, replacing
+from ...files import replacing
 from ...outputs import Output, has_mark, locked
 from ..job import Job
 from ..result import Sink
@@ -40,7 +40,7 @@ def annotated_video(job: Job) -> Iterator[Sink]:
     Raises `UserError` if it cannot be written; a full disk leaves no file.
     """
     copy = video_path(job)
-    make_folder("--output_dir", copy.parent)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     with locked(copy), replacing(copy.resolve()) as partial:
         with closing(VideoWriter(partial, job.video)) as writer:
             yield lambda result: writer.write(result.annotated, result.frame.time)
