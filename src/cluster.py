@@ -100,9 +100,9 @@ def _check_workers(client, address: str) -> None:
 
 
 def _is_without_toolkit(error: Exception) -> bool:
-    """Whether a scheduler, or a worker, could not unpickle a task without `src`."""
+    """Whether a scheduler, or a worker, could not unpickle a task without this package."""
     if isinstance(error, ModuleNotFoundError):
-        return (error.name or "").partition(".")[0] == "src"
+        return (error.name or "").partition(".")[0] == __package__
     return str(error).startswith("Error during deserialization")
 
 

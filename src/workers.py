@@ -39,26 +39,15 @@ def map_in_order(
         scheduler: address of a Dask scheduler, to use its workers instead of local ones.
         folder: folder of the tasks' files, which the scheduler's workers must have too.
     """
-    with _executor(workers or available_cores(), threads, scheduler) as (pool, count):
-        if scheduler:
-            shared = os.path.abspath(folder)
-            function = partial(cluster.run_on_worker, function, __version__, shared)
-        yield from in_order(pool, function, tasks, lambda: 2 * count())
-
-
-@contextmanager
-def _executor(
-    workers: int, threads: bool, scheduler: str | None
-) -> Iterator[tuple[Executor, Callable[[], int]]]:
-    """An executor and a function that returns its number of workers; tasks are cancelled at the
-    end."""
     if scheduler:
-        with cluster.connected(scheduler) as connected:
-            yield connected
+        function = partial(cluster.run_on_worker, function, __version__, os.path.abspath(folder))
+        with cluster.connected(scheduler) as (pool, count):
+            yield from in_order(pool, function, tasks, lambda: 2 * count())
         return
+    workers = workers or available_cores()
     pool = ThreadPoolExecutor(workers) if threads else processes(workers)
     try:
-        yield pool, lambda: workers
+        yield from in_order(pool, function, tasks, lambda: 2 * workers)
     finally:
         pool.shutdown(cancel_futures=True)
 
