@@ -11,7 +11,6 @@ from typing import Any
 from .. import __version__, flags
 from ..errors import UserError
 from ..files import (
-    check_folder,
     check_input_file,
     replacing,
     wrap_read_errors,
@@ -108,8 +107,8 @@ def check_files(arguments: Arguments) -> None:
         check_input_file(path, "a database (create_db.py makes one)")
     for path in weight_files(arguments).values():
         check_input_file(path, "a weight file")
-    if arguments.output_path.exists():
-        check_folder(arguments.output_path)
+    if arguments.output_path.is_file():
+        raise UserError(f"--output_path: expected a folder, {arguments.output_path} is a file")
     check_run(arguments)
 
 
@@ -142,7 +141,6 @@ def start_run(arguments: Arguments, backend: str) -> str:
     """
     folder = arguments.output_path
     folder.mkdir(parents=True, exist_ok=True)
-    check_folder(folder)
     recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
     run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex
     records = {"version": __version__, "backend": backend, RUN_ID: run_id}

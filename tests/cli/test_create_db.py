@@ -227,25 +227,6 @@ def test_real_pictures_equal_the_originals(real, wiki):
 # Rejected inputs
 
 
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [
-        (["--db", "wikii"], ["--db", "'wikii'", "wiki"]),
-        (["--img_size", "0"], ["--img_size", "'0'"]),
-        (["--img_size", "-3"], ["--img_size", "'-3'"]),
-        (["--img_size", "abc"], ["--img_size", "whole number", "'abc'"]),
-        (["--img_size", "1.5"], ["--img_size", "whole number", "'1.5'"]),
-        (["--workers", "0"], ["--workers", "'0'"]),
-        (["--scheduler", "node1"], ["--scheduler", "tcp://", "'node1'"]),
-        (["--scheduler", "tcp://node1:8786", "--workers", "2"], ["--scheduler", "--workers"]),
-        (["--min_score", "high"], ["--min_score", "'high'"]),
-        (["--mat_version", "6"], ["--mat_version", "7.3"]),
-    ],
-)
-def test_argument_out_of_range(create_here, small_wiki, out, args, words):
-    assert_refused(create_here(small_wiki, out / "db.mat", *args), out, *words)
-
-
 def test_output_must_be_named(small_wiki):
     done = run("create_db.py", "--data_dir", small_wiki)
     assert_one_line_error(done, "create_db.py", "--output")

@@ -203,16 +203,6 @@ def test_bad_label_leaves_nothing(create, labels, out, row, received):
     assert names(out) == set()
 
 
-@pytest.mark.parametrize(
-    ("db", "flag", "value"),
-    [("utkface", "--split", "test"), ("csv", "--min_score", "2"), ("wiki", "--labels", "x.csv")],
-)
-def test_option_of_another_dataset_is_refused(create, utkface, out, db, flag, value):
-    done = create(db, utkface, out, flag, value)
-    assert_one_line_error(done, "create_db.py", f"{flag} requires --db")
-    assert names(out) == set()
-
-
 def test_persons_are_stored(create, out, tmp_path):
     folder = write_wiki(tmp_path / "wiki", wiki_struct(3))
     assert create("wiki", folder, out).returncode == 0

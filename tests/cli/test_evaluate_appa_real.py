@@ -140,12 +140,3 @@ def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):
     assert printed.endswith(f"report: {out / 'report.html'}\n")
     assert "against the real age:" in printed
     assert printed.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]
-
-
-def test_misspelt_split_is_refused(fails):
-    assert "received 'validation'; did you mean valid?" in fails("--split", "validation")
-
-
-def test_missing_weights_are_refused(fails, evaluated, tmp_path):
-    line = fails("--weight_file", tmp_path / "weights.hdf5", "--data_dir", evaluated.data_dir)
-    assert "expected a weight file" in line

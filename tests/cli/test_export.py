@@ -49,19 +49,6 @@ def test_size_and_difference_are_printed(exports, tmp_path):
     assert names(tmp_path) == {"faces.onnx", "faces.onnx.json"}
 
 
-def test_bad_flags_are_one_line(exports, tmp_path, export):
-    options = ("--weight_file", exports["hdf5"], "--output", tmp_path / "m.onnx")
-    done = export(*options, "--format", "onnx", "--int8")
-    assert_one_line_error(done, "export.py", "--int8", "--input")
-    done = export(*options, "--format", "onnx", "--int8", "--fp16")
-    assert_one_line_error(done, "export.py", "--int8", "--fp16")
-    done = export(*options, "--format", "torch")
-    assert_one_line_error(done, "export.py", "torch")
-    done = export(*options, "--format", "onnx", "--mirror", "--calibrate", "a.mat")
-    assert_one_line_error(done, "export.py", "--mirror", "--calibrate")
-    assert names(tmp_path) == set()
-
-
 def test_average(exports, database, tmp_path, export):
     options = ("--weight_file", exports["hdf5"], "--average", exports["hdf5"])
     options += ("--format", "hdf5", "--output", tmp_path / "m.hdf5")

@@ -36,6 +36,10 @@ MISTAKES = {
         ([*CSV, "--data_dir", "none"], "none"),
         ([*CSV, "--data_dir", ".", "--labels", "none.csv"], "none.csv"),
         ([*CSV, "--min_face", "20"], "--min_face requires"),
+        ([*CSV, "--img_size", "1.5"], "--img_size: expected a whole number in [1, 4096]"),
+        ([*CSV, "--scheduler", "node1"], "--scheduler: expected tcp://"),
+        ([*CSV, "--scheduler", "tcp://a:1", "--workers", "2"], "--workers cannot be combined"),
+        ([*CSV, "--min_score", "2"], "--min_score requires --db wiki or imdb"),
     ],
     "train.py": [
         (["--input", "none.mat"], "none.mat"),
@@ -56,12 +60,13 @@ MISTAKES = {
     ],
     "evaluate_appa_real.py": [
         (["--data_dir", "none"], "none"),
-        (["--weight_file", "none.hdf5", "--data_dir", "."], "none.hdf5"),
         (["--split", "validation"], "did you mean valid?"),
     ],
     "export.py": [
         (["--format", "tflite", "--output", "out.tflite"], "did you mean litert?"),
         (["--format", "onnx", "--output", "none/out.onnx"], "none"),
+        (["--format", "onnx", "--output", "o.onnx", "--int8"], "--int8 requires --input"),
+        (["--format", "onnx", "--output", "o.onnx", "--int8", "--fp16"], "--int8"),
         (["--format", "onnx", "--output", "o.onnx", "--weight_file", "none.hdf5"], "none.hdf5"),
         (["--format", "onnx", "--output", "o.onnx", "--input", "none.mat"], "none.mat"),
         (["--format", "hdf5", "--output", "o.hdf5", "--calibrate", "none.mat"], "none.mat"),
