@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -13,20 +13,22 @@ import numpy as np
 from ..errors import UserError
 from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder
-from ..outputs import check_outputs
+from ..outputs import Output, check_outputs, is_same
 from . import results
 from .arguments import Arguments
 from .job import Job
 from .result import Result, Sink
-from .sinks import all_outputs, open_sinks
+from .sinks import open_sinks
 from .sinks.copies import copy_path, crop_path
 from .sinks.pages import labelled_images
-from .sinks.records import read_done
+from .sinks.records import outputs, read_done, records, restored
+from .sinks.tracks import track_paths
+from .sinks.video import video_path
 from .sinks.window import has_screen
 from .sources.images import folder_images, named_images
 from .sources.video import Video, open_camera, open_video
 
-_SAME_AGE, _SAME_SHARE = 0.1, 0.01  # maximum differences due to the batch size
+_SAME = 0.05  # years, or probability: maximum difference due to the batch size
 
 
 def run(arguments: Arguments) -> None:
@@ -41,7 +43,7 @@ def run(arguments: Arguments) -> None:
         return serve(*_finder_and_estimator(arguments), arguments)
     with ExitStack() as stack:
         job = _open_job(arguments, stack)
-        check_outputs(all_outputs(job), _inputs(job))
+        _check_outputs(job)
         finder, estimator = _finder_and_estimator(arguments, job.video)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
@@ -93,11 +95,20 @@ def _is_done(job: Job, result: Result | None) -> bool:
     return all(file.is_file() for file in files)
 
 
-def _inputs(job: Job) -> Iterator[tuple[str, Path | None]]:
-    yield "--weight_file", job.arguments.weight_file
-    yield "--labels", job.arguments.label_file
-    yield "--video", job.video and job.video.file
-    yield from (("an image", path) for path in job.images.values())
+def _check_outputs(job: Job) -> None:
+    """Raise `UserError` if an output would replace an input, or a file of another kind."""
+    arguments, written = job.arguments, outputs(job.arguments)
+    if job.video and arguments.output_dir and arguments.output_dir.is_dir():
+        for path in (video_path(job), track_paths(job)[0]):
+            written.append(Output("--output_dir", path, "a copy", lambda path: True))
+    inputs = [("--weight_file", arguments.weight_file), ("--labels", arguments.label_file)]
+    inputs += [("--video", job.video and job.video.file)]
+    inputs += [("an image", path) for path in job.images.values()]
+    check_outputs(written, inputs)
+    for name, path in job.images.items():
+        copy = arguments.output_dir and copy_path(arguments.output_dir, name)
+        if copy and copy.exists() and is_same(copy, path):
+            raise UserError(f"--output_dir: a copy would replace {copy}; name another folder")
 
 
 def _finder_and_estimator(
@@ -125,45 +136,27 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     now = next(results.image_results(job, [name], finder, estimator), None)
     if now is None:  # missing or unreadable, which was reported
         return
-    height, width = now.frame.shape
-    boxes = [
-        (max(left, 0), max(top, 0), min(right, width), min(bottom, height))
-        for left, top, right, bottom in now.boxes
-    ]
-    if boxes == before.boxes and all(
-        np.allclose(getattr(before.estimates, column), getattr(now.estimates, column), atol=atol)
-        for column, atol in (("age", _SAME_AGE), ("p_female", _SAME_SHARE))
-    ):
-        return
-    raise UserError(
-        f"--resume: the faces of {job.images[name]} differ from the earlier run's; pass the same "
-        "weights, margin and detector, or another --csv and --jsonl"
-    )
+    now = restored(name, list(records(now)))
+    pairs = [(getattr(r.estimates, c) for r in (before, now)) for c in ("age", "p_female")]
+    if now.boxes != before.boxes or not all(np.allclose(*pair, atol=_SAME) for pair in pairs):
+        raise UserError(
+            f"--resume: the faces of {job.images[name]} differ from the earlier run's; pass the "
+            "same weights, margin and detector, or another --csv and --jsonl"
+        )
 
 
 def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     names = [name for name in job.images if name not in job.done]
-    errors = []
-
-    def report(error: str) -> None:
-        errors.append(error)
-        if len(job.images) > 1:
-            results.report_skipped(error)
-
-    is_recorded = (job.arguments.csv or job.arguments.jsonl) and not job.arguments.prints_records
+    arguments = job.arguments
+    is_recorded = (arguments.csv or arguments.jsonl) and not arguments.prints_records
     remedy = "resume with --resume" if is_recorded else "run it again"
-    found = results.image_results(job, names, finder, estimator, report)
-    with closing(found):
+    with closing(results.image_results(job, names, finder, estimator)) as found:
         try:
             _feed(results.with_restored(found, job.images, job.done), sinks)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
         except BrokenProcessPool as error:
             raise UserError(f"a worker process died, perhaps out of memory; {remedy}") from error
-    if len(errors) == len(job.images):
-        raise UserError(
-            errors[0] if len(errors) == 1 else f"none of the {len(errors):,} images could be read"
-        )
 
 
 def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
@@ -176,7 +169,7 @@ def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Si
         _feed(found, sinks)
 
 
-def _feed(found: Iterator[Result], sinks: list[Sink]) -> None:
+def _feed(found: Iterable[Result], sinks: list[Sink]) -> None:
     for result in found:
         if False in [sink(result) for sink in sinks]:
             return

@@ -1,13 +1,14 @@
 """Results of images and videos: detection, tracking, estimation."""
 
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
 import numpy as np
 
+from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..faces.finder import FaceFinder, Found
 from .arguments import Arguments
@@ -22,34 +23,36 @@ BATCH = 32  # faces or images; larger batches are no faster on a CPU
 _MAX_BYTES = 2**27  # of the images in a batch
 
 
-def report_skipped(error: str) -> None:
-    """Print why an image is skipped, on stderr."""
-    print(f"skipped: {error}", file=sys.stderr, flush=True)
-
-
 def image_results(
-    job: Job,
-    names: Iterable[str],
-    finder: FaceFinder,
-    estimator: Estimator,
-    report: Callable[[str], None] = report_skipped,
+    job: Job, names: list[str], finder: FaceFinder, estimator: Estimator
 ) -> Generator[Result]:
-    """Results of the job's images with these names, without the unreadable ones.
+    """Results of the job's images with these names, in batches; unreadable ones are reported.
 
-    report: called with a message per unreadable image.
+    Raises `UserError` at the end if none of the job's images could be read.
     """
-    names, arguments = list(names), job.arguments
-    at_once = 1 if job.opens_window else BATCH
-    paths = [job.images[name] for name in names]
+    arguments, errors = job.arguments, []
     with_image = job.opens_window or arguments.output_dir is not None
-    found = finder.find_all(paths, arguments.scheduler, with_image=with_image)
-    with closing(found):
-        for batch in _batches(zip(names, found, strict=True), at_once, report):
+    paths = [job.images[name] for name in names]
+
+    def readable() -> Iterator[tuple[str, Found]]:
+        for name, item in zip(names, found, strict=True):
+            if not item.error:
+                yield name, item
+                continue
+            errors.append(item.error)
+            if len(job.images) > 1:
+                print(f"skipped: {item.error}", file=sys.stderr, flush=True)
+
+    with closing(finder.find_all(paths, arguments.scheduler, with_image=with_image)) as found:
+        for batch in _batches(readable(), 1 if job.opens_window else BATCH):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0
             for name, item in batch:
                 own = slice(done, done := done + len(item.faces))
                 yield image_result(name, item, estimates.of_faces(own), arguments)
+    if len(errors) == len(job.images):
+        none = f"none of the {len(errors):,} images could be read"
+        raise UserError(errors[0] if len(errors) == 1 else none)
 
 
 def image_result(name: str, found: Found, estimates: Estimates, arguments: Arguments) -> Result:
@@ -69,14 +72,10 @@ def image_result(name: str, found: Found, estimates: Estimates, arguments: Argum
     )
 
 
-def _batches(
-    found: Iterable[tuple[str, Found]], at_once: int, report: Callable[[str], None]
-) -> Iterator[list[tuple[str, Found]]]:
+def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[tuple[str, Found]]]:
+    """Batches of up to `at_once` images or faces, or `_MAX_BYTES` of images."""
     batch, faces, size = [], 0, 0
     for name, item in found:
-        if item.error:
-            report(item.error)
-            continue
         batch.append((name, item))
         faces += len(item.faces)
         size += 0 if item.image is None else item.image.nbytes
@@ -110,41 +109,29 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     drop frames to stay live.
     """
     stop, video, arguments = Event(), job.video, job.arguments
-    tracker = Tracker(
-        finder.detect,
-        arguments.min_quality,
-        live=video.live,
-        sparse=video.every is not None,
-    )
+    is_sparse = video.every is not None
+    tracker = Tracker(finder.detect, arguments.min_quality, live=video.live, sparse=is_sparse)
 
     def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
         for frame in frames:
             yield from tracker(frame)
         yield from tracker.finish()
 
+    def estimated() -> Generator[Result]:
+        smoother = Smoother(arguments.smooth)
+        with closing(prefetch(tracked())) as ready:
+            for frame, faces in ready:
+                result = frame_result(frame, faces, smoother, finder, estimator, arguments)
+                yield replace(result, skipped=tracker.not_shown)
+
     frames = drop_stale(video.frames, stop) if video.live else prefetch(video.frames)
-    estimated = _estimated(prefetch(tracked()), tracker, finder, estimator, arguments)
-    with closing(frames), closing(prefetch(estimated)) as results:
+    with closing(frames), closing(prefetch(estimated())) as results:
         try:
             # `yield from` would close the results before `stop` is set.
             for result in results:  # noqa: UP028
                 yield result
         finally:
             stop.set()  # ends the threads even if the camera hangs
-
-
-def _estimated(
-    tracked: Generator[tuple[Frame, list[TrackedFace]]],
-    tracker: Tracker,
-    finder: FaceFinder,
-    estimator: Estimator,
-    arguments: Arguments,
-) -> Generator[Result]:
-    smoother = Smoother(arguments.smooth)
-    with closing(tracked):
-        for frame, faces in tracked:
-            result = frame_result(frame, faces, smoother, finder, estimator, arguments)
-            yield replace(result, skipped=tracker.not_shown)
 
 
 def frame_result(

@@ -1,15 +1,15 @@
 """Prefetching in threads."""
 
+import time
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from queue import Empty, Queue
 from threading import Event, Thread
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
-_POLL = 0.1  # seconds between two checks of `stop`
+_POLL = 0.005  # seconds between two looks for a new item
 _TIMEOUT = 2.0  # seconds to wait for the end of a producer
 
 
@@ -37,44 +37,32 @@ def drop_stale(items: Generator[Item], stop: Event) -> Generator[Item]:
     Ends with the items, or when `stop` is set, even if the next item never comes: the thread of a
     hanging camera ends with the program.
     """
-    newest: Queue = Queue(1)
-    failed = []
+    newest, failed = deque(maxlen=1), []
 
     def make() -> None:
         try:
             for item in items:
-                _empty(newest)
-                newest.put(item)
+                newest.append(item)
                 if stop.is_set():
                     break
         except BaseException as error:  # raised where the items are used
             failed.append(error)
         finally:
             items.close()
-            if not stop.is_set():
-                newest.put(_END)  # after the last item
 
     thread = Thread(target=make, daemon=True)
     thread.start()
     try:
         while not stop.is_set():
-            try:
-                item = newest.get(timeout=_POLL)
-            except Empty:
-                continue
-            if item is _END:
+            is_alive = thread.is_alive()  # asked before, so that the last item is not missed
+            if newest:
+                yield newest.popleft()
+            elif is_alive:
+                time.sleep(_POLL)
+            else:
                 break
-            yield item
         if failed:
             raise failed[0]
     finally:
         stop.set()
-        _empty(newest)
         thread.join(_TIMEOUT)
-
-
-def _empty(queue: Queue) -> None:
-    try:
-        queue.get_nowait()
-    except Empty:
-        pass

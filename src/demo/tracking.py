@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -36,15 +36,15 @@ class _Track:
     """A face in successive frames.
 
     time, face: of the last detection.  before: of the one before it.
-    total_quality: sum over the detections.
+    total_quality: sum over the detections.  track_id: 0 unless shown.
     """
 
     time: float
     face: Face
+    total_quality: float
     before: tuple[float, Face] | None = None
     detections: int = 1
-    total_quality: float = 0.0
-    track_id: int = 0  # unless shown
+    track_id: int = 0
 
     def add(self, time: float, face: Face) -> None:
         self.before = self.time, self.face
@@ -56,24 +56,29 @@ class _Track:
     def quality(self) -> float:
         return self.total_quality / self.detections
 
-    def at(self, time: float) -> Face:
-        """The face at a time after the last detection, if its motion continues for a short time."""
+    def at(self, time: float) -> Face | None:
+        """The face between its last two detections, or just after them; None at other times."""
+        if 0 <= time - self.time < DETECT_SECONDS - _TOLERANCE:
+            return self.predict(time)
+        gap = self.time - self.before[0] if self.before else np.inf
+        if gap <= MAX_GAP and self.before[0] <= time < self.time:
+            return _between(*self.before, self.time, self.face, time)
+        return None
+
+    def predict(self, time: float) -> Face:
+        """The face after its last detection, if its motion continues for a short time."""
         if self.before is None or self.time - self.before[0] > MAX_GAP:
             return self.face
         ahead = min(time - self.time, DETECT_SECONDS)
         return _between(*self.before, self.time, self.face, self.time + ahead)
 
 
-@dataclass(eq=False)
-class _Pending:
-    """A frame whose faces are not complete yet.
-
-    key: number of detections so far, this frame's included.
-    """
+class _Pending(NamedTuple):
+    """A frame, its faces so far, and the number of detections up to it."""
 
     frame: Frame
-    key: int
-    faces: dict[_Track, Face] = field(default_factory=dict)
+    faces: dict[_Track, Face]
+    detections: int
 
 
 class Tracker:
@@ -94,93 +99,68 @@ class Tracker:
     ):
         """min_quality: `MIN_QUALITY` by default; 0 shows all faces.
         live: frames do not wait.  sparse: frames are too far apart for several detections."""
-        self._detect, self._live, self._sparse = detect, live, sparse
+        self._detect, self._sparse = detect, sparse
         self._min_quality = MIN_QUALITY if min_quality is None else min_quality
         self._min_detections = 1 if sparse or min_quality == 0 else MIN_DETECTIONS
+        self._lag = 0 if live or sparse else self._min_detections  # detections
         self._tracks: list[_Track] = []
         self._pending: deque[_Pending] = deque()
         self._thumbnail: np.ndarray | None = None
-        self._keys = self._since = 0
-        self._last_key = -np.inf
+        self._detections = self._since = 0  # number of them, and of frames since the last one
+        self._last = -np.inf  # time of the last detection
         self._begun = self._shown = 0  # tracks
-
-    def __call__(self, frame: Frame) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-        """Add the next frame; yields the frames that are complete, in order, with their faces."""
-        thumbnail = _thumbnail(frame.image)
-        before, self._thumbnail = self._thumbnail, thumbnail
-        if before is None or is_scene_change(before, thumbnail):
-            yield from self.finish()
-        self._since += 1
-        is_due = frame.time - self._last_key >= DETECT_SECONDS - _TOLERANCE
-        if is_due or self._sparse or self._since >= DETECT_FRAMES:
-            self._detect_in(frame)
-        else:
-            self._pending.append(_Pending(frame, self._keys))
-            if self._live:
-                self._hold()
-        lag = 0 if self._live or self._sparse else self._min_detections
-        while self._pending and self._keys - self._pending[0].key >= lag:
-            yield self._complete(self._pending.popleft())
 
     @property
     def not_shown(self) -> int:
         """Number of faces so far that were too brief or unclear to be shown."""
         return self._begun - self._shown
 
+    def __call__(self, frame: Frame) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+        """Add the next frame; yields the frames that are complete, in order, with their faces."""
+        before, self._thumbnail = self._thumbnail, _thumbnail(frame.image)
+        if before is None or is_scene_change(before, self._thumbnail):
+            yield from self.finish()
+        self._since += 1
+        is_due = frame.time - self._last >= DETECT_SECONDS - _TOLERANCE
+        if is_due or self._sparse or self._since >= DETECT_FRAMES:
+            self._update(frame)
+        self._pending.append(_Pending(frame, {}, self._detections))
+        for pending in self._pending:
+            for track in self._tracks:
+                if face := track.at(pending.frame.time):
+                    pending.faces[track] = face
+        while self._pending and self._detections - self._pending[0].detections >= self._lag:
+            yield self._complete(self._pending.popleft())
+
     def finish(self) -> Iterator[tuple[Frame, list[TrackedFace]]]:
         """End all tracks; yields the remaining frames with their faces."""
-        self._hold()
         yield from map(self._complete, self._pending)
         self._pending.clear()
-        self._tracks, self._last_key = [], -np.inf
+        self._tracks, self._last = [], -np.inf
 
-    def _detect_in(self, frame: Frame) -> None:
-        self._keys += 1
-        self._last_key, self._since = frame.time, 0
-        pending = _Pending(frame, self._keys)
+    def _update(self, frame: Frame) -> None:
+        """Detect faces, and add them to the tracks."""
+        self._detections += 1
+        self._last, self._since = frame.time, 0
         found = self._detect(frame.image)
-        boxes = [track.at(frame.time).box for track in self._tracks]
+        boxes = [track.predict(frame.time).box for track in self._tracks]
         matches = match(boxes, [face.box for face in found])
         for i, face in enumerate(found):
             if i in matches:
-                track = self._tracks[matches[i]]
-                track.add(frame.time, face)
-                self._interpolate(track)
+                self._tracks[matches[i]].add(frame.time, face)
             else:
-                track = _Track(frame.time, face, total_quality=face.quality)
-                self._tracks.append(track)
+                self._tracks.append(_Track(frame.time, face, face.quality))
                 self._begun += 1
-            pending.faces[track] = face
-        self._hold()
-        self._pending.append(pending)
         self._tracks = [t for t in self._tracks if frame.time - t.time <= PATIENCE]
 
-    def _interpolate(self, track: _Track) -> None:
-        """Add the face to the frames between its last two detections."""
-        time, face = track.before
-        if track.time - time > MAX_GAP:
-            return
-        for pending in self._pending:
-            now = pending.frame.time
-            if time < now < track.time:
-                pending.faces[track] = _between(time, face, track.time, track.face, now)
-
-    def _hold(self) -> None:
-        """Add faces to the frames just after their last detection."""
-        for pending in self._pending:
-            for track in self._tracks:
-                age = pending.frame.time - track.time
-                if 0 < age < DETECT_SECONDS - _TOLERANCE:
-                    pending.faces.setdefault(track, track.at(pending.frame.time))
-
     def _complete(self, pending: _Pending) -> tuple[Frame, list[TrackedFace]]:
-        height, width = pending.frame.image.shape[:2]
+        height, width = pending.frame.shape
         tracked = []
         for track, face in pending.faces.items():
             x, y = (face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2
             if 0 <= x < width and 0 <= y < height and self._is_shown(track):
                 tracked.append(TrackedFace(track.track_id, face, track.quality))
-        return pending.frame, sorted(tracked)
+        return pending.frame, sorted(tracked, key=lambda face: face.track_id)
 
     def _is_shown(self, track: _Track) -> bool:
         is_clear = not track.quality < self._min_quality  # NaN: not measured

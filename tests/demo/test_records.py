@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 import pytest
 
-from src.demo.sinks.records import csv_file, csv_outputs, jsonl_file, jsonl_outputs, read_done
+from src.demo.sinks.records import csv_file, jsonl_file, outputs, read_done
 from src.errors import UserError
 from src.files import partial_of
 from tests.demo.made import job, result, two_faces
@@ -111,13 +111,11 @@ def test_second_run_is_rejected(path, open_file):
         pytest.fail("opened")
 
 
-@pytest.mark.parametrize("outputs, flag", [(csv_outputs, "csv"), (jsonl_outputs, "jsonl")])
-def test_only_records_are_replaced(path, outputs, flag):
-    open_file = to_csv if flag == "csv" else to_jsonl
+@pytest.mark.parametrize("flag, open_file", [("csv", to_csv), ("jsonl", to_jsonl)])
+def test_only_records_are_replaced(path, flag, open_file):
     write_all(path, open_file)
-    [output] = outputs(job(**{flag: path}))
-    assert output.path == path
-    assert output.is_kind(path)
+    [output] = outputs(job(**{flag: path}).arguments)
+    assert (output.flag, output.path, output.is_kind(path)) == (f"--{flag}", path, True)
     path.write_text("path,age\na.jpg,20\n")
     assert not output.is_kind(path)
 

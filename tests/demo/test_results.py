@@ -13,6 +13,7 @@ from src.demo import results, threads
 from src.demo.results import image_results, video_results, with_restored
 from src.demo.sources import Frame
 from src.demo.sources.video import Video
+from src.errors import UserError
 from src.faces.crop import FaceCrop
 from src.faces.detectors.base import Face
 from src.faces.finder import UNDECODABLE, Found
@@ -55,7 +56,7 @@ def found(number, faces, image=None):
 
 def results_of(found, count, estimator, **flags):
     own = job(images=[f"{i}.jpg" for i in range(count)], **flags)
-    return image_results(own, own.images, Finding(found), estimator)
+    return image_results(own, list(own.images), Finding(found), estimator)
 
 
 @pytest.mark.parametrize("batch, calls", [(4, [5, 4]), (2, [2, 3, 4]), (100, [9])])
@@ -100,6 +101,15 @@ def test_unreadable_images_are_reported(capsys):
     made = results_of([unread, found(1, 1)], 2, Recorder())
     assert [result.frame.name for result in made] == ["1.jpg"]
     assert capsys.readouterr().err == "skipped: 0.jpg: cut short\n"
+
+
+@pytest.mark.parametrize("count, reported", [(1, 0), (2, 2)])
+def test_only_unreadable_images_are_rejected(capsys, count, reported):
+    crops = np.empty((0, SIZE, SIZE, 3), np.uint8)
+    unread = [Found(None, [], crops, UNDECODABLE, f"{i}.jpg: cut short") for i in range(count)]
+    with pytest.raises(UserError, match="cut short" if count == 1 else "none of the 2 images"):
+        list(results_of(unread, count, Recorder()))
+    assert len(capsys.readouterr().err.splitlines()) == reported
 
 
 def test_restored_results_come_in_order():

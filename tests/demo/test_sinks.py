@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from src.demo.overlay import COLOURS
-from src.demo.sinks import all_outputs, copies, open_sinks, summary, tracks
+from src.demo.sinks import copies, open_sinks, summary, tracks
 from src.errors import UserError
 from src.faces.images import Box
-from src.outputs import check_outputs
 from tests.demo.made import job, result, two_faces
-from tests.helpers import make_picture, names
+from tests.helpers import names
 
 
 def test_lines_per_face(capsys):
@@ -93,30 +92,6 @@ def test_copies_show_the_annotation(tmp_path, name, written):
     assert np.abs(copy[30, 30].astype(int) - COLOURS[0]).max() < 60
 
 
-@pytest.mark.parametrize("again", [".", "inner/..", "link"])
-def test_copies_never_replace_their_pictures(tmp_path, again):
-    (tmp_path / "inner").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path)
-    make_picture(tmp_path / "a.jpg")
-    own = job(images={"a.jpg": tmp_path / "a.jpg"}, output_dir=tmp_path / again)
-    with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
-        all_outputs(own)
-
-
-def test_other_files_are_not_replaced(tmp_path):
-    (tmp_path / "a.jpg").write_text("no image")
-    with pytest.raises(UserError, match=r"--output_dir.*a\.jpg"):
-        all_outputs(job(images={"a.jpg": tmp_path / "x" / "a.jpg"}, output_dir=tmp_path))
-
-
-@pytest.mark.parametrize("flag", ["csv", "jsonl"])
-def test_records_never_replace_a_picture(tmp_path, flag):
-    make_picture(tmp_path / "a.jpg")
-    own = job(images={"a.jpg": tmp_path / "a.jpg"}, **{flag: tmp_path / "a.jpg"})
-    with pytest.raises(UserError, match=f"--{flag}"):
-        check_outputs(all_outputs(own), [])
-
-
 @pytest.mark.parametrize("place", ["file", "file/inner"])
 def test_impossible_folder_is_rejected(tmp_path, place):
     (tmp_path / "file").touch()
@@ -147,7 +122,6 @@ def test_folder_of_another_run(tmp_path, sink):
 def summarise(folder, found, **flags):
     clip = SimpleNamespace(name="clip")
     own = job(clip, output_dir=folder, **flags)
-    all_outputs(own)
     with tracks.track_summary(own) as add:
         for one in found:
             add(one)
@@ -173,11 +147,11 @@ def test_images_of_earlier_tracks_are_deleted(tmp_path, anonymize, left):
     assert (names(folder) if folder.exists() else set()) == left
 
 
-def test_folder_of_other_files_is_kept(tmp_path):
+def test_other_files_next_to_tracks_are_kept(tmp_path):
     (tmp_path / "clip.tracks").mkdir()
     (tmp_path / "clip.tracks" / "notes.txt").touch()
-    with pytest.raises(UserError, match=r"clip\.tracks"):
-        summarise(tmp_path, video_results())
+    summarise(tmp_path, video_results(), anonymize=True)
+    assert names(tmp_path / "clip.tracks") == {"notes.txt"}
 
 
 def run_sink(sink, own, found, capsys):

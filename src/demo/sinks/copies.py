@@ -8,16 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...errors import UserError
 from ...files import replacing
-from ...outputs import Output, is_same, locked
+from ...outputs import locked
 from ..job import Job
 from ..result import Result, Sink
-from ..sources.images import begins_as_image
-
-
-def has_copies(job: Job) -> bool:
-    return bool(job.arguments.output_dir and job.images)
 
 
 def copy_path(folder: Path, name: str) -> Path:
@@ -35,20 +29,8 @@ def _can_write(suffix: str) -> bool:
         return False
 
 
-def copy_outputs(job: Job) -> list[Output]:
-    """Nothing. Raises `UserError` if a copy would replace an image of the run, or a file that is
-    not an image."""
-    for name, path in job.images.items():
-        copy = copy_path(job.arguments.output_dir, name)
-        if not copy.exists():
-            continue
-        if is_same(copy, path):
-            raise UserError(
-                f"--output_dir: the annotated copy would replace {copy}; name another folder"
-            )
-        if not begins_as_image(copy):
-            raise UserError(f"--output_dir: {copy} would be replaced, and is not an image")
-    return []
+def crop_path(folder: Path, name: str, number: int) -> Path:
+    return folder / f"{name}_{number}.png"
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -64,12 +46,8 @@ def annotated_copies(job: Job) -> Iterator[Sink]:
     """Copies with boxes and labels, in the folder --output_dir."""
     folder = job.arguments.output_dir
     folder.mkdir(parents=True, exist_ok=True)
-
-    def save(result: Result) -> None:
-        write_image(copy_path(folder, result.frame.name), result.annotated)
-
     with locked(folder, "copies"):
-        yield save
+        yield lambda result: write_image(copy_path(folder, result.frame.name), result.annotated)
 
 
 @contextmanager
@@ -84,7 +62,3 @@ def face_crops(job: Job) -> Iterator[Sink]:
 
     with locked(folder, "crops"):
         yield save
-
-
-def crop_path(folder: Path, name: str, number: int) -> Path:
-    return folder / f"{name}_{number}.png"

@@ -17,7 +17,6 @@ from ...faces.finder import FaceFinder
 from ...faces.images import data_url, read_image, shrink, widest
 from ...files import replacing
 from ...labels import GENDERS, age_text
-from ...outputs import Output, has_mark
 from ..job import Job
 from ..result import Result, Sink
 from .copies import copy_path
@@ -68,11 +67,6 @@ def has_page(job: Job) -> bool:
 
 def _path(job: Job) -> Path:
     return job.arguments.output_dir / (GALLERY if job.labels is None else TABLE)
-
-
-def page_outputs(job: Job) -> list[Output]:
-    is_ours, path = has_mark(b"<!doctype html>\n<html lang="), _path(job)
-    return [Output("--output_dir", path, "a page of demo.py", is_ours)] if path.exists() else []
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ...estimation.estimator import Estimates
 from ...faces.images import Box
 from ...files import atomic, partial_of, remove, replacing, wrap_read_errors
 from ...outputs import Output, has_mark, locked
-from ..arguments import STANDARD_OUTPUT
+from ..arguments import STANDARD_OUTPUT, Arguments
 from ..job import Job
 from ..result import Result, Sink
 from ..sources import Frame
@@ -96,17 +96,14 @@ _JSONL = _Format(
 )
 
 
-def csv_outputs(job: Job) -> list[Output]:
-    return _outputs("--csv", job.arguments.csv, _CSV)
-
-
-def jsonl_outputs(job: Job) -> list[Output]:
-    return _outputs("--jsonl", job.arguments.jsonl, _JSONL)
-
-
-def _outputs(flag: str, path: Path, format: _Format) -> list[Output]:
-    output = Output(flag, path, format.kind, has_mark(format.mark.encode()))
-    return [] if path == STANDARD_OUTPUT else [output]
+def outputs(arguments: Arguments) -> list[Output]:
+    """The files of --csv and --jsonl."""
+    named = (("--csv", arguments.csv, _CSV), ("--jsonl", arguments.jsonl, _JSONL))
+    return [
+        Output(flag, path, format.kind, has_mark(format.mark.encode()))
+        for flag, path, format in named
+        if path not in (None, STANDARD_OUTPUT)
+    ]
 
 
 def csv_file(job: Job):
@@ -169,10 +166,11 @@ def read_done(csv_path: Path | None, jsonl_path: Path | None) -> dict[str, Resul
                 by_name.setdefault(record["file"], []).append(record)
             found.append(dict(list(by_name.items())[:-1]))
     names = [name for name in found[0] if all(name in by_name for by_name in found)]
-    return {name: _restored(name, found[0][name]) for name in names}
+    return {name: restored(name, found[0][name]) for name in names}
 
 
-def _restored(name: str, kept: list[Record]) -> Result:
+def restored(name: str, kept: list[Record]) -> Result:
+    """The result of an image, without pixels, from its records."""
     faces = [record for record in kept if record["face"] is not None]
     columns = ("p_female", "age", "age_low", "age_high", "quality")
     *numbers, quality = (np.array([face[column] for face in faces]) for column in columns)

@@ -1,14 +1,12 @@
 """Results on the console: a line per face or a table, counts, progress; and a histogram."""
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 from ...files import replacing
-from ...outputs import Output
 from ...progress import Progress
 from ..job import Job
 from ..result import Result, Sink
@@ -67,36 +65,29 @@ def printed_table(job: Job) -> Iterator[Sink]:
 def counts(job: Job) -> Iterator[Sink]:
     """Lines on stderr at the end, also after Ctrl-C: numbers of images and faces, of faces that are
     not shown, and the smallest face that was searched for if there was none."""
-    total: Counter = Counter()
+    images = faces = without = skipped = 0
 
     def add(result: Result) -> None:
-        total["images"] += 1
-        total["faces"] += len(result.boxes)
-        total["without"] += not result.boxes
-        total["skipped"] = result.skipped + (0 if job.video else total["skipped"])
+        nonlocal images, faces, without, skipped
+        images += 1
+        faces += len(result.boxes)
+        without += not result.boxes
+        skipped = result.skipped + (0 if job.video else skipped)
 
     try:
         yield add
     finally:
-        for line in _lines(job, total):
-            print(line, file=sys.stderr)
-
-
-def _lines(job: Job, total: Counter) -> Iterator[str]:
-    if len(job.images) > 1:
-        yield (
-            f"{total['images']:,} of {len(job.images):,} images, {total['faces']:,} faces, "
-            f"{total['without']:,} images without a face"
-        )
-    if total["skipped"]:
-        reason = "brief or unclear" if job.video else "below --min_quality"
-        yield f"{total['skipped']:,} faces are not shown: {reason}; --min_quality 0 shows all"
-    is_live = job.video and job.video.live
-    arguments = job.arguments
-    if not (total["faces"] or total["skipped"] or is_live) and arguments.detector != "none":
-        smallest = arguments.min_face
-        searched = f"{smallest} pixels" if smallest else "a 16th of the image's longer side"
-        yield f"only faces of at least {searched} were searched; a smaller --min_face finds more"
+        lines, arguments = [], job.arguments
+        if len(job.images) > 1:
+            read = f"{images:,} of {len(job.images):,} images"
+            lines.append(f"{read}, {faces:,} faces, {without:,} images without a face")
+        if skipped:
+            reason = "brief or unclear" if job.video else "below --min_quality"
+            lines.append(f"{skipped:,} faces are not shown: {reason}; --min_quality 0 shows all")
+        if not (faces or skipped or (job.video and job.video.live)):
+            least = f"{arguments.min_face} pixels" if arguments.min_face else "a 16th of the image"
+            lines.append(f"only faces of at least {least} were searched; see --min_face")
+        print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
 
 
 def has_progress(job: Job) -> bool:
@@ -136,13 +127,6 @@ def _histogram(job: Job) -> Path:
     copies = {str(copy_path(folder, name)).casefold() for name in job.images}
     names = (f"ages_by_gender{'' if i == 1 else f'-{i}'}.png" for i in count(1))
     return next(folder / name for name in names if str(folder / name).casefold() not in copies)
-
-
-def histogram_outputs(job: Job) -> list[Output]:
-    from ...data.summary import is_summary
-
-    path = _histogram(job)
-    return [Output("--output_dir", path, "a histogram", is_summary)] if path.exists() else []
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A summary of a video: one row and one image per track."""
 
 import csv
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
 from ...faces.images import crop_with_margin, shrink
-from ...files import remove, replacing
-from ...outputs import Output, has_mark
+from ...files import replacing
 from ..job import Job
 from ..result import Result, Sink
 from ..wording import Wording
@@ -71,16 +68,6 @@ def track_paths(job: Job) -> tuple[Path, Path]:
     return folder / f"{job.video.name}.tracks.csv", folder / f"{job.video.name}.tracks"
 
 
-def track_outputs(job: Job) -> list[Output]:
-    table, folder = track_paths(job)
-    is_ours = has_mark(",".join(COLUMNS).encode())
-    if folder.exists() and not all(re.fullmatch(r"\d+\.jpg", p.name) for p in folder.iterdir()):
-        raise UserError(
-            f"--output_dir: {folder} would be replaced, and has other files than tracks"
-        )
-    return [Output("--output_dir", table, "a table of tracks", is_ours)] if table.exists() else []
-
-
 @contextmanager
 def track_summary(job: Job) -> Iterator[Sink]:
     """NAME.tracks.csv in --output_dir, and NAME.tracks with an image of each track, unless
@@ -89,7 +76,8 @@ def track_summary(job: Job) -> Iterator[Sink]:
     yield tracks
     table, folder = track_paths(job)
     table.parent.mkdir(parents=True, exist_ok=True)
-    remove(folder)
+    for earlier in folder.glob("*.jpg"):
+        earlier.unlink()
     with replacing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)

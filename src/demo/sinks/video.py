@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ...files import replacing
-from ...outputs import Output, has_mark, locked
+from ...outputs import locked
 from ..job import Job
 from ..result import Sink
 from ..sources.video import Video
@@ -19,18 +19,8 @@ _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
 _SOUND_RATE = 48_000  # samples per second
 
 
-def has_copy(job: Job) -> bool:
-    return bool(job.arguments.output_dir and job.video)
-
-
 def video_path(job: Job) -> Path:
     return job.arguments.output_dir / f"{job.video.name}.mp4"
-
-
-def video_outputs(job: Job) -> list[Output]:
-    path = video_path(job)
-    kind = Output("--output_dir", path, "an MP4 file", has_mark(b"ftyp"))
-    return [kind] if path.exists() else []
 
 
 @contextmanager

@@ -25,102 +25,88 @@ _SIDE = 900  # pixels; a larger image is shown smaller
 _RATE_FRAMES = 20  # whose times make the frame rate
 
 
-class _Window:
-    """An open window; `s` saves its image in --output_dir or the current folder."""
+class Window:
+    """Shows each image until a key is pressed, frames of a file at their times, and frames of a
+    camera immediately. Space pauses a video, s saves; ESC, q or closing the window ends the demo.
+    """
 
     def __init__(self, job: Job):
-        self._folder = job.arguments.output_dir or Path()
+        self._video, self._folder = job.video, job.arguments.output_dir or Path()
+        self._order = {name: number for number, name in enumerate(job.images, 1)}
         self._size: tuple[int, int] | None = None
-        self._shown: Result | None = None
+        self._start: float | None = None  # of the video, on the clock
+        self._times: deque[float] = deque(maxlen=_RATE_FRAMES)
 
-    def show(self, result: Result, title: str, hint: str) -> None:
+    def __call__(self, result: Result) -> bool:
+        """Show a result; False when the window is left."""
+        name, now = result.frame.name, time.monotonic()
+        if self._video is None:
+            cv2.setWindowTitle(NAME, f"{name} ({self._order[name]} of {len(self._order)})")
+            self._show(result, "any key: next   s: save   q: quit")
+            key = self._wait(result)
+        else:
+            cv2.setWindowTitle(NAME, self._video.name)
+            self._times.append(now)
+            self._show(result, f"{self._position(result)}   space: pause   s: save   q: quit")
+            self._start = self._start or now - result.frame.time
+            early = 0 if self._video.live else self._start + result.frame.time - time.monotonic()
+            key = self._key(result, round(1000 * early))
+            if key == _SPACE:
+                self._show(result, f"{self._position(result)}   paused   space: continue")
+                paused = time.monotonic()
+                key = self._wait(result, (_SPACE, *_END))
+                self._start += time.monotonic() - paused
+                self._times.clear()
+        return key not in _END and self._is_open()
+
+    def _show(self, result: Result, hint: str) -> None:
         height, width = result.annotated.shape[:2]
         if self._size != (width, height):  # otherwise the window keeps the user's size
             scale = min(1, _SIDE / max(height, width))
             cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
             self._size = width, height
-        cv2.setWindowTitle(NAME, title)
         cv2.imshow(NAME, add_hint(result.annotated, hint))
-        self._shown = result
 
-    def is_open(self) -> bool:
+    def _position(self, result: Result) -> str:
+        """Time in a video, and frames per second."""
+        seconds = self._video.count / self._video.rate
+        position = f"{result.frame.time:.1f}{f' of {seconds:.1f}' if seconds else ''} s"
+        elapsed = self._times[-1] - self._times[0] if self._times else 0
+        rate = f"   {(len(self._times) - 1) / elapsed:.0f} frames/s" if elapsed else ""
+        return position + rate
+
+    def _is_open(self) -> bool:
         return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) >= 1
 
-    def key(self, milliseconds: int) -> int:
-        """The key pressed within the time, -1 if none; `s` is handled here."""
+    def _wait(self, result: Result, keys: tuple[int, ...] = ()) -> int:
+        """The next of `keys`, any key if there are none; also returns if the window is closed."""
+        while True:
+            key = self._key(result, 30)
+            if not self._is_open() or key in keys or not (keys or key in (_NONE, _SAVE)):
+                return key
+
+    def _key(self, result: Result, milliseconds: int) -> int:
+        """The key pressed within the time, -1 if none; `s` saves the image in --output_dir or the
+        current folder."""
         key = cv2.waitKey(max(1, milliseconds))
-        if key == _SAVE and self._shown:
-            self._save(self._shown)
+        if key == _SAVE:
+            stem = Path(result.frame.name).stem
+            names = (f"{stem}_saved{number or ''}.png" for number in count())
+            path = next(path for name in names if not (path := self._folder / name).exists())
+            write_image(path, result.annotated)
+            print(f"saved {path}", file=sys.stderr, flush=True)
         return key
-
-    def _save(self, result: Result) -> None:
-        stem = Path(result.frame.name).stem
-        names = (f"{stem}_saved{number or ''}.png" for number in count())
-        path = next(path for name in names if not (path := self._folder / name).exists())
-        write_image(path, result.annotated)
-        print(f"saved {path}", file=sys.stderr, flush=True)
-
-
-class ImageWindow(_Window):
-    """Shows each image until a key is pressed; ESC, q or closing the window ends the demo."""
-
-    def __init__(self, job: Job):
-        super().__init__(job)
-        self._order = {name: number for number, name in enumerate(job.images, 1)}
-
-    def __call__(self, result: Result) -> bool:
-        name = result.frame.name
-        title = f"{name} ({self._order[name]} of {len(self._order)})"
-        self.show(result, title, "any key: next   s: save   q: quit")
-        while (key := self.key(30)) in (_NONE, _SAVE) and self.is_open():
-            pass
-        return key not in _END and self.is_open()
-
-
-class VideoWindow(_Window):
-    """Shows frames; space pauses, ESC, q or closing the window ends the demo.
-
-    Frames of a file are shown at their times, frames of a camera immediately.
-    """
-
-    def __init__(self, job: Job):
-        super().__init__(job)
-        self._video = job.video
-        self._seconds = job.video.count / job.video.rate
-        self._start: float | None = None
-        self._times: deque[float] = deque(maxlen=_RATE_FRAMES)
-
-    def __call__(self, result: Result) -> bool:
-        self._times.append(time.monotonic())
-        self._show(result, "space: pause   s: save   q: quit")
-        self._start = self._start or time.monotonic() - result.frame.time
-        early = self._start + result.frame.time - time.monotonic()
-        key = self.key(0 if self._video.live else round(1000 * early))
-        if key == _SPACE:
-            paused = time.monotonic()
-            self._show(result, "paused   space: continue   s: save   q: quit")
-            while (key := self.key(30)) not in (_SPACE, *_END) and self.is_open():
-                pass
-            self._start += time.monotonic() - paused
-            self._times.clear()
-        return key not in _END and self.is_open()
-
-    def _show(self, result: Result, keys: str) -> None:
-        length = f" of {self._seconds:.1f}" if self._seconds else ""
-        elapsed = self._times[-1] - self._times[0] if self._times else 0
-        rate = f"{(len(self._times) - 1) / elapsed:.0f} frames/s   " if elapsed else ""
-        self.show(result, self._video.name, f"{result.frame.time:.1f}{length} s   {rate}{keys}")
 
 
 @contextmanager
-def result_window(job: Job) -> Iterator[_Window]:
+def result_window(job: Job) -> Iterator[Window]:
     """A window for the images or the video of a job."""
     # OpenCV's wheels may lack the fonts of Qt, and report that many times.
     os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     # GUI_NORMAL: without Qt's toolbar, which shrinks the image.
     cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     try:
-        yield VideoWindow(job) if job.video else ImageWindow(job)
+        yield Window(job)
     finally:
         cv2.destroyAllWindows()
 
