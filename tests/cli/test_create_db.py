@@ -388,7 +388,7 @@ def test_file_size_limit_is_one_line(small_wiki, out, size):
 
 
 def test_disk_too_small_is_refused_first(create_here, small_wiki, out):
-    with mounted(out, "size=2600k") as disk:
+    with mounted(out, "size=2000k") as disk:
         done = create_here(small_wiki, disk / "db.mat", "--img_size", 100)
         assert_refused(done, disk, "free bytes for 40 images of 100x100", "smaller --img_size")
 

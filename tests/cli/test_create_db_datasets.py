@@ -264,7 +264,7 @@ def test_faces_are_detected_and_cropped(create, people, out):
 
 
 def test_one_face_keeps_large_single_faces(create, people, out):
-    done = create("csv", people, out, "--one_face")
+    done = create("csv", people, out, "--one_face", "--whole_image")
     assert done.returncode == 0, done.stderr
     reasons = dict(read_csv(out / "db.skipped.csv")[1:])
     assert reasons == {
@@ -371,3 +371,22 @@ def test_two_image_sizes_are_named(run_here, two, labels, tmp_path, out):
     done = run_here("train.py", "--input", *two, other, "--output_path", out)
     assert_one_line_error(done, "train.py", "--input", f"16 in {two[0]}", f"24 in {other}")
     assert names(out) == set()
+
+
+def test_faces_at_their_boxes(create, people, out):
+    lines = ["path,age,left,top,right,bottom", "one.jpg,40,158,134,367,344", "one.jpg,5,1,2,51,52"]
+    (people / "labels.csv").write_text("\n".join(lines))
+    done = create("csv", people, out, "--margin", 0)
+    assert done.returncode == 0, done.stderr
+    opened = open_database(out / "db.mat")
+    assert (opened.names, opened.crop.margin) == (["one.jpg", "one.jpg"], 0)
+    assert opened.identity[0] == opened.identity[1]
+    whole = cv2.imread(str(people / "one.jpg"))
+    for face, (left, top, right, bottom) in zip(
+        opened.image[np.arange(2)], [(158, 134, 367, 344), (1, 2, 51, 52)], strict=True
+    ):
+        expected = cv2.resize(whole[top : bottom + 1, left : right + 1], (SIZE, SIZE))
+        np.testing.assert_array_equal(face, expected)
+    lines.append("two.jpg,30,,,,")
+    (people / "labels.csv").write_text("\n".join(lines))
+    assert_one_line_error(create("csv", people, out), "create_db.py", "--detect")

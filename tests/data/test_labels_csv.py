@@ -115,3 +115,18 @@ def test_missing_column_is_named(tmp_path, header, received):
 def test_bad_row_is_named(tmp_path, row, received):
     with pytest.raises(UserError, match=rf"labels\.csv: .*{received}"):
         read(write(tmp_path, HEADER, "a.jpg,20,,,m,", row))
+
+
+def test_boxes_allow_several_faces(tmp_path):
+    rows = ["a.jpg,20,1,2,30,40", "a.jpg,50,60,2,90,40", "b.jpg,7,,,,"]
+    table = read(write(tmp_path, "path,age,left,top,right,bottom", *rows)).table
+    assert table["box"].tolist() == [(1, 2, 30, 40), (60, 2, 90, 40), None]
+    with pytest.raises(UserError, match=r"labels\.csv.*'a\.jpg' in rows 1 and 2"):
+        read(write(tmp_path, "path,age,left,top,right,bottom", rows[0], rows[0]))
+
+
+def test_spread_of_apparent_ages(tmp_path):
+    """As in ChaLearn LAP: one standard deviation to each side, in whole years."""
+    table = read(write(tmp_path, "path,age,age_std", "a.jpg,20.4,3.2", "b.jpg,99,5", "c.jpg,7,"))
+    np.testing.assert_array_equal(table.table["age_low"], [17, 94, 7])
+    np.testing.assert_array_equal(table.table["age_high"], [24, 100, 7])
