@@ -51,7 +51,7 @@ def model():
 
 
 def names(folder) -> list[str]:
-    return sorted(path.name for path in folder.glob("weights.*"))
+    return sorted(path.name for path in folder.iterdir() if path.name != "best.hdf5")
 
 
 class Batches:
