@@ -275,6 +275,6 @@ def _print_run(devices: Devices, arguments: Arguments, model: keras.Model, data:
     if names[0].startswith("cpu"):
         print("no GPU was found: training on the CPU is slow")
     counts = ", ".join(f"{part} {len(data.rows[part]):,}" for part in PARTS)
-    method = "hash of the file name" if data.split.method == "hash" else "random"
+    method = "hash of the names" if data.split.method == "hash" else "random"
     print(f"{model.name}: {model.count_params():,} parameters")
     print(f"faces: {counts} (split by {method})", flush=True)
