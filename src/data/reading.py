@@ -91,7 +91,7 @@ class FaceReader:
             found = self.finder.find(image, [box] if _is_inside(box, image) else [])
         elif self.detects:
             is_needed = self.whole or self.hash_pixels
-            found = self.finder.find_in_file(path, None, is_needed, content)
+            found = self.finder.find_in_file(path, is_needed, content)
         else:
             image = decode_image(content, path, self._reduction(content))
             return "", resize(image, self.size), image

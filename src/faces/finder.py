@@ -108,29 +108,27 @@ class FaceFinder:
 
         boxes: where its faces are, in pixels; then no detector runs.
         """
-        return self._crop(image, self._search(image, boxes))
+        if boxes is None:
+            return self._crop(image, get_detector(self.detector)(image, self.min_face))
+        return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
 
     def find_in_file(
-        self,
-        path: Path | str,
-        boxes: Sequence[Box] | None = None,
-        with_image: bool = False,
-        content: bytes | None = None,
+        self, path: Path | str, with_image: bool = False, content: bytes | None = None
     ) -> Found:
         """Faces and crops of an image file, or the reason why it cannot be read.
 
         Args:
             path: The file.
-            boxes: As for `find`.
             with_image: Whether to return the image as well. Without it, large JPEGs are decoded no
                 larger than the detector and aligned crops need.
             content: The bytes of the file, if they are read already.
         """
         try:
             content = read_bytes(path) if content is None else content
-            reduction = 1 if with_image or boxes is not None else self._reduction(content)
+            reduction = 1 if with_image else self._reduction(content)
             image = decode_image(content, path, reduction)
-            faces = self._search(image, boxes, reduction)
+            min_face = self.min_face and self.min_face / reduction
+            faces = get_detector(self.detector)(image, min_face)
             if reduction > 1 and not all(map(self.crop.shrinks, faces)):
                 image = decode_image(content, path)
                 faces, reduction = [face.scaled(reduction).rounded() for face in faces], 1
@@ -151,14 +149,6 @@ class FaceFinder:
         scale = max(scale, _REDUCED_SIDE / max(sides))
         return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
 
-    def _search(
-        self, image: np.ndarray, boxes: Sequence[Box] | None, reduction: int = 1
-    ) -> list[Face]:
-        if boxes is None:
-            min_face = self.min_face and self.min_face / reduction
-            return get_detector(self.detector)(image, min_face)
-        return [Face(Box(*box)).rounded() for box in boxes]
-
     def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
         faces = self.located(image, faces, reduction)
         crops = self.crop.stack(image, faces)
@@ -178,7 +168,7 @@ class FaceFinder:
         self.load()
         threads = not scheduler and get_detector(self.detector).is_parallel
         if len(paths) <= (1 if threads else 0 if scheduler else _MIN_FOR_POOL):
-            yield from (self.find_in_file(path, None, with_image) for path in paths)
+            yield from (self.find_in_file(path, with_image) for path in paths)
             return
         files = [os.path.abspath(path) for path in paths]
         folder = Path(os.path.commonpath(map(os.path.dirname, files)))
@@ -190,7 +180,7 @@ class FaceFinder:
 
 def _find_alone(finder: FaceFinder, with_image: bool, path: str) -> Found:
     cv2.setNumThreads(1)  # one image per worker
-    return finder.find_in_file(path, None, with_image)
+    return finder.find_in_file(path, with_image)
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
