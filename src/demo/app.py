@@ -59,9 +59,9 @@ def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
     opens_window = not arguments.no_display and has_screen()
     if arguments.source in ("--video", "the webcam"):
         video = (
-            open_video(arguments.clip, arguments.every)
+            open_video(arguments.clip)
             if arguments.clip
-            else open_camera(arguments.camera, arguments.camera_size, arguments.every)
+            else open_camera(arguments.camera, arguments.camera_size)
         )
         stack.enter_context(closing(video.frames))
         return Job(arguments, video=video, opens_window=opens_window)
@@ -70,9 +70,9 @@ def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
         images, labels = labelled_images(arguments.label_file, arguments.image_dir)
     elif arguments.folder:
         outputs = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
-        images, skipped = folder_images(arguments.folder, arguments.recursive, outputs)
-        for line in skipped:
-            print(line, file=sys.stderr)
+        images, others = folder_images(arguments.folder, arguments.recursive, outputs)
+        if others:
+            print(f"skipped: {others:,} files that are not images", file=sys.stderr)
     else:
         downloads = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         images = named_images(arguments.images, downloads)

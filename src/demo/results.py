@@ -109,12 +109,15 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     drop frames to stay live.
     """
     stop, video, arguments = Event(), job.video, job.arguments
-    is_sparse = video.every is not None
+    is_sparse = arguments.every is not None
     tracker = Tracker(finder.detect, arguments.min_quality, live=video.live, sparse=is_sparse)
 
     def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
+        due = 0.0
         for frame in frames:
-            yield from tracker(frame)
+            if frame.time >= due:
+                due = frame.time + (arguments.every or 0)
+                yield from tracker(frame)
         yield from tracker.finish()
 
     def estimated() -> Generator[Result]:

@@ -194,6 +194,13 @@ def test_every_file_frame_is_shown(live):
     assert clip.closed
 
 
+def test_every_takes_frames_by_their_times():
+    clip = Clip(100)
+    made = list(results_of_clip(clip.video, every=1.0))
+    assert [result.frame.time for result in made] == [0, 1, 2, 3]
+    assert [result.tracks for result in made] == 4 * [[1]]
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_video_left_early_is_closed(live):
     clip, before = Clip(10**9, live), threading.active_count()

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...errors import UserError
@@ -18,15 +17,10 @@ _TIMEOUT = 30  # seconds without data from an address
 _MAX_BYTES = 2**28  # of a download
 
 
-class Listing(NamedTuple):
-    """Images by name, and a message per group of files that are skipped."""
-
-    images: dict[str, Path]
-    skipped: list[str]
-
-
-def folder_images(folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()) -> Listing:
-    """The image files of a folder by name, their path within it, sorted.
+def folder_images(
+    folder: Path, recursive: bool = False, outputs: tuple[Path, ...] = ()
+) -> tuple[dict[str, Path], int]:
+    """The image files of a folder by name, their path within it, sorted; the number of other files.
 
     An image is recognised by its extension or its first bytes. Linked folders are followed, each
     folder is searched once, and `outputs` are not searched.
@@ -40,8 +34,7 @@ def folder_images(folder: Path, recursive: bool = False, outputs: tuple[Path, ..
         deeper = 0 if recursive else sum(map(_is_image, _walk(folder, True, outputs)))
         hint = f"; its subfolders have {deeper:,}: pass --recursive" if deeper else ""
         raise UserError(f"{folder}: no images, {others:,} other files{hint}")
-    skipped = [f"skipped: {others:,} files that are not images"] if others else []
-    return Listing({path.relative_to(folder).as_posix(): path for path in sorted(found)}, skipped)
+    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}, others
 
 
 def _walk(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:

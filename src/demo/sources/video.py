@@ -38,7 +38,6 @@ class Video:
     file: the video file, None for a camera and a stream.
     start: time of the first frame on the file's own clock, in seconds.
     count: number of frames in the file's header, 0 if unknown.
-    every: interval of the analysed frames in seconds; None for all.
     problem: message about unreadable frames, or "", once `frames` is exhausted.
     """
 
@@ -50,7 +49,6 @@ class Video:
     file: Path | None = None
     start: float = 0.0
     count: int = 0
-    every: float | None = None
     problem: str = field(default="", init=False)
 
     @property
@@ -60,20 +58,16 @@ class Video:
         return min(80, round(max(self.size) * SMALLEST_SHARE))
 
 
-def open_camera(
-    index: int = 0, size: tuple[int, int] | None = None, every: float | None = None
-) -> Video:
+def open_camera(index: int = 0, size: tuple[int, int] | None = None) -> Video:
     """The webcam `index`.
 
     size: width and height to request, 640x480 by default; the camera may deliver another.
-    every: see `Video`.
     Raises `UserError` if it delivers no frame.
     """
     capture = cv2.VideoCapture(index)
-    for name, side in zip(
-        (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), size or _CAMERA_SIZE, strict=True
-    ):
-        capture.set(name, side)
+    width, height = size or _CAMERA_SIZE
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
 
     def read() -> np.ndarray | None:
         end = time.monotonic() + _CAMERA_TIMEOUT
@@ -90,7 +84,7 @@ def open_camera(
             "WSL), or pass images, --image_dir or --video"
         )
     rate = _plausible(capture.get(cv2.CAP_PROP_FPS))
-    video = Video(None, f"camera{index}", rate, first.shape[1::-1], True, every=every)
+    video = Video(None, f"camera{index}", rate, first.shape[1::-1], True)
 
     def images() -> Iterator[Timed]:
         start, image = time.monotonic(), first
@@ -106,10 +100,9 @@ def open_camera(
     return video
 
 
-def open_video(source: str, every: float | None = None) -> Video:
+def open_video(source: str) -> Video:
     """A video file or a stream's URL.
 
-    every: see `Video`.
     Raises `UserError` if no frame can be read.
     """
     is_url = "://" in source
@@ -126,7 +119,7 @@ def open_video(source: str, every: float | None = None) -> Video:
         raise UserError(f"--video: no frame of {source} can be read; {reason}") from error
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
     live = is_url and reader.container.duration is None
-    video = Video(None, name, reader.rate, reader.size, live, file, every=every)
+    video = Video(None, name, reader.rate, reader.size, live, file)
     video.start, video.count = reader.start, reader.stream.frames
 
     def images() -> Iterator[Timed]:
@@ -144,16 +137,12 @@ def open_video(source: str, every: float | None = None) -> Video:
 
 
 def _frames(images: Iterator[Timed], video: Video) -> Generator[Frame]:
-    """The frames that are due according to `video.every`, resized to `video.size`."""
-    due = 0.0
+    """The frames, resized to `video.size`."""
     try:
         for number, (image, now) in enumerate(images):
-            if now < due:
-                continue
             if image.shape[1::-1] != video.size:
                 image = cv2.resize(image, video.size, interpolation=cv2.INTER_LINEAR)
             yield Frame(f"frame{number:06d}.jpg", image, image.shape[:2], now)
-            due = now + video.every if video.every else 0.0
     finally:
         images.close()
 
