@@ -103,14 +103,10 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         None, help="CSV file with one row per face; - for standard output", excludes=("web",)
     )
     jsonl: Path | None = flag(
-        None,
-        help="file with one line of JSON per face; - for standard output",
-        excludes=("web",),
+        None, help="file with one line of JSON per face; - for standard output", excludes=("web",)
     )
     resume: bool = flag(
-        False,
-        help="resume an interrupted run from its --csv or --jsonl",
-        needs=("csv", "jsonl"),
+        False, help="resume an interrupted run from its --csv or --jsonl", needs=("csv", "jsonl")
     )
     table: bool = flag(False, help="print a table at the end instead of lines", excludes=("web",))
     anonymize: bool = flag(
@@ -141,9 +137,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         needs={"source": (*_VIDEOS, "--web")},
     )
     web: bool = flag(
-        False,
-        help="serve a page for images, videos and a webcam; needs gradio",
-        group="web page",
+        False, help="serve a page for images, videos and a webcam; needs gradio", group="web page"
     )
     port: int = flag(7860, help="port of the page", limits="[1, 65535]", needs="web")
     host: str = flag(

@@ -303,10 +303,7 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
         (["--image_dir", "photos", "--output_dir", "text"], "--output_dir: expected a folder"),
         (["--image_dir", "photos", "--weight_file", "nowhere.hdf5"], "expected a weight file"),
         (["--image_dir", "photos", "--weight_file", "text"], "expected a weight file, HDF5"),
-        (
-            ["--image_dir", "photos"],
-            "age_gender.hdf5: expected a file",
-        ),
+        (["--image_dir", "photos"], "age_gender.hdf5: expected a file"),
         (["--image_dir", "photos", "--margin", "-1"], "--margin: expected a number"),
         (["photos/a.jpg", "photos/b.jpg"], "b.jpg: expected an image"),
         (["--video", "nowhere.mp4"], "--video: expected a file or a URL"),

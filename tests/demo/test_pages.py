@@ -111,10 +111,7 @@ def test_long_table_is_cut(tmp_path):
 
 def test_ended_demo_writes_no_table(labels, tmp_path):
     before = set(tmp_path.iterdir())
-    with (
-        pytest.raises(KeyboardInterrupt),
-        open_table(labels, tmp_path) as add,
-    ):
+    with pytest.raises(KeyboardInterrupt), open_table(labels, tmp_path) as add:
         add(result("old.jpg"))
         raise KeyboardInterrupt
     assert set(tmp_path.iterdir()) == before
