@@ -41,7 +41,7 @@ class CenterFace(Detector):
         providers = ["CPUExecutionProvider"]
         self._release = onnxruntime.RunOptions()
         self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self._session = onnxruntime.InferenceSession(path, options, providers=providers)
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Faces at the resolution of `image`, or at lower ones if there are none, as the network
