@@ -174,7 +174,3 @@ def check_folder(path: Path) -> None:
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
         raise UserError(f"{path}: expected a folder, found {found}; create it or name another")
-
-
-def file_kind(path: Path) -> str:  # until evaluation/output.py has lost it
-    return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"

@@ -122,22 +122,23 @@ def test_runtime(example, tiny, monkeypatch, tmp_path):
 
 
 def test_metric(example, monkeypatch, tmp_path):
-    from src.evaluation import figures, metrics, report, tables
+    from src.evaluation import metrics, table, tables
     from src.evaluation.evaluate import evaluate
     from src.evaluation.labelled import from_databases
+    from src.evaluation.report import write_report
     from tests.evaluation.colour_model import ColourModel
 
     (metric,) = example("A metric", "overestimated", metrics)
-    for module in (metrics, report, tables):
+    for module in (table, tables):
         monkeypatch.setattr(module, "METRICS", (*metrics.METRICS, metric))
-    monkeypatch.setitem(figures.BY_NAME, metric.name, metric)
+    monkeypatch.setitem(metrics.BY_NAME, metric.name, metric)
     faces = from_databases([write_database(tmp_path / "wiki.mat")])
     results = evaluate(faces, {"model": ColourModel(16)}, resamples=5)
-    row = results.evaluations[0].figures.set_index(["slice", "figure"]).loc["all", metric.name]
+    row = results.table.set_index(["model", "subgroup", "metric"]).loc["model", "all", metric.name]
     assert row["value"] == (results.evaluations[0].error > 0).mean()
-    assert any(line.startswith(metric.title) for line in tables.tables(results).splitlines())
-    report.write_report(tmp_path / "report.html", results)
-    assert metric.meaning in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert any(line.startswith(metric.title) for line in tables.console(results).splitlines())
+    write_report(tmp_path / "report.html", results)
+    assert metric.title in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_sink(example, monkeypatch, tmp_path):

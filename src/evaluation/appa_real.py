@@ -8,19 +8,20 @@ import pandas as pd
 from ..data.datasets.appa_real import AGE_COLUMNS, read_labels
 from ..errors import UserError
 from ..files import check_folder
-from .labelled import PictureFaces
+from .labelled import ImageFaces
 from .results import Evaluation, Labels
 
 DB = "appa_real"
+MARGIN = 0.4  # of its face crops
 _SAME_AS_GROUP = ("ethnicity", "race")
 
 
-def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFaces, pd.DataFrame]:
+def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces, pd.DataFrame]:
     """The face crops of a split with their apparent or real age, and its table of labels.
 
     Reads `gt_avg_{split}.csv`, `{split}/{file_name}_face.jpg` and `allcategories_{split}.csv`, if
     present. Ages above 100 are kept. Raises `UserError` if the labels are missing or malformed, or
-    the folder of pictures is missing.
+    the folder of images is missing.
     """
     check_folder(data_dir)
     labels = read_labels(data_dir, split)
@@ -28,11 +29,11 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFace
     if labels.empty or unknown.any():
         where = f"row {int(unknown.argmax()) + 1} has none" if len(labels) else "it has no row"
         path = data_dir / f"gt_avg_{split}.csv"
-        raise UserError(f"{path}: expected both ages of every picture, {where}")
+        raise UserError(f"{path}: expected both ages of every image, {where}")
     check_folder(data_dir / split)
     names = [f"{name}_face.jpg" for name in labels["file_name"]]
     age = labels[AGE_COLUMNS[target]].to_numpy()
-    faces = PictureFaces(
+    faces = ImageFaces(
         Labels(
             names=names,
             gender=labels["gender"].to_numpy(),
@@ -44,6 +45,7 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[PictureFace
         paths=[data_dir / split / name for name in names],
         notes=[],
         collection=DB,
+        margin=MARGIN,
     )
     return faces, labels
 

@@ -1,9 +1,13 @@
-"""Flags of evaluate_appa_real.py, and flags of an evaluation's results."""
+"""Flags of evaluate.py and evaluate_appa_real.py."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from ..cluster import SchedulerFlags
+from ..errors import UserError
 from ..estimation.arguments import RuntimeFlags, WeightFlags
+from ..faces.arguments import DetectorFlags
 from ..flags import flag
 
 
@@ -12,15 +16,100 @@ class ResultFlags:
     """Where the results of an evaluation are written, and their confidence intervals."""
 
     output: Path | None = flag(
-        None, help="folder for results.json, results.csv and report.html", group="results"
+        None,
+        help="folder for results.json, results.csv and report.html; if it holds an evaluation, "
+        "the name is numbered",
+        group="results",
     )
     force: bool = flag(False, help="replace an earlier evaluation in --output", needs="output")
+    predictions: Path | None = flag(
+        None, help="CSV file for labels, estimates and probabilities, one row per face"
+    )
     resamples: int = flag(
         1000,
         help="number of bootstrap resamples, for the confidence intervals",
         limits="[1, inf)",
     )
     seed: int = flag(0, help="seed of the bootstrap", limits=f"[0, {2**32 - 1}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(WeightFlags, RuntimeFlags, DetectorFlags, SchedulerFlags, ResultFlags):
+    """The arguments of evaluate.py."""
+
+    NEEDS: ClassVar = {
+        **dict.fromkeys(("detector", "min_face", "scheduler"), "detect"),
+        "detect": "image_csv",
+    }
+    input: tuple[Path, ...] = flag(
+        (),
+        help="path to database mat file; several are joined",
+        group="labelled faces, either --input or --image_csv",
+        short="-i",
+        excludes=("image_csv",),
+    )
+    image_csv: Path | None = flag(
+        None,
+        help="CSV of labelled images, with the columns path, age or age_low and age_high, gender, "
+        "group, person; paths are absolute or relative to its folder",
+    )
+    part: str = flag(
+        "all",
+        help="faces of --input: all, or a part of the split that the first weight file stores; "
+        "databases that it was not trained on are used whole",
+        choices=("all", "validation", "test", "training"),
+        needs="input",
+    )
+    fit_margin: bool = flag(
+        False,
+        help="crop or pad faces of --input to the model's margin, unless it is a margin of its "
+        "training databases",
+        needs="input",
+    )
+    detect: bool = flag(
+        False,
+        help="detect and crop the largest face of each image of --image_csv (default: images are "
+        "face crops)",
+    )
+    collection: str = flag(
+        "",
+        help="dataset that the images of --image_csv are from, as of create_db.py --db, or any "
+        "other name: groups them by whether the model saw the dataset (default: unknown)",
+        needs="image_csv",
+    )
+    weight_file: tuple[Path, ...] = flag(
+        (),
+        help="path to weight file (e.g. weights.28-3.73.hdf5); further ones are compared with the "
+        "first (default: the shipped weights)",
+        group="model",
+    )
+    audit: Path | None = flag(
+        None,
+        help="CSV file for all faces by the probability that their label is wrong, next to it a "
+        "page for decisions and a contact sheet, see docs/audit.md",
+        group="label audit, instead of an evaluation",
+        excludes=("card", "predictions"),
+    )
+    folds: Path | None = flag(
+        None,
+        help="predictions of train.py --folds (default: those of --weight_file, which must not "
+        "have seen the faces)",
+        needs="audit",
+        excludes=("weight_file", "image_csv"),
+    )
+    worst: int = flag(300, help="number of faces of the page", limits="[1, inf)", needs="audit")
+    output: Path = Path("evaluation")
+    card: Path | None = flag(
+        None,
+        help="model card (Markdown) that receives the metrics, between its lines "
+        "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
+        "<!-- pictures: begin --> and <!-- pictures: end -->",
+        group="results",
+    )
+
+    def __post_init__(self):
+        if not self.input and not self.image_csv:
+            raise UserError("expected labelled faces: pass --input or --image_csv")
 
 
 @dataclass(frozen=True, kw_only=True)

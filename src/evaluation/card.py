@@ -2,16 +2,10 @@
 
 from pathlib import Path
 
-from tabulate import tabulate
-
 from ..errors import UserError
 from ..files import replacing
 from .results import Results
-from .slices import ALL, CROSS, FEW
-from .tables import BY_SLICE, figures_of, sections, text
-
-_CROSSED = "By age and gender"  # the only crossing in a card
-Row = tuple[str, str]  # slice and model
+from .tables import legend, markdown
 
 
 def marks(section: str) -> tuple[str, str]:
@@ -31,8 +25,16 @@ def write_card(path: Path, results: Results, command: str, section: str = "figur
     """
     begin, end = marks(section)
     before, after = _around(path, begin, end)
+    notes = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
+    notes += [
+        f"{e.model}: {len(e.skipped):,} of {len(results.labels):,} images skipped: missing, "
+        "undecodable or without a face."
+        for e in results.evaluations
+        if e.skipped
+    ]
+    explained = legend().replace("[...]", r"\[...\]").replace("*:", r"\*:")
     code = f"Written by\n\n```bash\n{command}\n```"
-    tables = "\n\n".join([begin, *_sections(results), _legend(results), code, end])
+    tables = "\n\n".join([begin, markdown(results), explained, *notes, code, end])
     with replacing(path) as partial:
         partial.write_text(before + tables + after, encoding="utf-8")
 
@@ -52,54 +54,3 @@ def _around(path: Path, begin: str, end: str) -> tuple[str, str]:
             f"--card: expected {begin} and below it {end} in {path}, once each; add both lines"
         )
     return before, after
-
-
-def _sections(results: Results) -> list[str]:
-    """Headings and tables; the only crossed subgroups are age and gender."""
-    rows = {"All faces": [(ALL, evaluation.model) for evaluation in results.evaluations]}
-    rows |= sections(results.evaluations)
-    return [
-        part
-        for title, own in rows.items()
-        if CROSS not in own[0][0] or title == _CROSSED
-        for part in (f"### {title}", _table(results, own))
-    ]
-
-
-def _table(results: Results, rows: list[Row]) -> str:
-    """A table of slices and models, with the metrics that any of its rows has."""
-    found = {e.model: figures_of(e.figures) for e in results.evaluations}
-    figures = [found[model][name] for name, model in rows]
-    shown = [metric for metric in BY_SLICE if any(metric.name in each for each in figures)]
-    table = []
-    for (name, model), values in zip(rows, figures, strict=True):
-        faces = max(row.n for row in values.values())
-        cells = [name, model, f"{faces:,}"]
-        for row in (values.get(metric.name) for metric in shown):
-            of = f" of {row.n:,}" if row and row.n != faces else ""
-            cells.append(text(row) + of)
-        table.append([cell.replace("|", r"\|") for cell in cells])
-    headers = ["", "model", "faces", *(metric.column for metric in shown)]
-    if len(found) == 1:
-        headers, table = (
-            [headers[0], *headers[2:]],
-            [[cells[0], *cells[2:]] for cells in table],
-        )
-    return tabulate(table, headers, tablefmt="github", disable_numparse=True)
-
-
-def _legend(results: Results) -> str:
-    resamples = results.arguments.get("resamples", 1000)
-    notes = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
-    notes += [
-        f"{e.model}: {len(e.left_out):,} of {len(results.labels):,} pictures left out: missing, "
-        "undecodable or without a face."
-        for e in results.evaluations
-        if e.left_out
-    ]
-    legend = (
-        "MAE: mean absolute error in years, for age ranges the distance to the range. In interval: "
-        "the share of ages within the 80 % interval. "
-        f"\\[...\\]: 95 % bootstrap interval, {resamples:,} resamples. \\*: fewer than {FEW} faces."
-    )
-    return "\n\n".join([legend, *notes])

@@ -5,19 +5,21 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from .. import __version__
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..estimation.shipped import resolve_weights
+from ..labels import age_errors
 from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
-from .compare import compare
-from .figures import baseline, figures, measure
-from .labelled import DatabaseFaces, EvaluationSet, select
+from .labelled import DatabaseFaces, EvaluationSet
+from .measures import baseline, measure
 from .results import Evaluation, Labels, Results
-from .slices import slices
+from .subgroups import USE
+from .table import baseline_table, difference_table, metric_table
 
 WORST = 24  # faces
 
@@ -76,38 +78,44 @@ def evaluate(
     notes = list(faces.notes)
     for name, estimator in models.items():
         notes += [f"{name}: {note}" for note in faces.check(estimator)]
-    evaluations = [_evaluate(faces, *model, seed, resamples) for model in models.items()]
+    evaluations = [_evaluate(faces, name, estimator) for name, estimator in models.items()]
+    first, *others = evaluations
+    differences = {f"{one.model} - {first.model}": one for one in others}
+    tables = [metric_table(one, seed, resamples) for one in evaluations]
+    tables += [baseline_table(one, seed, resamples) for one in evaluations]
+    tables += [
+        difference_table(name, one, first, seed, resamples) for name, one in differences.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)
     crops = {name: asdict(model.crop) for name, model in models.items()}
     return Results(
         labels=faces.labels,
         evaluations=evaluations,
-        comparisons=compare(faces.labels, evaluations, seed, resamples),
+        table=table.drop_duplicates(["model", "subgroup", "metric"]),
+        differences={name: (one.model, first.model) for name, one in differences.items()},
         arguments={"version": __version__, **(arguments or {}), "models": crops},
         notes=notes,
     )
 
 
-def _evaluate(
-    faces: EvaluationSet, name: str, estimator: Estimator, seed: int, resamples: int
-) -> Evaluation:
-    rows, estimates, left_out = estimate(faces, estimator)
-    labels = select(faces.labels, rows)
-    constant = baseline(estimator.description.training, labels)
-    measures = measure(labels, estimates, constant)
+def _evaluate(faces: EvaluationSet, name: str, estimator: Estimator) -> Evaluation:
+    rows, estimates, skipped = estimate(faces, estimator)
     uses = faces.uses(estimator.description)
-    labels = with_uses(labels, uses)
-    worst = _worst(measures["error"])
+    labels = with_uses(faces.labels.of_faces(rows), uses)
+    error = age_errors(estimates.age, labels.age_low, labels.age_high)
+    worst = _worst(error)
     return Evaluation(
         model=name,
+        labels=labels,
         rows=rows,
         estimates=estimates,
-        measures=measures,
-        figures=figures(measures, slices(labels), seed, resamples),
+        measures=measure(labels, estimates),
+        error=error,
         worst=worst,
         worst_faces=faces.read(rows[worst], estimator)[0],
-        left_out=left_out,
-        baseline=str(constant),
-        collections=uses,
+        skipped=skipped,
+        baseline=baseline(estimator.description.training, labels),
+        uses=uses,
         calibration=_calibration(estimator.description),
     )
 
@@ -121,29 +129,29 @@ def _calibration(description: Description) -> str:
 
 
 def with_uses(labels: Labels, uses: dict[str, str]) -> Labels:
-    """Labels with the column "collections": the use of each face's source in training."""
+    """Labels with the column "use": the use of each face's source in training."""
     if not uses:
         return labels
     column = np.array([uses[source] for source in labels.columns["source"]], str)
-    return replace(labels, columns={"collections": column, **labels.columns})
+    return replace(labels, columns={USE: column, **labels.columns})
 
 
 def estimate(
     faces: EvaluationSet, estimator: Estimator
 ) -> tuple[np.ndarray, Estimates, list[tuple[str, str]]]:
     """Rows with a face, int64 (M,), their estimates, and name and reason of each other row."""
-    count, found, left_out, pieces = len(faces.labels), [], [], []
+    count, found, skipped, pieces = len(faces.labels), [], [], []
     with Progress(count, faces.unit) as progress, closing(faces.batches(estimator)) as batches:
         for read, reasons in batches:
-            for row, reason in enumerate(reasons, len(found) + len(left_out)):
+            for row, reason in enumerate(reasons, len(found) + len(skipped)):
                 if reason:
-                    left_out.append((faces.labels.names[row], reason))
+                    skipped.append((faces.labels.names[row], reason))
                 else:
                     found.append(row)
             pieces.append(estimator(read))
             progress.update(len(reasons))
     if not found:
-        name, reason = left_out[0]
+        name, reason = skipped[0]
         raise UserError(
             f"expected faces to evaluate, could read none of {count:,}; of the first, {name}: "
             f"{reason}"
@@ -152,7 +160,7 @@ def estimate(
         column.name: np.concatenate([getattr(piece, column.name) for piece in pieces])
         for column in fields(Estimates)
     }
-    return np.array(found), Estimates(**joined), left_out
+    return np.array(found), Estimates(**joined), skipped
 
 
 def _worst(error: np.ndarray) -> np.ndarray:

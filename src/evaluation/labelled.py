@@ -1,8 +1,8 @@
-"""Labelled faces of databases and pictures, cropped as each model expects them."""
+"""Labelled faces of databases and images, cropped as each model expects them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..data.database import Database, open_database
 from ..data.datasets import read_dataset
+from ..data.identities import file_identity
 from ..data.joined import join
 from ..data.split import database_names
 from ..errors import UserError
@@ -22,6 +23,7 @@ from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_fi
 from .results import Labels
 
 BATCH = 4096  # faces read at a time
+_OTHER_CROPS = "it sees other crops than it was trained on"
 Faces = tuple[np.ndarray, list[str]]
 
 
@@ -29,9 +31,11 @@ class EvaluationSet(Protocol):
     """Labelled faces.
 
     unit: plural noun for its rows.  notes: warnings, one line each.
+    source_rows: row of each face in its database or file, int64 (N,).
     """
 
     labels: Labels
+    source_rows: np.ndarray
     unit: str
     notes: list[str]
 
@@ -49,6 +53,9 @@ class EvaluationSet(Protocol):
 
         Raises `UserError` if metrics would be meaningless.
         """
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Identity, uint64 (N,), see `data.identities`, and dataset, str (N,), of each face."""
 
     def uses(self, description: Description) -> dict[str, str]:
         """Use of each source in the model's training, see `models.seen.use_of`."""
@@ -94,13 +101,12 @@ class DatabaseFaces:
                 f"of {self.parts[0].path} have {crop.alignment}: make it again {how}"
             )
         then = (
-            "they are cut or padded to it"
+            "they are cropped or padded to it"
             if self.fit_margin
-            else "it sees other crops than it was trained on (--fit_margin cuts or pads them)"
+            else f"{_OTHER_CROPS} (--fit_margin crops or pads them)"
         )
         notes = [
-            f"{part.path.name} was cropped with a margin of {part.crop.margin:g}, the model with "
-            f"{' or '.join(f'{margin:g}' for margin in estimator.description.margins)}: {then}"
+            _margin_note(part.path.name, part.crop.margin, estimator) + then
             for part in self.parts
             if _is_other(part.crop.margin, estimator)
         ]
@@ -108,16 +114,28 @@ class DatabaseFaces:
             notes.append(f"faces are {crop.size} pixels wide, and resized to {expected.size}")
         return notes
 
+    @property
+    def source_rows(self) -> np.ndarray:
+        """The row of each face in its database, int64 (N,)."""
+        starts = np.cumsum([0, *map(len, self.parts)])
+        return self.rows - starts[np.searchsorted(starts, self.rows, side="right") - 1]
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        values = np.concatenate([part.identities for part in self.parts])
+        dbs = np.repeat([part.db for part in self.parts], [*map(len, self.parts)])
+        return values[self.rows], dbs[self.rows]
+
     def uses(self, description: Description) -> dict[str, str]:
         return _uses(self.labels, seen_in(self.parts, description)[self.rows])
 
 
 @dataclass(frozen=True)
-class PictureFaces:
-    """One face of each of `paths`, the largest that `detector` finds; with "none" pictures are
-    face crops.
+class ImageFaces:
+    """One face of each of `paths`, the largest that `detector` finds; with "none" images are
+    face crops, without alignment.
 
-    collection: the dataset of the pictures, see `models.seen.seen_in_files`.
+    margin: of these crops; None if unknown.
+    collection: the dataset of the images, see `models.seen.seen_in_files`.
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
@@ -125,10 +143,16 @@ class PictureFaces:
     paths: list[Path]
     notes: list[str]
     collection: str = ""
+    margin: float | None = None
     detector: str = "none"
     min_face: int | None = None
     scheduler: str | None = None
-    unit: str = "pictures"
+    unit: str = "images"
+
+    @property
+    def source_rows(self) -> np.ndarray:
+        """The row of each image among the labelled ones, int64 (N,)."""
+        return np.arange(len(self.paths))
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
         found = self._finder(estimator).find_all([self.paths[row] for row in rows])
@@ -140,11 +164,20 @@ class PictureFaces:
                 yield _largest(islice(found, BATCH), estimator.crop.size)
 
     def check(self, estimator: Estimator) -> list[str]:
-        if UNKNOWN not in self.uses(estimator.description).values():
-            return []
-        trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
-        of = f", which was trained on {', '.join(trained)}" if trained else ""
-        return [f"the use of the pictures in training{of}, is unknown"]
+        notes, alignment = [], estimator.crop.alignment
+        if _is_other(self.margin, estimator):
+            notes.append(_margin_note("images", self.margin, estimator) + _OTHER_CROPS)
+        if self.margin is not None and estimator.crop.is_aligned:
+            notes.append(f"images are not aligned, the model expects {alignment}: {_OTHER_CROPS}")
+        if UNKNOWN in self.uses(estimator.description).values():
+            trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
+            of = f", which was trained on {', '.join(trained)}" if trained else ""
+            notes.append(f"the use of the images in training{of}, is unknown")
+        return notes
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        values = [file_identity(p.read_bytes()) if p.is_file() else 0 for p in self.paths]
+        return np.array(values, np.uint64), np.full(len(values), self.collection or "csv")
 
     def uses(self, description: Description) -> dict[str, str]:
         return _uses(self.labels, seen_in_files(self.paths, self.collection, description))
@@ -159,14 +192,19 @@ def _uses(labels: Labels, seen: np.ndarray) -> dict[str, str]:
     return {source: use_of(seen[sources == source]) for source in dict.fromkeys(sources.tolist())}
 
 
-def _largest(pictures: Iterable[Found], size: int) -> Faces:
-    """The largest face of each picture, in the form of `EvaluationSet.read`."""
+def _largest(images: Iterable[Found], size: int) -> Faces:
+    """The largest face of each image, in the form of `EvaluationSet.read`."""
     faces, reasons = [], []
-    for found in pictures:
+    for found in images:
         reasons.append(found.reason)
         if found.faces:
             faces.append(found.largest_crop)
     return _stack(faces, size), reasons
+
+
+def _margin_note(name: str, margin: float, estimator: Estimator) -> str:
+    expected = " or ".join(f"{known:g}" for known in estimator.description.margins)
+    return f"{name} were cropped with a margin of {margin:g}, the model with {expected}: "
 
 
 def _is_other(margin: float | None, estimator: Estimator) -> bool:
@@ -211,13 +249,14 @@ def from_databases(
         gender=database.gender,
         age_low=database.age_low,
         age_high=database.age_high,
+        person=database.person,
         columns=columns,
     )
     chosen = np.arange(count) if part == "all" else rows_of_part(parts, owner, part, flag)
     rows, notes = _with_label(labels, chosen)
     margins = np.array([part.crop.margin for part in parts], float)
     margins = np.repeat(margins, [*map(len, parts)])[rows]
-    labels = select(labels, rows)
+    labels = labels.of_faces(rows)
     faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part)
     if owner:
         new = [name for name, use in faces.uses(owner).items() if use == NEVER_SEEN]
@@ -231,10 +270,10 @@ def from_csv(
     detector: str = "none",
     min_face: int | None = None,
     scheduler: str | None = None,
-) -> PictureFaces:
-    """The pictures that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
+) -> ImageFaces:
+    """The images that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
 
-    collection, detector, min_face, scheduler: see `PictureFaces`.
+    collection, detector, min_face, scheduler: see `ImageFaces`.
     """
     table = read_dataset("csv", path.parent, labels=path).table
     columns = {"source": np.full(len(table), collection or path.stem)}
@@ -245,12 +284,13 @@ def from_csv(
         gender=table["gender"].to_numpy(),
         age_low=table["age_low"].to_numpy(),
         age_high=table["age_high"].to_numpy(),
+        person=table["person"].to_numpy(str) if table["person"].any() else None,
         columns=columns,
     )
     rows, notes = _with_label(labels, np.arange(len(labels)))
-    labels = select(labels, rows)
+    labels = labels.of_faces(rows)
     paths = [path.parent / name for name in labels.names]
-    return PictureFaces(labels, paths, notes, collection, detector, min_face, scheduler)
+    return ImageFaces(labels, paths, notes, collection, None, detector, min_face, scheduler)
 
 
 def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -259,18 +299,5 @@ def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]
     without = len(rows) - len(known)
     if not len(known):
         raise UserError(f"expected faces with a known age or gender, none of {without:,} has one")
-    note = f"{without:,} of {len(rows):,} faces have neither age nor gender and are left out"
+    note = f"{without:,} of {len(rows):,} faces have neither age nor gender and are skipped"
     return known, [note] if without else []
-
-
-def select(labels: Labels, rows: np.ndarray) -> Labels:
-    """The labels of `rows`, int64 (n,)."""
-    return replace(
-        labels,
-        names=[labels.names[row] for row in rows],
-        gender=labels.gender[rows],
-        age_low=labels.age_low[rows],
-        age_high=labels.age_high[rows],
-        age_std=None if labels.age_std is None else labels.age_std[rows],
-        columns={name: values[rows] for name, values in labels.columns.items()},
-    )

@@ -14,8 +14,8 @@ from ..models.seen import TRAINED_ON, TRAINING, seen_in
 from ..training.arguments import Arguments
 from ..training.run import weight_files
 from .evaluate import estimate
-from .figures import baseline, known_mean, measure
-from .labelled import from_databases, select
+from .labelled import from_databases
+from .measures import known_mean, measure
 from .results import Labels
 
 
@@ -77,17 +77,17 @@ def evaluate_part(
 
     Returns:
         Per database `faces`, their number; `age_mae` in years, `gender_accuracy` and `coverage` of
-        the 80 % interval, 0..1. Then rows, labels and estimates of the faces.
+        the 80 % interval, 0..1. Then rows in their databases, labels and estimates of the faces.
     """
     faces = from_databases([*paths.values()], part, estimator.description)
     if chosen is not None:
         kept = np.flatnonzero(np.isin(faces.rows, chosen))
-        own, margins = select(faces.labels, kept), faces.margins[kept]
+        own, margins = faces.labels.of_faces(kept), faces.margins[kept]
         faces = replace(faces, labels=own, rows=faces.rows[kept], margins=margins)
     faces.check(estimator)
     found, estimates, _ = estimate(faces, estimator)
-    labels = select(faces.labels, found)
-    measures = measure(labels, estimates, baseline(None, labels))
+    labels = faces.labels.of_faces(found)
+    measures = measure(labels, estimates)
     metrics = {}
     for name, source in zip(paths, database_names(faces.parts), strict=True):
         own = {key: each[labels.columns["source"] == source] for key, each in measures.items()}
@@ -97,4 +97,4 @@ def evaluate_part(
             "gender_accuracy": known_mean(own["correct"]),
             "coverage": known_mean(own["covered"]),
         }
-    return metrics, (faces.rows[found], labels, estimates)
+    return metrics, (faces.source_rows[found], labels, estimates)

@@ -6,69 +6,40 @@ may be all zeros. Age errors are signed, in years, see `labels.age_errors`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..labels import AGES, GENDERS
-
-BASELINE = "baseline_"
-ECE = "ece"
 ECE_BINS = 15
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: one row of `METRICS`, which tables, CSV, JSON, report and card read.
+    """A metric: one row of `METRICS`.
 
-    name: in JSON and CSV.
-    title: in tables, with its unit.
-    format: format specification of a value, without a sign unless values are signed.
-    meaning: explanation in the report.
+    name: in JSON and CSV.  title: in tables, with its unit.
+    format: format specification of a value, with "+" if values are signed.
     better: 1 if higher is better, -1 if lower is better, 0 if neither.
-    function: from the arrays of `needs` and `weights` to values, float64 (B,).
-    needs: names of per-face measures, see `figures.measure`; faces without one are ignored.
-    column: title in tables by subgroup; "" omits the metric there.
-    compared: whether comparisons of models include it.
+    function: from the arrays of `inputs` and `weights` to values, float64 (B,).
+    inputs: names of per-face measures, see `measures.measure`; faces without one are ignored.
+    column: short title in tables by subgroup and in comparisons of models; "" omits it there.
     """
 
     name: str
     title: str
     format: str
-    meaning: str
     better: int
     function: Callable[..., np.ndarray]
-    needs: tuple[str, ...]
+    inputs: str
     column: str = ""
-    compared: bool = False
 
-    def text(self, value: float, sign: str = "") -> str:
-        """A value as text; `sign` "+" also marks positive values, as of differences."""
-        return format(value, sign + self.format.removeprefix("+" if sign else ""))
-
-
-def label_ranks(distribution: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Number of years outside each label's range with at least the probability of its best year.
-
-    distribution: (N, 101).  low, high: (N,), whole years.  Returns float64 (N,), NaN if unknown.
-    """
-    within = (low[:, None] <= AGES) & (AGES <= high[:, None])
-    best = np.where(within, distribution, -1).max(axis=1, keepdims=True)
-    ranks = ((distribution >= best) & ~within).sum(axis=1)
-    return np.where(np.isnan(low), np.nan, ranks)
-
-
-def covered_shares(
-    interval: tuple[np.ndarray, np.ndarray], low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
-    """Share of each label's years, `low` to `high`, within the interval: float64 (N,)."""
-    shared = np.minimum(interval[1], high) - np.maximum(interval[0], low) + 1
-    return np.maximum(shared, 0) / (high - low + 1)
+    @property
+    def needs(self) -> list[str]:
+        return self.inputs.split()
 
 
 def mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean of `values`, (N,): the bias for errors, the accuracy for hits (0 or 1)."""
+    """Mean of `values`, (N,)."""
     return weights @ values / weights.sum(axis=1)
 
 
@@ -82,28 +53,39 @@ def median_absolute(error: np.ndarray, weights: np.ndarray) -> np.ndarray:
     order = np.argsort(error)
     counted = weights[:, order].cumsum(axis=1)
     half = (counted[:, -1:] - 1) / 2
-    places = [(counted <= k).sum(axis=1) for k in (np.floor(half), np.ceil(half))]
-    return error[order][places].mean(axis=0)
+    positions = [(counted <= k).sum(axis=1) for k in (np.floor(half), np.ceil(half))]
+    return error[order][positions].mean(axis=0)
 
 
 def root_mean_square(error: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.sqrt(mean(error**2, weights))
 
 
-def cumulative_score(error: np.ndarray, weights: np.ndarray, years: float) -> np.ndarray:
-    """CS@k: share of faces with an absolute error of at most k `years`.
+@dataclass(frozen=True)
+class Share:
+    """Share of faces, 0 to 1, with a true `hit`; the mean over the strata of `by`, if given.
 
-    Geng et al., "Automatic age estimation based on facial aging patterns", PAMI 2007.
+    hit, by: functions of the metric's measures, (N,) each.
     """
-    return mean(np.abs(error) <= years, weights)
+
+    hit: Callable[..., np.ndarray]
+    by: Callable[..., np.ndarray] | None = None
+
+    def strata(self, *measures: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Hits, (N,), 0 or 1, and membership, bool (N,), of each stratum."""
+        hits = np.asarray(self.hit(*measures), np.float64)
+        by = np.zeros(len(hits)) if self.by is None else self.by(*measures)
+        return [(hits, by == stratum) for stratum in np.unique(by)]
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        *measures, weights = arrays
+        strata = self.strata(*measures)
+        counts = np.stack([weights @ members for _, members in strata])
+        sums = np.stack([weights @ (hits * members) for hits, members in strata])
+        return (sums / np.maximum(counts, 1)).sum(axis=0) / (counts > 0).sum(axis=0)
 
 
-def top_accuracy(ranks: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
-    """Share of faces with a year of their label among the `k` most probable years.
-
-    ranks: as returned by `label_ranks`.
-    """
-    return mean(ranks < k, weights)
+HITS = Share(lambda hit: hit)  # of a measure that is 0 or 1
 
 
 def epsilon_error(error: np.ndarray, deviation: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -115,24 +97,6 @@ def epsilon_error(error: np.ndarray, deviation: np.ndarray, weights: np.ndarray)
     """
     tiny = np.finfo(np.float64).tiny
     return 1 - mean(np.exp(-(error**2) / np.maximum(2 * deviation**2, tiny)), weights)
-
-
-def balanced_accuracy(male: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean accuracy of women and men; the accuracy of one gender if the other is absent.
-
-    male, correct: (N,), 0 or 1: the true gender, and whether the prediction is correct.
-    """
-    counts = np.stack([weights @ (male == gender) for gender in (0, 1)])
-    right = np.stack([weights @ ((male == gender) * correct) for gender in (0, 1)])
-    recalls = right / np.maximum(counts, 1)  # 0 for an absent gender, which does not count
-    return recalls.sum(axis=0) / (counts > 0).sum(axis=0)
-
-
-def confusion_count(
-    male: np.ndarray, correct: np.ndarray, weights: np.ndarray, gender: int, predicted: int
-) -> np.ndarray:
-    """A cell of the confusion matrix: number of faces of `gender` with this predicted gender."""
-    return weights @ ((male == gender) & (correct == (gender == predicted)))
 
 
 def calibration_error(
@@ -151,165 +115,61 @@ def calibration_error(
     return np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
 
 
-def _within(years: int, column: str = "", compared: bool = False) -> Metric:
-    return Metric(
-        f"cs{years}",
-        f"within {years} year{'s' if years > 1 else ''}",
-        ".1%",
-        f"the share of faces with an age error of at most {years} year{'s' if years > 1 else ''}",
-        1,
-        partial(cumulative_score, years=years),
-        ("error",),
-        column,
-        compared,
-    )
+def _calibration_error(male: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
+    """NaN for faces of one gender: given the gender, even calibrated probabilities differ from
+    the accuracy."""
+    error = calibration_error(*arrays)
+    return error if np.ptp(male) else np.full_like(error, np.nan)
 
 
-METRICS = (
-    Metric(
-        "mae",
-        "mean absolute error, years",
-        ".2f",
-        "the mean distance of the estimated age to the true age or range",
-        -1,
-        mean_absolute,
-        ("error",),
-        column="MAE",
-        compared=True,
-    ),
-    Metric(
-        "median_error",
-        "median absolute error, years",
-        ".2f",
-        "half of the faces have a smaller error",
-        -1,
-        median_absolute,
-        ("error",),
-        compared=True,
-    ),
-    Metric(
-        "bias",
-        "bias, years",
-        "+.2f",
-        "the mean signed error: above 0 ages are overestimated, below 0 underestimated",
-        0,
-        mean,
-        ("error",),
-        column="bias",
-        compared=True,
-    ),
-    Metric(
-        "rmse",
-        "root mean square error, years",
-        ".2f",
-        "like the mean error, with more weight on large errors",
-        -1,
-        root_mean_square,
-        ("error",),
-        compared=True,
-    ),
-    _within(1),
-    _within(3),
-    _within(5, column="within 5", compared=True),
-    _within(10),
-    Metric(
-        "top1",
-        "age is the most probable",
-        ".1%",
-        "the share of faces whose true age has the highest probability",
-        1,
-        partial(top_accuracy, k=1),
-        ("rank",),
-    ),
-    Metric(
-        "top5",
-        "age among the 5 most probable",
-        ".1%",
-        "the share of faces whose true age is among the five most probable",
-        1,
-        partial(top_accuracy, k=5),
-        ("rank",),
-        compared=True,
-    ),
-    Metric(
-        "coverage",
-        "age in the 80 % interval",
-        ".1%",
-        "the share of true ages within the interval; 80 % is right",
-        0,
-        mean,
-        ("covered",),
-        column="in interval",
-        compared=True,
-    ),
-    Metric(
-        "interval_width",
-        "width of the 80 % interval, years",
-        ".1f",
-        "narrower is more informative, if the interval contains 80 % of the ages",
-        0,
-        mean,
-        ("width",),
-    ),
-    Metric(
-        "epsilon_error",
-        "epsilon error",
-        ".4f",
-        "the error relative to the spread of the ratings; 0 is best, 1 is worst",
-        -1,
-        epsilon_error,
-        ("error", "deviation"),
-    ),
-    Metric(
-        "gender_accuracy",
-        "gender accuracy",
-        ".1%",
-        "the share of faces whose gender is predicted correctly",
-        1,
-        mean,
-        ("correct",),
-        column="gender accuracy",
-        compared=True,
-    ),
-    Metric(
-        "balanced_accuracy",
-        "balanced gender accuracy",
-        ".1%",
-        "the mean of the accuracies of women and men; 50 % is chance",
-        1,
-        balanced_accuracy,
-        ("male", "correct"),
-        compared=True,
-    ),
-    Metric(
-        ECE,
-        "gender calibration error",
-        ".3f",
-        "the mean distance between predicted probability and accuracy",
-        -1,
-        calibration_error,
-        ("confidence", "correct"),
-        column="gender calibration error",
-        compared=True,
-    ),
+def _within(years: int, column: str = "") -> Metric:
+    """The cumulative score of Geng et al., "Automatic age estimation based on facial aging
+    patterns", PAMI 2007."""
+    title, share = f"within {years} year{'s' * (years > 1)}", Share(lambda e: np.abs(e) <= years)
+    return Metric(f"cs{years}", title, ".1%", 1, share, "error", column)
+
+
+# fmt: off
+METRICS = (  # name, title, format, whether higher is better, function, needs, column
+    Metric("mae", "mean absolute error, years", ".2f", -1, mean_absolute, "error", "MAE"),
+    Metric("median_error", "median absolute error, years", ".2f", -1, median_absolute, "error"),
+    Metric("bias", "bias, years", "+.2f", 0, mean, "error", "bias"),
+    Metric("rmse", "root mean square error, years", ".2f", -1, root_mean_square, "error"),
+    _within(1), _within(3), _within(5, "within 5"), _within(10),
+    Metric("top1", "age is the most probable", ".1%", 1, Share(lambda rank: rank < 1), "rank"),
+    Metric("top5", "age among the 5 most probable", ".1%", 1, Share(lambda rank: rank < 5), "rank"),
+    Metric("coverage", "age in the 80 % interval", ".1%", 0, HITS, "covered", "in interval"),
+    Metric("interval_width", "width of the 80 % interval, years", ".1f", 0, mean, "width"),
+    Metric("nll", "negative log-likelihood of the age", ".3f", -1, mean, "nll"),
+    Metric("crps", "ranked probability score of the age, years", ".2f", -1, mean, "crps"),
+    Metric("epsilon_error", "epsilon error", ".4f", -1, epsilon_error, "error deviation"),
+    Metric("range_error", "mean distance to the age range, years", ".2f", -1, mean_absolute,
+           "range_error", "range error"),
+    Metric("in_range", "estimate in the age range", ".1%", 1, Share(lambda error: error == 0),
+           "range_error", "in range"),
+    Metric("gender_accuracy", "gender accuracy", ".1%", 1, HITS, "correct", "gender accuracy"),
+    Metric("balanced_accuracy", "balanced gender accuracy", ".1%", 1,
+           Share(lambda male, correct: correct, by=lambda male, correct: male), "male correct"),
+    Metric("female_accuracy", "gender accuracy, female faces", ".1%", 1, HITS, "correct_0"),
+    Metric("male_accuracy", "gender accuracy, male faces", ".1%", 1, HITS, "correct_1"),
+    Metric("ece", "gender calibration error", ".3f", -1, _calibration_error,
+           "male confidence correct", "gender calibration error"),
+    Metric("gender_nll", "negative log-likelihood of the gender", ".3f", -1, mean, "gender_nll"),
 )
-CONFUSION = {
-    (true, predicted): Metric(
-        f"{true}_as_{predicted}",
-        f"{true} predicted as {predicted}",
-        ",.0f",
-        "the number of faces",
-        0,
-        partial(confusion_count, gender=code, predicted=predicted_code),
-        ("male", "correct"),
-    )
-    for code, true in enumerate(GENDERS)
-    for predicted_code, predicted in enumerate(GENDERS)
+# fmt: on
+BY_NAME = {metric.name: metric for metric in METRICS}
+BY_SUBGROUP = [metric for metric in METRICS if metric.column]
+MEANINGS = {  # explanations in the report
+    "mae": "the mean distance of the estimated age to the exact age",
+    "median_error": "half of the faces have a smaller error",
+    "bias": "the mean signed error: above 0 ages are overestimated, below 0 underestimated",
+    "coverage": "the share of exact ages within the interval; 80 % is right",
+    "interval_width": "narrower is more informative, if the interval contains 80 % of the ages",
+    "nll": "a proper score of all 101 probabilities; large for confident mistakes",
+    "crps": "a proper score (CRPS): the MAE, if all probability is on one age",
+    "epsilon_error": "the error relative to the spread of the ratings; 0 is best, 1 is worst",
+    "range_error": "for labels that are ranges of several years; 0 within the range",
+    "balanced_accuracy": "the mean of the accuracies of women and men; 50 % is chance",
+    "ece": "the mean distance between predicted probability and accuracy",
+    "gender_nll": "a proper score; 0.693 is chance",
 }
-# Metrics of one measure that a constant prediction has too, computed for the baseline.
-_BASELINES = [
-    replace(metric, name=BASELINE + metric.name, needs=(BASELINE + metric.needs[0],))
-    for metric in METRICS
-    if metric.needs in (("error",), ("correct",))
-]
-BY_NAME = {metric.name: metric for metric in (*METRICS, *CONFUSION.values(), *_BASELINES)}

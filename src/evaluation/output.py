@@ -3,46 +3,49 @@
 import json
 from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
-import pandas as pd
-
-from ..errors import UserError
-from ..files import defer_sigint, file_kind, replacing
+from ..files import defer_sigint, replacing
 from ..outputs import Output, check_outputs, has_mark
 from .results import Evaluation, Results
+from .table import COLUMNS
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
 _MARKS = {
-    JSON: b'{\n "arguments"',
-    CSV: b"model,slice,figure",
-    REPORT: b"<title>Age and gender evaluation</title>",
+    JSON: (b'{\n "arguments"',),
+    CSV: (",".join(COLUMNS).encode(), b"model,slice,figure"),  # the latter of version 0.2
+    REPORT: (b"<title>Age and gender evaluation</title>",),
 }
 
 
+def free_folder(folder: Path, force: bool) -> Path:
+    """The folder of an evaluation: `folder`, or if it holds one, the first free one of
+    `folder-2`, `folder-3` and so on, unless `force`."""
+    if force or not folder.exists() or not _is_evaluation(folder):
+        return folder
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(path for path in numbered if not path.exists())
+
+
 def check_output_folder(
-    folder: Path, force: bool, card: Path | None = None, inputs: Iterable[tuple[str, Path]] = ()
+    folder: Path,
+    others: Iterable[Output] = (),
+    inputs: Iterable[tuple[str, Path]] = (),
 ) -> None:
     """Raise `UserError` if an evaluation cannot be written to `folder`, before any work is done.
 
-    force: replace an existing evaluation; other folders are never replaced.
-    card, inputs: the model card to update, and flags and paths of all files that are read.
+    Only evaluations are replaced.
+    others, inputs: further outputs, and flags and paths of all files that are read.
     """
-    if file_kind(folder) == "a folder" and not force:
-        raise UserError(
-            f"--output: expected a new folder, {folder} exists; name another, or pass --force to "
-            "replace its evaluation"
-        )
-    outputs = [Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)]
-    if card:
-        outputs.append(Output("--card", card, "a model card", lambda _: True))
-    check_outputs(outputs, inputs)
+    output = Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)
+    check_outputs([output, *others], inputs)
 
 
 def _is_evaluation(folder: Path) -> bool:
     """Whether a folder contains only the files of an evaluation."""
-    return all(
-        path.name in FILES and path.is_file() and has_mark(_MARKS[path.name])(path)
+    return folder.is_dir() and all(
+        path.name in FILES and path.is_file() and has_mark(*_MARKS[path.name])(path)
         for path in folder.iterdir()
     )
 
@@ -55,18 +58,19 @@ def write_results(folder: Path, results: Results) -> None:
         partial.mkdir()
         text = json.dumps(_as_json(results), indent=1, default=str, allow_nan=False)
         (partial / JSON).write_text(text + "\n", encoding="utf-8")
-        _as_table(results).to_csv(partial / CSV, index=False, errors="backslashreplace")
+        results.table.to_csv(partial / CSV, index=False, errors="backslashreplace")
         write_report(partial / REPORT, results)
         finishing.enter_context(defer_sigint())  # until the folder has its name
 
 
 def _as_json(results: Results) -> dict:
+    table = results.table.astype(object)
     return {
         "arguments": results.arguments,
         "notes": results.notes,
         "faces": len(results.labels),
         "models": [_model_as_json(evaluation) for evaluation in results.evaluations],
-        "comparisons": results.comparisons.to_dict("records"),
+        "metrics": table.where(table.notna(), None).to_dict("records"),
     }
 
 
@@ -74,17 +78,8 @@ def _model_as_json(evaluation: Evaluation) -> dict:
     return {
         "model": evaluation.model,
         "faces": len(evaluation.rows),
-        "left_out": dict(evaluation.left_out),
-        "baseline": evaluation.baseline,
-        "collections": evaluation.collections,
+        "skipped": dict(evaluation.skipped),
+        "baseline": str(evaluation.baseline),
+        "uses": evaluation.uses,
         "calibration": evaluation.calibration,
-        "figures": evaluation.figures.to_dict("records"),
     }
-
-
-def _as_table(results: Results) -> pd.DataFrame:
-    """All metrics of all models, one row each, and the differences between models below."""
-    tables = [e.figures.assign(model=e.model) for e in results.evaluations]
-    differences = results.comparisons.rename(columns={"models": "model", "difference": "value"})
-    table = pd.concat([*tables, differences]) if len(differences) else pd.concat(tables)
-    return table[["model", "slice", "figure", "value", "low", "high", "n"]]

@@ -1,182 +1,199 @@
-"""Text tables of an evaluation."""
+"""Pivots of the table of metrics, for console, Markdown and HTML."""
 
-from collections import defaultdict
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from tabulate import tabulate
 
-from ..labels import GENDERS
 from ..models.seen import HELD_OUT, NEVER_SEEN, TRAINED_ON, UNKNOWN
-from .metrics import BASELINE, BY_NAME, CONFUSION, METRICS
+from .metrics import BY_NAME, BY_SUBGROUP, METRICS
 from .results import Evaluation, Results
-from .slices import ALL, CROSS, FEW, by_kind
+from .subgroups import ALL, CROSS, FEW, SOURCE, USE, by_kind
+from .table import better_models
 
-BY_SLICE = [metric for metric in METRICS if metric.column]
-_WITH_INTERVAL = ("mae", "gender_accuracy")  # in tables by slice, which have little room
-_MAX_LEFT_OUT = 20
-USES = {  # of datasets in a model's training, with titles of their sections
-    NEVER_SEEN: "Collections never seen",
-    HELD_OUT: "Held-out faces of collections trained on",
-    TRAINED_ON: "Collections trained on, training faces included",
-    UNKNOWN: "Collections of unknown use in training",
-}
+_MAX_SKIPPED = 20
+_USES = (NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN)
+_WITH_INTERVAL = ("MAE", "range error", "gender accuracy")  # on the console, which is narrow
+_IN_CARD = f"age{CROSS}gender"  # the only crossing in model cards
 
 
-class Figure(NamedTuple):
-    """A row of `Evaluation.figures`, or a difference between two models."""
+@dataclass(frozen=True)
+class Cell:
+    """A value and both ends of its interval, as text that may be "", of `n` faces.
 
-    figure: str
-    value: float
-    low: float
-    high: float
-    n: int
+    of: "of n" if the other values of its row are of another number of faces.
+    """
+
+    value: str = ""
+    low: str = ""
+    high: str = ""
+    n: int = FEW
+    of: str = ""
 
     @property
     def is_few(self) -> bool:
         return self.n < FEW
 
-    def texts(self, sign: str = "") -> list[str]:
-        """Value, lower and upper end of its interval; `sign` "+" marks differences."""
-        numbers = (self.value, self.low, self.high)
-        return [BY_NAME[self.figure].text(number, sign) for number in numbers]
+    def __str__(self) -> str:
+        """As "4.31 [4.20, 4.43]", "4.31* [4.20, 4.43] of 12"."""
+        interval = f"[{self.low}, {self.high}]" if self.low else ""
+        parts = (self.value + "*" * self.is_few, interval, self.of)
+        return " ".join(part for part in parts if part)
+
+    def alone(self) -> "Cell":
+        """Without the interval."""
+        return replace(self, low="", high="")
 
 
-def tables(results: Results) -> str:
-    """Metrics of all models; slices and confusion matrix of each; and their comparisons."""
-    parts = [_main(results)]
-    for evaluation in results.evaluations:
-        parts += [_slices(evaluation), _confusion(evaluation)]
-    parts += dict.fromkeys(map(left_out, results.evaluations))  # usually the same for all models
-    parts += [_comparisons(results), "\n".join(f"note: {note}" for note in results.notes)]
-    legend = f"[...]: 95 % bootstrap interval    *: fewer than {FEW} faces"
-    return "\n\n".join(part for part in [*parts, legend] if part)
+@dataclass(frozen=True)
+class Section:
+    """A pivot: cells or texts, one row per metric, or per subgroup and model.
+
+    kind: of its subgroups, as "age x gender"; "" for all faces.
+    """
+
+    title: str
+    kind: str
+    frame: pd.DataFrame
 
 
-def left_out(evaluation: Evaluation) -> str:
-    """Number, names and reasons of pictures without a face; "" if there are none."""
-    count = len(evaluation.left_out)
-    if not count:
-        return ""
-    lines = [f"{name}: {reason}" for name, reason in evaluation.left_out[:_MAX_LEFT_OUT]]
-    if count > len(lines):
-        lines.append(f"and {count - len(lines):,} more")
-    total = count + len(evaluation.rows)
-    return "\n".join([f"{count:,} of {total:,} pictures left out:", *lines])
-
-
-def uses(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
-    """Title and slices of each use of collections: all its faces, then its sources."""
-    found = set(evaluation.figures["slice"])
-    blocks = []
-    for use, title in USES.items():
-        sources = [f"source {name}" for name, its in evaluation.collections.items() if its == use]
-        names = [name for name in (f"collections {use}", *sources) if name in found]
-        if names:
-            blocks.append((title, names))
-    return blocks
-
-
-def sections(evaluations: list[Evaluation]) -> dict[str, list[tuple[str, str]]]:
-    """Slices and models by title: uses of collections, kinds of subgroups, and their crossings."""
-    rows: dict[str, list[tuple[str, str]]] = {}
-    blocks = {evaluation.model: dict(uses(evaluation)) for evaluation in evaluations}
-    for title in USES.values():
-        own = [(name, model) for model, its in blocks.items() for name in its.get(title, ())]
-        if own:  # all collections first, models in their order
-            rows[title] = sorted(own, key=lambda row: row[0])
-    used = {name for own in rows.values() for name, _ in own}
-    found = {evaluation.model: set(evaluation.figures["slice"]) for evaluation in evaluations}
-    names = (name for evaluation in evaluations for name in evaluation.figures["slice"])
-    for kind, own in by_kind(name for name in names if name not in used).items():
-        title = "Children" if kind == "children" else f"By {kind.replace(CROSS, ' and ')}"
-        rows[title] = [(name, model) for name in own for model in found if name in found[model]]
-    return rows
-
-
-def _main(results: Results) -> str:
-    """All metrics of all faces, one row each, next to the models' baselines."""
-    columns, counts = {}, []
-    for evaluation in results.evaluations:
-        columns[evaluation.model] = figures_of(evaluation.figures)[ALL]
-        counts.append({name: row.n for name, row in columns[evaluation.model].items()})
-    for evaluation in results.evaluations:
-        header = f"baseline: {evaluation.baseline}".replace(" (", "\n(")
-        columns[header] = {
-            name.removeprefix(BASELINE): row
-            for name, row in columns[evaluation.model].items()
-            if name.startswith(BASELINE)
-        }
-    rows = []
-    for metric in METRICS:
-        if any(metric.name in figures for figures in columns.values()):
-            faces = " / ".join(dict.fromkeys(f"{n[metric.name]:,}" for n in counts))
-            cells = (text(figures.get(metric.name)) for figures in columns.values())
-            rows.append([metric.title, *cells, faces])
-    return _tabulate(rows, ["all faces", *columns, "faces"])
-
-
-def _slices(evaluation: Evaluation) -> str:
-    """Tables by use of collections, then by age band, gender, group and the like."""
-    table = evaluation.figures
-    blocks = uses(evaluation)
-    used = {name for _, names in blocks for name in names}
-    parts = [_by_slice(table[table["slice"].isin(names)], title) for title, names in blocks]
-    is_other = ~table["slice"].isin(used) & ~table["slice"].str.contains(CROSS, regex=False)
-    return "\n\n".join([*parts, _by_slice(table[is_other], evaluation.model)])
-
-
-def _confusion(evaluation: Evaluation) -> str:
-    figures = figures_of(evaluation.figures)[ALL]
-    if CONFUSION[GENDERS[0], GENDERS[0]].name not in figures:
-        return ""
-    rows = [
-        [true, *(text(figures[CONFUSION[true, each].name], interval=False) for each in GENDERS)]
-        for true in GENDERS
-    ]
-    return _tabulate(rows, [evaluation.model, *(f"predicted {name}" for name in GENDERS)])
-
-
-def _comparisons(results: Results) -> str:
-    """Differences between models, for all faces and by age band, one table per pair."""
-    table = results.comparisons.rename(columns={"difference": "value"})
-    pairs = table.groupby("models", sort=False)
-    return "\n\n".join(_by_slice(of_pair, models, "+") for models, of_pair in pairs)
-
-
-def _by_slice(table: pd.DataFrame, title: str, sign: str = "") -> str:
-    """One row per slice, in the order of `table`."""
-    shown = [m for m in BY_SLICE if (table["figure"] == m.name).any()]
-    if sign:
-        shown = [metric for metric in shown if metric.name in _WITH_INTERVAL]
-    rows = [
-        [
-            name,
-            f"{max(row.n for row in figures.values()):,}",
-            *(text(figures.get(m.name), sign, m.name in _WITH_INTERVAL) for m in shown),
-        ]
-        for name, figures in figures_of(table).items()
-    ]
-    return _tabulate(rows, [title, "faces", *(metric.column for metric in shown)])
-
-
-def figures_of(table: pd.DataFrame) -> dict[str, dict[str, Figure]]:
-    """Rows of `Evaluation.figures` by slice and metric."""
-    found = defaultdict(dict)
-    for slice_name, *row in table[["slice", *Figure._fields]].itertuples(index=False):
-        figure = Figure(*row)
-        found[slice_name][figure.figure] = figure
+def sections(results: Results) -> list[Section]:
+    """All faces and differences of models by metric; subgroups and models by kind of subgroup."""
+    table = results.table.copy()
+    table["cell"] = [_cell(row, results) for row in table.itertuples()]
+    found = [_of_all_faces(table, results)]
+    found += [_of_difference(table, results, name) for name in results.differences]
+    kinds = by_kind(table["subgroup"])
+    if USE in kinds:  # each use, and its sources
+        names = kinds.pop(USE) + kinds.pop(USE + CROSS + SOURCE)
+        order = [f"{USE} {use}" for use in _USES]
+        names.sort(key=lambda name: order.index(name.partition(CROSS)[0]))
+        kinds = {USE: names, **kinds}
+        kinds.pop(SOURCE, None)
+    for kind, names in kinds.items():
+        found.append(Section(_title(kind), kind, _by_subgroup(table, names)))
     return found
 
 
-def text(row: Figure | None, sign: str = "", interval: bool = True) -> str:
-    """A value as "4.31 [4.20, 4.43]"; "" if absent.  `sign` "+" marks differences."""
-    if row is None:
+def _title(kind: str) -> str:
+    titles = {USE: "By use in training", "children": "Children"}
+    return titles.get(kind, f"By {kind.replace(CROSS, ' and ')}")
+
+
+def _cell(row: tuple, results: Results) -> Cell:
+    form = BY_NAME[row.metric].format
+    if row.model in results.differences:
+        form = "+" + form.removeprefix("+")
+    ends = ("", "") if pd.isna(row.low) else (format(row.low, form), format(row.high, form))
+    return Cell(format(row.value, form), *ends, row.n)
+
+
+def _of_all_faces(table: pd.DataFrame, results: Results) -> Section:
+    """One row per metric, next to the models' baselines."""
+    own = table[(table["subgroup"] == ALL) & ~table["model"].isin(results.differences)]
+    names = dict.fromkeys([*results.models, *(str(e.baseline) for e in results.evaluations)])
+    frame = own.pivot(index="metric", columns="model", values="cell")
+    frame = frame.reindex(
+        index=[metric.name for metric in METRICS if metric.name in frame.index],
+        columns=[name for name in names if name in frame],
+    )
+    counts = own[own["model"].isin(results.models)].groupby("metric")["n"].unique()
+    frame["faces"] = [Cell(" / ".join(f"{n:,}" for n in counts[name])) for name in frame.index]
+    return Section("All faces", "", _filled(frame))
+
+
+def _of_difference(table: pd.DataFrame, results: Results, name: str) -> Section:
+    """One row per metric, with the better model."""
+    own = table[(table["subgroup"] == ALL) & (table["model"] == name)].set_index("metric")
+    better = better_models(results)
+    verdicts = [
+        Cell(better.get((name, metric), "not clear") if BY_NAME[metric].better else "")
+        for metric in own.index
+    ]
+    faces = [Cell(f"{n:,}") for n in own["n"]]
+    frame = pd.DataFrame({"difference": own["cell"], "better": verdicts, "faces": faces})
+    return Section(name, "", frame)
+
+
+def _by_subgroup(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """One row per subgroup and model, with the metrics that any of them has."""
+    own = table[table["subgroup"].isin(names)]
+    shown = [metric for metric in BY_SUBGROUP if metric.name in set(own["metric"])]
+    own = own[own["metric"].isin([metric.name for metric in shown])]
+    frame = own.pivot(index=["subgroup", "model"], columns="metric", values="cell")
+    order = own.drop_duplicates(["subgroup", "model"]).set_index(["subgroup", "model"]).index
+    frame = frame.loc[sorted(order, key=lambda key: names.index(key[0]))]
+    faces = own.groupby(["subgroup", "model"])["n"].max().loc[frame.index]
+    columns = {metric.name: metric.column for metric in shown}
+    frame = _filled(frame[[*columns]].rename(columns=columns))
+    for name in frame:
+        frame[name] = [
+            replace(cell, of="" if cell.n == n or not cell.value else f"of {cell.n:,}")
+            for cell, n in zip(frame[name], faces, strict=True)
+        ]
+    frame.insert(0, "faces", [Cell(f"{n:,}") for n in faces])
+    return frame
+
+
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with empty cells where there are none."""
+    return frame.map(lambda cell: cell if isinstance(cell, Cell) else Cell())
+
+
+def console(results: Results) -> str:
+    """All tables without crossings, images without a face, and notes."""
+    parts = [
+        f"{section.title}\n{_text(section, results, 'simple', _WITH_INTERVAL)}"
+        for section in sections(results)
+        if CROSS not in section.kind
+    ]
+    parts += dict.fromkeys(map(skipped, results.evaluations))  # usually the same for all models
+    parts += ["\n".join(f"note: {note}" for note in results.notes), legend()]
+    return "\n\n".join(filter(None, parts))
+
+
+def markdown(results: Results) -> str:
+    """All tables with a heading each; the only crossed subgroups are age and gender."""
+    return "\n\n".join(
+        f"### {section.title}\n\n{_text(section, results, 'github')}"
+        for section in sections(results)
+        if CROSS not in section.kind or section.kind == _IN_CARD
+    )
+
+
+def legend() -> str:
+    return (
+        f"[...]: 95 % interval, by bootstrap, Wilson's for extreme shares. *: fewer than {FEW} "
+        "faces. Errors, intervals and scores of ages are of exact ages (ranges of at most two "
+        "years), range errors of the other ranges. Differences by age are exploratory."
+    )
+
+
+def _text(section: Section, results: Results, form: str, with_interval: tuple = ()) -> str:
+    """A section as a table of tabulate's `form`; with the intervals of some columns of subgroups,
+    or of all."""
+    frame, headers = section.frame, [""]
+    if section.kind and len(results.models) > 1:
+        headers = ["", "model"]
+    rows = []
+    for key, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
+        names = [*key][: len(headers)] if section.kind else [BY_NAME[key].title]
+        cells = [
+            cell if not (section.kind and with_interval) or name in with_interval else cell.alone()
+            for name, cell in zip(frame, row, strict=True)
+        ]
+        rows.append([text.replace("|", r"\|") for text in [*names, *map(str, cells)]])
+    headers += [name.replace(" (", "\n(") if form == "simple" else name for name in frame]
+    aligned = {"stralign": "right", "colalign": ("left",)}
+    return tabulate(rows, headers, tablefmt=form, disable_numparse=True, **aligned)
+
+
+def skipped(evaluation: Evaluation) -> str:
+    """Number, names and reasons of images without a face; "" if there are none."""
+    count = len(evaluation.skipped)
+    if not count:
         return ""
-    value, low, high = row.texts(sign)
-    value += "*" if row.is_few else ""
-    return f"{value} [{low}, {high}]" if interval else value
-
-
-def _tabulate(rows: list[list[str]], headers: list[str]) -> str:
-    return tabulate(rows, headers, disable_numparse=True, stralign="right", colalign=("left",))
+    lines = [f"{name}: {reason}" for name, reason in evaluation.skipped[:_MAX_SKIPPED]]
+    if count > len(lines):
+        lines.append(f"and {count - len(lines):,} more")
+    return "\n".join([f"{count:,} of {count + len(evaluation.rows):,} images skipped:", *lines])

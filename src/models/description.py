@@ -40,8 +40,9 @@ class Description:
         the kind of its `identity`, and `hashed_by`, see `data.split`; databases of its initial
         weights have `initial`, and `db` None if unknown.
     metrics: validation metrics of the best epoch, by name; `figures` in files of version 0.2.
-    training: the mean age in years and the share of men, 0..1, of the training rows, as `age_mean`
-        and `male_share`; None in older files.
+    training: the mean and the median age in years and the share of men, 0..1, of the training rows,
+        as `age_mean`, `age_median` and `male_share`; None in older files, of version 0.2 without
+        the median.
     split: `src.data.split.Split` as JSON; None in files without one.
     calibration: the temperatures by which the heads' scores were divided, as `gender_temperature`
         and `age_temperature` (in files of version 0.1.0 a list, `age_temperatures`), the number of

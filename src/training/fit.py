@@ -241,7 +241,7 @@ def _describe(architecture: dict, data: Data, arguments: Arguments) -> Descripti
     own = Description(
         architecture,
         crop,
-        training=_means(ages, joined.gender[rows]),
+        training=_averages(ages, joined.gender[rows]),
         **description_of(data.databases, data.split, data.rows),
     )
     return _with_initial(own, arguments)
@@ -259,12 +259,16 @@ def _with_initial(description: Description, arguments: Arguments) -> Description
     return replace(description, data=data, identities=Identities.of(faces))
 
 
-def _means(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
-    """Mean age and share of men, for the constant baseline; None if no age or no gender is
-    known."""
+def _averages(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
+    """Mean and median age and share of men, for the constant baseline; None if no age or no
+    gender is known."""
     if np.isnan(ages).all() or np.isnan(gender).all():
         return None
-    return {"age_mean": float(np.nanmean(ages)), "male_share": float(np.nanmean(gender))}
+    return {
+        "age_mean": float(np.nanmean(ages)),
+        "age_median": float(np.nanmedian(ages)),
+        "male_share": float(np.nanmean(gender)),
+    }
 
 
 def _print_run(devices: Devices, arguments: Arguments, model: keras.Model, data: Data) -> None:

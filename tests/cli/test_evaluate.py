@@ -19,7 +19,7 @@ from src.models.checkpoints import Description, load_checkpoint, save_checkpoint
 from tests.helpers import assert_one_line_error, exit_code, names, write_database
 
 ARCHITECTURE = {"name": "small_cnn"}
-TRAINING = {"age_mean": 35.0, "male_share": 0.7}
+TRAINING = {"age_mean": 35.0, "age_median": 36.0, "male_share": 0.7}
 
 
 def write_model(path, img_size=16, alignment="none", **values):
@@ -47,7 +47,7 @@ def evaluated(tmp_path_factory):
 def test_metrics_of_networks(evaluated):
     database = open_database(evaluated.database)
     table = pd.read_csv(evaluated.folder / "out" / "results.csv")
-    table = table.set_index(["model", "slice", "figure"])
+    table = table.set_index(["model", "subgroup", "metric"])
     for path in evaluated.models:
         network, _ = load_checkpoint(path)
         gender, age = network.predict(database.image[np.arange(50)], verbose=0)
@@ -59,8 +59,8 @@ def test_metrics_of_networks(evaluated):
             ("age 20-29", "mae"): errors[~men].mean(),
             ("all", "gender_accuracy"): (gender.argmax(axis=1) == database.gender).mean(),
         }
-        for (slice_name, figure), value in expected.items():
-            found = table.loc[(path.name, slice_name, figure)]
+        for (subgroup, metric), value in expected.items():
+            found = table.loc[(path.name, subgroup, metric)]
             assert found["value"] == pytest.approx(value, abs=1e-3)
             assert found["low"] <= found["value"] <= found["high"]
     difference = table.loc[("b.hdf5 - a.hdf5", "all", "mae"), "value"]
@@ -78,12 +78,16 @@ def test_output_files(evaluated):
 
 def test_printed_tables(evaluated):
     lines = evaluated.done.stdout.splitlines()
-    assert "baseline: 35.0 years, male" in lines[0]
-    assert "baseline: 40.0 years, male" in lines[0]
-    assert "(of the training faces)" in lines[1]
-    assert "(of the evaluated faces)" in lines[1]
     text = "\n".join(lines)
-    for words in ("mean absolute error, years", "age 20-29", "gender female", "predicted male"):
+    for words in (
+        "baseline: 36 years, male",
+        "baseline: 40 years, male",
+        "(training faces)",
+        "(evaluated faces)",
+        "mean absolute error, years",
+        "age 20-29",
+        "gender female",
+    ):
         assert words in text
     assert lines[-1] == f"report: {evaluated.folder / 'out' / 'report.html'}"
     assert evaluated.done.stderr == "50 of 50 faces\n" * 2
@@ -107,20 +111,35 @@ def test_pictures_of_csv(evaluated, evaluate, tmp_path):
     done = evaluate(*command, "--output", out, "--resamples", 20)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    first = lines.index("2 of 7 pictures left out:")
+    first = lines.index("2 of 7 images skipped:")
     named = ["2.png: image undecodable", "6.png: image missing"]
     assert lines[first + 1 : first + 3] == named
-    table = pd.read_csv(out / "results.csv").set_index(["slice", "figure"])
+    table = pd.read_csv(out / "results.csv").set_index(["subgroup", "metric"])
     assert table.loc[("group x", "mae"), "n"] == 2
     assert table.loc[("group y", "mae"), "n"] == 3
 
 
-def test_existing_output_is_rejected_first(evaluated, evaluate, tmp_path):
-    done = evaluate("--input", tmp_path / "gone.mat", "--output", evaluated.folder / "out")
-    assert_one_line_error(done, "evaluate.py", "out exists", "--force")
+def test_output_is_a_file(evaluate, tmp_path):
     (tmp_path / "file").touch()
     done = evaluate("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
     assert_one_line_error(done, "evaluate.py", "is a file")
+
+
+def test_second_evaluation_and_predictions(evaluated, evaluate, tmp_path):
+    """The folder is numbered; predictions have one row per model and face."""
+    shutil.copytree(evaluated.folder / "out", tmp_path / "out")
+    before = (tmp_path / "out" / "results.json").read_bytes()
+    command = ("--input", evaluated.database, "--weight_file", *evaluated.models)
+    files = ("--output", tmp_path / "out", "--predictions", tmp_path / "faces.csv")
+    done = evaluate(*command, *files, "--resamples", 20)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"report: {tmp_path / 'out-2' / 'report.html'}\n")
+    assert (tmp_path / "out" / "results.json").read_bytes() == before
+    faces = pd.read_csv(tmp_path / "faces.csv")
+    assert faces.groupby("model").size().to_dict() == {"a.hdf5": 50, "b.hdf5": 50}
+    assert faces[[f"p{age}" for age in range(101)]].sum(axis=1).to_numpy() == pytest.approx(
+        1, abs=1e-3
+    )
 
 
 def test_force_replaces_evaluation(evaluated, evaluate, tmp_path):
@@ -140,7 +159,7 @@ def test_card_and_its_command(evaluated, evaluate, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = card.read_text().splitlines()
     assert next(line for line in lines if line.startswith("### ")) == "### All faces"
-    assert any(line.startswith("| all") and " b.hdf5 " in line for line in lines)
+    assert any(line.startswith("| ") and " b.hdf5 " in line for line in lines)
     [stored] = [line for line in lines if line.startswith("python evaluate.py ")]
     assert f"--card '{card}'" in stored
 

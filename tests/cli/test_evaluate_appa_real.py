@@ -63,14 +63,14 @@ def test_mae_equals_numpys(evaluated, exports):
 
 def test_table_has_both_errors(evaluated):
     lines = evaluated.done.stdout.splitlines()
-    assert lines[0].split() == ["age", "MAE", "(years)", "pictures"]
+    assert lines[0].split() == ["age", "MAE", "(years)", "images"]
     assert set(lines[1]) == {"-", " "}
     assert [line.split()[2] for line in lines[2:4]] == ["5", "5"]
 
 
 def test_unreadable_pictures_are_counted(evaluated):
     lines = evaluated.done.stdout.splitlines()
-    first = lines.index("2 of 7 pictures left out:")
+    first = lines.index("2 of 7 images skipped:")
     assert lines[first + 1 : first + 3] == [
         "000005.jpg_face.jpg: image undecodable",
         "000006.jpg_face.jpg: image missing",
@@ -81,6 +81,7 @@ def test_metrics_against_the_target(evaluated):
     """By hand, of the predictions' own table."""
     lines = evaluated.done.stdout.splitlines()
     assert lines[5] == "against the apparent age:"
+    assert any(line.startswith("note: ") and "margin of 0.4" in line for line in lines)
     cells = [line.split() for line in lines]
     [mae] = [words for words in cells if words[:3] == ["mean", "absolute", "error,"]]
     assert mae[4] == f"{lines[2].split()[1]}*"
@@ -93,7 +94,7 @@ def test_no_file_is_written(evaluated):
 
 
 def test_stderr_has_progress_only(evaluated):
-    assert evaluated.done.stderr == "7 of 7 pictures\n"
+    assert evaluated.done.stderr == "7 of 7 images\n"
 
 
 @pytest.fixture
@@ -127,8 +128,9 @@ def test_ragged_rows_are_one_line(fails, evaluated, weights, tmp_path):
     assert "gt_avg_valid.csv" in line and "received 8" in line
 
 
-def test_existing_output_is_rejected_first(fails, tmp_path):
-    assert "--output: expected a new folder" in fails("--output", tmp_path)
+def test_other_folder_is_rejected_first(fails, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    assert "--output" in fails("--output", tmp_path)
 
 
 def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):

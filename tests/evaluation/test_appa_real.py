@@ -37,18 +37,29 @@ def write_face(folder, number, age, split="valid"):
 def run(data_dir, split="valid", target="apparent"):
     """The mean errors by kind of age, the model's evaluation, and its figures."""
     faces, labels = from_appa_real(data_dir, split, target)
-    [evaluation] = evaluate(faces, {"model": ColourModel()}, resamples=50).evaluations
-    figures = evaluation.figures.set_index(["slice", "figure"])
-    return mean_errors(evaluation, labels), evaluation, figures
+    results = evaluate(faces, {"model": ColourModel()}, resamples=50)
+    [evaluation] = results.evaluations
+    table = results.table[results.table["model"] == "model"].set_index(["subgroup", "metric"])
+    return mean_errors(evaluation, labels), evaluation, table
 
 
 def test_mae_against_each_age(data_dir):
     maes, evaluation, figures = run(data_dir)
     assert maes == pytest.approx({"apparent": 25 / 5, "real": 34 / 5})
-    assert evaluation.left_out == []
-    assert evaluation.collections == {"appa_real": "unknown"}
+    assert evaluation.skipped == []
+    assert evaluation.uses == {"appa_real": "unknown"}
     assert figures.loc[("all", "mae"), "value"] == pytest.approx(25 / 5)
     assert run(data_dir, target="real")[2].loc[("all", "mae"), "value"] == pytest.approx(34 / 5)
+
+
+def test_other_crops_are_noted(data_dir):
+    """APPA-REAL's crops have a margin of 0.4 and no alignment."""
+    faces, _ = from_appa_real(data_dir, "valid", "apparent")
+    assert faces.check(ColourModel(margin=0.4)) == []
+    [note] = faces.check(ColourModel(margin=0.1))
+    assert "0.4" in note and "0.1" in note
+    *_, note = faces.check(ColourModel(margin=0.4, align="face_chip"))
+    assert "face_chip" in note
 
 
 def test_unreadable_pictures_are_named(data_dir):
@@ -56,7 +67,7 @@ def test_unreadable_pictures_are_named(data_dir):
     (data_dir / "valid" / "000004.jpg_face.jpg").write_text("no picture")
     maes, evaluation, _ = run(data_dir)
     assert maes == pytest.approx({"apparent": 10 / 3, "real": 4 / 3})
-    assert evaluation.left_out == [
+    assert evaluation.skipped == [
         ("000001.jpg_face.jpg", "image missing"),
         ("000004.jpg_face.jpg", "image undecodable"),
     ]

@@ -67,17 +67,21 @@ def test_sections_and_cells(results, tmp_path):
     assert COMMAND in content
     assert names(tmp_path) == {"README.md"}
     found = tables(content)
-    uses = "Collections of unknown use in training"
     kinds = ["By age", "Children", "By gender", "By group", "By age and gender"]
-    assert list(found) == ["All faces", uses, *kinds]
-    _, mae, bias, *_ = found[uses]["source one", "ours"]
+    assert list(found) == ["All faces", "theirs - ours", "By use in training", *kinds]
+    uses = {key[0].partition(" x ")[2]: row for key, row in found["By use in training"].items()}
+    _, mae, bias, *_ = uses["source one"]
     assert mae.startswith("2.03 [2.00, ")
     assert bias.startswith("+2.03 [")
-    # Errors of 3 years, to the end of the range and for the girl.
-    faces, mae, *_ = found["Children"]["children 0-12", "theirs"]
-    assert (faces, mae) == ("4", "3.00* [3.00, 3.00]")
-    assert found[uses]["source two", "ours"][0] == "3"
-    assert any(cell.endswith(" of 2") for cell in found[uses]["source two", "ours"])
+    # Errors of 3 years, for the girl and to the end of the range.
+    assert found["Children"]["children 0-12", "theirs"][:2] == ["4", "3.00* of 1"]
+    assert any(
+        cell.startswith("3.00* [3.00, 3.00] of 3")
+        for cell in found["Children"]["children 0-12", "theirs"]
+    )
+    assert uses["source two"][0] == "3"
+    assert any(cell.endswith(" of 2") for cell in uses["source two"])
+    assert found["All faces"]["mean absolute error, years", "2.03 [2.00, 2.09]"]
     assert (r"group a\|b", "ours") in found["By group"]
     assert found["By age and gender"]["age 20-29 x gender male", "ours"][0] == "31"
     assert "*" not in "".join(found["By age"]["age 20-29", "ours"])
@@ -116,13 +120,11 @@ def test_sections_are_apart(results, tmp_path):
     card = tmp_path / "README.md"
     begin, end = marks("pictures")
     card.write_text(ABOUT + TERMS + f"{begin}\n{end}\n")
-    left_out = [
-        replace(each, left_out=[("a.jpg", "no face found")]) for each in results.evaluations
-    ]
-    write_card(card, replace(results, evaluations=left_out), COMMAND, "pictures")
+    skipped = [replace(each, skipped=[("a.jpg", "no face found")]) for each in results.evaluations]
+    write_card(card, replace(results, evaluations=skipped), COMMAND, "pictures")
     before, _, after = card.read_text().partition(begin)
     assert before == ABOUT + TERMS
-    assert "### All faces" in after and "ours: 1 of 35 pictures" in after
+    assert "### All faces" in after and "ours: 1 of 35 images" in after
     check_card(card)
 
 
@@ -142,7 +144,6 @@ def test_unseen_collections_are_separate(tmp_path):
     model.description.data = [{"db": "utkface", "file": "other.mat"}]
     write_card(card, evaluate(from_databases(paths), {"ours": model}, resamples=5), COMMAND)
     found = tables(card.read_text())
-    _, *never = [row[0] for row in found["Collections never seen"]]
-    assert never == ["collections never seen", "source lap"]
-    _, *trained = [row[0] for row in found["Collections trained on, training faces included"]]
-    assert trained == ["collections trained on", "source utkface"]
+    names = [row[0] for row in found["By use in training"]]
+    never, trained = "use never seen", "use trained on"
+    assert names[1:] == [never, f"{never} x source lap", trained, f"{trained} x source utkface"]

@@ -1,7 +1,10 @@
 """From labelled faces, in databases or pictures, to results."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from src.data.database import open_database
@@ -13,6 +16,10 @@ from src.evaluation import evaluate as evaluating
 from src.evaluation import labelled
 from src.evaluation.evaluate import check_splits, estimate, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
+from src.evaluation.predictions import MARK, read_predictions, write_predictions
+from src.evaluation.report import write_report
+from src.evaluation.table import better_models
+from src.evaluation.tables import console
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
 from src.faces.finder import FaceFinder
@@ -24,7 +31,7 @@ from tests.portraits import astronaut, hopper
 NAN = np.nan
 
 
-def write(path, ages, genders=None, groups=None, size=8, estimated=None, **values):
+def write(path, ages, genders=None, groups=None, size=8, estimated=None, person="", **values):
     """A database of faces estimated at `estimated` years, their labels if None."""
     ages = np.array(ages, float)
     faces = np.stack(
@@ -36,16 +43,17 @@ def write(path, ages, genders=None, groups=None, size=8, estimated=None, **value
         "gender": np.ones(len(ages)) if genders is None else np.array(genders, float),
         "path": [f"{path.stem}/{i}.jpg" for i in range(len(ages))],
         "group": groups or [""] * len(ages),
+        "person": person,
     }
     write_our_database(path, faces, columns, db=path.stem, **values)
     return path
 
 
 def table(results, place=0):
-    """Values and numbers of faces of a model, by slice and metric."""
-    figures = results.evaluations[place].figures
-    assert not figures.duplicated(["slice", "figure"]).any()
-    return figures.set_index(["slice", "figure"])
+    """Values and numbers of faces of a model, by subgroup and metric."""
+    rows = results.table[results.table["model"] == results.models[place]]
+    assert not rows.duplicated(["subgroup", "metric"]).any()
+    return rows.set_index(["subgroup", "metric"])
 
 
 def run(faces, **models):
@@ -87,7 +95,7 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
     model = ColourModel()
     pieces = evaluate(all_of(path), {"model": model}, resamples=20)
     assert model.batches == [4, 4, 3]
-    assert pieces.evaluations[0].figures.equals(whole.evaluations[0].figures)
+    assert pieces.table.equals(whole.table)
     assert table(pieces).loc[("all", "mae"), "value"] == pytest.approx(5)
 
 
@@ -188,7 +196,7 @@ def test_other_alignment_is_refused(tmp_path, database, model, words):
         run(all_of(path), model=ColourModel(align=model))
 
 
-def test_unlabelled_faces_are_left_out(tmp_path):
+def test_unlabelled_faces_are_skipped(tmp_path):
     path = write(tmp_path / "db.mat", [20, NAN, NAN], [1, 0, NAN])
     results = run(all_of(path))
     assert len(results.labels) == 2
@@ -227,10 +235,10 @@ def test_unseen_collections_are_used_whole(tmp_path):
     held_out = [name for name in open_database(own).names if hashed(name) < 0.3]
     assert faces.labels.names == held_out + open_database(new).names
     found = run(faces, model=model)
-    assert found.evaluations[0].collections == {"utkface": "held out", "lap": "never seen"}
+    assert found.evaluations[0].uses == {"utkface": "held out", "lap": "never seen"}
     figures = table(found)
-    assert figures.loc[("collections never seen", "mae"), "value"] == pytest.approx(3)
-    assert figures.loc[("collections held out", "mae"), "n"] == len(held_out)
+    assert figures.loc[("use never seen", "mae"), "value"] == pytest.approx(3)
+    assert figures.loc[("use held out", "mae"), "n"] == len(held_out)
     assert from_databases([own, new]).uses(model.description)["utkface"] == "trained on"
 
 
@@ -242,14 +250,14 @@ def test_use_of_pictures(tmp_path):
     unknown = run(from_csv(csv), model=model)
     [note] = unknown.notes
     assert "utkface" in note
-    assert table(unknown).loc[("collections unknown", "mae"), "value"] == pytest.approx(3)
+    assert table(unknown).loc[("use unknown", "mae"), "value"] == pytest.approx(3)
     model.description.data = [{"db": "utkface", "identity": "bytes"}]
     for ids, use in (([], "never seen"), ([(tmp_path / "a.png").read_bytes()], "trained on")):
         ids = np.array([file_identity(content) for content in ids], np.uint64)
         model.description.identities = Identities.of([("bytes", "training", ids)])
         found = run(from_csv(csv), model=model)
         assert found.notes == []
-        assert table(found).loc[(f"collections {use}", "mae"), "value"] == pytest.approx(3)
+        assert table(found).loc[(f"use {use}", "mae"), "value"] == pytest.approx(3)
 
 
 def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
@@ -280,14 +288,14 @@ class Model:
         self.description = Description({}, FaceCrop(8), **values)
 
 
-def test_unreadable_pictures_are_left_out(tmp_path):
+def test_unreadable_images_are_skipped(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
     (tmp_path / "b.png").write_text("no picture")
     cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
     rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
     [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
     assert evaluation.rows.tolist() == [0, 3]
-    assert evaluation.left_out == [
+    assert evaluation.skipped == [
         ("b.png", "image undecodable"),
         ("gone.png", "image missing"),
     ]
@@ -314,7 +322,7 @@ def test_detection_uses_model_margin(tmp_path):
         expected = ColourModel()(FaceCrop(8, margin).stack(photo, [face]))
         assert evaluation.estimates.age == pytest.approx(expected.age)
         assert evaluation.rows.tolist() == [0]
-        assert evaluation.left_out == [("empty.png", "no face found")]
+        assert evaluation.skipped == [("empty.png", "no face found")]
     assert not np.allclose(*(evaluation.estimates.age for evaluation in results.evaluations))
 
 
@@ -328,14 +336,90 @@ def test_comparison_on_common_faces(tmp_path):
             return type(estimated)(**{**vars(estimated), "age": estimated.age + 2})
 
     results = run(all_of(path), first=ColourModel(), second=Older())
-    differences = results.comparisons.set_index(["slice", "figure"])
-    assert set(results.comparisons["models"]) == {"second - first"}
+    assert results.differences == {"second - first": ("second", "first")}
+    differences = results.table[results.table["model"] == "second - first"]
+    differences = differences.set_index(["subgroup", "metric"])
     row = differences.loc[("all", "bias")]
-    assert row[["difference", "low", "high", "n"]].tolist() == pytest.approx([2, 2, 2, 3])
+    assert row[["value", "low", "high", "n"]].tolist() == pytest.approx([2, 2, 2, 3])
     # Errors 2 0 3 become 4 2 5.
-    assert differences.loc[("all", "mae"), "difference"] == pytest.approx(2)
+    assert differences.loc[("all", "mae"), "value"] == pytest.approx(2)
     assert differences.loc[("age 20-29", "mae"), "n"] == 1
-    assert not differences.index.get_level_values("slice").str.contains("gender| x ").any()
+    assert not differences.index.get_level_values("subgroup").str.contains("gender| x ").any()
+
+
+def test_better_models_are_corrected():
+    """Of four comparisons Holm keeps one; biases have no better side, age bands are exploratory."""
+    rows = [  # P values of about 0.0001, 0.03, 0.04 and 0
+        ("all", "mae", 1.0, 0.5, 1.5),
+        ("all", "cs5", 0.10, 0.01, 0.19),
+        ("all", "gender_accuracy", -0.10, -0.195, -0.005),
+        ("all", "bias", 5.0, 4.9, 5.1),
+        ("age 20-29", "mae", 9.0, 8.9, 9.1),
+    ]
+    table = pd.DataFrame(
+        [("b - a", *row, 100) for row in rows],
+        columns=["model", "subgroup", "metric", "value", "low", "high", "n"],
+    )
+    results = SimpleNamespace(table=table, differences={"b - a": ("b", "a")})
+    assert better_models(results) == {("b - a", "mae"): "a"}
+
+
+def test_persons_widen_intervals(tmp_path):
+    """Errors of 20 photos of each of 3 persons are equal: three units, not 60."""
+    ages = np.repeat([20, 30, 40], 20)
+    estimated = ages + np.repeat([0, 3, 6], 20)
+    alone = write(tmp_path / "alone.mat", ages, estimated=estimated)
+    person = np.repeat(["a", "b", "c"], 20)
+    known = write(tmp_path / "known.mat", ages, estimated=estimated, person=person)
+    widths = []
+    for path in (alone, known):
+        row = table(run(all_of(path))).loc[("all", "mae")]
+        assert row["value"] == 3
+        widths.append(row["high"] - row["low"])
+    assert widths[1] > 3 * widths[0]
+
+
+@pytest.mark.parametrize("label", ["age", "gender"])
+def test_one_labelled_head(tmp_path, label):
+    """Metrics, tables and report of ages alone or genders alone."""
+    unknown = [NAN] * 4
+    ages, genders = ([20, 30, 40, 50], unknown) if label == "age" else (unknown, [0, 1, 1, 0])
+    path = write(tmp_path / "db.mat", ages, genders, estimated=[22, 33, 40, 50])
+    results = run(all_of(path))
+    metrics = set(results.table["metric"])
+    assert ("mae" in metrics) == (label == "age") and ("nll" in metrics) == (label == "age")
+    assert ("gender_accuracy" in metrics) == ("gender_nll" in metrics) == (label == "gender")
+    write_report(tmp_path / "report.html", results)
+    page = (tmp_path / "report.html").read_text()
+    assert ("Mean absolute error by age" in page) == (label == "age")
+    assert ("gender accuracy" in console(results)) == (label == "gender")
+
+
+def test_predictions_of_faces(tmp_path):
+    one = write(tmp_path / "one.mat", [20, 30], [1, NAN], ["x", ""], estimated=[22, 30])
+    two = write(tmp_path / "two.mat", [NAN, NAN, 50], [NAN, 0, 1], estimated=[0, 10, 44])
+    faces = all_of(one, two)
+    [evaluation] = run(faces).evaluations
+    rows = faces.source_rows[evaluation.rows]
+    write_predictions(
+        tmp_path / "p.csv", [("m", rows, evaluation.labels, evaluation.estimates)] * 2
+    )
+    whole = pd.read_csv(tmp_path / "p.csv", keep_default_na=False)
+    assert len(whole) == 8 and (tmp_path / "p.csv").read_bytes().startswith(MARK)
+    first = whole.head(4)
+    assert first["source"].tolist() == ["one", "one", "two", "two"]
+    assert first["row"].tolist() == [0, 1, 1, 2]
+    assert first["path"].tolist() == ["one/0.jpg", "one/1.jpg", "two/1.jpg", "two/2.jpg"]
+    assert first["gender"].tolist() == ["male", "", "female", "male"]
+    assert first["age_low"].tolist() == ["20", "30", "", "50"]
+    assert first["est_age"].tolist() == [22, 30, 10, 44]
+    assert first["p22"].tolist() == [1, 0, 0, 0]
+    read, estimates = read_predictions(tmp_path / "p.csv")
+    assert np.isnan(read["age_low"][2])
+    np.testing.assert_array_equal(estimates.age[:4], [22, 30, 10, 44])
+    (tmp_path / "other.csv").write_text("path,age\na.jpg,3\n")
+    with pytest.raises(UserError, match=r"other\.csv.*predictions"):
+        read_predictions(tmp_path / "other.csv")
 
 
 def test_model_names_are_distinct(tmp_path, monkeypatch):

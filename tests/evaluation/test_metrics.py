@@ -1,11 +1,16 @@
 """Metrics against scikit-learn, or worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
 from sklearn import metrics as sklearn_metrics
 
+from src.estimation.estimator import Estimates
 from src.evaluation import metrics
+from src.evaluation.measures import measure
+from src.evaluation.results import Labels
 from src.labels import age_errors
 
 N = 500
@@ -16,7 +21,19 @@ DISTRIBUTION = special.softmax(rng.normal(0, 2, (N, 101)), axis=1)
 MALE = rng.integers(0, 2, N).astype(float)
 CORRECT = (rng.random(N) < np.where(MALE == 1, 0.9, 0.6)).astype(float)
 PREDICTED = np.where(CORRECT == 1, MALE, 1 - MALE)
+BALANCED = metrics.BY_NAME["balanced_accuracy"].function
 WEIGHTS = np.stack([np.ones(N), np.bincount(rng.integers(N, size=N), minlength=N)])
+
+
+def exact(age, distribution, high=None, gender=None):
+    """Labels and estimates of faces."""
+    count = len(age)
+    unknown = np.full(count, np.nan)
+    labels = Labels(
+        [""] * count, unknown if gender is None else gender, age, age if high is None else high
+    )
+    p_female = np.linspace(0.05, 0.95, count, dtype=np.float32)
+    return labels, Estimates.of(p_female, distribution.astype(np.float32))
 
 
 def by_sklearn(function, *arrays, **how):
@@ -49,11 +66,12 @@ def test_median_of_even_number():
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_top_accuracy_as_scikit_learn(k):
-    ranks = metrics.label_ranks(DISTRIBUTION, AGE, AGE)
+    labels, estimates = exact(AGE, DISTRIBUTION)
+    ranks = measure(labels, estimates)["rank"]
     theirs = by_sklearn(
         sklearn_metrics.top_k_accuracy_score, AGE, DISTRIBUTION, k=k, labels=range(101)
     )
-    np.testing.assert_allclose(metrics.top_accuracy(ranks, WEIGHTS, k), theirs)
+    np.testing.assert_allclose(metrics.BY_NAME[f"top{k}"].function(ranks, WEIGHTS), theirs)
 
 
 def test_gender_metrics_as_scikit_learn():
@@ -61,18 +79,13 @@ def test_gender_metrics_as_scikit_learn():
         metrics.mean(CORRECT, WEIGHTS), by_sklearn(sklearn_metrics.accuracy_score, MALE, PREDICTED)
     )
     np.testing.assert_allclose(
-        metrics.balanced_accuracy(MALE, CORRECT, WEIGHTS),
+        BALANCED(MALE, CORRECT, WEIGHTS),
         by_sklearn(sklearn_metrics.balanced_accuracy_score, MALE, PREDICTED),
     )
-    cells = [
-        [metrics.confusion_count(MALE, CORRECT, WEIGHTS, g, t) for t in (0, 1)] for g in (0, 1)
-    ]
-    theirs = by_sklearn(sklearn_metrics.confusion_matrix, MALE, PREDICTED)
-    np.testing.assert_array_equal(np.moveaxis(cells, -1, 0), theirs)
 
 
 def test_balanced_accuracy_of_one_gender():
-    right = metrics.balanced_accuracy(np.ones(4), np.array([1.0, 1, 1, 0]), np.ones((1, 4)))
+    right = BALANCED(np.ones(4), np.array([1.0, 1, 1, 0]), np.ones((1, 4)))
     assert right == pytest.approx([0.75])
 
 
@@ -87,29 +100,71 @@ def test_errors_of_ranges():
     assert metrics.mean_absolute(error[:5], once) == pytest.approx([9.5 / 5])
     assert metrics.mean(error[:5], once) == pytest.approx([3.5 / 5])
     assert metrics.root_mean_square(error[:5], once) == pytest.approx([np.sqrt(45.25 / 5)])
-    scores = [metrics.cumulative_score(error[:5], once, years)[0] for years in (0.4, 0.5, 3, 6)]
-    assert scores == pytest.approx([0.4, 0.6, 0.8, 1])
+    scores = [metrics.BY_NAME[f"cs{years}"].function(error[:5], once)[0] for years in (1, 3, 5, 10)]
+    assert scores == pytest.approx([0.6, 0.8, 0.8, 1])
 
 
-def test_top_accuracy_of_ranges():
+def test_rank_of_two_years():
+    """Ranges of two years are exact, the rank is of their better year; longer ones have none."""
     likely = np.zeros((4, 101))
     likely[:, [30, 31, 32, 33, 34, 35]] = [0.3, 0.2, 0.15, 0.14, 0.11, 0.1]
-    ranks = metrics.label_ranks(
-        likely, np.array([30.0, 34, 35, 35]), np.array([30.0, 39, 35, np.nan])
-    )
-    np.testing.assert_array_equal(ranks[:3], [0, 4, 5])
-    assert np.isnan(metrics.label_ranks(likely[:1], np.array([np.nan]), np.array([np.nan]))[0])
+    low, high = np.array([30.0, 34, 34, 35]), np.array([30.0, 35, 39, np.nan])
+    ranks = measure(*exact(low, likely, high))["rank"]
+    np.testing.assert_array_equal(ranks, [0, 4, np.nan, np.nan])
 
 
 def test_zero_probability_is_not_top():
-    certain = np.eye(101)[[50]]
-    assert metrics.label_ranks(certain, np.array([20.0]), np.array([20.0]))[0] >= 5
+    assert measure(*exact(np.array([20.0]), np.eye(101)[[50]]))["rank"][0] >= 5
 
 
-def test_coverage_of_ranges():
-    interval = np.array([20, 20, 20, 20]), np.array([29, 29, 29, 29])
-    low, high = np.array([29.0, 30, 25, 10]), np.array([29.0, 30, 34, 49])
-    np.testing.assert_allclose(metrics.covered_shares(interval, low, high), [1, 0, 0.5, 0.25])
+def test_nll_as_scikit_learn():
+    measures = measure(*exact(AGE, DISTRIBUTION, gender=MALE))
+    theirs = sklearn_metrics.log_loss(AGE, DISTRIBUTION, labels=range(101))
+    assert measures["nll"].mean() == pytest.approx(theirs, rel=1e-5)
+    p_male = 1 - exact(AGE, DISTRIBUTION)[1].p_female
+    theirs = sklearn_metrics.log_loss(MALE, p_male)
+    assert measures["gender_nll"].mean() == pytest.approx(theirs, rel=1e-5)
+
+
+def test_crps_as_expected_distances():
+    """CRPS = E|X - y| - E|X - X'| / 2, for two independent draws X and X' (Gneiting & Raftery,
+    JASA 2007)."""
+    measures = measure(*exact(AGE, DISTRIBUTION))
+    years = np.arange(101)
+    distances = np.abs(years[:, None] - years)
+    expected = (DISTRIBUTION * distances[AGE.astype(int)]).sum(axis=1) - 0.5 * np.einsum(
+        "ni,ij,nj->n", DISTRIBUTION, distances, DISTRIBUTION
+    )
+    np.testing.assert_allclose(measures["crps"], expected, rtol=1e-4)
+    certain = np.eye(101)[np.full(3, 40)]
+    scores = measure(*exact(np.array([40.0, 47, 31]), certain))["crps"]
+    np.testing.assert_allclose(scores, [0, 7, 9])  # the MAE of a certain model
+
+
+def test_proper_scores_prefer_the_truth():
+    """Ages drawn from known distributions: narrower or wider ones score worse."""
+    rng = np.random.default_rng(3)
+    centre = rng.uniform(30, 70, (4000, 1))
+    ages = np.arange(101)
+    truth, narrow, wide = (
+        special.softmax(-(((ages - centre) / (6 * spread)) ** 2) / 2, axis=1)
+        for spread in (1, 0.6, 1.6)
+    )
+    age = (truth.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1).astype(float)
+    for score in ("nll", "crps"):
+        best, *others = (measure(*exact(age, each))[score].mean() for each in (truth, narrow, wide))
+        assert best < min(others)
+
+
+def test_coverage_of_exact_ages():
+    """Intervals of 20 to 24; longer ranges have no coverage and no width."""
+    estimates = exact(np.zeros(5), np.tile(np.eye(101)[22], (5, 1)))[1]
+    estimates = replace(estimates, age_low=np.full(5, 20), age_high=np.full(5, 24))
+    low, high = np.array([24.0, 25, 24, 20, np.nan]), np.array([24.0, 25, 25, 29, np.nan])
+    labels = Labels([""] * 5, np.full(5, np.nan), low, high)
+    measures = measure(labels, estimates)
+    np.testing.assert_array_equal(measures["covered"], [1, 0, 1, np.nan, np.nan])
+    np.testing.assert_array_equal(measures["width"], [5, 5, 5, np.nan, np.nan])
 
 
 def test_calibration_error_by_hand():

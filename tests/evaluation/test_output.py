@@ -1,6 +1,7 @@
 """Output folder and text tables of an evaluation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ from src.errors import UserError
 from src.evaluation import report
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
-from src.evaluation.output import check_output_folder, write_results
-from src.evaluation.tables import left_out, tables
+from src.evaluation.output import check_output_folder, free_folder, write_results
+from src.evaluation.tables import console, skipped
 from tests.evaluation.colour_model import ColourModel
 from tests.helpers import names, write_database
 
@@ -27,7 +28,7 @@ def results(tmp_path_factory):
 
 def test_json_and_csv_hold_all_metrics(results, tmp_path):
     folder = tmp_path / "out"
-    check_output_folder(folder, force=False)
+    check_output_folder(folder)
     write_results(folder, results)
     assert names(tmp_path) == {"out"}
     assert names(folder) == {"results.json", "results.csv", "report.html"}
@@ -36,25 +37,32 @@ def test_json_and_csv_hold_all_metrics(results, tmp_path):
     assert stored["arguments"]["input"][0].endswith("wiki.mat")
     [mae] = [
         row["value"]
-        for row in stored["models"][0]["figures"]
-        if (row["slice"], row["figure"]) == ("all", "mae")
+        for row in stored["metrics"]
+        if (row["model"], row["subgroup"], row["metric"]) == ("one", "all", "mae")
     ]
     assert mae == pytest.approx(np.abs(results.evaluations[0].error).mean())
     table = pd.read_csv(folder / "results.csv")
-    assert list(table) == ["model", "slice", "figure", "value", "low", "high", "n"]
-    counts = [len(e.figures) for e in results.evaluations] + [len(results.comparisons)]
-    assert table.groupby("model", sort=False).size().tolist() == counts
-    assert ((table["low"] <= table["value"]) | (table["n"] < 30)).all()
+    assert list(table) == ["model", "subgroup", "metric", "value", "low", "high", "n"]
+    pd.testing.assert_frame_equal(table, results.table.reset_index(drop=True), check_dtype=False)
+    assert not table.duplicated(["model", "subgroup", "metric"]).any()
+    assert {"one", "other", "other - one", "baseline: 40 years, male (evaluated faces)"} == set(
+        table["model"]
+    )
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
 
 
-def test_existing_folder_needs_force(results, tmp_path):
-    write_results(tmp_path / "out", results)
-    with pytest.raises(UserError, match=r"--output.*out"):
-        check_output_folder(tmp_path / "out", force=False)
-    check_output_folder(tmp_path / "out", force=True)
-    (tmp_path / "out" / "report.html").unlink()
-    (tmp_path / "out" / "results.csv").write_text("model,slice,figure\nstale")
-    check_output_folder(tmp_path / "out", force=True)
+def test_existing_evaluation_is_followed(results, tmp_path):
+    """By out-2, out-3; --force replaces it, also one of version 0.2."""
+    out = tmp_path / "out"
+    assert free_folder(out, force=False) == out
+    write_results(out, results)
+    assert free_folder(out, force=False) == tmp_path / "out-2"
+    (tmp_path / "out-2").mkdir()
+    assert free_folder(out, force=False) == tmp_path / "out-3"
+    assert free_folder(out, force=True) == out
+    (out / "report.html").unlink()
+    (out / "results.csv").write_text("model,slice,figure\nstale")
+    check_output_folder(out)
     write_results(tmp_path / "out", results)
     assert "stale" not in (tmp_path / "out" / "results.csv").read_text()
 
@@ -62,15 +70,16 @@ def test_existing_folder_needs_force(results, tmp_path):
 @pytest.mark.parametrize("name", ["thesis.tex", "results.csv", "results.json", "report.html"])
 def test_force_spares_other_files(tmp_path, name):
     (tmp_path / name).write_text("mine")
+    assert free_folder(tmp_path, force=False) == tmp_path
     with pytest.raises(UserError, match=f"--output: .*{tmp_path}"):
-        check_output_folder(tmp_path, force=True)
+        check_output_folder(tmp_path)
 
 
 def test_impossible_output_folders(tmp_path):
     (tmp_path / "file").touch()
     for name in ("file", "nowhere/out", "/", "n" * 256):
         with pytest.raises(UserError):
-            check_output_folder(tmp_path / name, force=True)
+            check_output_folder(tmp_path / name)
 
 
 def test_failure_keeps_earlier_evaluation(results, tmp_path, monkeypatch):
@@ -84,21 +93,21 @@ def test_failure_keeps_earlier_evaluation(results, tmp_path, monkeypatch):
 
 
 def test_tables_mark_few_faces(results):
-    lines = tables(results).splitlines()
-    [mae] = [line for line in lines if line.startswith("mean absolute error")]
+    lines = console(results).splitlines()
+    mae, _ = (line for line in lines if line.startswith("mean absolute error"))
     assert mae.split()[-1] == "32"
     assert "*" not in mae
     [women] = [line for line in lines if line.startswith("gender female")][:1]
-    assert women.split()[2] == "16"
+    assert women.split()[2:4] == ["one", "16"]
     assert "* [" in women
     assert any("other - one" in line for line in lines)
 
 
-def test_left_out_pictures_are_listed(results):
+def test_skipped_images_are_listed(results):
     evaluation = results.evaluations[0]
-    assert left_out(evaluation) == ""
+    assert skipped(evaluation) == ""
     missing = [(f"{i}.jpg", "image missing") for i in range(25)]
-    lines = left_out(type(evaluation)(**{**vars(evaluation), "left_out": missing})).splitlines()
-    assert lines[:2] == ["25 of 57 pictures left out:", "0.jpg: image missing"]
+    lines = skipped(replace(evaluation, skipped=missing)).splitlines()
+    assert lines[:2] == ["25 of 57 images skipped:", "0.jpg: image missing"]
     assert lines[-1] == "and 5 more"
     assert len(lines) == 22

@@ -1,0 +1,112 @@
+"""Runs of evaluate.py and evaluate_appa_real.py."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from tabulate import tabulate
+
+from ..estimation.estimator import Estimator
+from ..outputs import Output, check_outputs, has_mark, locked
+from .appa_real import from_appa_real, mean_errors
+from .arguments import AppaRealArguments, Arguments, ResultFlags
+from .card import check_card, write_card
+from .evaluate import check_splits, evaluate, load_models
+from .labelled import EvaluationSet, from_csv, from_databases
+from .output import check_output_folder, free_folder, write_results
+from .predictions import MARK, write_predictions
+from .results import Results
+from .tables import console
+
+Inputs = list[tuple[str, Path | None]]
+
+
+def run_evaluation(arguments: Arguments, command: list[str]) -> None:
+    """Evaluate, print the tables and write all files.
+
+    command: the command line, for the model card.
+    """
+    section = "pictures" if arguments.image_csv else "figures"
+    cards = [Output("--card", arguments.card, "a model card", lambda _: True)]
+    with _writing(arguments, inputs_of(arguments), cards if arguments.card else []) as arguments:
+        if arguments.card:
+            check_card(arguments.card, section)
+        paths = arguments.weight_file or [None]
+        models = load_models(paths, arguments.runtime, arguments.original)
+        faces = faces_of(arguments, models)
+        results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
+        _finish(arguments, faces, results)
+        if arguments.card:
+            write_card(arguments.card, results, shlex.join(["python", *command]), section)
+
+
+def inputs_of(arguments: Arguments) -> Inputs:
+    """Flags and paths of all files that are read."""
+    inputs: Inputs = [("--image_csv", arguments.image_csv)]
+    inputs += [("--input", path) for path in arguments.input]
+    return inputs + [("--weight_file", path) for path in arguments.weight_file]
+
+
+def faces_of(arguments: Arguments, models: dict[str, Estimator]) -> EvaluationSet:
+    """The labelled faces; the first model's split defines the part."""
+    if arguments.image_csv:
+        return from_csv(
+            arguments.image_csv,
+            arguments.collection,
+            arguments.detector if arguments.detect else "none",
+            arguments.min_face,
+            arguments.scheduler,
+        )
+    owner = next(iter(models.values())).description
+    faces = from_databases(arguments.input, arguments.part, owner, arguments.fit_margin)
+    faces.notes.extend(check_splits(models, faces))
+    return faces
+
+
+def run_appa_real(arguments: AppaRealArguments) -> None:
+    """Evaluate on APPA-REAL, and print the errors by kind of age and all tables."""
+    with _writing(arguments, [("--weight_file", arguments.weight_file)]) as arguments:
+        faces, labels = from_appa_real(arguments.data_dir, arguments.split, arguments.target)
+        models = load_models([arguments.weight_file], arguments.runtime, arguments.original)
+        results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
+        [evaluation] = results.evaluations
+        errors = mean_errors(evaluation, labels)
+        rows = [(kind, error, len(evaluation.rows)) for kind, error in errors.items()]
+        headers = ("age", "MAE (years)", "images")
+        print(tabulate(rows, headers, floatfmt=".2f", intfmt=","))
+        print(f"\nagainst the {arguments.target} age:\n")
+        _finish(arguments, faces, results)
+
+
+@contextmanager
+def _writing(
+    arguments: ResultFlags, inputs: Inputs, others: list[Output] = ()
+) -> Iterator[ResultFlags]:
+    """Check and lock the outputs; the arguments with the name of the folder that is free."""
+    others = [*others]
+    if arguments.predictions:
+        kind = "a file of predictions"
+        others.append(Output("--predictions", arguments.predictions, kind, has_mark(MARK)))
+    if arguments.output is None:
+        check_outputs(others, inputs)
+        yield arguments
+        return
+    arguments = replace(arguments, output=free_folder(arguments.output, arguments.force))
+    with locked(arguments.output):
+        check_output_folder(arguments.output, others, inputs)
+        yield arguments
+
+
+def _finish(arguments: ResultFlags, faces: EvaluationSet, results: Results) -> None:
+    """Print the tables, and write the files of `ResultFlags`."""
+    print(console(results))
+    if arguments.predictions:
+        rows = [
+            (e.model, faces.source_rows[e.rows], e.labels, e.estimates) for e in results.evaluations
+        ]
+        write_predictions(arguments.predictions, rows)
+    if arguments.output:
+        write_results(arguments.output, results)
+        print(f"\nreport: {arguments.output / 'report.html'}")

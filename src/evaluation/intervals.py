@@ -1,0 +1,111 @@
+"""Confidence intervals: bootstrap over persons, Wilson's for extreme shares, Holm's correction.
+
+Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapters 8, 10 and 13.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from .metrics import Share
+
+MASS = 0.95  # confidence of an interval
+_Z = 1.959964  # its normal quantile
+_EXTREME = 10  # hits or misses: with fewer, percentiles of a share are too narrow
+_MAX_CELLS = 2**21  # weights at a time: 16 MiB
+
+Function = Callable[[np.ndarray], np.ndarray]  # from weights (B, N) to values (B,), see `metrics`
+Interval = tuple[float, float, float]
+
+
+def with_intervals(
+    functions: dict[str, Function], units: np.ndarray, seed: int, resamples: int
+) -> dict[str, Interval]:
+    """Value, lower and upper end of the 95 % interval of each function.
+
+    units: int64 (N,), the unit that each face is drawn with: its person, or the face itself.
+    Percentiles of the resampled values, less the bootstrap's estimate of their bias if it is clear:
+    otherwise a calibration error, which grows by resampling, is below its own interval. The ends
+    are NaN for a single unit. All functions share the resamples, which depend on the number of
+    units, `seed` and `resamples` alone, so that models are compared on paired resamples.
+    """
+    _, units = np.unique(units, return_inverse=True)
+    once, drawn = np.ones((1, len(units))), {name: [] for name in functions}
+    count = int(units.max()) + 1
+    for weights in _draw(units, count, seed, resamples if count > 1 else 0):
+        for name, function in functions.items():
+            drawn[name].append(function(weights))
+    found = {}
+    for name, function in functions.items():
+        value = float(function(once)[0])
+        values = np.concatenate([*drawn[name], np.empty(0)])
+        found[name] = (value, *_percentiles(value, values[np.isfinite(values)]))
+    return found
+
+
+def _percentiles(value: float, resampled: np.ndarray) -> tuple[float, float]:
+    if not len(resampled):
+        return np.nan, np.nan
+    tail = 50 * (1 - MASS)
+    bias, noise = resampled.mean() - value, resampled.std() / np.sqrt(len(resampled))
+    ends = np.percentile(resampled, [tail, 100 - tail])
+    low, high = ends - bias if abs(bias) > 4 * noise else ends
+    return float(min(low, value)), float(max(high, value))
+
+
+def _draw(units: np.ndarray, count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """Number of draws of each face per resample, float64 (b, N), in batches."""
+    rng = np.random.default_rng(seed)
+    batch = max(1, _MAX_CELLS // max(count, len(units)))
+    for start in range(0, resamples, batch):
+        size = min(batch, resamples - start)
+        chosen = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]
+        drawn = np.bincount(chosen.ravel(), minlength=size * count).reshape(size, count)
+        yield drawn[:, units].astype(np.float64)
+
+
+def share_interval(
+    share: Share, measures: list[np.ndarray], units: np.ndarray, bootstrap: tuple[float, float]
+) -> tuple[float, float]:
+    """The interval of a share: `bootstrap`, or Wilson's if a stratum has few hits or misses.
+
+    Wilson's has a width where all faces are hits. The number of trials of a stratum is its number
+    of units: photos of one person may agree. Strata are joined as by Zou & Donner, "Construction of
+    confidence limits about effect measures", Statistics in Medicine 2008.
+    """
+    strata = []
+    for hits, members in share.strata(*measures):
+        strata.append((hits[members].mean(), len(np.unique(units[members]))))
+    if all(min(p, 1 - p) * trials >= _EXTREME for p, trials in strata):
+        return bootstrap
+    shares, lows, highs = np.array([(p, *wilson(p, trials)) for p, trials in strata]).T
+    below, above = (np.linalg.norm(shares - ends) / len(strata) for ends in (lows, highs))
+    return float(shares.mean() - below), float(shares.mean() + above)
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """Wilson's score interval of a share, 0 to 1, of independent trials."""
+    shrink = 1 + _Z**2 / trials
+    middle = share + _Z**2 / (2 * trials)
+    half = _Z * np.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
+    return max((middle - half) / shrink, 0.0), min((middle + half) / shrink, 1.0)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P values, float64 (M,), adjusted for M comparisons (Holm, Scand. J. Statistics 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def p_value(difference: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Two-sided P values of differences, (M,), from their 95 % intervals, taken as normal.
+
+    Altman & Bland, "How to obtain the P value from a confidence interval", BMJ 2011.
+    """
+    from scipy.special import ndtr
+
+    error = np.maximum((high - low) / (2 * _Z), np.finfo(np.float64).tiny)
+    return 2 * ndtr(-np.abs(difference) / error)

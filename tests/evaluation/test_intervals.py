@@ -1,0 +1,153 @@
+"""Intervals against scipy, statsmodels and simulations of their coverage."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from src.evaluation import intervals, metrics
+from src.evaluation.intervals import holm, p_value, share_interval, wilson, with_intervals
+from src.evaluation.metrics import Share
+
+rng = np.random.default_rng(1)
+ERROR = rng.normal(1, 6, 200)
+UNITS = np.arange(200)
+FUNCTIONS = {
+    "mae": lambda weights: metrics.mean_absolute(ERROR, weights),
+    "rmse": lambda weights: metrics.root_mean_square(ERROR, weights),
+    "median": lambda weights: metrics.median_absolute(ERROR, weights),
+}
+OF_SAMPLE = {
+    "mae": lambda e: np.abs(e).mean(),
+    "rmse": lambda e: np.sqrt((e**2).mean()),
+    "median": lambda e: np.median(np.abs(e)),
+}
+ACCURACY = Share(lambda correct: correct)
+BALANCED = Share(lambda male, correct: correct, by=lambda male, correct: male)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_intervals_equal_scipys(name):
+    """Both are drawn, so they agree to a fraction of the interval's width."""
+    value, *ends = with_intervals(FUNCTIONS, UNITS, seed=0, resamples=4000)[name]
+    assert value == pytest.approx(OF_SAMPLE[name](ERROR))
+    theirs = stats.bootstrap(
+        (ERROR,), OF_SAMPLE[name], vectorized=False, n_resamples=4000, method="percentile", rng=2
+    )
+    bias = theirs.bootstrap_distribution.mean() - value
+    expected = np.array(theirs.confidence_interval) - bias
+    np.testing.assert_allclose(ends, expected, atol=0.06 * np.ptp(expected))
+
+
+def test_equal_seeds_equal_intervals(monkeypatch):
+    """The size of the batches of resamples does not matter."""
+    once = with_intervals(FUNCTIONS, UNITS, seed=5, resamples=300)
+    assert once == with_intervals(FUNCTIONS, UNITS, seed=5, resamples=300)
+    assert once != with_intervals(FUNCTIONS, UNITS, seed=6, resamples=300)
+    monkeypatch.setattr(intervals, "_MAX_CELLS", 7 * 200)
+    pieces = with_intervals(FUNCTIONS, UNITS, seed=5, resamples=300)
+    for name in FUNCTIONS:
+        assert pieces[name] == pytest.approx(once[name])
+
+
+def test_comparisons_are_paired():
+    """A constant difference of a year is the same in every resample."""
+    error = np.abs(ERROR)
+    difference = lambda weights: metrics.mean(error + 1, weights) - metrics.mean(error, weights)  # noqa: E731
+    found = with_intervals({"difference": difference}, UNITS, seed=0, resamples=100)
+    assert found["difference"] == pytest.approx((1, 1, 1))
+
+
+def covers(draw, truth, trials=200, resamples=200):
+    """Share of simulated samples whose interval contains the truth; `draw` gives a function of
+    weights and units."""
+    hits = 0
+    for seed in range(trials):
+        function, units = draw(np.random.default_rng(seed))
+        _, low, high = with_intervals({"it": function}, units, seed, resamples)["it"]
+        hits += low <= truth <= high
+    return hits / trials
+
+
+@pytest.mark.parametrize(("by_person", "expected"), [(True, (0.89, 0.99)), (False, (0.1, 0.5))])
+def test_coverage_of_persons(by_person, expected):
+    """60 persons with 10 photos each, whose errors differ little: the mean's interval contains
+    the true mean in 95 % of samples, over faces in a third."""
+
+    def draw(rng):
+        person = np.repeat(np.arange(60), 10)
+        error = 5 * rng.normal(size=60)[person] + rng.normal(size=600)
+        return lambda weights: metrics.mean(error, weights), person if by_person else np.arange(600)
+
+    assert expected[0] <= covers(draw, 0) <= expected[1]
+
+
+def test_calibration_error_contains_its_value():
+    """Of calibrated and of overconfident probabilities; of the latter the truth as well."""
+    truth, hits = 0.1, 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        confidence = rng.uniform(0.65, 0.95, 400)
+        for shift in (0, truth):
+            correct = (rng.random(400) < confidence - shift).astype(float)
+            function = lambda w, c=correct, p=confidence: metrics.calibration_error(p, c, w)  # noqa: E731
+            found = with_intervals({"ece": function}, np.arange(400), seed, 100)["ece"]
+            assert found[1] <= found[0] <= found[2]
+        hits += found[1] <= truth <= found[2]
+    assert hits >= 88
+
+
+def test_wilson_equals_scipys():
+    for hits, trials in [(0, 10), (103, 103), (7, 40), (199, 200)]:
+        theirs = stats.binomtest(hits, trials).proportion_ci(method="wilson")
+        np.testing.assert_allclose(wilson(hits / trials, trials), theirs, atol=1e-6)
+
+
+def test_perfect_share_has_width():
+    """103 of 103 faces are correct: at least 96.4 %; of 20 persons fewer."""
+    correct = np.ones(103)
+    low, high = share_interval(ACCURACY, [correct], np.arange(103), (1, 1))
+    assert (round(low, 3), high) == (0.964, 1)
+    low, _ = share_interval(ACCURACY, [correct], np.arange(103) % 20, (1, 1))
+    assert low == pytest.approx(wilson(1, 20)[0])
+
+
+def test_bootstrap_of_moderate_share():
+    correct = np.repeat([0.0, 1], [10, 30])
+    assert share_interval(ACCURACY, [correct], np.arange(40), (0.6, 0.9)) == (0.6, 0.9)
+
+
+def test_coverage_of_extreme_shares():
+    """Balanced accuracy of 98 % among 40 women and 90 % among 60 men."""
+    male, hits = np.repeat([0.0, 1], [40, 60]), 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        correct = (rng.random(100) < np.where(male == 1, 0.9, 0.98)).astype(float)
+        low, high = share_interval(BALANCED, [male, correct], np.arange(100), (0, 0))
+        hits += low <= 0.94 <= high
+    assert 0.92 <= hits / 300 <= 0.99
+
+
+def test_single_unit_has_no_interval():
+    """Ten photos of one person, or one face, have a value alone."""
+    for units in (np.zeros(10, int), np.zeros(1, int)):
+        function = lambda w: metrics.mean(np.ones(w.shape[1]), w)  # noqa: E731
+        value, low, high = with_intervals({"it": function}, units, 0, 50)["it"]
+        assert value == 1 and np.isnan([low, high]).all()
+
+
+def test_holm_by_hand():
+    """Holm (1979): sorted P values times 4, 3, 2, 1, never decreasing."""
+    found = holm(np.array([0.03, 0.001, 0.02, 0.04]))
+    np.testing.assert_allclose(found, [0.06, 0.004, 0.06, 0.06])
+    assert holm(np.array([0.6, 0.7])).max() == 1
+
+
+def test_p_value_of_an_interval():
+    """Of a normal difference, whose P value is known; of a constant difference 0."""
+    for difference, error in [(1, 0.4), (-3, 2)]:
+        expected = 2 * stats.norm.sf(abs(difference) / error)
+        ends = stats.norm.interval(0.95, difference, error)
+        assert p_value(np.array([difference]), *map(np.atleast_1d, ends)) == pytest.approx(expected)
+    constant = np.array([1.0])
+    assert p_value(constant, constant, constant) == 0
+    assert p_value(0 * constant, 0 * constant, 0 * constant) == 1
