@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ..data.database import Database, open_database
-from ..data.datasets import read_dataset
+from ..data.datasets import labels_csv
 from ..data.identities import file_identity
 from ..data.joined import join
 from ..data.split import database_names
@@ -271,11 +271,12 @@ def from_csv(
     min_face: int | None = None,
     scheduler: str | None = None,
 ) -> ImageFaces:
-    """The images that a CSV file labels, see `datasets.labels_csv`, relative to its folder.
+    """The images that a CSV file labels, see `datasets.labels_csv`; paths are absolute or relative
+    to its folder.
 
     collection, detector, min_face, scheduler: see `ImageFaces`.
     """
-    table = read_dataset("csv", path.parent, labels=path).table
+    table = labels_csv.read(path.parent, path, anywhere=True).table
     columns = {"source": np.full(len(table), collection or path.stem)}
     if table["group"].any():
         columns["group"] = table["group"].to_numpy(str)

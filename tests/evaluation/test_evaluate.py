@@ -302,6 +302,18 @@ def test_unreadable_images_are_skipped(tmp_path):
     assert evaluation.error == pytest.approx([3, 1])
 
 
+def test_paths_of_a_csv_lead_anywhere(tmp_path):
+    """Absolute paths and those above the CSV's folder; a blank one is refused without --data_dir."""
+    (tmp_path / "labels").mkdir()
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), face(33, size=20))
+    csv = write_csv(tmp_path / "labels", [f"{tmp_path / 'a.png'},30", "../b.png,31"], "path,age")
+    assert run(from_csv(csv)).evaluations[0].error == pytest.approx([3, 2])
+    with pytest.raises(UserError, match="row 2") as refused:
+        from_csv(write_csv(tmp_path / "labels", ["a.png,30", ",31"], "path,age"))
+    assert "--data_dir" not in str(refused.value)
+
+
 def test_no_readable_picture(tmp_path):
     csv = write_csv(tmp_path, ["a.png,30,male", "b.png,40,male"])
     with pytest.raises(UserError, match=r"none of 2.*a\.png"):

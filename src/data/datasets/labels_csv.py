@@ -24,15 +24,20 @@ _ALIASES |= {"file": "path", "filename": "path", "image": "path"}
 _ALIASES |= {"sex": "gender", "person_id": "person"}
 
 
-def read(data_dir: Path, labels: Path | None, encoding: str | None = None) -> Records:
-    """The images of the label file `labels`, or of `labels.csv` in `data_dir`."""
+def read(
+    data_dir: Path, labels: Path | None, encoding: str | None = None, anywhere: bool = False
+) -> Records:
+    """The images of the label file `labels`, or of `labels.csv` in `data_dir`.
+
+    anywhere: whether their paths may lead out of `data_dir`; they are absolute then.
+    """
     source = labels or data_dir / "labels.csv"
     table = read_table(source, ("path",), _ALIASES, encoding)
     if not any(name in table for name in _LABELS):
         raise UserError(f"{source}: expected one of the columns {', '.join(_LABELS)}, found none")
     if ("age_low" in table) != ("age_high" in table):
         raise UserError(f"{source}: expected both age_low and age_high, found one of them")
-    paths, boxes = table.paths("path", data_dir), table.boxes(_BOX)
+    paths, boxes = table.paths("path", data_dir, anywhere=anywhere), table.boxes(_BOX)
     _check_unique(table, paths, boxes)
     low, high = _ages(table)
     return Records(

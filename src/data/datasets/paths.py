@@ -11,22 +11,29 @@ from ...errors import UserError
 
 
 def relative_paths(
-    paths: Iterable[str], folder: Path, source: Path, rows: Iterable[int] | None = None
+    paths: Iterable[str],
+    folder: Path,
+    source: Path,
+    rows: Iterable[int] | None = None,
+    anywhere: bool = False,
 ) -> list[str]:
     """Paths of the label file `source`, relative to `folder`, spelled as in the file system.
 
     Absolute paths inside the folder become relative, backslashes become slashes. If no file has the
     exact name, an existing file with the same name in another Unicode form (NFC, NFD) is used.
     Raises `UserError` with the row, one of `rows` (default: counted from 1), for a path that is
-    blank or leads out of the folder.
+    blank or leads out of the folder; with `anywhere`, such a path becomes absolute.
     """
     found, paths = [], list(paths)
     for row, path in zip(rows or range(1, len(paths) + 1), paths, strict=True):
         relative = _inside(path, folder)
+        if not relative and path and anywhere:
+            relative = os.path.abspath(folder / path)
         if not relative:
+            inside = "" if anywhere else f" inside {folder}"
             raise UserError(
-                f"{source}: expected the path of an image inside {folder}, received {path!r} in "
-                f"row {row}; correct the path or --data_dir"
+                f"{source}: expected the path of an image{inside}, received {path!r} in row {row}; "
+                f"correct the path{'' if anywhere else ' or --data_dir'}"
             )
         plain = relative.isascii() and "\\" not in relative
         found.append(relative if plain else _spelled(relative, folder))

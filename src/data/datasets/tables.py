@@ -55,10 +55,12 @@ class LabelTable:
         codes = self._parsed(column, lambda text: allowed.index(text.lower()), expected)
         return [allowed[int(code)] for code in codes]
 
-    def paths(self, column: str, folder: Path, template: str = "{}") -> list[str]:
+    def paths(
+        self, column: str, folder: Path, template: str = "{}", anywhere: bool = False
+    ) -> list[str]:
         """Paths relative to `folder`, see `relative_paths`; template: of a cell's path."""
         paths = [template.format(text) if text else "" for text in self.texts(column)]
-        return relative_paths(paths, folder, self.path, self.frame.index.tolist())
+        return relative_paths(paths, folder, self.path, self.frame.index.tolist(), anywhere)
 
     def genders(self, column: str) -> np.ndarray:
         """Genders, float64 (N,): 0 female, 1 male, NaN where unknown; see `parse_gender`."""
