@@ -303,7 +303,7 @@ def test_unreadable_images_are_skipped(tmp_path):
 
 
 def test_paths_of_a_csv_lead_anywhere(tmp_path):
-    """Absolute paths and those above the CSV's folder; a blank one is refused without --data_dir."""
+    """Absolute ones, and above the CSV's folder; an error does not name --data_dir."""
     (tmp_path / "labels").mkdir()
     for name in ("a", "b"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), face(33, size=20))
