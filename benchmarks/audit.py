@@ -59,10 +59,12 @@ def main(argv=()):
         rates = noise_rates(labels, estimates)
         bands = [np.minimum(age // 10, 7) for age in (low, true[0])]
         rates_true = {"age": np.abs(bands[0] - bands[1]) > 1, "gender": gender != true[2]}
+        expected = found.either.sum() / len(rows)
         table.append(
             [
                 f"{share:.0%}",
                 f"{wrong.sum():,}",
+                f"{expected:.1%}",
                 *(f"{wrong[chosen].mean():.1%}" for chosen in first),
                 *(
                     "{:.1%} [{:.1%}, {:.1%}]".format(*rates[name]) + f" of {is_wrong.mean():.1%}"
@@ -70,7 +72,15 @@ def main(argv=()):
                 ),
             ]
         )
-    headers = ["injected", "wrong", "suspicion", "of age alone", "absolute error", "random"]
+    headers = [
+        "injected",
+        "wrong",
+        "expected",
+        "suspicion",
+        "of age alone",
+        "absolute error",
+        "random",
+    ]
     print(
         tabulate(
             table, [*headers, "estimated age noise of true", "gender noise"], disable_numparse=True

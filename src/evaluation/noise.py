@@ -13,6 +13,8 @@ from .results import Labels
 BAND = 10  # years, of the age classes of confident learning
 _SMOOTH = 2.0  # years, standard deviation: a label of a year next to it is as right
 _STEPS = 100  # of the expectation maximization
+# Of the logarithm of the temperature, the logit of the share of wrong labels, and the tilt.
+_BOUNDS = ((-2, 2), (-7, 0), (-3, 3))
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,7 @@ def _probabilities(
         likelihood = (1 - share) * predicted(values) + share * among
         return -np.log(np.maximum(likelihood, 1e-30)).mean()
 
-    options = {"xatol": 0.01, "fatol": 1e-6}
-    best = minimize(loss, (0.0, -2.0, 0.0), method="Nelder-Mead", options=options)
+    best = minimize(loss, (0.0, -2.0, 0.0), method="L-BFGS-B", bounds=_BOUNDS)
     calibrated[known], among_all[known] = predicted(best.x), among
     return calibrated, among_all
 
