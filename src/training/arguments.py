@@ -260,8 +260,7 @@ class Arguments:
     hosts: str | None = flag(
         None,
         help="address of the first of several machines that share each batch (JAX only); auto: "
-        "from Slurm, Open MPI or the variables JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
-        "JAX_PROCESS_ID, see docs/distributed.md (default: this machine alone)",
+        "from Slurm, Open MPI or Kubernetes, see docs/distributed.md (default: this machine alone)",
         metavar="HOST:PORT|auto",
         excludes=("distribute", "leave_out"),
     )
@@ -372,6 +371,12 @@ class Arguments:
             "output_path": str(self.output_path),
         }
 
+    @property
+    def comparable(self) -> dict:
+        """The values that are the same on all hosts; folders may have other names elsewhere."""
+        values = self.as_json()
+        return {name: values[name] for name in values if name not in ("input", "output_path")}
+
     def check_same(self, recorded: dict, epochs: int) -> None:
         """Raise `UserError` if the `recorded` arguments of the run to resume are different.
 
@@ -398,6 +403,4 @@ class Arguments:
 
 def _metric(name: str) -> str | None:
     """The metric in a column of history.csv: pred_age_mae of val_utkface_pred_age_mae."""
-    parts = name.removeprefix("val_").split("_")
-    ends = ["_".join(parts[start:]) for start in range(len(parts))]
-    return next((end for end in ends if end in MONITORED), None)
+    return next((metric for metric in MONITORED if name.endswith(f"_{metric}")), None)

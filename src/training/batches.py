@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from ..data.database import Database
-from ..data.split import rows_by_database
 from ..errors import UserError
 from ..faces.images import resize
 from ..labels import AGES, GENDERS, age_targets, gender_targets
@@ -157,9 +156,7 @@ class FaceBatches(keras.utils.PyDataset):
                 known[i] = np.ones(len(rows), bool)
         weights = [own.astype(np.float32) for own in known]
         if self._weights:
-            weights = [
-                self._weights[name][rows] * own for name, own in zip(OUTPUTS, weights, strict=True)
-            ]
+            weights = [w * self._weights[n][rows] for n, w in zip(OUTPUTS, weights, strict=True)]
         return labels, weights
 
 
@@ -169,11 +166,10 @@ def training_batches(
     """Batches of the training rows, int64, from epoch `done` on."""
     weights = None
     if arguments.balance != "none":
-        labels = (database.age_low[rows], database.age_high[rows], database.gender[rows])
-        known = class_weights(arguments.balance, *labels, arguments.max_weight)
-        weights = {name: np.ones(len(database), np.float32) for name in known}
-        for name, values in known.items():
-            weights[name][rows] = values
+        is_counted = np.isin(np.arange(len(database)), rows)
+        columns = (database.age_low, database.age_high, database.gender)
+        labels = [np.where(is_counted, column, np.nan) for column in columns]
+        weights = class_weights(arguments.balance, *labels, arguments.max_weight)
     teacher = None
     if arguments.teacher and done < arguments.nb_epochs:
         teacher = predictions(Path(arguments.teacher), database, rows)
@@ -216,10 +212,8 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
         raise UserError(
             f"--teacher: {weight_file}: expected a model of crops of {crop}, received {expected}"
         )
-    found = {
-        name: np.zeros((len(database), classes), np.float32)
-        for name, classes in zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
-    }
+    shapes = (len(database), len(GENDERS)), (len(database), len(AGES))
+    found = {name: np.zeros(shape, "f4") for name, shape in zip(OUTPUTS, shapes, strict=True)}
     with Progress(len(rows), "faces") as progress:
         for start in range(0, len(rows), _PREDICTED):
             some = rows[start : start + _PREDICTED]
@@ -228,17 +222,3 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
                 found[name][some] = values
             progress.update(len(some))
     return found
-
-
-def validation_batches(
-    devices: Devices,
-    arguments: Arguments,
-    database: Database,
-    databases: list[Database],
-    rows: np.ndarray,
-) -> dict[str, FaceBatches]:
-    """Batches of the validation rows, int64, by name of their database."""
-    return {
-        name: FaceBatches(database, own, arguments.batch_size, devices=devices)
-        for name, own in rows_by_database(databases, rows).items()
-    }

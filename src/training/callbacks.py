@@ -1,6 +1,5 @@
 """Callbacks of a run: validation, history.csv, best checkpoints, interrupts."""
 
-import csv
 import math
 import os
 import shutil
@@ -16,7 +15,7 @@ import pandas as pd
 from keras.optimizers.schedules import LearningRateSchedule
 
 from ..errors import UserError
-from ..files import check_input_file, defer_sigint, replacing, wrap_read_errors
+from ..files import defer_sigint, replacing, wrap_read_errors
 from ..models.checkpoints import save_checkpoint
 from ..models.description import OUTPUTS, Description
 from ..models.statistics import estimate_statistics
@@ -135,18 +134,19 @@ class Validation(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Writes `history.csv`, one row per epoch, after every epoch, and its curves, at most every ten
-    seconds and at the end.
+    """Writes `history.csv` after every epoch, and its curves at most every ten seconds.
 
     Adds to the metrics of an epoch the learning rate, the training faces per second, and
-    `data_wait`, the share of the time spent waiting for batches.
-    epochs: the rows so far, including the rows before a resume.
+    `data_wait`, the share of the time spent waiting for batches. `epochs` are the rows so far.
+
+    Args:
+        batches: of the training set.
+        done: epochs of a resumed run, whose rows are kept.
     """
 
     def __init__(
         self, folder: Path, schedule: LearningRateSchedule, batches: FaceBatches, done: int = 0
     ):
-        """batches: of the training set.  done: epochs of a resumed run, whose rows are kept."""
         super().__init__()
         self._folder = folder
         self._schedule = schedule
@@ -178,28 +178,20 @@ class History(keras.callbacks.Callback):
             self._draw()
 
     def _draw(self) -> None:
-        history = pd.DataFrame(self.epochs)
         for name, columns in _CURVES.items():
             with replacing(self._folder / name) as path:
-                _plot(history, columns, path)
+                _plot(pd.DataFrame(self.epochs), columns, path)
         self._drawn = self._trained
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
-    """The rows of the first `epochs` epochs of a history; `UserError` if they are damaged."""
-    check_input_file(path, "the history of the run to resume")
-    needed = {"epoch", "val_loss"}
-    with wrap_read_errors(path, "the history of a run; restore it, or pass another --output_path"):
-        lines = csv.DictReader(path.read_text().splitlines(), strict=True)
-        rows = [{name: float(value) for name, value in row.items()} for row in lines]
-        rows = [row | {"epoch": int(row["epoch"])} for row in rows[:epochs]]
-        damaged = any(not needed <= set(row) for row in rows)
-    if damaged or [row["epoch"] for row in rows] != list(range(1, epochs + 1)):
-        raise UserError(
-            f"{path}: expected epochs 1 to {epochs} with {', '.join(sorted(needed))}, received "
-            f"{len(rows)} rows; restore it, or pass another --output_path"
-        )
-    return rows
+    """The rows of the first `epochs` epochs of a history; `UserError` if it lacks one."""
+    expected = f"the history of {epochs} epochs; restore it, or pass another --output_path"
+    with wrap_read_errors(path, expected):
+        history = pd.read_csv(path)[:epochs]
+        if history["epoch"].tolist() != list(range(1, epochs + 1)):
+            raise ValueError(f"{len(history)} rows")
+        return history.astype({"val_loss": float}).to_dict("records")
 
 
 class BestCheckpoints(keras.callbacks.Callback):
@@ -245,9 +237,8 @@ class BestCheckpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         if self.best["epoch"] == epoch + 1:
             metrics = {name: float(value) for name, value in self.best.items()}
-            metrics["epoch"] = epoch + 1
+            description = replace(self._description, metrics=metrics | {"epoch": epoch + 1})
             with averaged(self.model):
-                description = replace(self._description, metrics=metrics)
                 if is_first_host():
                     save_checkpoint(self.best_file, self.model, description)
                     _link(self.best_file, self.best_file.with_name(BEST))
@@ -263,16 +254,9 @@ class FiniteLoss(keras.callbacks.Callback):
     Keras's TerminateOnNaN would end it as if it were complete, after saving the epoch.
     """
 
-    def __init__(self, best: BestCheckpoints):
-        super().__init__()
-        self._best = best
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch = epoch + 1
-
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         if batch % _CHECK_INTERVAL == 0:
-            self._check(logs["loss"], f"step {batch + 1} of epoch {self._epoch}")
+            self._check(logs["loss"], f"step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self._check(logs["loss"], f"the end of epoch {epoch + 1}")
@@ -280,10 +264,9 @@ class FiniteLoss(keras.callbacks.Callback):
 
     def _check(self, loss: float, where: str) -> None:
         if not math.isfinite(loss):
-            good = f"the last checkpoint is {self._best.best_file}"
             raise UserError(
                 f"the loss is {float(loss)} at {where}; pass a lower --lr, or --clip_norm; "
-                + (good if self._best.best_file else "there is no checkpoint yet")
+                "checkpoints of earlier epochs are kept"
             )
 
 
@@ -300,17 +283,11 @@ def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(columns), 3.5))
-    # Fixed margins, as a computed layout would draw everything twice.
-    margins = {"left": 0.05, "right": 0.98, "bottom": 0.14, "top": 0.9}
-    for axes, column in zip(
-        figure.subplots(1, len(columns), gridspec_kw=margins), columns, strict=True
-    ):
+    for axes, column in zip(figure.subplots(1, len(columns)), columns, strict=True):
         for name, label in ((column, "training"), (f"val_{column}", "validation")):
             if name in history:  # without labels, there is no metric
                 axes.plot(history["epoch"], history[name], marker=".", label=label)
-        axes.set(xlabel="epoch")
-        axes.set_title(column, y=1)  # of fixed height, as the margins
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set(xlabel="epoch", title=column)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, format="png", dpi=100)

@@ -12,7 +12,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from ..data.database import Database, open_database
 from ..data.identities import PARTS, Identities
 from ..data.joined import join
-from ..data.split import Split, description_of, divide, read_split
+from ..data.split import Split, description_of, divide, read_split, rows_by_database
 from ..errors import UserError
 from ..faces import DEFAULT_MARGINS
 from ..labels import age_midpoint
@@ -20,14 +20,14 @@ from ..models.checkpoints import stored_description
 from ..models.description import Description
 from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
 from .arguments import Arguments
-from .batches import FaceBatches, statistics_faces, training_batches, validation_batches
+from .batches import FaceBatches, statistics_faces, training_batches
 from .callbacks import BestCheckpoints, DeferInterrupt, FiniteLoss, History, Validation
 from .distribution import Devices, backend_version, distributed
 from .hosts import check_agreed, is_first_host
 from .loggers import loggers
 from .network import compile_network, get_evaluator, get_network
 from .optimizers import get_schedule
-from .run import STATE, check_run, lock, start_run, weight_files
+from .run import check_run, lock, start_run, weight_files
 from .state import SavedState, State, data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
@@ -67,7 +67,12 @@ def train(arguments: Arguments) -> Trained:
         distributed(arguments) as devices,
         lock(arguments, is_first_host()),
     ):
-        return _train(arguments, data, devices, interruptible)
+        try:
+            return _train(arguments, data, devices, interruptible)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                f"completed epochs are kept; resume with --resume {arguments.output_path}"
+            ) from interrupt
 
 
 def open_data(arguments: Arguments) -> Data:
@@ -93,9 +98,9 @@ def _train(
     folder, rows = arguments.output_path, data.rows["training"]
     state = read_state(folder) if arguments.resume else None
     if arguments.hosts:
-        _check_hosts(arguments, data)
+        check_agreed(arguments.comparable, data.digest, state and state.epochs)
     if state:
-        state.check(len(rows), data.digest, arguments.architecture)
+        state.check(data.digest)
     else:
         for flag, path in weight_files(arguments).items():
             _check_start(flag, path, data)
@@ -104,9 +109,10 @@ def _train(
     batches = training_batches(devices, arguments, data.joined, rows, done)
     validation = Validation(
         get_evaluator(devices, model, arguments),
-        validation_batches(
-            devices, arguments, data.joined, data.databases, data.rows["validation"]
-        ),
+        {
+            name: FaceBatches(data.joined, own, arguments.batch_size, devices=devices)
+            for name, own in rows_by_database(data.databases, data.rows["validation"]).items()
+        },
         (arguments.gender_weight, arguments.age_weight),
         partial(statistics_faces, data.joined, rows),
     )
@@ -118,11 +124,11 @@ def _train(
     callbacks = [
         interruptible,
         validation,
-        FiniteLoss(best),
+        FiniteLoss(),
         history,
         best,
         *(loggers(arguments, run_id) if is_first_host() else []),
-        SavedState(folder, len(rows), data.digest, architecture),
+        SavedState(folder, data.digest, architecture),
     ]
     if best.is_exhausted:
         print(
@@ -130,7 +136,14 @@ def _train(
             flush=True,
         )
     else:
-        _fit(model, batches, arguments, done, callbacks)
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=arguments.nb_epochs,
+            shuffle=False,  # FaceBatches does
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=callbacks,
+        )
     return Trained(best.best_file, _row(arguments, data.joined.crop.size, best.best))
 
 
@@ -157,38 +170,6 @@ def _compiled(
     if state:
         state.restore(model)
     return model, architecture, schedule
-
-
-def _fit(
-    model: keras.Model,
-    batches: FaceBatches,
-    arguments: Arguments,
-    done: int,
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
-    try:
-        model.fit(
-            batches,
-            initial_epoch=done,
-            epochs=arguments.nb_epochs,
-            shuffle=False,  # FaceBatches does
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=callbacks,
-        )
-    except KeyboardInterrupt as interrupt:
-        folder = arguments.output_path
-        raise KeyboardInterrupt(
-            f"completed epochs are kept; resume with --resume {folder}"
-        ) from interrupt
-
-
-def _check_hosts(arguments: Arguments, data: Data) -> None:
-    """Raise `UserError` unless all hosts have the same arguments, data and state."""
-    values = arguments.as_json()
-    del values["input"], values["output_path"]  # folders may have other names elsewhere
-    state = arguments.output_path / STATE
-    content = repr(sorted(values.items())).encode() + data.digest.encode()
-    check_agreed(content + (state.read_bytes() if state.exists() else b""))
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:

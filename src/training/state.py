@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data.database import Database
 from ..errors import UserError
-from ..files import check_input_file, replacing_hdf5, wrap_read_errors
+from ..files import replacing_hdf5, wrap_read_errors
 from .hosts import is_first_host
 from .run import STATE
 
@@ -25,33 +25,22 @@ from .run import STATE
 class State:
     """The state of a run after `epochs` epochs.
 
-    faces, data: number of training faces, and `data_digest`, which is "" in runs of older versions.
-    architecture: as checkpoints store it; None in runs of older versions.
-    values: the variables, in their order.
+    data: `data_digest`.  architecture: as checkpoints store it.  values: the variables, in order.
     """
 
     path: Path
     epochs: int
-    faces: int
     data: str
-    architecture: dict | None
+    architecture: dict
     values: list[np.ndarray]
 
-    def check(self, faces: int, data: str, architecture: dict) -> None:
-        """Raise `UserError` unless the run began with these training faces and this network.
-
-        architecture: as the arguments set it; --init may have set more.
-        """
-        if faces != self.faces or self.data not in ("", data):
+    def check(self, data: str) -> None:
+        """Raise `UserError` unless the run began with these data."""
+        if self.data != data:
             raise UserError(
-                f"--resume: expected the faces, labels, crop and split that the run of {self.path} "
-                f"began with, {self.faces:,} training faces; received {faces:,} in other data; "
-                "pass the same --input, or another --output_path"
-            )
-        if self.architecture and {**self.architecture, **architecture} != self.architecture:
-            raise UserError(
-                f"{self.path}: expected the state of {architecture}, found that of "
-                f"{self.architecture}"
+                "--resume: expected the faces, labels, crop and split that the run of "
+                f"{self.path} began with, received other data; pass the same --input, or another "
+                "--output_path"
             )
 
     def restore(self, model: keras.Model) -> None:
@@ -89,15 +78,12 @@ def read_state(folder: Path) -> State | None:
     if not path.exists():
         return None
     expected = "the state of a run; restore it, or pass another --output_path"
-    check_input_file(path, expected)
     with wrap_read_errors(path, expected), h5py.File(path) as file:
-        architecture = file.attrs.get("architecture")
         return State(
             path=path,
             epochs=int(file.attrs["epochs"]),
-            faces=int(file.attrs["faces"]),
-            data=str(file.attrs.get("data", "")),
-            architecture=None if architecture is None else json.loads(architecture),
+            data=str(file.attrs["data"]),
+            architecture=json.loads(file.attrs["architecture"]),
             values=[file[str(number)][()] for number in range(len(file))],
         )
 
@@ -105,14 +91,10 @@ def read_state(folder: Path) -> State | None:
 class SavedState(keras.callbacks.Callback):
     """Writes `state.hdf5` after every epoch, as the last of all callbacks."""
 
-    def __init__(self, folder: Path, faces: int, data: str, architecture: dict):
+    def __init__(self, folder: Path, data: str, architecture: dict):
         super().__init__()
         self._path = folder / STATE
-        self._attributes = {
-            "faces": faces,
-            "data": data,
-            "architecture": json.dumps(architecture),
-        }
+        self._attributes = {"data": data, "architecture": json.dumps(architecture)}
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not is_first_host():

@@ -75,7 +75,7 @@ def test_ctrl_c_leaves_complete_files(database, tmp_path):
 
 def test_divergence_is_one_line(database, tmp_path, train):
     done = train("-i", database, "--output_path", tmp_path, "--lr", "1e30", *SMALL)
-    assert_one_line_error(done, "train.py", "step 2 of epoch 1", "learning rate 1e+30", "--lr")
+    assert_one_line_error(done, "train.py", "nan at the end of epoch 1", "--lr")
     assert names(tmp_path) == ["arguments.json"]
 
 

@@ -15,7 +15,6 @@ import pytest
 from src.errors import UserError
 from src.training.arguments import Arguments
 from src.training.distribution import Devices, distributed
-from src.training.hosts import from_environment
 from tests.helpers import ROOT, write_database
 
 ENGINES = ("tensorflow", "jax")
@@ -113,14 +112,3 @@ def test_several_hosts_need_jax():
     with pytest.raises(UserError, match=r"found tensorflow.*set KERAS_BACKEND=jax"):
         with distributed(Arguments([Path("wiki.mat")], hosts="localhost:1", num_hosts=2)):
             pass
-
-
-def test_hosts_from_the_environment(monkeypatch):
-    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "node1:7777")
-    monkeypatch.setenv("JAX_NUM_PROCESSES", "4")
-    monkeypatch.setenv("JAX_PROCESS_ID", "0")
-    assert from_environment(None, None, None) == ("node1:7777", 4, 0)
-    assert from_environment("node2:1", 2, 1) == ("node2:1", 2, 1)
-    monkeypatch.setenv("JAX_PROCESS_ID", "first")
-    with pytest.raises(UserError, match="JAX_PROCESS_ID: expected a whole number, received 'first"):
-        from_environment(None, None, None)
