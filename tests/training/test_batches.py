@@ -49,12 +49,6 @@ def test_shuffling_changes_every_epoch(database):
     assert len({tuple(order) for order in epochs}) == 4
 
 
-def test_order_without_shuffling(database):
-    batches = FaceBatches(database, ROWS, 3)
-    batches.on_epoch_end()
-    assert rows_of(batches) == list(ROWS)
-
-
 def test_keras_sees_every_row_once(database):
     asked = []  # a list of rows an epoch
 

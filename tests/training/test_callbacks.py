@@ -2,7 +2,6 @@
 
 import math
 import os
-from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -193,30 +192,6 @@ def test_history_per_epoch(history, tmp_path):
         assert len(set(picture[..., :3].reshape(-1, 3).sum(1).round(3))) > 10  # curves, not blank
 
 
-def test_curves_every_ten_seconds_and_at_the_end(history, tmp_path, monkeypatch):
-    """Epochs end after 0, 6 and 12 seconds; then nothing is left to draw."""
-    now = SimpleNamespace(perf_counter=lambda: now.seconds)
-    monkeypatch.setattr("src.training.callbacks.time", now)
-    logs = LOGS | {f"val_{name}": value for name, value in LOGS.items()}
-    drawn = []
-    for epoch, now.seconds in enumerate([0.0, 6.0, 12.0]):
-        history.on_epoch_begin(epoch)
-        now.seconds += 0.5
-        history.on_train_batch_end(9)
-        history.on_epoch_end(epoch, dict(logs))
-        drawn.append((tmp_path / "loss.png").stat().st_ino)
-    history.on_train_end()
-    drawn.append((tmp_path / "loss.png").stat().st_ino)
-    assert [a == b for a, b in pairwise(drawn)] == [True, False, True]
-    now.seconds += 6
-    history.on_epoch_begin(3)
-    now.seconds += 0.5
-    history.on_train_batch_end(9)
-    history.on_epoch_end(3, dict(logs))
-    history.on_train_end()
-    assert (tmp_path / "loss.png").stat().st_ino != drawn[-1]
-
-
 def test_speed_excludes_validation(history, monkeypatch):
     clock = iter([10.0, 18.0])
     timer = SimpleNamespace(perf_counter=lambda: next(clock))
@@ -244,9 +219,9 @@ def test_weighted_mean_may_choose(model, history, tmp_path):
     monitor = "val_a_pred_age_mae:3,val_b_pred_age_mae"
     best = best_of(history, tmp_path, model, monitor=monitor)
     for epoch, (a, b) in enumerate([(8, 4), (7, 8), (7, 6)]):  # 28, 29 and 27 quarters
-        figures = {"val_loss": 1.0, "val_a_pred_age_mae": a, "val_b_pred_age_mae": b}
-        end(history, best, epoch, **figures)
-    assert names(tmp_path) == ["weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
+        metrics = {"val_loss": 1.0, "val_a_pred_age_mae": a, "val_b_pred_age_mae": b}
+        end(history, best, epoch, **metrics)
+    assert names(tmp_path) == ["best.hdf5", "weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
 
 
 @pytest.mark.parametrize("text", ["", "epoch,loss\n1,2\n", "epoch,val_loss\nx,y\n"])

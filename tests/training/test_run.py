@@ -80,10 +80,8 @@ def test_no_file_is_read_unnamed(given):
         "a: [[1]]",
         "\0",
         "lrr: 1",
-        "lr: [1, 2]",
-        "input: []",
     ],
-    ids="missing list cut empty nested deeper binary unknown two none".split(),
+    ids="missing list cut empty nested deeper binary unknown".split(),
 )
 def test_files_without_flags_are_rejected(tmp_path, text):
     if text is not None:

@@ -129,12 +129,6 @@ def test_other_data_are_rejected(whole, tmp_path, change):
     assert names(whole) == before
 
 
-def test_moved_database_is_accepted(database, whole, tmp_path):
-    moved = tmp_path / "moved.mat"
-    moved.write_bytes(database.read_bytes())
-    assert train(Arguments([moved], whole, resume="auto", **FLAGS)).best_file.exists()
-
-
 def test_early_stopped_runs_stay_stopped(database, tmp_path):
     monitor = {"monitor": "val_pred_gender_accuracy", "early_stopping": 1}
     flags = FLAGS | monitor | {"lr": 1e-9, "nb_epochs": 9}
