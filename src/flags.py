@@ -226,10 +226,6 @@ def did_you_mean(text: object, known: Iterable[object]) -> str:
     return f"; did you mean {similar[near[0]]}?" if near else ""
 
 
-def number(kind: type, limits: str | None = None) -> Callable[[str], Any]:
-    return _converter(Flag("", limits=limits, hint=kind))  # until evaluate.py has lost it
-
-
 def within(value: float, limits: str) -> bool:
     """Whether an interval, such as "[0, 1)" or "(0, inf)", contains a value; never for NaN."""
     low, high = (float(end) for end in limits[1:-1].split(","))

@@ -1,4 +1,4 @@
-"""src/cli: arguments, one-line errors, exit codes."""
+"""src/cli.py: one-line errors, exit codes, streams."""
 
 import importlib
 import os

@@ -9,6 +9,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from ..estimation.estimator import Estimator
+from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark, locked
 from .appa_real import from_appa_real, mean_errors
 from .arguments import AppaRealArguments, Arguments, ResultFlags
@@ -43,7 +44,12 @@ def run_evaluation(arguments: Arguments, command: list[str]) -> None:
 
 
 def inputs_of(arguments: Arguments) -> Inputs:
-    """Flags and paths of all files that are read."""
+    """Flags and paths of all files that are read. Raises `UserError`, before models are loaded, if
+    a label file or database is missing."""
+    if arguments.image_csv:
+        check_input_file(arguments.image_csv, "a label file")
+    for path in arguments.input:
+        check_input_file(path, "a database (create_db.py makes one)")
     inputs: Inputs = [("--image_csv", arguments.image_csv)]
     inputs += [("--input", path) for path in arguments.input]
     return inputs + [("--weight_file", path) for path in arguments.weight_file]

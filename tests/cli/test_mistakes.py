@@ -51,7 +51,6 @@ MISTAKES = {
     ],
     "evaluate.py": [
         (["--input", "none.mat"], "none.mat"),
-        (["--input", "photo.jpg"], "photo.jpg: expected a database"),
         (["--image_csv", "none.csv"], "none.csv"),
         (["--input", "db.mat", "--weight_file", "none.hdf5"], "none.hdf5"),
         (["--input", "db.mat", "--output", "db.mat"], "db.mat"),
