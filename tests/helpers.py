@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -132,9 +132,8 @@ def write_our_database(
     slots.begin()
     records = np.zeros(len(faces), writing.RECORD)
     records["state"] = 1
-    with closing(slots):
-        for row in np.random.default_rng(0).permutation(len(faces)):
-            slots.write(row, faces[row : row + 1], records[row : row + 1])
+    for row in np.random.default_rng(0).permutation(len(faces)):
+        slots.write(row, faces[row : row + 1], records[row : row + 1])
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
     writing.write_database(path, slots, table, np.arange(len(faces)), fields | values, version)
     slots.remove()

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -178,13 +177,23 @@ def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.F
             f"--resume: expected {slots.path} to be of the same dataset and arguments, received "
             "different ones; pass the same, or start over without --resume"
         ) from error
-    _check_space(args, table, slots.done if is_resumed else 0)
+    whole = writing.database_bytes(table, args.img_size)
+    needed = 2 * whole - database.image_bytes(slots.done, args.img_size)
+    free = shutil.disk_usage(args.output.parent).free
+    size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
+    print(
+        f"{size}: {needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free", flush=True
+    )
+    if needed > free:
+        raise UserError(
+            f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
+            "make room or choose a smaller --img_size"
+        )
     with wrap_write_errors(args.output, slots.path):
         try:
-            with closing(slots):
-                if not is_resumed:
-                    slots.begin()
-                yield slots
+            if not is_resumed:
+                slots.begin()
+            yield slots
         except BaseException as error:
             if not slots.done:
                 slots.remove()
@@ -194,37 +203,19 @@ def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.F
         slots.remove()
 
 
-def _check_space(args: Arguments, table: pd.DataFrame, done: int) -> None:
-    """Print the disk space that the run needs. Raises `UserError` if it is not free."""
-    whole = writing.database_bytes(table, args.img_size)
-    needed = 2 * whole - database.image_bytes(done, args.img_size)
-    free = shutil.disk_usage(args.output.parent).free
-    size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
-    print(
-        f"{size} need {needed:,} bytes of disk until the end, of which the database keeps "
-        f"{whole:,}; {free:,} are free",
-        flush=True,
-    )
-    if needed > free:
-        raise UserError(
-            f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
-            "make room or choose a smaller --img_size"
-        )
-
-
 def _fill(
     slots: writing.FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceReader
 ) -> None:
     """Read the faces of the records without a state; only this process writes them."""
     folder = os.path.abspath(args.folder)
-    paths = np.array([os.path.join(folder, path) for path in table["path"]], object)
-    boxes = table["box"].to_numpy()
+    paths = [os.path.join(folder, path) for path in table["path"]]
+    boxes = table["box"].tolist()
     length = max(1, _BYTES_A_TASK // database.image_bytes(1, args.img_size))
     to_do = slots.records["state"] == writing.TO_DO
-    starts = (start for start in range(0, len(table), length) if to_do[start:][:length].any())
-    tasks = ((start, paths[start:][:length], boxes[start:][:length]) for start in starts)
+    starts = [start for start in range(0, len(table), length) if to_do[start:][:length].any()]
+    tasks = ((paths[start:][:length], boxes[start:][:length]) for start in starts)
     found = map_in_order(
-        partial(_read_task, reader),
+        reader.read,
         tasks,
         workers=args.workers,
         threads=reader.is_parallel,
@@ -233,15 +224,9 @@ def _fill(
     )
     with closing(found), Progress(len(table), "images") as progress:
         progress.update(slots.done)
-        for start, faces, read in found:
-            done = int((~to_do[start:][:length]).sum())
-            slots.write(start, faces, read)
-            progress.update(len(read) - done)
-
-
-def _read_task(reader: FaceReader, task: tuple) -> tuple[int, np.ndarray, np.ndarray]:
-    start, paths, boxes = task
-    return start, *reader.read(paths, boxes)
+        for start, (faces, records) in zip(starts, found, strict=True):
+            slots.write(start, faces, records)
+            progress.update(int(to_do[start:][:length].sum()))
 
 
 def _select(
@@ -249,34 +234,34 @@ def _select(
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[tuple[str, str]]]:
     """The labels, corrected by --exclude; kept rows, int64, ascending; rows removed by each rule;
     and skipped images, with reasons."""
-    table, removed = records.table, dict(records.removed)
+    table, removed = records.table.copy(), dict(records.removed)
     reasons = np.array(STATES, object)[read["state"]]
     for rule in (MISSING, UNDECODABLE, *FACE_RULES):
         count = int((reasons == rule).sum())
         if count or rule not in FACE_RULES:
             removed[rule] = count
 
-    def drop(found: dict[str, np.ndarray], kept: np.ndarray) -> np.ndarray:
-        for rule, rows in found.items():
+    def keep(dropped: dict[str, np.ndarray]) -> np.ndarray:
+        """The kept rows after those of some rules, bool, are dropped from them."""
+        kept = np.flatnonzero(reasons == USABLE)
+        for rule, rows in dropped.items():
             reasons[kept[rows]] = rule
             removed[rule] = int(rows.sum())
         return np.flatnonzero(reasons == USABLE)
 
-    kept = np.flatnonzero(reasons == USABLE)
+    kept = keep({})
     if args.exclude:
-        audited, found = curate.apply_audit(
+        table.iloc[kept], dropped = curate.apply_audit(
             table.iloc[kept], read["identity"][kept], args.exclude, args.exclude_above
         )
-        table = table.copy()
-        table.iloc[kept] = audited
-        kept = drop(found, kept)
+        kept = keep(dropped)
     if args.drop_duplicates:
-        kept = drop(curate.find_duplicates(table.iloc[kept], read["pixels"][kept]), kept)
+        kept = keep(curate.find_duplicates(table.iloc[kept], read["pixels"][kept]))
     listed = reasons != USABLE
     skipped = [*records.skipped, *zip(table["path"][listed], reasons[listed], strict=True)]
     if args.max_per_age:
-        dropped = curate.over_cap(table.iloc[kept], args.max_per_age, args.seed)
-        kept = drop({curate.OVER_CAP: dropped}, kept)
+        over = curate.over_cap(table.iloc[kept], args.max_per_age, args.seed)
+        kept = keep({curate.OVER_CAP: over})
     return table, kept, removed, skipped
 
 

@@ -13,7 +13,6 @@ SAME = "pixel-identical to an earlier one"
 DISAGREE = "pixel-identical, labels disagree"
 OVER_CAP = "more than --max_per_age"
 DROPPED = "audit: dropped by hand"
-_SUSPICIOUS = "audit: suspicion above {:g}"
 _DECISIONS = ("", "keep", "drop", "correct")
 
 
@@ -57,35 +56,35 @@ def apply_audit(
         UserError: if the file is not such a table, or has no row of these records.
     """
     audit = read_table(path, ())
-    decisions = audit.words("decision", _DECISIONS)
+    codes = audit.parsed("decision", _DECISIONS.index, "keep, drop or correct")
     suspicious = audit.numbers("suspicion", 0, 1) > (np.inf if above is None else above)
     new = dict(zip(("age_low", "age_high"), audit.ages("new_age"), strict=True))
     new["gender"] = audit.genders("new_gender")
-    table, drops = table.copy(), {DROPPED: np.zeros(len(table), bool)}
-    if above is not None:
-        drops[_SUSPICIOUS.format(above)] = np.zeros(len(table), bool)
-    for row, records in enumerate(_audited_records(audit, table, identity)):
-        if decisions[row] == "drop":
-            drops[DROPPED][records] = True
-        elif not decisions[row] and suspicious[row]:
-            drops[_SUSPICIOUS.format(above)][records] = True
-        elif decisions[row] == "correct":
+    table, doubted = table.copy(), f"audit: suspicion above {above or 0:g}"
+    drops = {rule: np.zeros(len(table), bool) for rule in (DROPPED, doubted)}
+    records = _audited_records(audit, table["path"].to_numpy(), identity)
+    for row, code in enumerate(codes):
+        decision = _DECISIONS[int(code)]
+        if decision == "drop":
+            drops[DROPPED][records[row]] = True
+        elif not decision and suspicious[row]:
+            drops[doubted][records[row]] = True
+        elif decision == "correct":
             for name, values in new.items():
                 if not np.isnan(values[row]):
-                    table.iloc[records, table.columns.get_loc(name)] = values[row]
-    return table, drops
+                    table.iloc[records[row], table.columns.get_loc(name)] = values[row]
+    return table, drops if above is not None else {DROPPED: drops[DROPPED]}
 
 
-def _audited_records(
-    audit: LabelTable, table: pd.DataFrame, identity: np.ndarray
-) -> list[np.ndarray]:
+def _audited_records(audit: LabelTable, paths: np.ndarray, identity: np.ndarray) -> list:
     """The records of each row of an audit, int64 (n,)."""
-    by_path = table.groupby(table["path"].to_numpy()).indices
-    by_identity = table.groupby([f"{number:016x}" for number in identity.tolist()]).indices
+    by_path = pd.Series(paths).groupby(paths).indices
+    digits = np.array([f"{number:016x}" for number in identity.tolist()], object)
+    by_identity = pd.Series(digits).groupby(digits).indices
     none, found = np.empty(0, np.int64), []
-    for digits, path in zip(audit.texts("identity"), audit.texts("path"), strict=True):
+    for file, path in zip(audit.texts("identity"), audit.texts("path"), strict=True):
         of_path = by_path.get(path, none)
-        of_file = by_identity.get(digits.lower(), none) if digits else of_path
+        of_file = by_identity.get(file.lower(), none) if file else of_path
         both = np.intersect1d(of_file, of_path)
         found.append(both if len(both) else of_file)
     if not any(map(len, found)):

@@ -52,17 +52,18 @@ class FaceReader:
         return get_detector(self.finder.detector).is_parallel or self.finder.detector == "none"
 
     def read(
-        self, paths: Sequence[str], boxes: Sequence[Box | None]
+        self, task: tuple[Sequence[str], Sequence[Box | None]]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read the faces of some records.
 
         Args:
-            paths: absolute paths of their images, (n,).
-            boxes: where their faces are, None where unknown, (n,).
+            task: absolute paths of their images, (n,), and where their faces are, None where
+                unknown, (n,).
 
         Returns:
             Faces, uint8 (n, S, S, 3), BGR, and `RECORD`s (n,).
         """
+        paths, boxes = task
         cv2.setNumThreads(1)  # one image per worker
         faces = np.zeros((len(paths), self.size, self.size, 3), np.uint8)
         records = np.zeros(len(paths), RECORD)

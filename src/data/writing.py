@@ -25,7 +25,7 @@ _RUN_BYTES = 64  # before the records in the second file
 _COPIED_BYTES = 2**24
 _USERBLOCK_BYTES = 512  # MATLAB's header before the HDF5 file
 _MATLAB_CLASS = {"uint8": "uint8", "uint64": "uint64", "float64": "double", "uint16": "char"}
-_HEADERS = {
+_HEADERS = {  # without a date, so that equal databases have equal files
     "7.3": b"MATLAB 7.3 MAT-file, Platform: Python, HDF5 schema 1.00",
     "5": b"MATLAB 5.0 MAT-file, Platform: Python",
 }
@@ -40,83 +40,74 @@ def database_bytes(table: pd.DataFrame, img_size: int) -> int:
 class FaceSlots:
     """The faces and the states of the records of an unfinished database, in two files.
 
-    Args:
-        output: path of the database; the files are `.{stem}.partial` and `.{stem}.states` next to
-            it.
-        rows: number of records.
-        img_size: side of the faces in pixels.
-        run: 64 hexadecimal digits that identify the dataset and the arguments.
+    The files are `.{stem}.partial` and `.{stem}.states` next to the database `output`.
 
     Attributes:
         shape: of all faces, (N, S, S, 3).
+        run: 64 hexadecimal digits that identify the dataset and the arguments.
         records: `RECORD` (N,). `identity`: of the source file; `pixels`: a hash of the decoded
             image, 0 if not computed; `state`: `TO_DO` or one of the caller's codes.
     """
 
     def __init__(self, output: Path, rows: int, img_size: int, run: str):
-        self.path = output.with_name(f".{output.stem}.partial")
-        self._states = output.with_name(f".{output.stem}.states")
-        self.shape, self._run = (rows, img_size, img_size, 3), run
-        self._row_bytes = image_bytes(1, img_size)
-        self.records, self._files = np.empty(0, RECORD), []
+        self.path, self.states = (
+            output.with_name(f".{output.stem}{end}") for end in (".partial", ".states")
+        )
+        self.shape, self.run = (rows, img_size, img_size, 3), run
+        self.records = np.zeros(rows, RECORD)
 
     def begin(self) -> None:
         """Create both files, with every record to do."""
         self.remove()
         with self.path.open("wb") as file:
-            file.truncate(self.shape[0] * self._row_bytes)
-        with atomic(self._states) as partial:
-            partial.write_bytes(self._run.encode() + bytes(self.shape[0] * RECORD.itemsize))
-        self._open()
+            file.truncate(image_bytes(*self.shape[:2]))
+        with atomic(self.states) as partial:
+            partial.write_bytes(self.run.encode() + self.records.tobytes())
 
     def resume(self) -> bool:
         """Continue the files of an interrupted run.
 
         Returns:
-            Whether they are of the same run; False if there are none.
+            Whether there are any.
 
         Raises:
             ValueError: if they are of another run.
         """
-        if not (self._states.exists() and self.path.exists()):
+        if not (self.states.exists() and self.path.exists()):
             return False
-        with self._states.open("rb") as file:
-            if file.read(_RUN_BYTES) != self._run.encode():
+        with self.states.open("rb") as file:
+            if file.read(_RUN_BYTES) != self.run.encode():
                 raise ValueError
-        self._open()
+        self.records = read_states(self.states)
         return True
-
-    def _open(self) -> None:
-        self.records = read_states(self._states)
-        self._files = [path.open("r+b") for path in (self.path, self._states)]
 
     def write(self, start: int, faces: np.ndarray, records: np.ndarray) -> None:
         """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their `RECORD`s."""
         self.records[start : start + len(records)] = records
-        offsets = (start * self._row_bytes, _RUN_BYTES + start * RECORD.itemsize)
-        for file, offset, values in zip(self._files, offsets, (faces, records), strict=True):
-            file.seek(offset)
-            file.write(np.ascontiguousarray(values).data)
-            file.flush()
+        faces_at = start * image_bytes(1, self.shape[1])
+        records_at = _RUN_BYTES + start * RECORD.itemsize
+        for path, at, values in (
+            (self.path, faces_at, faces),
+            (self.states, records_at, records),
+        ):
+            with path.open("r+b") as file:
+                file.seek(at)
+                file.write(np.ascontiguousarray(values).data)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The faces of some rows, int64 (n,), ascending: uint8 (n, S, S, 3)."""
-        first, shape = int(rows[0]), (int(rows[-1] - rows[0]) + 1, *self.shape[1:])
-        mapped = np.memmap(self.path, np.uint8, "r", first * self._row_bytes, shape)
-        return np.asarray(mapped)[rows - first]
+        first, shape = int(rows[0]), (int(np.ptp(rows)) + 1, *self.shape[1:])
+        offset = first * image_bytes(1, self.shape[1])
+        return np.asarray(np.memmap(self.path, np.uint8, "r", offset, shape))[rows - first]
 
     @property
     def done(self) -> int:
         """Number of records that have a state."""
         return int((self.records["state"] != TO_DO).sum())
 
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
-
     def remove(self) -> None:
         """Delete both files; the states first, without which the faces are worthless."""
-        for path in (self._states, self.path):
+        for path in (self.states, self.path):
             path.unlink(missing_ok=True)
 
 
@@ -157,11 +148,14 @@ def _write_7_3(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str,
             step = max(1, _COPIED_BYTES // image_bytes(1, slots.shape[1]))
             for start in range(0, len(kept), step):
                 image[start : start + step] = slots.read(kept[start : start + step])
-            _set_matlab_attributes(image)
             for name, values in fields.items():
-                _set_matlab_attributes(file.create_dataset(name, data=_matrix(values)))
+                file[name] = _matrix(values)
+            for data in file.values():
+                data.attrs["MATLAB_class"] = np.bytes_(_MATLAB_CLASS[data.dtype.name])
+                if data.dtype == np.uint16:
+                    data.attrs["MATLAB_int_decode"] = np.int32(2)
         disk.seek(0)
-        disk.write(_header("7.3") + bytes(8) + b"\x00\x02IM")
+        disk.write(_HEADERS["7.3"].ljust(116) + bytes(8) + b"\x00\x02IM")
 
 
 def _matrix(values: Field) -> np.ndarray:
@@ -173,18 +167,6 @@ def _matrix(values: Field) -> np.ndarray:
     return column if column.dtype == np.uint64 else column.astype(np.float64)
 
 
-def _set_matlab_attributes(data: h5py.Dataset) -> None:
-    data.attrs["MATLAB_class"] = np.bytes_(_MATLAB_CLASS[data.dtype.name])
-    if data.dtype == np.uint16:
-        data.attrs["MATLAB_int_decode"] = np.int32(2)
-
-
-def _header(version: str) -> bytes:
-    """The first 116 bytes of a MATLAB file, without a date, so that equal databases have equal
-    files."""
-    return _HEADERS[version].ljust(116)
-
-
 def _write_5(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, Field]) -> None:
     import scipy.io
 
@@ -194,4 +176,4 @@ def _write_5(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, F
     with path.open("w+b") as file:
         scipy.io.savemat(file, {"image": slots.read(kept)} | fields, oned_as="row")
         file.seek(0)
-        file.write(_header("5"))
+        file.write(_HEADERS["5"].ljust(116))

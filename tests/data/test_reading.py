@@ -44,7 +44,7 @@ def read(tmp_path):
     cv2.imwrite(path, IMAGE)
 
     def with_reader(reader, box=None):
-        faces, records = reader.read([path], [box])
+        faces, records = reader.read(([path], [box]))
         reason = STATES[records["state"][0]]
         return "" if reason == USABLE else reason, faces[0]
 
@@ -96,7 +96,7 @@ def test_identities_and_pixel_hashes(tmp_path):
     names = ["a.png", "b.png", "c.png", "d.png", "e.png"]
     paths = [str(tmp_path / name) for name in names]
     reader = FaceReader(WHOLE.finder, whole=True, hash_pixels=True)
-    _, records = reader.read(paths, [None] * 5)
+    _, records = reader.read((paths, [None] * 5))
     assert [STATES[code] for code in records["state"]] == [USABLE] * 3 + [UNDECODABLE, MISSING]
     expected = [file_identity((tmp_path / name).read_bytes()) for name in names[:4]]
     assert records["identity"].tolist() == [*expected, 0]
@@ -113,11 +113,11 @@ def test_reduced_jpegs_equal_area_averages(tmp_path, portraits, size, reduction)
     cv2.imwrite(str(tmp_path / "a.jpg"), image[:side, :side])
     decoded = cv2.imread(str(tmp_path / "a.jpg"))
     reader = FaceReader(FaceFinder("none", None, FaceCrop(size)), whole=True)
-    faces, _ = reader.read([str(tmp_path / "a.jpg")], [None])
+    faces, _ = reader.read(([str(tmp_path / "a.jpg")], [None]))
     half = side // reduction
     area = cv2.resize(decoded, (half, half), interpolation=cv2.INTER_AREA)
     expected = cv2.resize(area, (size, size)).astype(int)
     assert 0 < np.abs(faces[0] - expected).mean() < 1
     larger = FaceReader(FaceFinder("none", None, FaceCrop(side // 2)), whole=True)
-    faces, _ = larger.read([str(tmp_path / "a.jpg")], [None])
+    faces, _ = larger.read(([str(tmp_path / "a.jpg")], [None]))
     np.testing.assert_array_equal(faces[0], cv2.resize(decoded, (side // 2, side // 2)))

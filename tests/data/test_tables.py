@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from src.data.datasets.tables import read_rows, read_table
+from src.data.datasets.tables import read_table
 from src.errors import UserError
 
 ROWS = [["é/a.jpg", "20"], ["b.jpg", ""]]
@@ -76,7 +76,7 @@ def test_column_case_and_aliases(path):
 @pytest.mark.parametrize("header", ["path,age,age", "path,age,Age ", "path,sex,gender", "path,x,x"])
 def test_column_twice_is_refused(path, header):
     path.write_text(header + "\n")
-    with pytest.raises(UserError, match=rf"labels\.csv.*'({header.split(',')[-1].strip()})'"):
+    with pytest.raises(UserError, match=rf"labels\.csv.*({header.split(',')[-1].strip()})$"):
         read_table(path, ("path",), {"sex": "gender"})
 
 
@@ -92,10 +92,9 @@ def test_missing_column_is_named(path):
         (b"", "empty"),
         (b"path,age\na.jpg,20\nb.jpg,30,40\n", "'b.jpg,30,40' in row 2"),
         (b'path,age\n"a.jpg,20\n', "cannot be read"),
-        (b"path,age\na.jpg,20\0\n", "binary"),
         (b"\x1f\x8b\x08\x00" + bytes(range(256)), "UTF-8"),
     ],
-    ids=["empty", "long row", "open quotes", "NUL", "gzip"],
+    ids=["empty", "long row", "open quotes", "gzip"],
 )
 def test_other_content_is_refused(path, content, reason):
     path.write_bytes(content)
@@ -106,15 +105,15 @@ def test_other_content_is_refused(path, content, reason):
 @pytest.mark.parametrize("header", ["", "image,mean,stdv\n", "Name,Age,Spread,More\n"])
 def test_rows_with_and_without_header(path, header):
     path.write_text(f"{header}a.jpg,,\nb.jpg,20.5,3\n" if header else "a.jpg,,2\nb.jpg,20.5,3\n")
-    table = read_rows(path, ("image", "mean", "stdv"))
+    table = read_table(path, ("image", "mean", "stdv"), header=None)
     assert table.texts("image").tolist() == ["a.jpg", "b.jpg"]
     assert table.texts("mean").tolist() == ["", "20.5"]
 
 
 def test_too_few_columns_are_refused(path):
     path.write_text("a.jpg,20\n")
-    with pytest.raises(UserError, match=r"labels\.csv.*image, mean, stdv.* 2$"):
-        read_rows(path, ("image", "mean", "stdv"))
+    with pytest.raises(UserError, match=r"labels\.csv.*'stdv', found image, mean"):
+        read_table(path, ("image", "mean", "stdv"), header=None)
 
 
 def test_numbers_within_their_range(path):
@@ -132,5 +131,5 @@ def test_boxes(path):
     boxes = read_table(path, ("path",)).boxes(("l", "t", "r", "b"))
     assert boxes == [(1, 2, 3.5, 4), None]
     path.write_text("path,l,t,r,b\na,1,2,3,4\nb,5,2,3,4\n")
-    with pytest.raises(UserError, match=r"labels\.csv.*5.*in row 2"):
+    with pytest.raises(UserError, match=r"labels\.csv.*l < r.*'5'.*in row 2"):
         read_table(path, ("path",)).boxes(("l", "t", "r", "b"))

@@ -1,5 +1,3 @@
-from contextlib import closing
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -26,10 +24,9 @@ def make(count):
 
 def fill(slots, faces, rows):
     """Write some faces, with their row as identity and the third state."""
-    with closing(slots):
-        for row in rows:
-            record = np.array([(2**63 + int(row), 0, 3)], writing.RECORD)
-            slots.write(row, faces[row : row + 1], record)
+    for row in rows:
+        record = np.array([(2**63 + int(row), 0, 3)], writing.RECORD)
+        slots.write(row, faces[row : row + 1], record)
 
 
 def filled(path, faces, rows=None):

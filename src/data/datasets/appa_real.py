@@ -16,7 +16,7 @@ from .values import OLDEST
 
 MARGIN = 0.4  # of the `_face.jpg` crops, as a fraction of the box
 AGE_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}
-_GROUPS = ("ethnicity", "race")  # columns of the categories; the last that exists is the group
+_GROUPS = ("race", "ethnicity")  # columns of the categories; the first that exists is the group
 
 
 def read(data_dir: Path, split: str, target: str, ignore_list: Path | None) -> Records:
@@ -27,23 +27,14 @@ def read(data_dir: Path, split: str, target: str, ignore_list: Path | None) -> R
     """
     labels = read_labels(data_dir, split)
     age = np.minimum(whole_years(labels[AGE_COLUMNS[target]].to_numpy()), MAX_AGE)
-    table = pd.DataFrame(
-        {
-            "path": [f"{split}/{name}_face.jpg" for name in labels["file_name"]],
-            "age_low": age,
-            "age_high": age,
-            "gender": labels["gender"],
-            "group": labels["group"],
-        }
-    )
+    path = split + "/" + labels["file_name"] + "_face.jpg"
+    table = labels[["gender", "group"]].assign(path=path, age_low=age, age_high=age)
     ignored = np.zeros(len(table), bool)
     names = ignore_list or data_dir / "ignore_list.csv"
     if ignore_list or names.is_file():
-        skipped = set(read_table(names, ("img_name",)).texts("img_name"))
+        skipped = read_table(names, ("img_name",)).texts("img_name")
         ignored = labels["file_name"].isin(skipped).to_numpy()
-    return Records(
-        table[~ignored], removed={"on the ignore list": int(ignored.sum())}, margin=MARGIN
-    )
+    return Records(table[~ignored], {"on the ignore list": int(ignored.sum())}, margin=MARGIN)
 
 
 def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
@@ -54,25 +45,18 @@ def read_labels(data_dir: Path, split: str) -> pd.DataFrame:
     `allcategories_{split}.csv`, as text.
     """
     table = read_table(data_dir / f"gt_avg_{split}.csv", ("file_name", *AGE_COLUMNS.values()))
-    labels = table.frame.reset_index(drop=True)
+    labels = table.frame.reset_index(drop=True).assign(gender=np.nan, group="")
     labels["file_name"] = table.paths("file_name", data_dir / split)
     for column in AGE_COLUMNS.values():
         labels[column] = table.numbers(column, 0, OLDEST)
-    labels["gender"], labels["group"] = np.nan, ""
     path = data_dir / f"allcategories_{split}.csv"
     if path.is_file():
-        _add_categories(labels, path)
+        table = read_table(path, ("file", "gender"))
+        categories = table.frame.assign(gender=table.genders("gender")).drop_duplicates("file")
+        categories = categories.set_index("file").reindex(labels["file_name"])
+        labels["gender"] = categories.pop("gender").to_numpy()
+        for column in categories:
+            labels[column] = categories[column].fillna("").to_numpy()
+        group = next((column for column in _GROUPS if column in categories), "group")
+        labels["group"] = labels[group]
     return labels
-
-
-def _add_categories(labels: pd.DataFrame, path: Path) -> None:
-    """Add gender, group and the further columns of the categories to `labels`, by file name."""
-    table = read_table(path, ("file", "gender"))
-    categories = table.frame.assign(gender=table.genders("gender")).drop_duplicates("file")
-    categories = categories.set_index("file").reindex(labels["file_name"]).reset_index(drop=True)
-    labels["gender"] = categories.pop("gender")
-    for column in sorted(categories):
-        labels[column] = categories[column].fillna("")
-    for column in _GROUPS:
-        if column in categories:
-            labels["group"] = labels[column]

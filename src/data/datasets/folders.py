@@ -10,7 +10,7 @@ from .values import is_unknown, parse_age, parse_gender
 
 def read(data_dir: Path) -> Records:
     """The images below `data_dir` with an age, an age range or a gender among their folders."""
-    return read_paths(data_dir, _labels, extensions=EXTENSIONS)
+    return read_paths(data_dir, _labels, EXTENSIONS)
 
 
 def _labels(path: str) -> dict | None:

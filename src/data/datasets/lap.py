@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...errors import UserError
 from . import Records
-from .tables import read_rows
+from .tables import read_table
 
 
 def read(data_dir: Path, split: str) -> Records:
@@ -18,15 +18,13 @@ def read(data_dir: Path, split: str) -> Records:
 
     The age is the range of one standard deviation to each side of the mean.
     """
-    path = data_dir / f"{split}_gt.csv"
-    labels = read_rows(path, ("image", "mean", "stdv"))
+    labels = read_table(data_dir / f"{split}_gt.csv", ("image", "mean", "stdv"), header=None)
     low, high = labels.spread_ages("mean", "stdv")
-    paths = labels.paths("image", data_dir, f"{_image_folder(data_dir, split)}/{{}}")
+    folders = (split, f"{split}_images", "validation_images" if split == "valid" else split)
+    folder = next((name for name in folders if (data_dir / name).is_dir()), None)
+    if folder is None:
+        raise UserError(
+            f"{data_dir}: expected the images in {split}/ or {split}_images/, found none"
+        )
+    paths = labels.paths("image", data_dir, f"{folder}/{{}}")
     return Records(pd.DataFrame({"path": paths, "age_low": low, "age_high": high}))
-
-
-def _image_folder(data_dir: Path, split: str) -> str:
-    for name in (split, f"{split}_images", "validation_images" if split == "valid" else split):
-        if (data_dir / name).is_dir():
-            return name
-    raise UserError(f"{data_dir}: expected the images in {split}/ or {split}_images/, found none")

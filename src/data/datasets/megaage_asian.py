@@ -11,18 +11,15 @@ import pandas as pd
 
 from ...errors import UserError
 from . import Records
-from .tables import read_rows
+from .tables import read_table
 
 
 def read(data_dir: Path, split: str) -> Records:
     """The faces of a split, train or test."""
-    names = read_rows(data_dir / "list" / f"{split}_name.txt", ("name",))
-    ages = read_rows(data_dir / "list" / f"{split}_age.txt", ("age",))
-    if len(names) != len(ages):
-        raise UserError(
-            f"{ages.path}: expected an age per name in {names.path}, received {len(ages):,} for "
-            f"{len(names):,}"
-        )
+    names = read_table(data_dir / "list" / f"{split}_name.txt", ("name",), header=False)
+    ages = read_table(data_dir / "list" / f"{split}_age.txt", ("age",), header=False)
+    if len(names.frame) != len(ages.frame):
+        raise UserError(f"{ages.path}: expected as many lines as in {names.path}")
     low, high = ages.ages("age")
     paths = names.paths("name", data_dir, f"{split}/{{}}")
     return Records(pd.DataFrame({"path": paths, "age_low": low, "age_high": high}))

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,6 @@ from . import NAN, Records
 
 MALE, FEMALE = GENDERS.index("male"), GENDERS.index("female")
 _UNPARSED = "name does not parse"
-_JPEG = (".jpg", ".jpeg")
 
 
 def read_names(
@@ -22,9 +21,7 @@ def read_names(
     gender: Callable[[str], int] = {"f": FEMALE, "m": MALE}.__getitem__,
     margin: float = NAN,
 ) -> Records:
-    """Records of the JPEG files in `data_dir` and its folders, sorted by path.
-
-    Names that do not match are counted and listed as skipped. Ages above 100 become 100.
+    """Records of the JPEG files in `data_dir` and its folders; ages above 100 become 100.
 
     Args:
         data_dir: the dataset's folder.
@@ -32,9 +29,6 @@ def read_names(
             known, `gender`, `person` and `group`; its case is ignored.
         gender: gender of the group's text, in lower case.
         margin: see `Records`.
-
-    Raises:
-        UserError: if there is no image.
     """
     compiled = re.compile(f"(?:.*/)?{pattern}", re.IGNORECASE)
 
@@ -48,40 +42,31 @@ def read_names(
         age = min(int(found["age"]), MAX_AGE)
         return found | {"age_low": age, "age_high": age}
 
-    return read_paths(data_dir, labels, margin)
+    return read_paths(data_dir, labels, (".jpg", ".jpeg"), margin)
 
 
 def read_paths(
     data_dir: Path,
     labels: Callable[[str], dict | None],
+    extensions: Collection[str],
     margin: float = NAN,
-    extensions: Collection[str] = _JPEG,
 ) -> Records:
-    """As `read_names`, for columns of `Records.table` that a function of the path returns; None if
-    it does not parse."""
-    rows, skipped = [], []
-    for path in sorted(_images(data_dir, extensions)):
-        found = labels(path)
-        if found is None:
-            skipped.append((path, _UNPARSED))
-        else:
-            rows.append({"path": path, **found})
-    if not rows and not skipped:
+    """Records of the images in `data_dir` and its folders, sorted by path.
+
+    labels: the labels in a path, by column of `Records.table`; None if it does not parse: such
+        images are counted and listed as skipped.
+    """
+    paths = []
+    for folder, _, names in os.walk(data_dir, followlinks=True):
+        inside = "" if folder == str(data_dir) else f"{Path(folder).relative_to(data_dir)}/"
+        paths += [inside + name for name in names]
+    found = {
+        path: labels(path)
+        for path in sorted(path.replace(os.sep, "/") for path in paths)
+        if os.path.splitext(path)[1].lower() in extensions
+    }
+    if not found:
         raise UserError(f"{data_dir}: expected images, found none")
+    skipped = [(path, _UNPARSED) for path, values in found.items() if values is None]
+    rows = [{"path": path, **values} for path, values in found.items() if values is not None]
     return Records(pd.DataFrame(rows), {_UNPARSED: len(skipped)}, skipped, margin)
-
-
-def _images(data_dir: Path, extensions: Collection[str]) -> Iterator[str]:
-    """Paths of the images, relative to the folder; linked folders are followed, once each."""
-    seen = set()
-    for folder, folders, names in os.walk(data_dir, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        inside = Path(folder).relative_to(data_dir).as_posix()
-        start = "" if inside == "." else f"{inside}/"
-        yield from (
-            start + name for name in names if os.path.splitext(name)[1].lower() in extensions
-        )
