@@ -176,15 +176,6 @@ def test_version_5_equals_the_originals(create_here, odd, out):
     assert (read["img_size"].tolist(), read["min_score"].tolist()) == ([[SIZE]], [[2]])
 
 
-def test_both_versions_hold_the_same(create_here, odd, cleaned, out):
-    create_here(odd, out / "db.mat", "--img_size", SIZE, "--mat_version", 5)
-    new, old = open_database(cleaned[1] / "db.mat"), open_database(out / "db.mat")
-    rows = np.arange(len(new))
-    np.testing.assert_array_equal(new.image[rows], old.image[rows])
-    np.testing.assert_array_equal(new.gender, old.gender)
-    np.testing.assert_array_equal(new.age_low, old.age_low)
-
-
 def test_default_folder_is_in_data(tmp_path):
     write_wiki(tmp_path / "data" / "imdb_crop", wiki_struct(3), "imdb")
     command = [sys.executable, ROOT / "create_db.py", "--db", "imdb", "-o", "db.mat"]
@@ -243,13 +234,6 @@ def test_no_dataset_folder(create_here, out, tmp_path):
     assert_refused(done, out, "none", "expected a folder")
 
 
-def test_label_file_of_the_other_dataset(create_here, out, tmp_path):
-    folder = write_wiki(tmp_path / "wiki_crop", wiki_struct(2), "imdb")
-    (folder / "imdb.mat").rename(folder / "wiki.mat")
-    done = create_here(folder, out / "db.mat")
-    assert_refused(done, out, "'wiki'", "imdb", "--db")
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -270,21 +254,6 @@ def test_label_file_cut_short(create_here, small_wiki, out, share):
     path = small_wiki / "wiki.mat"
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert_refused(create_here(small_wiki, out / "db.mat"), out, "wiki.mat")
-
-
-def test_label_file_without_a_field(create_here, small_wiki, out):
-    fields = wiki_struct(40)
-    del fields["second_face_score"]
-    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
-    done = create_here(small_wiki, out / "db.mat")
-    assert_refused(done, out, "'second_face_score'")
-
-
-def test_label_fields_of_different_lengths(create_here, small_wiki, out):
-    fields = wiki_struct(40) | {"gender": np.ones((1, 39))}
-    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
-    done = create_here(small_wiki, out / "db.mat")
-    assert_refused(done, out, "'gender': 39", "'dob': 40")
 
 
 def test_no_row_left(create_here, small_wiki, out):
@@ -308,38 +277,11 @@ def test_no_picture_left(create_here, small_wiki, out):
     assert names(out) == set()
 
 
-@pytest.mark.parametrize(
-    "path", ["../x.jpg", "a/../../x.jpg", "/etc/passwd", r"C:\x.jpg", r"..\x.jpg", r"\\host\x.jpg"]
-)
-def test_path_outside_the_folder(create_here, small_wiki, out, path):
-    make_picture(small_wiki.parent / "x.jpg")
-    fields = wiki_struct(40)
-    fields["full_path"][0, 7] = np.array([path])
-    scipy.io.savemat(small_wiki / "wiki.mat", {"wiki": fields})
-    done = create_here(small_wiki, out / "db.mat")
-    assert_refused(done, out, "wiki.mat", repr(path))
-
-
-def test_missing_output_folder(create_here, small_wiki, out):
-    done = create_here(small_wiki, out / "none" / "db.mat")
-    assert_refused(done, out, "none: expected a folder")
-
-
-def test_output_is_a_folder(create_here, small_wiki, out):
-    done = create_here(small_wiki, out)
-    assert_refused(done, out, str(out), "folder")
-
-
 def test_folder_named_like_the_histogram(create_here, small_wiki, out):
     (out / "db.png").mkdir()
     done = create_here(small_wiki, out / "db.mat")
     assert_one_line_error(done, "create_db.py", "db.png", "a folder")
     assert names(out) == {"db.png"}
-
-
-def test_output_named_like_the_histogram(create_here, small_wiki, out):
-    done = create_here(small_wiki, out / "db.png")
-    assert_refused(done, out, "--output", "db.png")
 
 
 @pytest.fixture
@@ -375,7 +317,7 @@ def test_version_5_size_limit(create_here, out, tmp_path):
     assert_refused(done, out, "of 4000x4000 take 4,320,000,000", "--mat_version 7.3")
 
 
-@pytest.mark.parametrize("size", [0, 5_000, 1_000_000, 1_200_500])
+@pytest.mark.parametrize("size", [0, 1_000_000, 1_200_500])
 def test_file_size_limit_is_one_line(small_wiki, out, size):
     """The faces take 1.2 MB."""
     with no_file_above(size):
@@ -394,7 +336,7 @@ def test_disk_too_small_is_refused_first(create_here, small_wiki, out):
 
 
 @pytest.mark.parametrize("version", ["7.3", "5"])
-@pytest.mark.parametrize("size", ["700k", "1300k", "2000k"])
+@pytest.mark.parametrize("size", ["700k", "2000k"])
 def test_full_disk_keeps_only_resumable_files(small_wiki, out, size, version):
     """The reported free space is too large: the disk fills amid faces, the copy or labels."""
     with mounted(out, f"size={size}") as disk:
@@ -415,15 +357,6 @@ shutil.disk_usage = lambda path: shutil._ntuple_diskusage(2**40, 0, 2**40)
 sys.path.insert(0, {str(ROOT)!r})
 runpy.run_path({str(ROOT / "create_db.py")!r}, run_name="__main__")
 """
-
-
-def test_failure_keeps_older_files(small_wiki, out):
-    create(small_wiki, out / "db.mat")
-    older = {path.name: path.read_bytes() for path in out.iterdir()}
-    with no_file_above(1_000_000):
-        done = create(small_wiki, out / "db.mat", "--img_size", 100)
-    assert done.returncode == 2
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == older
 
 
 def killed_at(share, command, out, sign):
@@ -461,7 +394,7 @@ def many(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("share", [0.001, 0.4, 0.8, 1])
+@pytest.mark.parametrize("share", [0.001, 0.6, 1])
 def test_resume_after_kill(create_here, many, out, share):
     """Killed twice, and the faces that were done are kept."""
     arguments = [many, out / "db.mat", "--img_size", 250]

@@ -10,7 +10,6 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-import scipy.io
 
 from src.data.database import open_database
 from src.data.identities import file_identity
@@ -184,15 +183,6 @@ def test_unknown_labels_are_counted(create, labels, out):
     assert np.isnan(field(out / "db.mat", "age")[[0, 2]]).all()
 
 
-def test_csv_in_the_classic_format(create, labels, out):
-    done = create("csv", labels("a.jpg,30,,,f,", "b.jpg,,20,29,,x"), out, "--mat_version", 5)
-    assert done.returncode == 0, done.stderr
-    read = scipy.io.loadmat(out / "db.mat")
-    assert read["age"].tolist() == [[30, 24.5]]
-    assert read["age_high"].tolist() == [[30, 29]]
-    assert np.isnan(read["gender"][0, 1])
-
-
 @pytest.mark.parametrize(
     ("row", "received"),
     [("b.jpg,abc,,,m,", "'abc' in row 2"), ("b.jpg,20,,,m,,x", "b.jpg,20,,,m,,x' in row 2")],
@@ -361,16 +351,6 @@ def test_joined_databases_are_validated_apart(run_here, two, out):
         {"db": "utkface", "file": "utkface.mat", "rows": 24, "margin": 0.12},
         {"db": "csv", "file": "mine.mat", "rows": 30, "margin": None},
     ]
-
-
-def test_two_image_sizes_are_named(run_here, two, labels, tmp_path, out):
-    other = tmp_path / "other.mat"
-    run_here(
-        "create_db.py", "--db", "csv", "--data_dir", tmp_path / "csv", "-o", other, "--img_size", 24
-    )
-    done = run_here("train.py", "--input", *two, other, "--output_path", out)
-    assert_one_line_error(done, "train.py", "--input", f"16 in {two[0]}", f"24 in {other}")
-    assert names(out) == set()
 
 
 def test_faces_at_their_boxes(create, people, out):
