@@ -133,19 +133,8 @@ class ImageFaces(list[FaceEstimate]):
         error: why the image could not be read; "" if it was.
     """
 
-    def __init__(
-        self,
-        faces: Iterable[FaceEstimate] = (),
-        source: ImageSource = "",
-        channels: str = "bgr",
-        error: str = "",
-    ):
-        super().__init__(faces)
+    def __init__(self, source: ImageSource, channels: str = "bgr", error: str = ""):
         self.source, self.error, self._channels = source, error, channels
-
-    def to_frame(self) -> pandas.DataFrame:
-        """One row per face; see the function `to_frame`."""
-        return to_frame([self])
 
     def _repr_html_(self) -> str:
         if self.error:
@@ -159,20 +148,14 @@ class ImageFaces(list[FaceEstimate]):
 
 
 def _html_box(face: FaceEstimate, height: int, width: int) -> str:
-    left, top, right, bottom = np.clip(face.box, 0, (width, height, width, height))
-    colour = GENDER_COLOURS[GENDERS.index(face.gender)]
-    sides = {
-        "left": left / width,
-        "top": top / height,
-        "width": (right - left) / width,
-        "height": (bottom - top) / height,
-    }
-    style = "".join(f"{side}:{share:.2%};" for side, share in sides.items())
-    label = f"{face.age:.0f} {INITIALS[GENDERS.index(face.gender)]}"
+    left, top, right, bottom = np.clip(face.box, 0, 2 * (width, height)) / (2 * (width, height))
+    gender = GENDERS.index(face.gender)
     return (
-        f'<div style="position:absolute;box-sizing:border-box;{style}border:2px solid {colour}" '
-        f'title="{html.escape(str(face))}"><span style="position:absolute;bottom:100%;left:-2px;'
-        f'padding:0 .3em;background:{colour};color:white">{label}</span></div>'
+        f'<div title="{html.escape(str(face))}" style="position:absolute;box-sizing:border-box;'
+        f"left:{left:.2%};top:{top:.2%};width:{right - left:.2%};height:{bottom - top:.2%};"
+        f'border:2px solid {GENDER_COLOURS[gender]}"><span style="position:absolute;bottom:100%;'
+        f'left:-2px;padding:0 .3em;color:white;background:{GENDER_COLOURS[gender]}">'
+        f"{face.age:.0f} {INITIALS[gender]}</span></div>"
     )
 
 

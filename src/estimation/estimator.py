@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -176,12 +176,21 @@ class Estimator:
 
     def _results(self, found: Iterable[tuple[ImageFaces, Found]]) -> Generator[ImageFaces]:
         """Results of images, whose faces are estimated in batches."""
-        for batch in _batches(found):
-            estimates = self(np.concatenate([faces.crops for _, faces in batch]))
-            rows = iter(range(len(estimates.age)))
-            for result, faces in batch:
-                result.extend(estimates.of_face(next(rows), face) for face in faces.faces)
-                yield result
+        batch, faces = [], 0
+        for item in found:
+            batch.append(item)
+            faces += len(item[1].faces)
+            if max(faces, len(batch)) >= _BATCH:
+                yield from self._estimated(batch)
+                batch, faces = [], 0
+        yield from self._estimated(batch)
+
+    def _estimated(self, batch: list[tuple[ImageFaces, Found]]) -> Iterator[ImageFaces]:
+        estimates = self(np.concatenate([faces.crops for _, faces in batch])) if batch else None
+        rows = count()
+        for result, found in batch:
+            result.extend(estimates.of_face(next(rows), face) for face in found.faces)
+            yield result
 
 
 def _find(
@@ -204,7 +213,7 @@ def _find(
         found = Found(None, [], none, error=str(error))
     if found.error and not skip_errors:
         raise UserError(found.error)
-    return ImageFaces(source=source, channels=channels, error=found.error), found
+    return ImageFaces(source, channels, found.error), found
 
 
 def _find_at_boxes(finder: FaceFinder, image: np.ndarray, boxes: Iterable) -> Found:
@@ -220,16 +229,3 @@ def _find_at_boxes(finder: FaceFinder, image: np.ndarray, boxes: Iterable) -> Fo
         upright = replace(face, points=_POINTS * (right - left, bottom - top) + (left, top))
         faces += finder.located(image, [face]) or finder.located(image, [upright])
     return Found(None, faces, finder.crop.stack(image, faces))
-
-
-def _batches(found: Iterable[tuple[ImageFaces, Found]]) -> Iterator[list]:
-    """Images whose faces fill a batch."""
-    batch, faces = [], 0
-    for item in found:
-        batch.append(item)
-        faces += len(item[1].faces)
-        if max(faces, len(batch)) >= _BATCH:
-            yield batch
-            batch, faces = [], 0
-    if batch:
-        yield batch

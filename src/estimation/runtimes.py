@@ -23,9 +23,10 @@ from . import RUNTIMES
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
 
-DESCRIPTION = "description"  # key in the metadata of exported files
-DESCRIPTION_FILE = Path("assets.extra", f"{DESCRIPTION}.json")  # in a folder or a .keras archive
-OPENVINO_FILE, SAVED_MODEL_FILE = "model.xml", "saved_model.pb"
+DESCRIPTION = "description"  # key in the metadata of ONNX files
+DESCRIPTION_FILE = f"{DESCRIPTION}.json"  # in a folder, and in the zip archive of other files
+FOLDERS = ("openvino", "saved_model")  # runtimes whose exports are folders
+OPENVINO_FILE = "model.xml"
 INPUT, SIGNATURE = "faces", "serving_default"
 
 
@@ -51,15 +52,14 @@ def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Pre
     """
     if runtime not in RUNTIMES:
         raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, received {runtime!r}")
-    # Before its library is imported, which takes seconds.
-    if runtime in ("saved_model", "openvino"):
+    if runtime in FOLDERS:
         check_folder(path)
     else:
         check_input_file(path, "a weight file" if runtime == "keras" else "an exported model")
     loader = resolve(RUNTIMES[runtime][0])
     if runtime == "keras":
         return loader(path, original)
-    with quiet_stderr(), wrap_read_errors(path, f"an exported model for {runtime}"):
+    with wrap_read_errors(path, f"an exported model for {runtime}"):
         return loader(path)
 
 
@@ -74,11 +74,8 @@ def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
 
 def load_keras_archive(path: Path) -> tuple[Predict, Description]:
     """A `.keras` file of export.py, loaded by Keras in its safe mode."""
+    description = _read_description(path)
     keras = import_keras()
-    with zipfile.ZipFile(path) as archive:
-        stored = DESCRIPTION_FILE.as_posix()
-        text = archive.read(stored).decode() if stored in archive.namelist() else None
-    description = _describe(path, text)
     with tempfile.TemporaryDirectory() as folder:  # Keras goes by the suffix
         model = keras.models.load_model(shutil.copy(path, Path(folder, "model.keras")))
     return _predict_keras(model), description
@@ -104,7 +101,8 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
     preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     session = onnxruntime.InferenceSession(path, options, providers=providers)
-    description = _describe(path, session.get_modelmeta().custom_metadata_map.get(DESCRIPTION))
+    metadata = session.get_modelmeta().custom_metadata_map
+    description = _describe(path, metadata.get(DESCRIPTION))
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
         return session.run(list(OUTPUTS), {INPUT: faces.astype(np.float32)})
@@ -114,12 +112,11 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
 
 def load_litert(path: Path) -> tuple[Predict, Description]:
     """A LiteRT (.tflite) file."""
+    description = _read_description(path)
     interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
-    schema = library("ai_edge_litert.schema_py_generated", "ai-edge-litert")
-    content = path.read_bytes()
-    description = _describe(path, _litert_metadata(schema.Model.GetRootAs(content)))
-    model = interpreter.Interpreter(model_content=content)
-    model.allocate_tensors()  # prints a line, which is hidden here
+    with quiet_stderr():  # a line about its delegate
+        model = interpreter.Interpreter(str(path))
+        model.allocate_tensors()
     runner = model.get_signature_runner(SIGNATURE)
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
@@ -129,16 +126,9 @@ def load_litert(path: Path) -> tuple[Predict, Description]:
     return predict, description
 
 
-def _litert_metadata(model: Any) -> str | None:
-    for entry in map(model.Metadata, range(model.MetadataLength())):
-        if entry.Name() == DESCRIPTION.encode():
-            return model.Buffers(entry.Buffer()).DataAsNumpy().tobytes().decode()
-    return None
-
-
 def load_saved_model(path: Path) -> tuple[Predict, Description]:
     """A SavedModel's folder."""
-    description = _describe_folder(path, SAVED_MODEL_FILE, "a SavedModel")
+    description = _read_description(path)
     tensorflow = library("tensorflow")
     serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
 
@@ -151,7 +141,7 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
 
 def load_openvino(path: Path) -> tuple[Predict, Description]:
     """An OpenVINO model's folder."""
-    description = _describe_folder(path, OPENVINO_FILE, "an OpenVINO model")
+    description = _read_description(path)
     openvino = library("openvino")
     exact = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16 where the processor has it
     compiled = openvino.Core().compile_model(path / OPENVINO_FILE, "CPU", exact)
@@ -163,11 +153,16 @@ def load_openvino(path: Path) -> tuple[Predict, Description]:
     return predict, description
 
 
-def _describe_folder(path: Path, file: str, expected: str) -> Description:
-    if not (path / file).is_file():
-        raise UserError(f"{path}: expected a folder of {expected}, found no {file} in it")
-    text = path / DESCRIPTION_FILE
-    return _describe(path, text.read_text() if text.is_file() else None)
+def _read_description(path: Path) -> Description:
+    """The description in a folder, or in the zip archive that a file is or ends with."""
+    if path.is_dir():
+        file = path / DESCRIPTION_FILE
+        return _describe(path, file.read_text() if file.is_file() else None)
+    if not zipfile.is_zipfile(path):
+        return _describe(path, None)
+    with zipfile.ZipFile(path) as archive:
+        is_described = DESCRIPTION_FILE in archive.namelist()
+        return _describe(path, archive.read(DESCRIPTION_FILE).decode() if is_described else None)
 
 
 def _describe(path: Path, text: str | None) -> Description:

@@ -11,14 +11,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..data.database import open_database
 from ..data.identities import Identities
 from ..data.split import read_split
 from ..errors import UserError
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import Description, Original
 from ..models.statistics import estimate_statistics
-from .faces import check_size
+from .faces import open_fitting
 
 _BATCH, _BATCHES = 64, 16  # faces for the statistics of batch normalizations
 
@@ -73,8 +72,7 @@ def average(
 
 def _batches(path: Path, description: Description) -> Iterator[np.ndarray]:
     """Random training faces, uint8 (64, S, S, 3): none of the validation or the test set."""
-    database = open_database(path)
-    check_size(path, database, description.crop)
+    database = open_fitting(path, description.crop)
     order = np.random.default_rng(0).permutation(len(database))
     if description.identities:
         parts = description.identities.parts_of(database.identity_kind, database.identities)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ..errors import UserError
-from ..estimation import RUNTIMES
+from ..estimation.runtimes import FOLDERS, runtime_of
 from ..estimation.shipped import resolve_weights
-from ..files import check_input_file, check_output_path
+from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark
 from . import FORMATS
 from .arguments import Arguments
@@ -13,17 +13,21 @@ from .arguments import Arguments
 
 def check_export(arguments: Arguments) -> None:
     """Raise `UserError` if the output cannot be written, or flags do not fit the format."""
-    format, output = FORMATS[arguments.format], arguments.output
-    _check_name(arguments.format, output)
-    check_output_path(output)
+    output, description = arguments.output, description_of(arguments.output)
+    runtime, precisions = FORMATS[arguments.format]
+    is_folder = runtime in FOLDERS
+    if not output.is_dir() and runtime_of(output) != ("keras" if is_folder else runtime):
+        raise UserError(
+            f"--output: {output.name} does not fit --format {arguments.format}; expected names end "
+            "in .onnx, .tflite (litert) or .keras, by which demo.py chooses the runtime"
+        )
     is_description = has_mark(b'{\n  "version"')
-    description = description_of(output)
 
     def is_export(_: Path) -> bool:
         return description.is_file() and is_description(description)
 
     outputs = [
-        Output("--output", output, "an export", is_export, format.folder),
+        Output("--output", output, "an export", is_export, is_folder),
         Output("--output", description, "a description", is_description),
     ]
     weights = [("--weight_file", resolve_weights(arguments.weight_file, for_keras=True))]
@@ -38,8 +42,8 @@ def check_export(arguments: Arguments) -> None:
         if path.exists() and not arguments.force:
             raise UserError(f"--output: {path} exists; name another, or replace it with --force")
     precision = arguments.precision
-    if precision not in ("float32", *format.precisions):
-        fitting = [name for name, other in FORMATS.items() if precision in other.precisions]
+    if precision not in ("float32", *precisions):
+        fitting = [name for name, (_, others) in FORMATS.items() if precision in others]
         raise UserError(f"--{precision} requires --format {' or '.join(fitting)}")
     if arguments.int8 and not arguments.input:
         raise UserError("--int8 requires --input, a database of faces to calibrate on")
@@ -48,14 +52,3 @@ def check_export(arguments: Arguments) -> None:
 def description_of(output: Path) -> Path:
     """The JSON file next to an export."""
     return output.with_name(f"{output.name}.json")
-
-
-def _check_name(format: str, output: Path) -> None:
-    """Raise `UserError` unless the name selects the format's runtime, and no other one."""
-    suffix, own = output.suffix.lower(), RUNTIMES[FORMATS[format].runtime][1]
-    if suffix != own and (own or suffix in {end for _, end in RUNTIMES.values()} - {""}):
-        expected = f"ending in {own}" if own else f"not ending in {suffix}"
-        raise UserError(
-            f"--output: expected a name {expected} for --format {format}, received {output.name}; "
-            "demo.py chooses the runtime by it"
-        )

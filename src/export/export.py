@@ -1,13 +1,14 @@
 """Export of checkpoints, with a check of the predictions."""
 
 import json
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from ..calibration.temperatures import Temperatures, from_scores, scores
+from ..calibration.temperatures import Temperatures
 from ..errors import UserError
 from ..estimation.estimates import Estimates
 from ..estimation.estimator import Estimator
@@ -20,14 +21,14 @@ from ..labels import AGES, GENDERS
 from ..models import build_model
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import OUTPUTS, Description, describe
+from ..quiet import quiet_stderr
 from . import FORMATS
 from .arguments import Arguments
 from .checks import check_export, description_of
 from .faces import Faces, database_faces, portrait_faces
-from .graphs import WRITERS
+from .graphs import WRITERS, store_description
 from .original import to_original
 
-_BATCH = 32  # faces
 # By precision, of |p_female| and of the age in years: maximum of the largest difference to the
 # checkpoint, and of its 99th percentile.
 LIMITS = {
@@ -63,6 +64,17 @@ class Exported:
             lines.append("MAE: {1:.2f} years, the weight file's {0:.2f}".format(*self.mae))
         return "\n".join(lines)
 
+    def check(self, output: Path, precision: str) -> None:
+        """Raise `UserError` if the export differs too much, or predicts NaN."""
+        for name, found in self.differences.items():
+            limits = LIMITS[precision][name]
+            if not all(value <= limit for value, limit in zip(found, limits, strict=True)):
+                raise UserError(
+                    f"{output}: its {name} differs from the weight file's by up to {found[0]:.2g} "
+                    f"{_UNITS[name]}, 99th percentile {found[1]:.2g}, on {self.faces}; {precision} "
+                    f"allows {limits[0]:g} and {limits[1]:g}; the file was removed"
+                )
+
 
 def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     """Write a checkpoint in another format, and its description to `output`.json.
@@ -77,19 +89,20 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     check_export(arguments)
     weight_file = resolve_weights(arguments.weight_file, for_keras=True)
     model, description = load_checkpoint(weight_file, arguments.original)
-    if arguments.margin is not None:
-        crop = replace(description.crop, margin=arguments.margin)
-        description = replace(description, crop=crop)
     crop = description.crop
-    faces = database_faces(arguments.input, crop) if arguments.input else portrait_faces(crop)
-    before = _estimates(model, faces.image)
+    if arguments.margin is not None:
+        crop = replace(crop, margin=arguments.margin)
+        description = replace(description, crop=crop)
     if arguments.mirror:
-        model, description, before = _mirrored(model, description, faces.image, before)
+        mirrored = build_model(description.architecture, crop.size, mirror=True)
+        mirrored.set_weights(model.get_weights())
+        model, description = mirrored, replace(description, mirror=True)
     if calibration:
-        temperatures = Temperatures.of(calibration)
-        temperatures.scale_network(model)
-        before = temperatures.scale(before)
+        Temperatures.of(calibration).scale_network(model)
         description = replace(description, calibration=calibration)
+    faces = database_faces(arguments.input, crop) if arguments.input else portrait_faces(crop)
+    gender, age = model.predict(faces.image, verbose=0)
+    before = Estimates.of(gender[:, 0], age)
     if arguments.format == "legacy":
         model, description = to_original(weight_file, model, description)
     return _write(arguments, model, description, faces, before)
@@ -108,33 +121,26 @@ def _write(
         readable = {key: value for key, value in config.items() if key != "identities"}
         partial_description.write_text(json.dumps(readable, indent=2) + "\n")
         if format in WRITERS:
-            WRITERS[format](partial, model, config, faces.calibration)
+            with quiet_stderr(), warnings.catch_warnings(action="ignore"):
+                WRITERS[format](partial, model, precision, faces.calibration)
+            store_description(partial, format, config)
         else:
             save_checkpoint(partial, model, description, half=precision == "fp16")
-        after = Estimator(partial, FORMATS[format].runtime)(faces.image)
+        after = Estimator(partial, FORMATS[format][0])(faces.image)
         files = [partial, *partial.rglob("*")]  # of a folder
-        size = sum(file.stat().st_size for file in files if file.is_file())
-        exported = _compare(before, after, faces, size)
-        _check_same(output, precision, exported)
+        both = {"gender": (before.p_female, after.p_female), "age": (before.age, after.age)}
+        differences = {name: np.abs(np.subtract(*values)) for name, values in both.items()}
+        exported = Exported(
+            faces.source,
+            sum(file.stat().st_size for file in files if file.is_file()),
+            {
+                name: (float(d.max()), float(np.percentile(d, 99)))
+                for name, d in differences.items()
+            },
+            faces.mae(before.age, after.age),
+        )
+        exported.check(output, precision)
     return exported
-
-
-def _estimates(model: keras.Model, faces: np.ndarray) -> Estimates:
-    gender, age = model.predict(faces, batch_size=32, verbose=0)
-    return Estimates.of(gender[:, 0], age)
-
-
-def _mirrored(
-    model: keras.Model, description: Description, faces: np.ndarray, estimates: Estimates
-) -> tuple[keras.Model, Description, Estimates]:
-    """The network with test-time augmentation, its description, and the expected estimates, from
-    the mean scores of the faces and their mirror images."""
-    flipped = _estimates(model, np.ascontiguousarray(faces[:, :, ::-1]))
-    pairs = zip(scores(estimates), scores(flipped), strict=True)
-    mirrored = build_model(description.architecture, description.crop.size, mirror=True)
-    mirrored.set_weights(model.get_weights())
-    means = from_scores(*((a + b) / 2 for a, b in pairs))
-    return mirrored, replace(description, mirror=True), means
 
 
 def _interface(format: str, precision: str, crop: FaceCrop) -> dict:
@@ -145,44 +151,13 @@ def _interface(format: str, precision: str, crop: FaceCrop) -> dict:
     points = None
     if crop.is_aligned:
         points = template_points(crop.alignment, crop.margin, crop.size).round(3).tolist()
-    shapes = zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
     return {
         "format": format,
         "precision": precision,
-        "input": {"name": INPUT, "dtype": "float32", "shape": ["batch", crop.size, crop.size, 3]},
         "points": points,
+        "input": {"name": INPUT, "dtype": "float32", "shape": ["batch", crop.size, crop.size, 3]},
         "outputs": [
-            {"name": name, "dtype": "float32", "shape": ["batch", classes]}
-            for name, classes in shapes
+            {"name": name, "dtype": "float32", "shape": ["batch", len(classes)]}
+            for name, classes in zip(OUTPUTS, (GENDERS, AGES), strict=True)
         ],
     }
-
-
-def _compare(before: Estimates, after: Estimates, faces: Faces, size: int) -> Exported:
-    differences = {
-        "gender": np.abs(before.p_female - after.p_female),
-        "age": np.abs(before.age - after.age),
-    }
-    mae = (faces.mae(before.age), faces.mae(after.age))
-    return Exported(
-        faces=faces.source,
-        size=size,
-        differences={
-            name: (float(each.max()), float(np.percentile(each, 99)))
-            for name, each in differences.items()
-        },
-        mae=None if None in mae else mae,
-    )
-
-
-def _check_same(output: Path, precision: str, exported: Exported) -> None:
-    """Raise `UserError` if the export differs too much from its checkpoint, or predicts NaN."""
-    for name, (largest, percentile) in exported.differences.items():
-        limits = LIMITS[precision][name]
-        if not (largest <= limits[0] and percentile <= limits[1]):
-            raise UserError(
-                f"{output}: its {name} differs from the weight file's by up to {largest:.2g} "
-                f"{_UNITS[name]}, 99th percentile {percentile:.2g}, on {exported.faces}; "
-                f"{precision} allows {limits[0]:g} and {limits[1]:g}; the file was removed"
-                + (", try --fp16" if precision == "int8" else "")
-            )

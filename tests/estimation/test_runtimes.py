@@ -103,7 +103,7 @@ def test_file_cut_short(exports, tmp_path, name, share):
     (whole,) = (path for path in exports.values() if path.name == name)
     content = whole.read_bytes()
     (tmp_path / name).write_bytes(content[: int(share * len(content))])
-    refused(tmp_path / name, "cannot be read")
+    refused(tmp_path / name, "expected a")
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])
@@ -112,7 +112,7 @@ def test_missing_file_is_named(tmp_path, name):
 
 
 def test_other_folder_is_rejected(tmp_path):
-    refused(tmp_path, "found no saved_model.pb")
+    refused(tmp_path, "export.py")
 
 
 def test_file_without_description(exports, tmp_path):
@@ -121,17 +121,8 @@ def test_file_without_description(exports, tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     refused(tmp_path / "m.onnx", "export.py")
     shutil.copytree(exports["saved_model"], tmp_path / "m")
-    shutil.rmtree(tmp_path / "m" / "assets.extra")
+    (tmp_path / "m" / "description.json").unlink()
     refused(tmp_path / "m", "export.py")
-
-
-@pytest.mark.parametrize("runtime", ["onnx", "litert", "saved_model", "openvino"])
-def test_description_that_is_not_text(exports, tmp_path, runtime):
-    path = tmp_path / exports[runtime].name
-    (shutil.copytree if exports[runtime].is_dir() else shutil.copy)(exports[runtime], path)
-    for file in path.rglob("*.json") if path.is_dir() else [path]:
-        file.write_bytes(file.read_bytes().replace(b'"architecture"', b'"architectur\xff"'))
-    refused(path, "")
 
 
 def test_file_of_other_classes(exports, tmp_path):

@@ -15,7 +15,7 @@ from src import __version__
 from src.data.database import open_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
-from src.export import FORMATS
+from src.estimation.runtimes import FOLDERS
 from src.export import export as module
 from src.export.arguments import Arguments
 from src.export.faces import database_faces, portrait_faces
@@ -206,9 +206,9 @@ def test_checked_faces_calibrate_nothing(tmp_path):
 def spoiled(save, change):
     """A writer that changes the weights of the network first."""
 
-    def write(path, model, config, faces):
+    def write(path, model, precision, faces):
         model.set_weights(change(model.get_weights()))
-        save(path, model, config, faces)
+        save(path, model, precision, faces)
 
     return write
 
@@ -240,13 +240,13 @@ def test_gate_limits_both_heads_largest_and_percentile():
     at_once = {"gender": (0.5, 0.001), "age": (0.001, 0.001)}
     exported = module.Exported("faces", 1, at_once, None)
     with pytest.raises(UserError, match=r"gender differs .* 0\.5 probability"):
-        module._check_same(Path("m"), "int8", exported)
+        exported.check(Path("m"), "int8")
     often = {"gender": (0.01, 0.01), "age": (2.9, 2.9)}
     with pytest.raises(UserError, match=r"age differs .*99th percentile 2\.9.*5 and 2\.5"):
-        module._check_same(Path("m"), "int8", replace(exported, differences=often))
+        replace(exported, differences=often).check(Path("m"), "int8")
     nan = {"gender": (float("nan"),) * 2, "age": (0.0, 0.0)}
     with pytest.raises(UserError, match="gender differs"):
-        module._check_same(Path("m"), "float32", replace(exported, differences=nan))
+        replace(exported, differences=nan).check(Path("m"), "float32")
 
 
 def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypatch):
@@ -268,7 +268,7 @@ def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypa
 
 
 def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
-    def interrupted(path, model, config, faces):
+    def interrupted(path, model, precision, faces):
         path.mkdir()
         (path / "part").touch()
         raise KeyboardInterrupt
@@ -282,7 +282,7 @@ def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
 @pytest.mark.parametrize("format, name", [("onnx", "m.onnx"), ("hdf5", "m.h5"), ("openvino", "m")])
 def test_force_spares_other_data(checkpoint, tmp_path, format, name):
     mine = tmp_path / name
-    if FORMATS[format].folder:
+    if format in FOLDERS:
         mine.mkdir()
         mine = mine / "me.jpg"
     mine.write_text("mine")

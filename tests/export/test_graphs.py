@@ -15,7 +15,7 @@ def test_constants_are_not_inputs(tmp_path):
     net = keras.layers.Normalization(mean=[90.0, 110.0, 130.0], variance=[70.0, 60.0, 50.0])(inputs)
     model = keras.Model(inputs, twin_heads(keras.layers.GlobalAveragePooling2D()(net)))
     faces = made_faces(3, 32).astype(np.float32)
-    save_onnx(tmp_path / "m.onnx", model, {"precision": "float32"}, faces)
+    save_onnx(tmp_path / "m.onnx", model, "float32", faces)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     assert [value.name for value in session.get_inputs()] == ["faces"]
     outputs = session.run(None, {"faces": faces})
