@@ -98,6 +98,9 @@ def _is_done(job: Job, result: Result | None) -> bool:
 def _check_outputs(job: Job) -> None:
     """Raise `UserError` if an output would replace an input, or a file of another kind."""
     arguments, written = job.arguments, outputs(job.arguments)
+    for flag, folder in (("--output_dir", arguments.output_dir), ("--crops", arguments.crops)):
+        if folder and folder.exists():
+            written.append(Output(flag, folder, "a folder", lambda path: True, folder=True))
     if job.video and arguments.output_dir and arguments.output_dir.is_dir():
         for path in (video_path(job), track_paths(job)[0]):
             written.append(Output("--output_dir", path, "a copy", lambda path: True))

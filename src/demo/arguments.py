@@ -112,7 +112,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
     anonymize: bool = flag(
         False,
         help="blur the faces in copies and in the window",
-        needs=("output_dir", "window"),
+        needs={"output_dir": (), "window": ("a window",)},
         excludes=("crops", "web"),
     )
     no_display: bool = flag(False, help="open no window", excludes=("web",))

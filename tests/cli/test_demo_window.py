@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from src.demo.overlay import COLOURS
+from src.demo.overlay import COLOURS, GREY
 from tests.cli.demo_runs import read_faces, running, write_small
 from tests.helpers import run
 
@@ -118,7 +118,9 @@ def assert_shown(screen, annotated, plain):
     """Box and label must be at their places, and the hint of the keys below the picture."""
     match, shown = screen.find(annotated)
     drawn = (annotated != plain).any(axis=2)
-    coloured = np.logical_or(*((annotated == colour).all(axis=2) for colour in COLOURS)) & drawn
+    coloured = (
+        np.any([(annotated == colour).all(axis=2) for colour in (*COLOURS, GREY)], axis=0) & drawn
+    )
     assert coloured[:-20].sum() > 500
     difference = np.abs(shown[coloured].astype(int) - annotated[coloured]).max(axis=1)
     assert (difference < 40).mean() > 0.95

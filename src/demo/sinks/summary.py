@@ -84,7 +84,7 @@ def counts(job: Job) -> Iterator[Sink]:
         if skipped:
             reason = "brief or unclear" if job.video else "below --min_quality"
             lines.append(f"{skipped:,} faces are not shown: {reason}; --min_quality 0 shows all")
-        if not (faces or skipped or (job.video and job.video.live)):
+        if images and not (faces or skipped or (job.video and job.video.live)):
             least = f"{arguments.min_face} pixels" if arguments.min_face else "a 16th of the image"
             lines.append(f"only faces of at least {least} were searched; see --min_face")
         print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)

@@ -9,10 +9,10 @@ import av
 import cv2
 import numpy as np
 
-from ...files import replacing
+from ...files import defer_sigint, replacing
 from ...outputs import locked
 from ..job import Job
-from ..result import Sink
+from ..result import Result, Sink
 from ..sources.video import Video
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
@@ -33,7 +33,12 @@ def annotated_video(job: Job) -> Iterator[Sink]:
     copy.parent.mkdir(parents=True, exist_ok=True)
     with locked(copy), replacing(copy.resolve()) as partial:
         with closing(VideoWriter(partial, job.video)) as writer:
-            yield lambda result: writer.write(result.annotated, result.frame.time)
+
+            def write(result: Result) -> None:
+                with defer_sigint():  # a packet that is lost breaks the file
+                    writer.write(result.annotated, result.frame.time)
+
+            yield write
 
 
 class VideoWriter:
