@@ -16,6 +16,7 @@ from ..files import replacing
 from ..training.arguments import Arguments
 from ..training.fit import train
 from .leave_out import check_weights, evaluate_part, unseen_rows, without
+from .predictions import write_predictions
 
 OUT_OF_FOLD = "out_of_fold.csv"
 _METRICS = {"age_mae": ".2f", "gender_accuracy": ".1%", "coverage": ".0%"}
@@ -75,8 +76,6 @@ def train_runs(arguments: Arguments) -> str:
         keras.utils.clear_session()
         table = _write(arguments.output_path / kind, rows)
     if arguments.folds:
-        from .predictions import write_predictions
-
         files.append(arguments.output_path / OUT_OF_FOLD)
         write_predictions(files[-1], predictions)
     note = "age MAE in years, gender accuracy, ages in the 80 % interval; bold: never seen"

@@ -11,6 +11,7 @@ import pytest
 from src.data.database import open_database
 from src.errors import UserError
 from src.evaluation.leave_out import unseen_rows, without
+from src.evaluation.predictions import read_predictions
 from src.evaluation.runs import matrix, plan, train_runs
 from src.faces.crop import FaceCrop
 from src.labels import age_interval, expected_age
@@ -80,8 +81,6 @@ def test_resumed_runs(complete):
 
 def test_predictions_out_of_fold(complete, tmp_path):
     """Every face has one prediction, of the network that was not trained on it."""
-    from src.evaluation.predictions import read_predictions
-
     arguments = replace(complete[0], output_path=tmp_path, leave_out=None, test_split=0.0, folds=3)
     train_runs(arguments)
     table, estimates = read_predictions(tmp_path / "out_of_fold.csv")
