@@ -14,12 +14,10 @@ from ..estimation.estimator import Estimates
 from ..faces.images import data_url, resize, shrink
 from ..files import replacing, wrap_read_errors
 from ..labels import GENDERS, age_text
-from ..models.description import Description
-from ..models.seen import TRAINED_ON, UNKNOWN
 from ..outputs import Output, check_outputs, has_mark, locked
 from .arguments import Arguments
 from .commands import faces_of, inputs_of
-from .evaluate import estimate, load_models
+from .evaluate import check_unseen, estimate, load_models
 from .intervals import Interval
 from .labelled import EvaluationSet, from_databases
 from .noise import noise_rates, one_label_per_image, suspect
@@ -56,9 +54,11 @@ def run_audit(arguments: Arguments) -> None:
             about = f"Predictions of {arguments.folds}."
         else:
             paths = arguments.weight_file or [None]
-            [(name, model)] = load_models(paths, arguments.runtime, arguments.original).items()
-            faces = faces_of(arguments, {name: model})
-            faces.notes.extend(check_unseen(faces, name, model.description))
+            models = load_models(paths, arguments.runtime, arguments.original)
+            [(name, model)] = models.items()
+            faces = faces_of(arguments, models)
+            remedy = "it repeats their labels: pass --folds of train.py --folds, or --part test"
+            faces.notes.extend(check_unseen(models, faces, "--audit", remedy))
             rows, estimates, skipped = estimate(faces, model)
             read, about = lambda chosen: faces.read(chosen, model)[0], f"Predictions of {name}."
         labels = faces.labels.of_faces(rows)
@@ -100,23 +100,6 @@ def from_folds(faces: EvaluationSet, path: Path) -> tuple[np.ndarray, Estimates]
             f"row {missing['row']} of {missing['source']} first; pass the databases of its run"
         )
     return np.arange(len(wanted)), estimates.of_faces(found.to_numpy(np.int64))
-
-
-def check_unseen(faces: EvaluationSet, name: str, description: Description) -> list[str]:
-    """Notes on faces whose use in the model's training is unknown.
-
-    Raises `UserError` if the model was trained on some: it repeats their labels.
-    """
-    uses = faces.uses(description)
-    trained = [source for source, use in uses.items() if use == TRAINED_ON]
-    if trained:
-        raise UserError(
-            f"--audit: expected a model that never saw the faces, {name} was trained on "
-            f"{', '.join(trained)}; pass --folds of train.py --folds, or --part validation or test"
-        )
-    if UNKNOWN in uses.values():
-        return [f"{name} may have been trained on these faces, and would repeat their labels"]
-    return []
 
 
 def audit_table(
@@ -195,7 +178,7 @@ def write_audit(
     text = table[COLUMNS].to_csv(index=False, float_format="%.6g")
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    lines = [line[:-3] for line in csv.reader(io.StringIO(text))]
+    rows = list(csv.reader(io.StringIO(text)))[1:]
     content = (
         environment()
         .get_template("audit.html")
@@ -204,8 +187,8 @@ def write_audit(
             name=path.name,
             rates={name: tuple(f"{100 * x:.1f}" for x in rate) for name, rate in rates.items()},
             header=COLUMNS,
-            rows=[_line(line) for line in lines[1:]],
-            decided=table[list(DECISIONS)].to_numpy(str).tolist(),
+            rows=[row[:-3] for row in rows],
+            decided=[row[-3:] for row in rows],
             faces=[
                 {
                     "image": data_url(shrink(face, _THUMBNAIL)),
@@ -224,12 +207,6 @@ def write_audit(
         partial.write_text(content, encoding="utf-8", errors="backslashreplace")
     with replacing(sheet) as partial:
         cv2.imwrite(str(partial), contact_sheet(table, faces), [cv2.IMWRITE_JPEG_QUALITY, 92])
-
-
-def _line(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
 
 
 def contact_sheet(table: pd.DataFrame, faces: np.ndarray) -> np.ndarray:

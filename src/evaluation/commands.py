@@ -14,7 +14,7 @@ from ..outputs import Output, check_outputs, has_mark, locked
 from .appa_real import from_appa_real, mean_errors
 from .arguments import AppaRealArguments, Arguments, ResultFlags
 from .card import check_card, write_card
-from .evaluate import check_splits, evaluate, load_models
+from .evaluate import check_unseen, evaluate, load_models
 from .labelled import EvaluationSet, from_csv, from_databases
 from .output import check_output_folder, free_folder, write_results
 from .predictions import MARK, write_predictions
@@ -67,7 +67,9 @@ def faces_of(arguments: Arguments, models: dict[str, Estimator]) -> EvaluationSe
         )
     owner = next(iter(models.values())).description
     faces = from_databases(arguments.input, arguments.part, owner, arguments.fit_margin)
-    faces.notes.extend(check_splits(models, faces))
+    if arguments.part in ("validation", "test"):
+        remedy = "evaluate it alone, or pass --part all"
+        faces.notes.extend(check_unseen(models, faces, f"--part {arguments.part}", remedy))
     return faces
 
 

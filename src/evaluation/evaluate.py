@@ -15,7 +15,7 @@ from ..labels import age_errors
 from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
-from .labelled import DatabaseFaces, EvaluationSet
+from .labelled import EvaluationSet
 from .measures import baseline, measure
 from .results import Evaluation, Labels, Results
 from .subgroups import USE
@@ -44,22 +44,24 @@ def load_models(
     }
 
 
-def check_splits(models: dict[str, Estimator], faces: DatabaseFaces) -> list[str]:
-    """Notes on models that may have been trained on the part of the first one.
+def check_unseen(
+    models: dict[str, Estimator], faces: EvaluationSet, flag: str, remedy: str
+) -> list[str]:
+    """Notes on models that may have been trained on the faces.
 
-    Raises `UserError` if a model was trained on it.
+    Raises `UserError`, naming `flag` and the remedy, if a model was trained on some.
     """
     notes = []
-    for name, model in models.items() if faces.part in ("validation", "test") else ():
+    for name, model in models.items():
         uses = faces.uses(model.description)
         trained = [source for source, use in uses.items() if use == TRAINED_ON]
         if trained:
             raise UserError(
-                f"--part {faces.part}: {name} was trained on some of these faces of "
-                f"{' and '.join(trained)}; evaluate it alone, or pass --part all"
+                f"{flag}: {name} was trained on some of these faces of {' and '.join(trained)}; "
+                f"{remedy}"
             )
         if UNKNOWN in uses.values():
-            notes.append(f"{name} may have been trained on {faces.part} faces")
+            notes.append(f"{name} may have been trained on these faces")
     return notes
 
 

@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -27,40 +26,6 @@ _OTHER_CROPS = "it sees other crops than it was trained on"
 Faces = tuple[np.ndarray, list[str]]
 
 
-class EvaluationSet(Protocol):
-    """Labelled faces.
-
-    unit: plural noun for its rows.  notes: warnings, one line each.
-    source_rows: row of each face in its database or file, int64 (N,).
-    """
-
-    labels: Labels
-    source_rows: np.ndarray
-    unit: str
-    notes: list[str]
-
-    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
-        """Faces of `rows`, int64 (n,), as the model expects them, and reasons of missing ones.
-
-        Returns uint8 (m, S, S, 3), m <= n, BGR, and per row "" or the reason; m of them are "".
-        """
-
-    def batches(self, estimator: Estimator) -> Iterator[Faces]:
-        """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
-
-    def check(self, estimator: Estimator) -> list[str]:
-        """Differences between these faces and the model's, one line each.
-
-        Raises `UserError` if metrics would be meaningless.
-        """
-
-    def identities(self) -> tuple[np.ndarray, np.ndarray]:
-        """Identity, uint64 (N,), see `data.identities`, and dataset, str (N,), of each face."""
-
-    def uses(self, description: Description) -> dict[str, str]:
-        """Use of each source in the model's training, see `models.seen.use_of`."""
-
-
 @dataclass(frozen=True)
 class DatabaseFaces:
     """The faces of `rows`, int64 (N,), of joined databases.
@@ -68,6 +33,7 @@ class DatabaseFaces:
     margins: of their crops, float64 (N,), NaN where unknown.
     part: "training", "validation", "test" or "all".
     fit_margin: whether faces with a margin unknown to the model are cropped or padded.
+    notes: warnings, one line each.  unit: plural noun for the rows.
     """
 
     labels: Labels
@@ -81,6 +47,8 @@ class DatabaseFaces:
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
+        """Faces of `rows`, int64 (n,), as the model expects them, uint8 (m, S, S, 3), m <= n, BGR,
+        and per row the reason of a missing face, or ""."""
         faces, size = self.database.image[self.rows[rows]], estimator.crop.size
         if self.fit_margin:
             _fit_margin(faces, self.margins[rows], estimator)
@@ -89,10 +57,15 @@ class DatabaseFaces:
         return faces, [""] * len(rows)
 
     def batches(self, estimator: Estimator) -> Iterator[Faces]:
+        """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
         for start in range(0, len(self.rows), BATCH):
             yield self.read(np.arange(start, min(start + BATCH, len(self.rows))), estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
+        """Differences between these faces and the model's, one line each.
+
+        Raises `UserError` if metrics would be meaningless.
+        """
         crop, expected = self.database.crop, estimator.crop
         if crop.alignment != expected.alignment:
             how = f"with --align {expected.alignment}" if expected.is_aligned else "without --align"
@@ -121,11 +94,13 @@ class DatabaseFaces:
         return self.rows - starts[np.searchsorted(starts, self.rows, side="right") - 1]
 
     def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Identity, uint64 (N,), see `data.identities`, and dataset, str (N,), of each face."""
         values = np.concatenate([part.identities for part in self.parts])
         dbs = np.repeat([part.db for part in self.parts], [*map(len, self.parts)])
         return values[self.rows], dbs[self.rows]
 
     def uses(self, description: Description) -> dict[str, str]:
+        """Use of each source in the model's training, see `models.seen.use_of`."""
         return _uses(self.labels, seen_in(self.parts, description)[self.rows])
 
 
@@ -184,6 +159,9 @@ class ImageFaces:
 
     def _finder(self, estimator: Estimator) -> FaceFinder:
         return FaceFinder(self.detector, self.min_face, estimator.crop)
+
+
+EvaluationSet = DatabaseFaces | ImageFaces
 
 
 def _uses(labels: Labels, seen: np.ndarray) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,12 +16,12 @@ from src.evaluation.audit import (
     COLUMNS,
     MARK,
     audit_table,
-    check_unseen,
     files_of,
     from_folds,
     keep_decisions,
     write_audit,
 )
+from src.evaluation.evaluate import check_unseen
 from src.evaluation.noise import noise_rates, one_label_per_image, suspect
 from src.evaluation.predictions import write_predictions
 from src.evaluation.results import Labels
@@ -195,11 +196,15 @@ def test_models_that_trained_are_refused():
         def uses(self, description):
             return description
 
-    assert check_unseen(Faces(), "m", {"a": "held out", "b": "never seen"}) == []
-    [note] = check_unseen(Faces(), "m", {"a": "unknown"})
-    assert "m" in note
-    with pytest.raises(UserError, match=r"--audit.*m was trained on b.*--folds"):
-        check_unseen(Faces(), "m", {"a": "held out", "b": "trained on"})
+    def check(uses):
+        models = {"m": SimpleNamespace(description=uses)}
+        return check_unseen(models, Faces(), "--audit", "pass --folds")
+
+    assert check({"a": "held out", "b": "never seen"}) == []
+    [note] = check({"a": "unknown"})
+    assert note.startswith("m ")
+    with pytest.raises(UserError, match=r"--audit: m was trained on .* b; pass --folds"):
+        check({"a": "held out", "b": "trained on"})
 
 
 def test_predictions_of_folds_are_matched(tmp_path):

@@ -14,7 +14,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation import evaluate as evaluating
 from src.evaluation import labelled
-from src.evaluation.evaluate import check_splits, estimate, evaluate, load_models
+from src.evaluation.evaluate import check_unseen, estimate, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.predictions import MARK, read_predictions, write_predictions
 from src.evaluation.report import write_report
@@ -217,10 +217,10 @@ def test_models_must_not_have_seen_the_part(tmp_path):
     without = Model()
     faces = from_databases([path], "validation", one.description)
     models = {"a.hdf5": one, "b.hdf5": same, "c.hdf5": without, "d.hdf5": unseen}
-    assert [note.split()[0] for note in check_splits(models, faces)] == ["c.hdf5"]
-    assert check_splits({"a.hdf5": one, "c.hdf5": without}, all_of(path)) == []
+    notes = check_unseen(models, faces, "--part validation", "")
+    assert [note.split()[0] for note in notes] == ["c.hdf5"]
     with pytest.raises(UserError, match=r"--part validation: b\.hdf5"):
-        check_splits({"a.hdf5": one, "b.hdf5": other}, faces)
+        check_unseen({"a.hdf5": one, "b.hdf5": other}, faces, "--part validation", "")
     with pytest.raises(UserError, match=r"--part.*all"):
         from_databases([path], "test", without.description)
 
