@@ -48,7 +48,7 @@ def measures_table(
     table = []
     for subgroup, rows in groups.items():
         for faces, arrays in _known(measures, rows):
-            functions = {m.name: partial(m.function, *arrays[m.name]) for m in _metrics(arrays)}
+            functions = {name: partial(BY_NAME[name].function, *arrays[name]) for name in arrays}
             found = with_intervals(functions, units[faces], seed, resamples)
             for name, (value, *ends) in found.items():
                 function = BY_NAME[name].function
@@ -76,7 +76,7 @@ def difference_table(
             continue
         for faces, arrays in _known(measures[0], rows):
             functions = {}
-            for metric in _metrics(arrays):
+            for metric in map(BY_NAME.get, arrays):
                 if metric.column:
                     others = [measures[1][need][faces] for need in metric.needs]
                     functions[metric.name] = _difference(metric, arrays[metric.name], others)
@@ -87,10 +87,6 @@ def difference_table(
 
 def _difference(metric: Metric, one: list[np.ndarray], two: list[np.ndarray]) -> Function:
     return lambda weights: metric.function(*one, weights) - metric.function(*two, weights)
-
-
-def _metrics(arrays: dict[str, list[np.ndarray]]) -> list[Metric]:
-    return [BY_NAME[name] for name in arrays]
 
 
 def _known(
