@@ -6,21 +6,47 @@ import os
 import pkgutil
 import platform
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import UserError
 from .files import defer_sigint
-from .quiet import quiet_stderr
 
 BACKENDS = ("tensorflow", "jax")  # of Keras; the toolkit does not support torch
 _AVX = 10  # OpenCV's number of the instruction set
+_lock = threading.RLock()  # stderr, file descriptor 2, belongs to the whole process
 
 
 def resolve(name: str) -> Any:
     """The object that a registry names as "module:object"; ".module" is one of this package."""
     return pkgutil.resolve_name(f"{__package__}{name}" if name.startswith(".") else name)
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hide messages on stderr, unless the block raises an exception other than `UserError`.
+
+    TensorFlow writes its first messages before it reads any log level.
+    """
+    with _lock, tempfile.TemporaryFile() as messages:
+        stderr = os.dup(2)
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception:
+            messages.seek(0)
+            os.write(stderr, messages.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def library(module: str, package: str | None = None) -> ModuleType:

@@ -65,41 +65,18 @@ def wrap_write_errors(path: Path, partial: Path | None = None) -> Iterator[None]
 
 @contextmanager
 def atomic(path: Path, keep: bool = False) -> Iterator[Path]:
-    """As `replacing`, but without conversion of `OSError` to `UserError`.
-
-    Unless `keep`, a `UserError` of the block names `path` instead of the partial file.
-    """
-    partial, old = partial_of(path), _old_of(path)
-    if old.is_dir() and not path.exists():  # killed within `_replace`
-        old.rename(path)
+    """As `replacing`, but without conversion of `OSError` to `UserError`."""
+    partial = partial_of(path)
     if not keep:
         remove(partial)
     try:
         yield partial
-        _replace(partial, path)
-    except UserError as error:
-        if keep:  # the partial file is an input
-            raise
-        raise UserError(str(error).replace(str(partial), str(path))) from error
+        if partial.is_dir():
+            remove(path)  # a folder cannot be replaced in one step
+        os.replace(partial, path)
     finally:
         if not keep:
             remove(partial)
-
-
-def _replace(partial: Path, path: Path) -> None:
-    if not partial.is_dir():
-        os.replace(partial, path)
-        return
-    old = _old_of(path)
-    if path.is_dir():  # a folder cannot be replaced in one step
-        remove(old)
-        path.rename(old)
-    os.replace(partial, path)
-    remove(old)
-
-
-def _old_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
 
 
 def remove(path: Path) -> None:

@@ -69,8 +69,6 @@ def _check_kind(output: Output) -> None:
 
 def is_same(path: Path, other: Path) -> bool:
     """Whether two paths name the same file or folder, which may be missing."""
-    with suppress(OSError):
-        return os.path.samefile(path, other)
     return os.path.normcase(os.path.realpath(path)) == os.path.normcase(os.path.realpath(other))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from src import extras
 from src.errors import UserError
-from src.quiet import quiet_stderr
+from src.extras import quiet_stderr
 
 
 def test_missing_library_is_named():

@@ -20,7 +20,7 @@ STAGES = [
     {"src.errors", "src.labels"},
     {"src.flags"},
     {"src.files", "src.progress", "src.shipped"},
-    {"src.outputs", "src.quiet"},
+    {"src.outputs"},
     {"src.extras"},
     {"src.cluster"},
     {"src.workers"},

@@ -51,7 +51,7 @@ def test_outputs_of_the_kind_are_replaced(tmp_path, content):
     check_outputs([table(tmp_path / "faces.csv")], [("--labels", tmp_path / "labels.csv")])
 
 
-@pytest.mark.parametrize("link", [os.link, os.symlink, None])
+@pytest.mark.parametrize("link", [os.symlink, None])
 def test_inputs_are_never_outputs(tmp_path, link):
     source = output = tmp_path / "labels.csv"
     source.write_bytes(b"file,face\n")
@@ -90,18 +90,6 @@ def test_killed_run_releases_its_lock(tmp_path):
         running.wait()
     with locked(tmp_path / "db.mat"):
         pass
-
-
-def test_kill_between_renames_loses_nothing(tmp_path):
-    (tmp_path / ".model.old").mkdir()
-    (tmp_path / ".model.old" / "earlier").touch()
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "model"):
-        raise KeyboardInterrupt
-    assert names(tmp_path / "model") == {"earlier"}
-    (tmp_path / ".model.old").mkdir()
-    with replacing(tmp_path / "model") as partial:
-        partial.mkdir()
-    assert names(tmp_path) == {"model"}
 
 
 def test_stale_partial_folder_is_not_reused(tmp_path):

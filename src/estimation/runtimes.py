@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..extras import import_keras, library, resolve
+from ..extras import import_keras, library, quiet_stderr, resolve
 from ..files import check_folder, check_input_file, wrap_read_errors
 from ..models.description import OUTPUTS, Description, Original, read_description
-from ..quiet import quiet_stderr
 from . import RUNTIMES
 
 Predict = Callable[[np.ndarray], list[np.ndarray]]
