@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..estimation.runtimes import DESCRIPTION, DESCRIPTION_FILE, INPUT, OPENVINO_FILE, SIGNATURE
-from ..extras import library, quiet_stderr
+from ..extras import library
 from ..models.description import OUTPUTS
 
 _OPSET = 17  # ONNX 1.12, 2022
