@@ -14,6 +14,7 @@ from ..estimation.estimates import Estimates
 from ..estimation.estimator import Estimator
 from ..estimation.runtimes import INPUT
 from ..estimation.shipped import resolve_weights
+from ..extras import quiet_stderr
 from ..faces.alignment import template_points
 from ..faces.crop import FaceCrop
 from ..files import replacing
@@ -21,7 +22,6 @@ from ..labels import AGES, GENDERS
 from ..models import build_model
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import OUTPUTS, Description, describe
-from ..quiet import quiet_stderr
 from . import FORMATS
 from .arguments import Arguments
 from .checks import check_export, description_of
