@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """demo.py and the original toolkit's loop on a clip: start, frames per second, faces found.
 
-python benchmarks/demo.py --video clip.mp4 --weight_file weights.hdf5 --onnx weights.onnx
+python benchmarks/demo.py --video clip.mp4
 """
 
 import csv
@@ -38,8 +38,7 @@ class Run(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     video: Path = flag(help="video file")
-    weight_file: Path = flag(help="weight file")
-    onnx: Path | None = flag(None, help="ONNX export of the weight file (default: not measured)")
+    weight_file: Path | None = flag(None, help="weight file (default: the shipped weights)")
     original: Path = flag(
         ROOT / "pretrained_models" / "weights.28-3.73.hdf5", help="weights of the original toolkit"
     )
@@ -86,21 +85,12 @@ def found(ours: Run, theirs: Run) -> str:
 
 def main(argv=()):
     args = flags.parse(Arguments, argv, __doc__)
-    ours = ["demo.py", "--video", args.video, "--no_display"]
-    if args.min_face:
-        ours += ["--min_face", args.min_face]
-    sides = {
-        THEIRS: (
-            "benchmarks/original_demo.py",
-            "--video",
-            args.video,
-            "--weight_file",
-            args.original,
-        ),
-        "demo.py": (*ours, "--weight_file", args.weight_file),
-    }
-    if args.onnx:
-        sides["demo.py, ONNX"] = (*ours, "--weight_file", args.onnx)
+    ours = ["demo.py", args.video, "--no_display"]
+    for name in ("weight_file", "min_face"):
+        if value := getattr(args, name):
+            ours += [f"--{name}", value]
+    original = ("--video", args.video, "--weight_file", args.original)
+    sides = {THEIRS: ("benchmarks/original_demo.py", *original), "demo.py": ours}
     runs = in_turns({name: partial(run, *side) for name, side in sides.items()}, args.turns)
     theirs = runs[THEIRS]
     for name, own in runs.items():
