@@ -94,28 +94,21 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         None,
         help="folder for annotated copies; for a video an .mp4 and a table of tracks",
         group="outputs",
-        excludes=("web",),
     )
-    crops: Path | None = flag(
-        None, metavar="DIR", help="folder for the face crops", excludes=("web",)
-    )
-    csv: Path | None = flag(
-        None, help="CSV file with one row per face; - for standard output", excludes=("web",)
-    )
-    jsonl: Path | None = flag(
-        None, help="file with one line of JSON per face; - for standard output", excludes=("web",)
-    )
+    crops: Path | None = flag(None, metavar="DIR", help="folder for the face crops")
+    csv: Path | None = flag(None, help="CSV file with one row per face; - for standard output")
+    jsonl: Path | None = flag(None, help="file of a line of JSON per face; - for standard output")
     resume: bool = flag(
         False, help="resume an interrupted run from its --csv or --jsonl", needs=("csv", "jsonl")
     )
-    table: bool = flag(False, help="print a table at the end instead of lines", excludes=("web",))
+    table: bool = flag(False, help="print a table at the end instead of lines")
     anonymize: bool = flag(
         False,
         help="blur the faces in copies and in the window",
         needs={"output_dir": (), "window": ("a window",)},
-        excludes=("crops", "web"),
+        excludes=("crops",),
     )
-    no_display: bool = flag(False, help="open no window", excludes=("web",))
+    no_display: bool = flag(False, help="open no window")
     margin: float | None = flag(
         None,
         help="margin around detected face for age-gender estimation, as a fraction of its box "
@@ -137,7 +130,10 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         needs={"source": (*_VIDEOS, "--web")},
     )
     web: bool = flag(
-        False, help="serve a page for images, videos and a webcam; needs gradio", group="web page"
+        False,
+        help="serve a page for images, videos and a webcam; needs gradio",
+        group="web page",
+        excludes=("output_dir", "crops", "csv", "jsonl", "table", "anonymize", "no_display"),
     )
     port: int = flag(7860, help="port of the page", limits="[1, 65535]", needs="web")
     host: str = flag(
@@ -145,7 +141,6 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
         help="address of the page; 0.0.0.0 opens it to other machines, without a password",
         needs="web",
     )
-
     root_path: str | None = flag(
         None,
         help="path of the page behind a proxy, as /faces (default: none)",
