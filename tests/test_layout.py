@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.util import resolve_name
 
 import pytest
@@ -148,6 +149,39 @@ def test_imports_run_upwards_only(module):
     own = stage(module)
     for other in map(stage, imported(module)):
         assert other == own or RANK[other] < RANK[own], f"{module} imports {other}"
+
+
+@cache
+def defined(module):
+    """Names that a module assigns, defines or imports anywhere."""
+    names = {"__version__"}
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {name.asname or name.name for name in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+USERS = [*MODULES.values(), *(path for top in ("", "tests/", "benchmarks/")
+         for path in ROOT.glob(f"{top}{'**/' * (top == 'tests/')}*.py"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imported_names_exist(path):
+    """Also within functions, which --help does not call."""
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            name = "." * node.level + (node.module or "")
+            source = resolve_name(name, package) if node.level else name
+            if source.split(".")[0] == "src":
+                known = defined(source)
+                for alias in node.names:
+                    is_known = alias.name in known or f"{source}.{alias.name}" in MODULES
+                    assert is_known or "__getattr__" in known, f"{source} has no {alias.name}"
 
 
 def test_every_module_has_a_stage():
