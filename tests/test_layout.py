@@ -165,23 +165,19 @@ def defined(module):
     return names
 
 
-USERS = [*MODULES.values(), *(path for top in ("", "tests/", "benchmarks/")
-         for path in ROOT.glob(f"{top}{'**/' * (top == 'tests/')}*.py"))]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", USERS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_imported_names_exist(path):
+def test_imported_names_exist():
     """Also within functions, which --help does not call."""
-    package = ".".join(path.relative_to(ROOT).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            name = "." * node.level + (node.module or "")
-            source = resolve_name(name, package) if node.level else name
-            if source.split(".")[0] == "src":
-                known = defined(source)
-                for alias in node.names:
-                    is_known = alias.name in known or f"{source}.{alias.name}" in MODULES
-                    assert is_known or "__getattr__" in known, f"{source} has no {alias.name}"
+    for path in [*MODULES.values(), *ROOT.glob("*.py")]:
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                name = "." * node.level + (node.module or "")
+                source = resolve_name(name, package) if node.level else name
+                if source.split(".")[0] == "src":
+                    known = defined(source)
+                    for alias in node.names:
+                        is_known = alias.name in known or f"{source}.{alias.name}" in MODULES
+                        assert is_known or "__getattr__" in known, f"{path}: {source}.{alias.name}"
 
 
 def test_every_module_has_a_stage():
