@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from .arguments import AppaRealArguments, Arguments, ResultFlags
 from .card import check_card, write_card
 from .evaluate import check_unseen, evaluate, load_models
 from .labelled import EvaluationSet, from_csv, from_databases
-from .output import check_output_folder, free_folder, write_results
+from .output import folder_output, free_folder, write_results
 from .predictions import MARK, write_predictions
 from .results import Results
 from .tables import console
@@ -75,7 +75,7 @@ def faces_of(arguments: Arguments, models: dict[str, Estimator]) -> EvaluationSe
 
 def run_appa_real(arguments: AppaRealArguments) -> None:
     """Evaluate on APPA-REAL, and print the errors by kind of age and all tables."""
-    with _writing(arguments, [("--weight_file", arguments.weight_file)]) as arguments:
+    with _writing(arguments, [("--weight_file", arguments.weight_file)], []) as arguments:
         faces, labels = from_appa_real(arguments.data_dir, arguments.split, arguments.target)
         models = load_models([arguments.weight_file], arguments.runtime, arguments.original)
         results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
@@ -90,20 +90,17 @@ def run_appa_real(arguments: AppaRealArguments) -> None:
 
 @contextmanager
 def _writing(
-    arguments: ResultFlags, inputs: Inputs, others: list[Output] = ()
+    arguments: ResultFlags, inputs: Inputs, outputs: list[Output]
 ) -> Iterator[ResultFlags]:
     """Check and lock the outputs; the arguments with the name of the folder that is free."""
-    others = [*others]
     if arguments.predictions:
         kind = "a file of predictions"
-        others.append(Output("--predictions", arguments.predictions, kind, has_mark(MARK)))
-    if arguments.output is None:
-        check_outputs(others, inputs)
-        yield arguments
-        return
-    arguments = replace(arguments, output=free_folder(arguments.output, arguments.force))
-    with locked(arguments.output):
-        check_output_folder(arguments.output, others, inputs)
+        outputs.append(Output("--predictions", arguments.predictions, kind, has_mark(MARK)))
+    if arguments.output:
+        arguments = replace(arguments, output=free_folder(arguments.output, arguments.force))
+        outputs.append(folder_output(arguments.output))
+    with locked(arguments.output) if arguments.output else nullcontext():
+        check_outputs(outputs, inputs)
         yield arguments
 
 

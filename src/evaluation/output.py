@@ -1,13 +1,12 @@
 """Output folder of an evaluation: results.json, results.csv, report.html."""
 
 import json
-from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 from ..files import defer_sigint, replacing
-from ..outputs import Output, check_outputs, has_mark
+from ..outputs import Output, has_mark
 from .results import Evaluation, Results
 from .table import COLUMNS
 
@@ -28,18 +27,9 @@ def free_folder(folder: Path, force: bool) -> Path:
     return next(path for path in numbered if not path.exists())
 
 
-def check_output_folder(
-    folder: Path,
-    others: Iterable[Output] = (),
-    inputs: Iterable[tuple[str, Path]] = (),
-) -> None:
-    """Raise `UserError` if an evaluation cannot be written to `folder`, before any work is done.
-
-    Only evaluations are replaced.
-    others, inputs: further outputs, and flags and paths of all files that are read.
-    """
-    output = Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)
-    check_outputs([output, *others], inputs)
+def folder_output(folder: Path) -> Output:
+    """The folder as an output that replaces evaluations only."""
+    return Output("--output", folder, "an evaluation's folder", _is_evaluation, folder=True)
 
 
 def _is_evaluation(folder: Path) -> bool:

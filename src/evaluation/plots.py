@@ -50,11 +50,10 @@ _BY_AGE = {"mae": None, "range_error": None, "bias": 0, "coverage": 0.8, "gender
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot: title, caption, text alternative and SVG."""
+    """A plot: title, caption and SVG."""
 
     title: str
     caption: str
-    alt: str
     svg: str
 
 
@@ -105,15 +104,11 @@ def _by_age(results: Results, metric: str, table: pd.DataFrame, guide: float | N
         elif shown.better:
             axes.set_ylim(bottom=0)
 
-    words = ", ".join(
-        f"{row.model} {row.subgroup[4:]}: {format(row.value, shown.format)}"
-        for row in table.itertuples()
-    )
     title = f"{shown.title[0].upper()}{shown.title[1:].partition(',')[0]} by age"
     meaning = MEANINGS.get(metric, "")
     about = f"{meaning[:1].upper()}{meaning[1:]}. " if meaning else ""
     marks = f"Bars are 95 % intervals; hollow marks have fewer than {FEW} faces."
-    return Plot(title, about + marks, f"{words}.", _svg(draw))
+    return Plot(title, about + marks, _svg(draw))
 
 
 def _cumulative_score(results: Results) -> Plot:
@@ -128,16 +123,8 @@ def _cumulative_score(results: Results) -> Plot:
         axes.xaxis.set_major_locator(MultipleLocator(5))
         _in_percent(axes, "y")
 
-    words = [
-        f"{model}: {score[5]:.0%} of faces within 5 years, {score[10]:.0%} within 10."
-        for model, score in zip(results.models, scores, strict=True)
-    ]
-    return Plot(
-        "Cumulative score",
-        "The share of exact ages with at most this error. Higher is better.",
-        " ".join(words),
-        _svg(draw),
-    )
+    caption = "The share of exact ages with at most this error. Higher is better."
+    return Plot("Cumulative score", caption, _svg(draw))
 
 
 def _age_scatter(results: Results, index: int) -> Plot:
@@ -171,16 +158,8 @@ def _age_scatter(results: Results, index: int) -> Plot:
     return Plot(
         "Estimated against true age" + (f": {evaluation.model}" if len(results.models) > 1 else ""),
         f"{marks} Above the dashed line ages are overestimated. Age ranges are at their middle.",
-        f"{len(true):,} faces; correlation of true and estimated age "
-        f"{_correlation(true, estimated)}.",
         _svg(draw),
     )
-
-
-def _correlation(true: np.ndarray, estimated: np.ndarray) -> str:
-    if len(true) < 2 or not (np.ptp(true) and np.ptp(estimated)):
-        return "unknown"
-    return f"{np.corrcoef(true, estimated)[0, 1]:.2f}"
 
 
 def _gender_calibration(results: Results) -> Plot:
@@ -196,19 +175,10 @@ def _gender_calibration(results: Results) -> Plot:
         _in_percent(axes, "x")
         _in_percent(axes, "y")
 
-    words = [
-        f"{model}: "
-        + ", ".join(
-            f"predicted {predicted:.0%}, true {women:.0%}"
-            for predicted, women, _ in zip(*each, strict=True)
-        )
-        for model, each in zip(results.models, bins, strict=True)
-    ]
     return Plot(
         "Gender calibration",
         "The share of women per predicted probability of female. Probabilities on the dashed line "
         f"are calibrated. Hollow marks have fewer than {FEW} faces.",
-        ". ".join(words) + ".",
         _svg(draw),
     )
 

@@ -11,8 +11,9 @@ from src.errors import UserError
 from src.evaluation import report
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
-from src.evaluation.output import check_output_folder, free_folder, write_results
+from src.evaluation.output import folder_output, free_folder, write_results
 from src.evaluation.tables import console, skipped
+from src.outputs import check_outputs
 from tests.evaluation.colour_model import ColourModel
 from tests.helpers import names, write_database
 
@@ -28,7 +29,7 @@ def results(tmp_path_factory):
 
 def test_json_and_csv_hold_all_metrics(results, tmp_path):
     folder = tmp_path / "out"
-    check_output_folder(folder)
+    check_outputs([folder_output(folder)], [])
     write_results(folder, results)
     assert names(tmp_path) == {"out"}
     assert names(folder) == {"results.json", "results.csv", "report.html"}
@@ -62,7 +63,7 @@ def test_existing_evaluation_is_followed(results, tmp_path):
     assert free_folder(out, force=True) == out
     (out / "report.html").unlink()
     (out / "results.csv").write_text("model,slice,figure\nstale")
-    check_output_folder(out)
+    check_outputs([folder_output(out)], [])
     write_results(tmp_path / "out", results)
     assert "stale" not in (tmp_path / "out" / "results.csv").read_text()
 
@@ -72,14 +73,14 @@ def test_force_spares_other_files(tmp_path, name):
     (tmp_path / name).write_text("mine")
     assert free_folder(tmp_path, force=False) == tmp_path
     with pytest.raises(UserError, match=f"--output: .*{tmp_path}"):
-        check_output_folder(tmp_path)
+        check_outputs([folder_output(tmp_path)], [])
 
 
 def test_impossible_output_folders(tmp_path):
     (tmp_path / "file").touch()
     for name in ("file", "nowhere/out", "/", "n" * 256):
         with pytest.raises(UserError):
-            check_output_folder(tmp_path / name)
+            check_outputs([folder_output(tmp_path / name)], [])
 
 
 def test_failure_keeps_earlier_evaluation(results, tmp_path, monkeypatch):
