@@ -11,7 +11,7 @@ from .metrics import Share
 
 MASS = 0.95  # confidence of an interval
 _Z = 1.959964  # its normal quantile
-_EXTREME = 10  # hits or misses: with fewer, percentiles of a share are too narrow
+EXTREME = 10  # hits or misses: with fewer, percentiles of a share are too narrow
 _MAX_CELLS = 2**21  # weights at a time: 16 MiB
 
 Function = Callable[[np.ndarray], np.ndarray]  # from weights (B, N) to values (B,), see `metrics`
@@ -76,7 +76,7 @@ def share_interval(
     strata = []
     for hits, members in share.strata(*measures):
         strata.append((hits[members].mean(), len(np.unique(units[members]))))
-    if all(min(p, 1 - p) * trials >= _EXTREME for p, trials in strata):
+    if all(min(p, 1 - p) * trials >= EXTREME for p, trials in strata):
         return bootstrap
     shares, lows, highs = np.array([(p, *wilson(p, trials)) for p, trials in strata]).T
     below, above = (np.linalg.norm(shares - ends) / len(strata) for ends in (lows, highs))

@@ -7,12 +7,13 @@ import numpy as np
 
 from ..estimation.estimator import Estimates
 from ..labels import AGES, GENDERS, MAX_AGE, age_midpoint, whole_years
-from .intervals import Interval, with_intervals
+from .intervals import EXTREME, Interval, wilson, with_intervals
 from .results import Labels
 
 BAND = 10  # years, of the age classes of confident learning
 _SMOOTH = 2.0  # years, standard deviation: a label of a year next to it is as right
 _STEPS = 100  # of the expectation maximization
+_PRIOR = np.array([17.0, 1, 1, 1])  # faces with right label, wrong age, wrong gender, both wrong
 # Of the logarithm of the temperature, the logit of the share of wrong labels, and the tilt.
 _BOUNDS = ((-2, 2), (-7, 0), (-3, 3))
 
@@ -60,10 +61,10 @@ def suspect(labels: Labels, estimates: Estimates) -> Suspicion:
             any_age * any_gender,
         ]
     )
-    shares = np.array([0.85, 0.05, 0.05, 0.05])[:, None]
+    shares = _PRIOR[:, None] / _PRIOR.sum()
     for _ in range(_STEPS):
         posterior = shares * cases / np.maximum((shares * cases).sum(axis=0), 1e-30)
-        shares = posterior.mean(axis=1, keepdims=True)
+        shares = (posterior.sum(axis=1) + _PRIOR)[:, None] / (len(labels) + _PRIOR.sum())
     _, age, gender, both = posterior  # a label that another face lent may still be right
     return Suspicion(
         p_age,
@@ -91,8 +92,9 @@ def _probabilities(
         return calibrated, among_all
     logits = np.log(np.maximum(p[known].astype(np.float64), 1e-30))
     own = label[known].astype(np.float64)
-    among = (own * (own / own.sum(axis=1, keepdims=True)).mean(axis=0)).sum(axis=1)
-    smoothed = own @ kernel.T
+    weights, smoothed = own / own.sum(axis=1, keepdims=True), own @ kernel.T
+    others = weights.sum(axis=0) - weights + 1 / own.shape[1]  # without the face itself
+    among = np.einsum("nc,nc->n", others, smoothed) / len(own)
 
     def predicted(values: np.ndarray) -> np.ndarray:
         scaled = logits / np.exp(values[0]) + values[2] * tilt
@@ -102,7 +104,8 @@ def _probabilities(
     def loss(values: np.ndarray) -> float:
         share = 1 / (1 + np.exp(-values[1]))
         likelihood = (1 - share) * predicted(values) + share * among
-        return -np.log(np.maximum(likelihood, 1e-30)).mean()
+        prior = _PRIOR[0] * np.log(1 - share) + _PRIOR[1:].sum() * np.log(share)
+        return -np.log(np.maximum(likelihood, 1e-30)).mean() - prior / len(own)
 
     best = minimize(loss, (0.0, -2.0, 0.0), method="L-BFGS-B", bounds=_BOUNDS)
     calibrated[known], among_all[known] = predicted(best.x), among
@@ -151,7 +154,11 @@ def noise_rates(
         known = ~np.isnan(label)
         if known.any():
             rate = partial(_noise_rates, p[known], label[known].astype(int), tolerance)
-            found |= with_intervals({name: rate}, labels.units()[known], seed, resamples)
+            units = labels.units()[known]
+            value, low, high = with_intervals({name: rate}, units, seed, resamples)[name]
+            if min(value, 1 - value) * len(units) < EXTREME:
+                low, high = wilson(value, len(np.unique(units)))
+            found[name] = value, float(max(low, 0)), float(min(high, 1))
     return found
 
 
