@@ -27,7 +27,8 @@ def age_targets(age_low: np.ndarray, age_high: np.ndarray) -> np.ndarray:
 
     A range is uniform over its years (one-hot if both ends are equal), an unknown age over all.
     """
-    low, high = np.nan_to_num(age_low, nan=0), np.nan_to_num(age_high, nan=MAX_AGE)
+    unknown = np.isnan(age_low)
+    low, high = np.where(unknown, 0, age_low), np.where(unknown, MAX_AGE, age_high)
     within = (low[:, None] <= AGES) & (AGES <= high[:, None])
     return (within / within.sum(axis=1, keepdims=True)).astype(np.float32)
 

@@ -147,8 +147,9 @@ def _buffer_like(faces: np.ndarray) -> np.ndarray:
 
 
 def _move(face: np.ndarray, shift: list[int], flip: bool, out: np.ndarray) -> None:
-    left, top = (max(pixels, 0) for pixels in shift)  # border widths
-    right, bottom = (max(-pixels, 0) for pixels in shift)
+    x, y = shift
+    left, right = (x, 0) if x > 0 else (0, -x)  # border widths
+    top, bottom = (y, 0) if y > 0 else (0, -y)
     kept = face[bottom : len(face) - top, right : len(face) - left]
     cv2.copyMakeBorder(kept, top, bottom, left, right, cv2.BORDER_REPLICATE, out)
     if flip:
