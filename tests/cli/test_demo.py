@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import cv2
 import dlib
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -252,15 +251,6 @@ def test_recursive_folder_with_table(photos, exports, run_here, tmp_path):
     assert names(tmp_path / "copies" / "inner") == {"astronaut.jpg", "nobody.jpg"}
 
 
-def test_pictures_by_name(photos, exports, run_here):
-    files = photos / "portrait.jpg", photos / "inner" / "astronaut.jpg"
-    done = run_here("demo.py", *files, "--weight_file", exports["onnx"], "--no_display")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        "portrait.jpg",
-        "astronaut.jpg",
-    ]
-
-
 def test_table_of_labelled_images(photos, exports, run_here, tmp_path):
     (tmp_path / "labels.csv").write_text(
         "path,age,gender\nportrait.jpg,51,male\ninner/nobody.jpg,,\ninner/astronaut.jpg,70,male\n"
@@ -334,20 +324,6 @@ def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):
     assert_one_line_error(done, "demo.py", words)
     assert names(tmp_path) == {"photos", "empty", "text"}
     assert names(tmp_path / "photos") == {"a.jpg"}
-
-
-def test_weights_of_another_network_are_rejected(run_here, tmp_path):
-    make_picture(tmp_path / "a.jpg")
-    with h5py.File(tmp_path / "vgg.hdf5", "w") as file:  # the layout of Keras 1 and 2
-        file.attrs["layer_names"] = ["conv1"]
-        file.create_group("conv1").attrs["weight_names"] = ["kernel"]
-        file["conv1/kernel"] = np.zeros((3, 3, 3, 64))
-    args = (tmp_path / "a.jpg", "--weight_file", tmp_path / "vgg.hdf5", "--no_display")
-    assert_one_line_error(
-        run_here("demo.py", *args),
-        *("demo.py", "vgg.hdf5: expected a checkpoint"),
-        "conv1 [(3, 3, 3, 64)]",
-    )
 
 
 @pytest.mark.skipif(

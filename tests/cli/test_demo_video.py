@@ -69,15 +69,6 @@ def assert_annotated(folder, clip, rows):
     assert np.mean(elsewhere) < 12
 
 
-def test_smooth_1_averages_nothing(clip, on, tmp_path):
-    def step(*args):
-        assert on("--video", clip, *args).returncode == 0
-        rows = read_faces(tmp_path / "faces.csv").values()
-        return np.diff([float(row["age"]) for [row] in rows]).std()
-
-    assert step() < step("--smooth", 1) / 3
-
-
 def test_copy_never_replaces_its_clip(clip, on, tmp_path):
     (tmp_path / "copies").mkdir()
     own = tmp_path / "copies" / clip.name
