@@ -58,15 +58,13 @@ class Estimates:
 
     def of_face(self, row: int, face: Face) -> FaceEstimate:
         """The estimate of one face."""
+        numbers = ("age", "age_low", "age_high", "p_female")
         return FaceEstimate(
-            face.box,
-            float(self.age[row]),
-            int(self.age_low[row]),
-            int(self.age_high[row]),
-            GENDERS[self.gender[row]],
-            float(self.p_female[row]),
-            face.quality,
-            self.age_distribution[row],
+            box=face.box,
+            gender=GENDERS[self.gender[row]],
+            quality=face.quality,
+            age_distribution=self.age_distribution[row],
+            **{name: getattr(self, name)[row].item() for name in numbers},
         )
 
 

@@ -23,8 +23,3 @@ def resolve_weights(weight_file: Path | str | None = None, for_keras: bool = Fal
         return Path(name)
     onnx, hdf5 = (shipped_path(SHIPPED[name] + suffix) for suffix in (".onnx", ".hdf5"))
     return check_shipped(hdf5 if for_keras or not onnx.is_file() else onnx)
-
-
-def is_shipped(weight_file: Path) -> bool:
-    """Whether a weight file is one of the shipped ones."""
-    return weight_file.stem in SHIPPED.values() and weight_file == shipped_path(weight_file.name)

@@ -180,13 +180,6 @@ def test_mirror_has_no_legacy_format(exports, tmp_path):
     assert names(tmp_path) == set()
 
 
-def test_margin_is_stored(checkpoint, tmp_path):
-    export(checkpoint, "hdf5", tmp_path / "m.hdf5", margin=0.3)
-    assert Estimator(checkpoint).crop.margin == 0.15
-    assert Estimator(tmp_path / "m.hdf5").crop.margin == 0.3
-    assert json.loads((tmp_path / "m.hdf5.json").read_text())["crop"]["margin"] == 0.3
-
-
 def test_mae_is_distance_to_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
@@ -267,18 +260,6 @@ def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypa
     assert names(tmp_path) == {"m", "m.json"}
 
 
-def test_ctrl_c_leaves_nothing(checkpoint, database, tmp_path, monkeypatch):
-    def interrupted(path, model, precision, faces):
-        path.mkdir()
-        (path / "part").touch()
-        raise KeyboardInterrupt
-
-    monkeypatch.setitem(module.WRITERS, "saved_model", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        export(checkpoint, "saved_model", tmp_path / "m", input=database)
-    assert names(tmp_path) == set()
-
-
 @pytest.mark.parametrize("format, name", [("onnx", "m.onnx"), ("hdf5", "m.h5"), ("openvino", "m")])
 def test_force_spares_other_data(checkpoint, tmp_path, format, name):
     mine = tmp_path / name
@@ -289,44 +270,6 @@ def test_force_spares_other_data(checkpoint, tmp_path, format, name):
     with pytest.raises(UserError, match=f"--output: .*{name}"):
         export(checkpoint, format, tmp_path / name, force=True)
     assert mine.read_text() == "mine"
-
-
-def test_force_spares_the_weight_file(checkpoint):
-    before = checkpoint.read_bytes()
-    with pytest.raises(UserError, match="--output: "):
-        export(checkpoint, "hdf5", checkpoint, force=True)
-    assert checkpoint.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "format, name, flags, words",
-    [
-        ("onnx", "m.hdf5", {}, r"--output.*m\.hdf5"),
-        ("hdf5", "m.onnx", {}, r"--output.*m\.onnx"),
-        ("onnx", "none/m.onnx", {}, "none"),
-        ("saved_model", "m", {"fp16": True}, "--fp16 requires --format onnx or litert or hdf5"),
-        ("legacy", "m.hdf5", {"int8": True}, "--int8 requires --format onnx or litert"),
-        ("onnx", "m.onnx", {"int8": True}, "--int8 requires --input"),
-    ],
-)
-def test_impossible_combinations(checkpoint, tmp_path, format, name, flags, words):
-    with pytest.raises(UserError, match=words):
-        export(checkpoint, format, tmp_path / name, **flags)
-    assert names(tmp_path) == set()
-
-
-def test_database_of_other_size(checkpoint, tmp_path):
-    database = write_database(tmp_path / "wiki.mat", img_size=16)
-    with pytest.raises(UserError, match=r"--input.*32.*16"):
-        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database)
-    assert names(tmp_path) == {"wiki.mat"}
-
-
-def test_missing_converter(checkpoint, database, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(UserError, match="pip install tf2onnx"):
-        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database)
-    assert names(tmp_path) == set()
 
 
 def test_original_file_becomes_checkpoint(original_weights, tmp_path):
