@@ -8,7 +8,7 @@ distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +101,11 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     metadata = session.get_modelmeta().custom_metadata_map
-    description = _describe(path, metadata.get(DESCRIPTION))
 
-    def predict(faces: np.ndarray) -> list[np.ndarray]:
-        return session.run(list(OUTPUTS), {INPUT: faces.astype(np.float32)})
+    def run(faces: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: faces}), strict=True))
 
-    return predict, description
+    return _predict_by_name(run), _describe(path, metadata.get(DESCRIPTION))
 
 
 def load_litert(path: Path) -> tuple[Predict, Description]:
@@ -117,12 +116,7 @@ def load_litert(path: Path) -> tuple[Predict, Description]:
         model = interpreter.Interpreter(str(path))
         model.allocate_tensors()
     runner = model.get_signature_runner(SIGNATURE)
-
-    def predict(faces: np.ndarray) -> list[np.ndarray]:
-        outputs = runner(**{INPUT: faces.astype(np.float32)})
-        return [outputs[name] for name in OUTPUTS]
-
-    return predict, description
+    return _predict_by_name(lambda faces: runner(**{INPUT: faces})), description
 
 
 def load_saved_model(path: Path) -> tuple[Predict, Description]:
@@ -130,12 +124,7 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
     description = _read_description(path)
     tensorflow = library("tensorflow")
     serve = tensorflow.saved_model.load(path).signatures[SIGNATURE]
-
-    def predict(faces: np.ndarray) -> list[np.ndarray]:
-        outputs = serve(**{INPUT: tensorflow.constant(faces, tensorflow.float32)})
-        return [outputs[name].numpy() for name in OUTPUTS]
-
-    return predict, description
+    return _predict_by_name(lambda faces: serve(**{INPUT: tensorflow.constant(faces)})), description
 
 
 def load_openvino(path: Path) -> tuple[Predict, Description]:
@@ -143,13 +132,18 @@ def load_openvino(path: Path) -> tuple[Predict, Description]:
     description = _read_description(path)
     openvino = library("openvino")
     exact = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16 where the processor has it
-    compiled = openvino.Core().compile_model(path / OPENVINO_FILE, "CPU", exact)
+    model = openvino.Core().compile_model(path / OPENVINO_FILE, "CPU", exact)
+    return _predict_by_name(model), description
+
+
+def _predict_by_name(run: Callable[[np.ndarray], Mapping[str, Any]]) -> Predict:
+    """`Predict` by a function from float32 faces to outputs by name."""
 
     def predict(faces: np.ndarray) -> list[np.ndarray]:
-        outputs = compiled(faces.astype(np.float32))
-        return [outputs[name] for name in OUTPUTS]
+        outputs = run(faces.astype(np.float32))
+        return [np.asarray(outputs[name]) for name in OUTPUTS]
 
-    return predict, description
+    return predict
 
 
 def _read_description(path: Path) -> Description:
