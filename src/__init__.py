@@ -3,7 +3,7 @@
 import os
 from importlib import import_module
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
 # TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
