@@ -159,14 +159,15 @@ def test_patches_do_not_move_with_faces():
 def test_mixup_of_faces_and_labels():
     partner, share = np.array([1, 0, 3, 2]), np.array([0.25, 0.9, 0.9985, 0.4])
     faces, (genders, ages), _ = augment(
-        FACES, [GENDERS, AGES], KNOWN, made(partner=partner, share=share)
+        FACES.copy(), [GENDERS, AGES], KNOWN, made(partner=partner, share=share)
     )
     assert (faces.dtype, genders.dtype, ages.dtype) == (np.uint8, np.float32, np.float32)
     for i in range(4):
         kept, j = share[i], partner[i]
         mixed = kept * FACES[i].astype(float) + (1 - kept) * FACES[j]
         np.testing.assert_allclose(faces[i], mixed, atol=0.501)
-        np.testing.assert_allclose(genders[i], kept * GENDERS[i] + (1 - kept) * GENDERS[j], 1e-6)
+        expected = kept * GENDERS[i] + (1 - kept) * GENDERS[j]
+        np.testing.assert_allclose(genders[i], expected, atol=1e-6)
     for i in (0, 1):
         expected = share[i] * AGES[i] + (1 - share[i]) * AGES[partner[i]]
         np.testing.assert_allclose(ages[i], expected, 1e-6)
@@ -176,7 +177,7 @@ def test_unknown_labels_dilute_nothing():
     """40 years, mixed with an unknown age, stay 40 years, of less weight."""
     share = np.array([1.0, 1.0, 0.3, 0.4])
     _, (_, ages), (_, weights) = augment(
-        FACES, [GENDERS, AGES], KNOWN, made(partner=np.array([0, 1, 3, 2]), share=share)
+        FACES.copy(), [GENDERS, AGES], KNOWN, made(partner=np.array([0, 1, 3, 2]), share=share)
     )
     np.testing.assert_allclose(ages[2:], AGES[[2, 2]])
     np.testing.assert_allclose(weights, [1, 1, 0.3, 0.6], 1e-6)
