@@ -89,7 +89,7 @@ def divide(
     """The split of databases.
 
     Args:
-        databases: different ones.
+        databases: in the order of their joined rows.
         method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
         validation_split: share of the validation set, 0..1.
         test_split: share of the test set, 0..1.
@@ -110,7 +110,6 @@ def divide(
             f"--split_by hash: expected databases that store file names, {unnamed[0].path} has "
             "none; make it again with create_db.py, or pass --split_by random"
         )
-    _check_different(databases)
     split = Split(method, validation_split, test_split, seed, folds or 0, fold or 0)
     parts = split.parts(databases, [hashed_by(database, method) for database in databases])
     rows = {part: np.flatnonzero(parts == part) for part in PARTS}
@@ -186,17 +185,6 @@ def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, n
     starts = np.cumsum([0, *map(len, databases)])
     source = np.searchsorted(starts, rows, side="right") - 1
     return {name: rows[source == n] for n, name in enumerate(database_names(databases))}
-
-
-def _check_different(databases: list[Database]) -> None:
-    contents: dict[bytes, Database] = {}
-    for database in databases:
-        other = contents.setdefault(np.sort(database.pixel_hashes).tobytes(), database)
-        if other is not database:
-            raise UserError(
-                f"--input: expected different databases, {database.path} has the images of "
-                f"{other.path}; pass it once"
-            )
 
 
 def _positions(split: Split, databases: list[Database], keys: list[str | None]) -> np.ndarray:

@@ -8,6 +8,7 @@ topology and checked shape by shape. No code in a file is run.
 
 import json
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import h5py
@@ -211,16 +212,10 @@ def _describe_original(
 
 def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
     """Raise `UserError` at the first layer of the file that does not fit the network."""
-    layers = [(layer.name, [tuple(w.shape) for w in layer.weights]) for layer in model.layers]
-    layers = [layer for layer in layers if layer[1]]
-    for (name, expected), (found_name, found) in zip(layers, shapes, strict=False):
+    layers = [(la.name, [tuple(w.shape) for w in la.weights]) for la in model.layers if la.weights]
+    for (name, expected), (found_name, found) in zip_longest(layers, shapes, fillvalue=("-", [])):
         if expected != found:
             raise UserError(
                 f"{path}: does not fit {model.name}: expected weights {expected} for its layer "
                 f"{name}, found {found} in the file's layer {found_name}"
             )
-    if len(layers) != len(shapes):
-        raise UserError(
-            f"{path}: does not fit {model.name}: expected {len(layers)} layers with weights, "
-            f"found {len(shapes)}"
-        )

@@ -193,15 +193,11 @@ def read_dlib(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
             for match in re.finditer(rb"\x01\x05con_4\x01\x02|\x01\x07affine_\x01\x02", data)
         ]
         pairs = list(zip(tensors[::2], tensors[1::2], strict=True))
-        folded = [_fold(*pair, size=3 if number else 7) for number, pair in enumerate(pairs)]
+        if len(pairs) != _CONVOLUTIONS:
+            raise ValueError(f"{len(pairs)} convolutions instead of {_CONVOLUTIONS}")
+        return [_fold(*pair, size=3 if number else 7) for number, pair in enumerate(pairs)]
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{path}: expected dlib's face recognition network: {error}") from error
-    if len(folded) != _CONVOLUTIONS:
-        raise UserError(
-            f"{path}: expected dlib's face recognition network of {_CONVOLUTIONS} convolutions, "
-            f"found {len(folded)}"
-        )
-    return folded
 
 
 def _tensor(data: bytes, at: int) -> np.ndarray:

@@ -169,11 +169,6 @@ def test_related_rows(make):
     assert len(set(numbers)) == 5
 
 
-def test_database_twice_is_rejected(make):
-    with pytest.raises(UserError, match=r"--input: .*b\.mat .*a\.mat"):
-        divide([make("a", range(20)), make("b", range(20))], None, 0.2, 0, 0)
-
-
 def test_split_of_version_0_2():
     stored = {"method": "hash", "validation_split": 0.2, "test_split": 0.1, "seed": 3}
     split = read_split(stored | {"databases": [{"file": "wiki.mat"}]})

@@ -326,7 +326,7 @@ def test_one_layer_of_another_shape(copy):
 def test_missing_layer_is_rejected(copy):
     with h5py.File(copy, "a") as file:
         file.attrs["layer_names"] = list(file.attrs["layer_names"])[:-1]
-    refused(copy, "expected", "layers with weights, found")
+    refused(copy, "does not fit", "pred_age", "found []")
 
 
 def test_named_layer_without_weights(copy):
