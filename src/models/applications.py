@@ -44,7 +44,7 @@ def build(
         )
     except ValueError as error:  # each network has its own minimum size
         raise UserError(
-            f"{name}: expected larger pictures, received {img_size} pixels: "
+            f"{name}: expected larger images, received {img_size} pixels: "
             f"{' '.join(str(error).split())}"
         ) from error
     features = keras.layers.Dropout(dropout)(trunk.output)
@@ -58,8 +58,8 @@ def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
     family = sys.modules[function.__module__]
     prepared = family.preprocess_input(faces[..., ::-1])
     if family.__name__.endswith(".efficientnet"):
-        # EfficientNet standardises in its first layers, with statistics that only its ImageNet
-        # weights contain. Those layers stay at their initial identity, and faces are standardised
+        # EfficientNet standardizes in its first layers, with statistics that only its ImageNet
+        # weights contain. Those layers stay at their initial identity, and faces are standardized
         # here, so that the network is the same with and without the ImageNet weights.
         prepared = 255 * imagenet_utils.preprocess_input(prepared, mode="torch")
     return prepared
@@ -81,5 +81,5 @@ def load_imagenet(model: keras.Model, name: str) -> None:
         ) from error
     sources, targets = ([la for la in m.layers if la.weights] for m in (trunk, model))
     for source, target in zip(sources, targets, strict=False):  # the heads come last
-        if not isinstance(source, keras.layers.Normalization):  # `_prepared` standardises
+        if not isinstance(source, keras.layers.Normalization):  # `_prepared` standardizes
             target.set_weights(source.get_weights())

@@ -2,7 +2,7 @@
 
 A checkpoint is an HDF5 file with one group per layer, as in Keras 1 and 2; Keras 3 reads it too.
 Its attribute `description` is JSON, its group `identities` holds the faces of its run; files of the
-original toolkit have neither and are recognised by their shapes. Weights are always read by
+original toolkit have neither and are recognized by their shapes. Weights are always read by
 topology and checked shape by shape. No code in a file is run.
 """
 

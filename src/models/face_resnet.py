@@ -4,8 +4,8 @@ The residual network of 29 convolutions behind `face_recognition`: King, "High q
 recognition with deep metric learning", 2017,
 http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html, a thinner ResNet-34 (He
 et al., CVPR 2016). Its weights are in the public domain and part of the PyPI package
-face_recognition_models. dlib's network has no normalisation, which makes it hard to fine-tune: here
-a batch normalisation follows every convolution, and `load_dlib` sets it so that the features are
+face_recognition_models. dlib's network has no normalization, which makes it hard to fine-tune: here
+a batch normalization follows every convolution, and `load_dlib` sets it so that the features are
 the same as dlib's.
 """
 
@@ -122,9 +122,9 @@ def _conv_norm(
 def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
     """Set the weights of `build`'s network to dlib's `dlib_face_recognition_resnet_model_v1.dat`.
 
-    Kernels are scaled to the deviation of He et al. (ICCV 2015), and the normalisations undo it, so
+    Kernels are scaled to the deviation of He et al. (ICCV 2015), and the normalizations undo it, so
     that the features are the same as dlib's and usual learning rates apply.
-    faces: uint8 (N, S, S, 3), BGR, a few hundred, for the statistics of the normalisations.
+    faces: uint8 (N, S, S, 3), BGR, a few hundred, for the statistics of the normalizations.
     Raises `UserError` if the file holds other weights.
     """
     parameters = read_dlib(path)

@@ -35,11 +35,11 @@ def build(
     dropout: dropout rate before the fully connected layers.
     mirror: whether scores are averaged over the face and its mirror image; for prediction only.
     age_head: the kind of the age head, see `heads.twin_heads`.
-    Raises `UserError` for pictures of less than 32 pixels.
+    Raises `UserError` for images of less than 32 pixels.
     """
     if img_size < SMALLEST:
         raise UserError(
-            f"resnet{depth}: expected pictures of {SMALLEST} pixels or more, received {img_size}"
+            f"resnet{depth}: expected images of {SMALLEST} pixels or more, received {img_size}"
         )
     inputs, net = faces_input(img_size, mirror)
     net = layers.Rescaling(1 / 127.5, -1)(net)

@@ -21,9 +21,9 @@ def initialised(
     architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint, such
         as the scale of the original toolkit's networks.
     init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib", or
-        dlib's .dat file. Heads of another shape are initialised at random.
+        dlib's .dat file. Heads of another shape are initialized at random.
     faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
-        `face_resnet.load_dlib` measures the statistics of its normalisations.
+        `face_resnet.load_dlib` measures the statistics of its normalizations.
     Raises `UserError` for a file of another network, or if the download of ImageNet's fails.
     """
     name = network_name(architecture["name"])
@@ -89,7 +89,7 @@ def _shapes(layers: list[keras.Layer]) -> list[list[tuple]]:
 def freeze_until(model: keras.Model, layer_name: str) -> int:
     """Freeze all layers up to and including this one, in the order of `model.layers`.
 
-    Their batch normalisations keep their statistics. Blocks of our networks are called
+    Their batch normalizations keep their statistics. Blocks of our networks are called
     stage1_block1 and so on. To be called before the model is compiled. Returns the number of
     frozen layers with weights. Raises `UserError` for an unknown layer, or if none is left to
     train.
