@@ -1,5 +1,6 @@
 """Faces that a model has seen in training."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,12 @@ def _trained_with(dataset: str, description: Description) -> dict | None:
 
 def _identity(path: Path) -> int:
     try:
-        return file_identity(path.read_bytes())
+        return _identity_of(path, path.stat().st_mtime_ns)
     except OSError:  # reported when the image is read
         return 0
+
+
+@cache
+def _identity_of(path: Path, modified: int) -> int:
+    """Identity of a file, which is read once for all models."""
+    return file_identity(path.read_bytes())
