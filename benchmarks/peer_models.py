@@ -21,7 +21,6 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.finder import FaceFinder
-from src.faces.images import widest
 from src.labels import GENDERS
 from src.models.seen import NEVER_SEEN, TRAINED_ON, UNKNOWN, seen_in_files, use_of
 
@@ -73,11 +72,10 @@ class Checkpoint:
         self._finder = FaceFinder(detector, min_face, self._estimator.crop)
 
     def __call__(self, image: np.ndarray) -> Guess | None:
-        faces, detection = _timed(lambda: self._finder.detect(image))
-        if not faces:
+        faces, detection = _timed(lambda: self._finder.find(image))
+        if not faces.crops.size:
             return None
-        crop, largest = self._finder.crop, faces[widest([face.box for face in faces])]
-        found, face = _timed(lambda: self._estimator(crop.stack(image, [largest])))
+        found, face = _timed(lambda: self._estimator(faces.largest_crop[None]))
         return Guess(float(found.age[0]), int(found.gender[0]), detection + face, face)
 
     def trained_on(self, dataset: str, paths: list[Path]) -> str:

@@ -27,7 +27,7 @@ STAGES = [
     {"src.workers"},
     {"src.data.matlab", "src.data.identities"},
     {"src.faces"},
-    {"src.faces.images", "src.faces.alignment"},
+    {"src.faces.images"},
     {"src.faces.detectors"},
     {"src.faces.crop", "src.faces.arguments", "src.faces.quality"},
     {"src.faces.finder", "src.data.datasets"},

@@ -15,7 +15,6 @@ from ..estimation.estimator import Estimator
 from ..estimation.runtimes import INPUT
 from ..estimation.shipped import resolve_weights
 from ..extras import quiet_stderr
-from ..faces.alignment import template_points
 from ..faces.crop import FaceCrop
 from ..files import replacing
 from ..labels import AGES, GENDERS
@@ -150,7 +149,7 @@ def _interface(format: str, precision: str, crop: FaceCrop) -> dict:
     """
     points = None
     if crop.is_aligned:
-        points = template_points(crop.alignment, crop.margin, crop.size).round(3).tolist()
+        points = crop.template.round(3).tolist()
     return {
         "format": format,
         "precision": precision,

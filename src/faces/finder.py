@@ -26,7 +26,6 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "more than one face",
     "face below a tenth of the image",
 )
-_SMALL = 0.1  # of the image's side
 _MIN_FOR_POOL = 8  # images: fewer are done before another process starts
 _REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large faces
 
@@ -64,9 +63,7 @@ class FaceFinder:
     >>> found = finder.find_in_file("photo.jpg")
     >>> [face.box for face in found.faces], found.crops.shape
 
-    detector: one of `detectors.DETECTORS`.  crop: parameters of the crops.
-    min_face: side of the smallest face to detect, in pixels; None for a 16th of the image's longer
-        side.
+    detector, min_face: see `detectors.get_detector`.  crop: parameters of the crops.
     Raises `UserError` if `min_face` is not positive, and at first use if the detector is unknown or
     its package is not installed.
     """
@@ -84,10 +81,6 @@ class FaceFinder:
         get_detector(self.detector)
         if self.crop.is_aligned:
             get_detector("centerface")
-
-    def detect(self, image: np.ndarray) -> list[Face]:
-        """Faces of an image, uint8 (H, W, 3), BGR, that can be cropped, with their quality."""
-        return self.located(image, get_detector(self.detector)(image, self.min_face))
 
     def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
         """The faces that can be cropped, with their quality, and points if the crop needs them.
@@ -152,9 +145,9 @@ class FaceFinder:
     def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
         faces = self.located(image, faces, reduction)
         crops = self.crop.stack(image, faces)
-        height, width = (reduction * side for side in image.shape[:2])
         if reduction > 1:
             faces = [face.scaled(reduction).rounded() for face in faces]
+        height, width = (reduction * side for side in image.shape[:2])
         return Found(image, faces, crops, "" if faces else NO_FACE, shape=(height, width))
 
     def find_all(
@@ -167,7 +160,7 @@ class FaceFinder:
         """
         self.load()
         threads = not scheduler and get_detector(self.detector).is_parallel
-        if len(paths) <= (1 if threads else 0 if scheduler else _MIN_FOR_POOL):
+        if len(paths) <= (0 if threads or scheduler else _MIN_FOR_POOL):
             yield from (self.find_in_file(path, with_image) for path in paths)
             return
         files = [os.path.abspath(path) for path in paths]
@@ -192,4 +185,4 @@ def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
         return MORE_FACES
     left, top, right, bottom = faces[0].box
     share = min((right - left) / shape[1], (bottom - top) / shape[0])
-    return SMALL_FACE if share < _SMALL else ""
+    return SMALL_FACE if share < 0.1 else ""

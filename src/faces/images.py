@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 import struct
 from collections.abc import Sequence
@@ -20,23 +21,8 @@ EXTENSIONS = frozenset(
     ".pbm .pgm .ppm .pnm .pxm .pam .pfm .sr .ras "
     ".heic .heif .hif .jxl .psd .dng .cr2 .cr3 .nef .arw .raf .orf .rw2".split()
 )
-_KINDS = (  # by the first bytes
-    (rb"\xff\xd8\xff", "JPEG"),
-    (rb"\x89PNG", "PNG"),
-    (rb"BM", "BMP"),
-    (rb"RIFF....WEBP", "WebP"),
-    (rb"II\*\0|MM\0\*|II\+\0|MM\0\+", "TIFF"),
-    (rb"GIF8", "GIF"),
-    (rb"....ftypavi[fs]", "AVIF"),
-    (rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL"),
-    (rb"8BPS", "Photoshop"),
-    (rb"....ftypcrx|FUJIFILMCCD-RAW|IIRO|IIU\0", "camera raw"),
-)
-_UNREADABLE = {"HEIC", "JPEG XL", "Photoshop", "camera raw"}
-_READ = cv2.IMREAD_COLOR, *(getattr(cv2, f"IMREAD_REDUCED_COLOR_{n}") for n in (2, 4, 8))
-REDUCTIONS = dict(zip((1, 2, 4, 8), _READ, strict=True))  # of a JPEG's sides -> OpenCV's flag
-_BRIGHTER = 0.001  # share of the pixels that may exceed the bit depth of a 16-bit image
+_HEIC = re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
+REDUCTIONS = 1, 2, 4, 8  # of a JPEG's sides
 
 
 class ImageError(UserError):
@@ -68,25 +54,15 @@ def overlap(a: Sequence[float], b: Sequence[float]) -> float:
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def image_kind(head: bytes) -> str | None:
-    """The image format of a file, from its first 32 bytes; None for other files.
-
-    HEIC, JPEG XL, Photoshop and camera raw are formats that OpenCV cannot read.
-    """
-    matches = (name for start, name in _KINDS if re.match(start, head, re.DOTALL))
-    return next(matches, None)
-
-
 def read_bytes(path: Path | str) -> bytes:
     """The content of an image file. Raises `FileNotFoundError` or `ImageError`."""
     try:
         with open(path, "rb") as file:  # faster than Path.read_bytes
             return file.read()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileNotFoundError(path) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: cannot be read: {reason}") from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -104,7 +80,7 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     Args:
         content: The bytes of the file.
         path: Its name, for messages.
-        reduction: One of `REDUCTIONS`, by which the sides of JPEGs are divided, rounded up.
+        reduction: One of `REDUCTIONS`, by which the sides of a JPEG are divided, rounded up.
 
     Returns:
         uint8 (height, width, 3), BGR, 0..255, upright.
@@ -112,43 +88,41 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     Raises:
         ImageError: The content is not a complete image.
     """
-    kind = image_kind(content[:32])
+    image = None
     try:
-        if not content or (kind == "PNG" and b"IEND" not in content):
-            image = None  # OpenCV raises for the first, libpng prints a line for the second
-        elif kind == "AVIF":  # OpenCV does not apply its rotation and mirroring
+        if content[4:12] in (b"ftypavif", b"ftypavis"):  # OpenCV does not apply its rotation
             with Image.open(io.BytesIO(content)) as file:
                 image = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
             image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        else:
-            image = _decode(np.frombuffer(content, np.uint8), kind, reduction)
+        elif content[:4] != b"\x89PNG" or b"IEND" in content:  # libpng prints a line for others
+            image = _decode(np.frombuffer(content, np.uint8), reduction)
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         reason = getattr(error, "err", error)  # str(cv2.error) has four lines
         raise ImageError(f"{path}: could not be decoded: {reason}") from error
     if image is None:
-        found = "one cut short, an empty file or no image at all"
-        if kind in _UNREADABLE:
-            found = f"one in {kind}, which cannot be read; convert it to JPEG or PNG"
+        found = "one that is cut short, one in an unknown format, or none"
+        if _HEIC.match(content):
+            found = "HEIC, which cannot be read; convert it to JPEG or PNG"
         raise ImageError(f"{path}: expected an image, found {found}")
     return image
 
 
-def _decode(data: np.ndarray, kind: str | None, reduction: int) -> np.ndarray | None:
-    if kind == "JPEG":
-        return cv2.imdecode(data, REDUCTIONS[reduction])
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+def _decode(data: np.ndarray, reduction: int) -> np.ndarray | None:
+    if reduction > 1:
+        return cv2.imdecode(data, getattr(cv2, f"IMREAD_REDUCED_COLOR_{reduction}"))
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
     if image is None or image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:  # OpenCV scales float images by the rule of their format
         return cv2.imdecode(data, cv2.IMREAD_COLOR)
-    allowed = _BRIGHTER * image.size
-    depths = (bits for bits in (8, 10, 12, 14) if np.count_nonzero(image >> bits) <= allowed)
+    brighter = image.size // 1000
+    depths = (bits for bits in (8, 10, 12, 14) if np.count_nonzero(image >> bits) <= brighter)
     return np.minimum(image >> next(depths, 16) - 8, 255).astype(np.uint8)
 
 
 def jpeg_sides(content: bytes) -> tuple[int, int] | None:
     """Height and width in the header of a JPEG, before its orientation; None for other files."""
-    position = 2 if image_kind(content[:32]) == "JPEG" else len(content)
+    position = 2 if content[:3] == b"\xff\xd8\xff" else len(content)
     while content[position : position + 1] == b"\xff" and len(content) >= position + 9:
         _, marker, length, _, height, width = struct.unpack_from(">BBHBHH", content, position)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
@@ -175,6 +149,32 @@ def data_url(image: np.ndarray) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
+def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """The image after a similarity transform, uint8 (size, size, 3), bilinear, its border repeated.
+
+    Where it shrinks the image to less than half, squares of pixels are averaged before it, in the
+    region that it needs, as interpolation would skip pixels.
+
+    Args:
+        image: uint8 (H, W, 3).
+        matrix: From pixels of the image to those of the result, float64 (2, 3).
+        size: Side of the result, in pixels.
+    """
+    factor = math.ceil(0.5 / math.hypot(*matrix[0, :2]))
+    if factor > 1:
+        corners = np.array([(0, 0), (size, 0), (0, size), (size, size)], float)
+        corners = cv2.transform(corners[None], cv2.invertAffineTransform(matrix))[0] // factor
+        sides = np.maximum(np.array(image.shape[1::-1]) // factor, 1)
+        left, top = first = np.clip(corners.min(axis=0) - 2, 0, sides - 1).astype(int)
+        right, bottom = last = np.clip(corners.max(axis=0) + 3, first + 1, sides).astype(int)
+        region = image[top * factor : bottom * factor, left * factor : right * factor]
+        image = cv2.resize(region, last - first, interpolation=cv2.INTER_AREA)
+        back = np.diag([factor, factor, 1.0])
+        back[:2, 2] = (first + 0.5) * factor - 0.5
+        matrix = matrix @ back
+    return cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+
+
 def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
     """A face (S, S, 3) that was cropped with `margin`, changed to the margin `new`.
 
@@ -182,10 +182,7 @@ def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
     """
     scale, size = (1 + 2 * margin) / (1 + 2 * new), len(face)
     shift = (size - 1) / 2 * (1 - scale)
-    matrix = np.array([[scale, 0, shift], [0, scale, shift]])
-    return cv2.warpAffine(
-        face, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return warp(face, np.array([[scale, 0, shift], [0, scale, shift]]), size)
 
 
 def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
@@ -194,9 +191,6 @@ def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     Clipped at the image's border, and one pixel wider than the margin, as in the original
     toolkit, so that its models get the same crop.
     """
-    height, width = image.shape[:2]
     dx, dy = margin * (box.right - box.left), margin * (box.bottom - box.top)
     left, top = max(int(box.left - dx), 0), max(int(box.top - dy), 0)
-    right = min(int(box.right + dx), width - 1)
-    bottom = min(int(box.bottom + dy), height - 1)
-    return image[top : bottom + 1, left : right + 1]
+    return image[top : int(box.bottom + dy) + 1, left : int(box.right + dx) + 1]

@@ -10,7 +10,6 @@ import numpy as np
 from .detectors.base import Face
 from .images import crop_with_margin
 
-_SIDE = 64  # pixels, of the patch whose sharpness and brightness are measured
 # Range of each measure within which errors do not grow, and the growth of the error's logarithm per
 # unit outside it: fitted by benchmarks/quality.py.
 _EFFECTS = {
@@ -47,22 +46,19 @@ def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, floa
     turn: distance of the nose from the line between eyes and mouth, in lengths of that line; 0
         without points.
     """
-    patch = crop_with_margin(image, face.box, 0.0)
-    patch = cv2.cvtColor(patch if patch.size else np.zeros_like(image[:1, :1]), cv2.COLOR_BGR2GRAY)
-    patch = cv2.resize(patch, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    patch = cv2.cvtColor(crop_with_margin(image, face.box, 0.0), cv2.COLOR_BGR2GRAY)
+    patch = cv2.resize(patch, (64, 64), interpolation=cv2.INTER_AREA)
     edges = cv2.Laplacian(patch, cv2.CV_32F).std() / (patch.std() + 1)
-    grey = float(patch.mean()) / 255
+    grey, turn = float(patch.mean()) / 255, 0.0
+    if face.points is not None:
+        eyes, mouth = face.points[:2].mean(axis=0), face.points[3:].mean(axis=0)
+        (x, y), (nose_x, nose_y) = mouth - eyes, face.points[2] - eyes
+        turn = float(abs(x * nose_y - y * nose_x) / max(x * x + y * y, 1e-6))
     return {
         "size": math.log2(max(reduction * (face.box.right - face.box.left), 1)),
         "sharpness": math.log2(edges + 1e-3),
         "brightness": grey,
         "glare": grey,
         "score": min(max(face.score, 0.5), 1.0),
-        "turn": 0.0 if face.points is None else _turn(face.points),
+        "turn": turn,
     }
-
-
-def _turn(points: np.ndarray) -> float:
-    eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
-    (x, y), (nose_x, nose_y) = mouth - eyes, points[2] - eyes
-    return float(abs(x * nose_y - y * nose_x) / max(x * x + y * y, 1e-6))

@@ -57,9 +57,8 @@ def expected(photo, exports):
     """The boxes of the photo's faces, from left to right, and their estimates."""
     estimator = Estimator(exports["onnx"])
     image = read_image(photo)
-    found = sorted(
-        FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).detect(image), key=lambda face: face.box
-    )
+    found = FaceFinder(DEFAULT_DETECTOR, None, estimator.crop).find(image).faces
+    found = sorted(found, key=lambda face: face.box)
     return [face.box for face in found], estimator(estimator.crop.stack(image, found))
 
 

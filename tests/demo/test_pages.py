@@ -9,7 +9,7 @@ import pytest
 
 from src.demo.sinks.pages import MAX_LABELLED, labelled_images, page
 from src.errors import UserError
-from src.faces.alignment import TEMPLATES
+from src.faces.crop import TEMPLATES
 from src.faces.detectors import get_detector
 from src.faces.images import Box
 from tests.demo.made import job, result, two_faces

@@ -5,11 +5,17 @@ import dlib
 import numpy as np
 import pytest
 
-from src.faces.alignment import TEMPLATES, align
+from src.faces.crop import TEMPLATES, FaceCrop
 from src.faces.detectors import get_detector
+from src.faces.detectors.base import Face
+from src.faces.images import Box
 from tests.portraits import astronaut, hopper
 
 TEMPLATE = TEMPLATES["five_points"] * 112
+
+
+def align(image, points, alignment, margin, size):
+    return FaceCrop(size, margin, alignment).crop(image, Face(Box(0, 0, 1, 1), points))
 
 
 def ramp(height, width):

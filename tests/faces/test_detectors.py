@@ -153,15 +153,6 @@ def test_boxes_are_in_image_pixels(name, scale):
     assert_same_faces(detector(name)(resized), expected)
 
 
-def test_face_at_the_border():
-    image, boxes = two_faces(640)
-    box = boxes[0]
-    close = image[box.top + 4 :, box.left + 4 :]
-    (found,) = (other for other in detector("dlib")(close) if min(other.left, other.top) < 4)
-    expected = Box(-4, -4, box.right - box.left - 4, box.bottom - box.top - 4)
-    assert overlap(found, expected) > 0.4
-
-
 @pytest.mark.parametrize("name", SEARCHING)
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1), (1, 3000), (3000, 1), (9, 30)])
 def test_tiny_image_has_no_face(name, shape):
@@ -193,14 +184,6 @@ def test_min_face_bounds_detection(name):
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])
-
-
-@pytest.mark.parametrize("name", QUICK)
-def test_min_face_finds_small_faces(name):
-    image, boxes = two_faces(240)
-    large = cv2.copyMakeBorder(image, 0, 1200, 0, 1200, cv2.BORDER_CONSTANT)
-    assert detector(name)(large) == []
-    assert_same_faces(detector(name, 30)(large), boxes)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,11 @@ import pytest
 from src.errors import UserError
 from src.faces import finder
 from src.faces.crop import FaceCrop
-from src.faces.detectors.base import Face
 from src.faces.finder import (
     MISSING,
     NO_FACE,
     UNDECODABLE,
     FaceFinder,
-    Found,
 )
 from src.faces.images import Box, crop_with_margin
 from tests.helpers import make_picture
@@ -24,33 +22,6 @@ from tests.portraits import two_people
 
 SIZE = 16
 WHOLE = FaceFinder("none", None, FaceCrop(SIZE))
-BOXES = [Box(10, 10, 50, 50), Box(70, 20, 110, 70), Box(-5, 60, 30, 100)]
-
-
-@pytest.fixture
-def finding(monkeypatch):
-    """Finders whose detector finds `boxes`."""
-
-    def make(boxes, crop=WHOLE.crop):
-        faces = [Face(box) for box in boxes]
-        monkeypatch.setattr(finder, "get_detector", lambda name: lambda image, min_face: faces)
-        return FaceFinder("dlib", None, crop)
-
-    return make
-
-
-@pytest.mark.parametrize("margin", [0.0, 0.4, 1.5])
-def test_crops_equal_the_originals(finding, margin):
-    """The formula of its demo.py: corners truncated to whole pixels, clipped, inclusive."""
-    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-    found = finding(BOXES, FaceCrop(SIZE, margin)).find(image)
-    assert [face.box for face in found.faces] == BOXES
-    for crop, (x1, y1, x2, y2) in zip(found.crops, BOXES, strict=True):
-        w, h = x2 - x1, y2 - y1
-        xw1, yw1 = max(int(x1 - margin * w), 0), max(int(y1 - margin * h), 0)
-        xw2, yw2 = min(int(x2 + margin * w), 160 - 1), min(int(y2 + margin * h), 120 - 1)
-        expected = cv2.resize(image[yw1 : yw2 + 1, xw1 : xw2 + 1], (SIZE, SIZE))
-        assert (crop == expected).all()
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +113,3 @@ def test_aligned_crop_of_no_face():
     grey = np.full((100, 100, 3), 90, np.uint8)
     found = FaceFinder("none", None, FaceCrop(112, 0.25, "face_chip")).find(grey)
     assert (found.reason, len(found.crops)) == (NO_FACE, 0)
-
-
-def test_largest_crop_of_equal_boxes():
-    points = np.zeros((5, 2))
-    faces = [Face(Box(0, 0, 9, 9), points), Face(Box(0, 0, 20, 20), points)]
-    faces.append(Face(Box(0, 0, 20, 20), points + 1))
-    crops = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
-    assert Found(None, faces, crops).largest_crop.item() == 1

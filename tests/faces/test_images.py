@@ -84,12 +84,6 @@ def test_transparency_is_dropped(image, tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), image[:, :, ::-1])
 
 
-def test_non_ascii_file_name(image, tmp_path):
-    path = tmp_path / "Žižek été 顔.png"
-    Image.fromarray(image).save(path)
-    assert read_image(path).shape == image.shape
-
-
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.98])
 @pytest.mark.parametrize(
     ("name", "options"),
@@ -105,20 +99,6 @@ def test_image_cut_short_is_refused(image, tmp_path, name, options, share):
         read_image(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image\n" * 20], ids=["empty", "text"])
-def test_other_file_is_named(tmp_path, content):
-    (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(ImageError, match=r"a\.jpg"):
-        read_image(tmp_path / "a.jpg")
-
-
-@pytest.mark.parametrize("name", ["folder", "a\0.jpg"])
-def test_unreadable_path_is_named(tmp_path, name):
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(ImageError, match=str(tmp_path)):
-        read_image(tmp_path / name)
-
-
 def test_bright_pixels_do_not_darken_the_image(tmp_path):
     """Up to one pixel of 1,000 may exceed the bit depth of the others, and becomes white."""
     image = np.full((100, 100, 3), 2000, np.uint16)  # of 12 bits
@@ -130,10 +110,6 @@ def test_bright_pixels_do_not_darken_the_image(tmp_path):
     image[1] = 60_000
     cv2.imwrite(str(tmp_path / "a.png"), image)
     assert (read_image(tmp_path / "a.png")[2] == 2000 >> 8).all()
-
-
-def test_12_bits_in_a_16_bit_portrait(shared):
-    assert read_image(shared.parent / "cases/pictures/12in16.png").mean() > 50
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -162,12 +138,6 @@ def test_reduced_jpeg(image, orientation, sides, reduction):
     assert_near(reduced[:height, :width], expected[..., ::-1], 4)
 
 
-def test_only_jpegs_are_reduced(image):
-    content = cv2.imencode(".png", image)[1].tobytes()
-    assert jpeg_sides(content) is jpeg_sides(b"") is jpeg_sides(b"\xff\xd8\xff\xe0") is None
-    np.testing.assert_array_equal(decode_image(content, "a.png", 8), image)
-
-
 @pytest.mark.parametrize("orientation", [1, 3, 6, 7])
 def test_avif_is_upright(image, tmp_path, orientation):
     """Pillow stores the orientation as rotation and mirroring of the file."""
@@ -179,17 +149,28 @@ def test_avif_is_upright(image, tmp_path, orientation):
 
 
 @pytest.mark.parametrize(
-    "content, kind",
+    ("content", "message"),
     [
-        (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "HEIC"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-        (b"8BPS\0\1", "Photoshop"),
+        (b"", "cut short"),
+        (b"not an image\n" * 20, "cut short"),
+        (b"\0\0\0\x1cftypheic\0\0\0\0mif1heic" + bytes(100), "HEIC.*convert"),
     ],
+    ids=["empty", "text", "heic"],
 )
-def test_unreadable_kind_is_named(tmp_path, content, kind):
-    (tmp_path / "a.jpg").write_bytes(content + bytes(100))
-    with pytest.raises(ImageError, match=rf"a\.jpg.*{kind}"):
+def test_other_file_is_named(tmp_path, content, message):
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=rf"a\.jpg.*{message}"):
         read_image(tmp_path / "a.jpg")
+
+
+def test_folder_is_no_image(tmp_path):
+    with pytest.raises(ImageError, match=str(tmp_path)):
+        read_image(tmp_path)
+
+
+def test_only_jpegs_have_sides(image):
+    content = cv2.imencode(".png", image)[1].tobytes()
+    assert jpeg_sides(content) is jpeg_sides(b"") is jpeg_sides(b"\xff\xd8\xff\xe0") is None
 
 
 def test_missing_differs_from_unreadable(tmp_path):

@@ -71,8 +71,3 @@ def test_quality_of_a_reduced_image():
     assert face_quality(half, face.scaled(0.5).rounded(), 2) == pytest.approx(
         face.quality, abs=0.02
     )
-
-
-def test_face_outside_the_image():
-    image = np.zeros((100, 100, 3), np.uint8)
-    assert 0 < face_quality(image, Face(Box(-90, -90, -10, -10))) < 0.1

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import cv2
+
 from ...errors import UserError
-from ...faces.images import EXTENSIONS, image_kind
+from ...faces.images import EXTENSIONS
 from ...files import check_folder
 
-_HEAD = 32  # bytes that identify an image format
 _TIMEOUT = 30  # seconds without data from an address
 _MAX_BYTES = 2**28  # of a download
 
@@ -107,15 +108,6 @@ def _saved(content: bytes, path: Path) -> Path:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS or begins_as_image(path)
-
-
-def begins_as_image(path: Path) -> bool:
-    """Whether a file has the first bytes of an image."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return image_kind(file.read(_HEAD)) is not None
-    except OSError:
-        return False
+    return path.suffix.lower() in EXTENSIONS or (
+        path.is_file() and cv2.haveImageReader(str(path))  # by the first bytes
+    )

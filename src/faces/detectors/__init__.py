@@ -26,18 +26,13 @@ def get_detector(name: str) -> Detector:
     """A face detector, loaded once per process; threads may share it.
 
     It is a function from an image, uint8 (H, W, 3), BGR, and optionally `min_face`, the side of the
-    smallest face to detect in pixels, to a list of `Face`. The default of `min_face` is a 16th of
-    the image's longer side; smaller faces may be detected as well. Boxes are squares in dlib's
-    convention, so that crops agree between detectors.
+    smallest face to detect in pixels (default: a 16th of the image's longer side), to a list of
+    `Face`. Boxes are squares in dlib's convention, so that crops agree between detectors.
 
     >>> detect = get_detector("centerface")
     >>> faces = detect(image, min_face=40)
 
-    Args:
-        name: One of `DETECTORS`.
-
-    Raises:
-        UserError: The detector is unknown, or its package is not installed.
+    Raises `UserError` if the name is not in `DETECTORS`, or if its package is not installed.
     """
     if name not in DETECTORS:
         raise UserError(f"detector: expected {', '.join(DETECTORS)}, received {name!r}")

@@ -13,8 +13,7 @@ import numpy as np
 
 from ..images import Box
 
-# Default of `min_face`: this share of the image's longer side.
-SMALLEST_SHARE = 1 / 16
+SMALLEST_SHARE = 1 / 16  # of the image's longer side: the default of `min_face`
 _MAX_ENLARGEMENT = 4  # further enlargement adds no detail
 
 
@@ -44,8 +43,7 @@ class Face:
         return replace(self, box=Box(*map(round, self.box)))
 
 
-# A function from an image, uint8 (H, W, 3), BGR, and `min_face` to faces; see `get_detector`.
-Detect = Callable[..., list[Face]]
+Detect = Callable[..., list[Face]]  # see `get_detector`
 
 
 class Detector:
@@ -54,8 +52,7 @@ class Detector:
     smallest: int  # side of the smallest face that it detects, in pixels
     resolution = 0  # minimum, of the longer side of the image to search, in pixels
     # dlib's box relative to this detector's box of the same face: its side, and the offset of its
-    # centre to the right and down, in sides of the box (mean of both). Medians over faces that both
-    # detect in photos of groups and portraits: see benchmarks/detectors.py.
+    # centre to the right and down, in sides of the box: medians of benchmarks/detectors.py.
     box_calibration: tuple[float, float, float] = (1.0, 0.0, 0.0)
     is_parallel = False  # whether `find` runs in several threads at once
 
@@ -73,7 +70,7 @@ class Detector:
         return min(max(scale, self.resolution / side), _MAX_ENLARGEMENT)
 
     def __call__(self, image: np.ndarray, min_face: float | None = None) -> list[Face]:
-        """Faces of an image; see `get_detector`."""
+        """Faces of an image, with boxes in dlib's convention; see `get_detector`."""
         if not image.size:
             return []
         scale = self.scale(image.shape, min_face)
@@ -82,13 +79,12 @@ class Detector:
             return []
         interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
         searched = cv2.resize(image, sides, interpolation=interpolation)
+        searched = cv2.cvtColor(searched, cv2.COLOR_BGR2RGB)  # dlib misreads negative strides
         with self._lock:
-            # cvtColor, because dlib misreads the negative strides of image[:, :, ::-1].
-            found = self.find(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB))
+            found = self.find(searched)
         return [self._square(face).scaled(1 / scale).rounded() for face in found]
 
     def _square(self, face: Face) -> Face:
-        """The face with a square box in dlib's convention."""
         left, top, right, bottom = face.box
         calibration = np.multiply(self.box_calibration, (right - left + bottom - top) / 2)
         side, to_right, down = calibration.tolist()

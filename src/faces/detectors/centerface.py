@@ -38,10 +38,9 @@ class CenterFace(Detector):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         path = check_shipped(shipped_path("centerface.onnx"))
-        providers = ["CPUExecutionProvider"]
+        self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self._release = onnxruntime.RunOptions()
         self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
 
     def find(self, image: np.ndarray) -> list[Face]:
         """Faces at the resolution of `image`, or at lower ones if there are none, as the network
@@ -49,8 +48,7 @@ class CenterFace(Detector):
         found, factor = self.search(image), 1
         while not found and max(image.shape[:2]) > _LOWEST_RESOLUTION:
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            factor *= 2
-            found = self.search(image)
+            found, factor = self.search(image), 2 * factor
         return [face.scaled(factor) for face in found]
 
     def search(self, image: np.ndarray, min_score: float = _MIN_SCORE) -> list[Face]:
@@ -61,7 +59,19 @@ class CenterFace(Detector):
         )
         feeds = {"input.1": cv2.dnn.blobFromImage(padded)}
         options = self._release if padded.size > _LARGE else None
-        return self._decode(self._session.run(_OUTPUTS, feeds, options), min_score)
+        # Maps with one value per 4 x 4 pixels: score, logarithm of the box's height and width,
+        # offset of its centre, points in sides of the box; y before x.
+        heat, scale, offset, marks = self._session.run(_OUTPUTS, feeds, options)
+        row, column = np.nonzero(heat[0, 0] > min_score)
+        score = heat[0, 0, row, column].astype(np.float64)
+        cell = np.stack([row, column], axis=1)
+        sides = np.exp(scale[0, :, row, column].astype(np.float64)) * 4
+        corner = (cell + offset[0, :, row, column] + 0.5) * 4 - sides / 2
+        points = marks[0, :, row, column].reshape(-1, 5, 2) * sides[:, None] + corner[:, None]
+        boxes = np.concatenate([corner, sides], axis=1)[:, [1, 0, 3, 2]]  # left, top, width, height
+        kept = cv2.dnn.NMSBoxes(boxes, score, min_score, _MAX_OVERLAP) if len(boxes) else []
+        boxes[:, 2:] += boxes[:, :2]
+        return [Face(Box(*boxes[i]), points[i, :, ::-1], float(score[i])) for i in np.ravel(kept)]
 
     def find_points(self, image: np.ndarray, box: Box) -> np.ndarray | None:
         """The five points of the face in `box`, as `Face.points`; None if there is no face.
@@ -76,37 +86,14 @@ class CenterFace(Detector):
         if min(part.shape[:2]) * scale < 1:
             return None
         interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
-        searched = cv2.resize(part, None, fx=scale, fy=scale, interpolation=interpolation)
-        bottom, right = np.subtract(_POINTS_SIDE + _POINTS_BORDER, searched.shape[:2]).tolist()
-        searched = cv2.copyMakeBorder(
-            searched, _POINTS_BORDER, bottom, _POINTS_BORDER, right, cv2.BORDER_CONSTANT
+        part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=interpolation)
+        below, after = np.subtract(_POINTS_SIDE + _POINTS_BORDER, part.shape[:2]).tolist()
+        part = cv2.copyMakeBorder(
+            part, _POINTS_BORDER, below, _POINTS_BORDER, after, cv2.BORDER_CONSTANT
         )
-        found = self.search(cv2.cvtColor(searched, cv2.COLOR_BGR2RGB), _MIN_POINTS_SCORE)
-        own = (np.array(box) - (left, top, left, top)) * scale + _POINTS_BORDER
-        overlaps = [overlap(face.box, own) for face in found]
-        if not any(overlaps):
+        found = self.search(cv2.cvtColor(part, cv2.COLOR_BGR2RGB), _MIN_POINTS_SCORE)
+        own = np.subtract(box, (left, top, left, top)) * scale + _POINTS_BORDER
+        face = max(found, key=lambda face: overlap(face.box, own), default=None)
+        if face is None or not overlap(face.box, own):
             return None
-        points = found[int(np.argmax(overlaps))].points
-        return (points - _POINTS_BORDER + 0.5) / scale - 0.5 + (left, top)
-
-    @staticmethod
-    def _decode(maps: list[np.ndarray], min_score: float) -> list[Face]:
-        """Faces from the network's maps, with one value per 4 x 4 pixels: score, logarithm of the
-        box's height and width, offset of its centre, points in sides of the box; y before x."""
-        heat, scale, offset, marks = maps
-        row, column = np.nonzero(heat[0, 0] > min_score)
-        score = heat[0, 0, row, column].astype(np.float64)
-        cell = np.stack([row, column], axis=1)
-        sides = np.exp(scale[0, :, row, column].astype(np.float64)) * 4
-        corner = (cell + offset[0, :, row, column] + 0.5) * 4 - sides / 2
-        points = marks[0, :, row, column].reshape(-1, 5, 2) * sides[:, None] + corner[:, None]
-        boxes = np.concatenate([corner, sides], axis=1)[:, [1, 0, 3, 2]]  # left, top, width, height
-        kept = cv2.dnn.NMSBoxes(boxes, score, min_score, _MAX_OVERLAP) if len(boxes) else []
-        return [
-            Face(
-                Box(*boxes[i, :2], *(boxes[i, :2] + boxes[i, 2:])),
-                points[i, :, ::-1],
-                float(score[i]),
-            )
-            for i in np.ravel(kept).astype(int)
-        ]
+        return (face.points - _POINTS_BORDER + 0.5) / scale - 0.5 + (left, top)

