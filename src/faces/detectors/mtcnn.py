@@ -16,21 +16,31 @@ class Mtcnn(Detector):
     def __init__(self) -> None:
         super().__init__()
         mtcnn, stages, weights = (
-            library(f"mtcnn{name}", "mtcnn==1.0.0") for name in ("", ".stages", ".assets.weights")
+            library(name, "mtcnn==1.0.0")
+            for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
         )
+        folder = weights.__path__[0]
         # Absolute paths, as the package would unpickle files of these names in the current folder.
-        files = (f"{weights.__path__[0]}/{name}net.lz4" for name in "pro")
-        networks = stages.StagePNet, stages.StageRNet, stages.StageONet
         self._model = mtcnn.MTCNN(
-            [network(weights=file) for network, file in zip(networks, files, strict=True)]
+            [
+                getattr(stages, f"Stage{letter}Net")(weights=f"{folder}/{letter.lower()}net.lz4")
+                for letter in "PRO"
+            ]
         )
 
     def find(self, image: np.ndarray) -> list[Face]:
-        # A row: index of the image, box, score, five x, five y.
-        rows = self._model.detect_faces(
+        found = self._model.detect_faces(
             image, fit_to_image=False, box_format="xyxy", output_type="numpy"
         )
+        # A row: index of the image, box, score, five x, five y.
         return [
-            Face(Box(*row[1:5]), np.reshape(row[6:16], (2, 5)).T, float(row[5]))
-            for row in np.asarray(rows, np.float64)
+            Face(Box(*row[1:5]), _ordered(np.reshape(row[6:16], (2, 5)).T), float(row[5]))
+            for row in np.asarray(found, np.float64)
         ]
+
+
+def _ordered(points: np.ndarray) -> np.ndarray:
+    """Eyes, nose and corners of the mouth, each pair from left to right in the image."""
+    first, second = (points[0], points[1]), (points[3], points[4])
+    eyes, mouth = (sorted(pair, key=lambda point: point[0]) for pair in (first, second))
+    return np.stack([*eyes, points[2], *mouth])
