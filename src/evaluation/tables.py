@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -123,7 +124,10 @@ def _by_subgroup(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     frame = own.pivot(index=["subgroup", "model"], columns="metric", values="cell")
     order = own.drop_duplicates(["subgroup", "model"]).set_index(["subgroup", "model"]).index
     frame = frame.loc[sorted(order, key=lambda key: names.index(key[0]))]
-    faces = own.groupby(["subgroup", "model"])["n"].max().loc[frame.index]
+    counts = own.pivot(index=["subgroup", "model"], columns="metric", values="n")
+    counts = counts.reindex(frame.index, columns=[m.name for m in BY_SUBGROUP]).fillna(0)
+    ages = counts["mae"] + counts["range_error"]  # exact ones and ranges
+    faces = np.maximum(ages, counts.max(axis=1)).astype(int)
     columns = {metric.name: metric.column for metric in shown}
     frame = _filled(frame[[*columns]].rename(columns=columns))
     for name in frame:

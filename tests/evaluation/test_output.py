@@ -78,7 +78,7 @@ def test_force_spares_other_files(tmp_path, name):
 
 def test_impossible_output_folders(tmp_path):
     (tmp_path / "file").touch()
-    for name in ("file", "nowhere/out", "/", "n" * 256):
+    for name in ("file", "nowhere/out", "/"):
         with pytest.raises(UserError):
             check_outputs([folder_output(tmp_path / name)], [])
 

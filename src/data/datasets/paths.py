@@ -29,9 +29,10 @@ def relative_paths(
         if not inside and path and anywhere:
             inside = os.path.abspath(folder / path)
         if not inside:
+            where = ("", "") if anywhere else (f" inside {folder}", " or --data_dir")
             raise UserError(
-                f"{source}: expected the path of an image inside {folder}, received {path!r} in "
-                f"row {row}; correct the path or --data_dir"
+                f"{source}: expected the path of an image{where[0]}, received {path!r} in row "
+                f"{row}; correct the path{where[1]}"
             )
         plain = inside.isascii() and "\\" not in inside
         found.append(inside if plain else _spelled(inside, folder))
