@@ -58,7 +58,7 @@ def test_output_and_description_only(exports):
     assert names(exports["onnx"].parent) == files | descriptions
 
 
-@pytest.mark.parametrize("format", EXPORTED)
+@pytest.mark.parametrize("format", sorted(EXPORTED))
 def test_description_is_enough_to_run(exports, format):
     path = exports[format]
     config = json.loads(path.with_name(f"{path.name}.json").read_text())
