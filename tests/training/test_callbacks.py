@@ -221,7 +221,7 @@ def test_weighted_mean_may_choose(model, history, tmp_path):
     for epoch, (a, b) in enumerate([(8, 4), (7, 8), (7, 6)]):  # 28, 29 and 27 quarters
         metrics = {"val_loss": 1.0, "val_a_pred_age_mae": a, "val_b_pred_age_mae": b}
         end(history, best, epoch, **metrics)
-    assert names(tmp_path) == ["best.hdf5", "weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
+    assert names(tmp_path) == ["weights.01-1.00.hdf5", "weights.03-1.00.hdf5"]
 
 
 @pytest.mark.parametrize("text", ["", "epoch,loss\n1,2\n", "epoch,val_loss\nx,y\n"])
