@@ -146,8 +146,8 @@ class ImageFaces:
             notes.append(f"images are not aligned, the model expects {alignment}: {_OTHER_CROPS}")
         if UNKNOWN in self.uses(estimator.description).values():
             trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
-            of = f", which was trained on {', '.join(trained)}" if trained else ""
-            notes.append(f"the use of the images in training{of}, is unknown")
+            of = f"; the model was trained on {', '.join(trained)}" if trained else ""
+            notes.append(f"whether the images were used in training is unknown{of}")
         return notes
 
     def identities(self) -> tuple[np.ndarray, np.ndarray]:

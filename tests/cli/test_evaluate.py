@@ -119,9 +119,9 @@ def test_pictures_of_csv(evaluated, evaluate, tmp_path):
     assert table.loc[("group y", "mae"), "n"] == 3
 
 
-def test_output_is_a_file(evaluate, tmp_path):
+def test_output_is_a_file(evaluated, evaluate, tmp_path):
     (tmp_path / "file").touch()
-    done = evaluate("--input", tmp_path / "gone.mat", "--output", tmp_path / "file", "--force")
+    done = evaluate("--input", evaluated.database, "--output", tmp_path / "file", "--force")
     assert_one_line_error(done, "evaluate.py", "is a file")
 
 
@@ -166,7 +166,7 @@ def test_card_and_its_command(evaluated, evaluate, tmp_path):
 
 def test_card_without_marks(evaluated, evaluate, tmp_path):
     (tmp_path / "card.md").write_text("# Card\n")
-    command = ("--input", tmp_path / "gone.mat", "--card", tmp_path / "card.md")
+    command = ("--input", evaluated.database, "--card", tmp_path / "card.md")
     done = evaluate(*command, "--output", tmp_path / "out")
     assert_one_line_error(done, "evaluate.py", "--card", "card.md")
     assert names(tmp_path) == {"card.md"}

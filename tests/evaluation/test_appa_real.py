@@ -55,10 +55,12 @@ def test_mae_against_each_age(data_dir):
 def test_other_crops_are_noted(data_dir):
     """APPA-REAL's crops have a margin of 0.4 and no alignment."""
     faces, _ = from_appa_real(data_dir, "valid", "apparent")
-    assert faces.check(ColourModel(margin=0.4)) == []
-    [note] = faces.check(ColourModel(margin=0.1))
+    [unknown] = faces.check(ColourModel(margin=0.4))
+    assert "used in training is unknown" in unknown
+    note, *others = faces.check(ColourModel(margin=0.1))
     assert "0.4" in note and "0.1" in note
-    *_, note = faces.check(ColourModel(margin=0.4, align="face_chip"))
+    assert others == [unknown]
+    *_, note, _ = faces.check(ColourModel(margin=0.4, align="face_chip"))
     assert "face_chip" in note
 
 
