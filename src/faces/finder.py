@@ -96,6 +96,10 @@ class FaceFinder:
             faces = [face for face in faces if face.points is not None]
         return [replace(face, quality=face_quality(image, face, reduction)) for face in faces]
 
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Faces of an image, uint8 (H, W, 3), BGR, that can be cropped."""
+        return self.located(image, get_detector(self.detector)(image, self.min_face))
+
     def find(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> Found:
         """Faces and crops of an image, uint8 (H, W, 3), BGR.
 
