@@ -37,7 +37,14 @@ def test_documented_files_are_written(database, train, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     (checkpoint,) = out.glob("weights.01-*.hdf5")
     assert done.stdout.splitlines()[-1] == f"best checkpoint: {checkpoint}"
-    others = ["accuracy.png", "arguments.json", "history.csv", "loss.png", "state.hdf5"]
+    others = [
+        "accuracy.png",
+        "arguments.json",
+        "best.hdf5",
+        "history.csv",
+        "loss.png",
+        "state.hdf5",
+    ]
     assert names(out) == [*others, checkpoint.name]
     assert names(tmp_path) == ["out"]
     assert json.loads((out / "arguments.json").read_text())["input"] == [str(database)]
