@@ -347,9 +347,10 @@ def test_joined_databases_are_validated_apart(run_here, two, out):
     (checkpoint,) = out.glob("weights.01-*.hdf5")
     with h5py.File(checkpoint) as file:
         described = json.loads(file.attrs["description"])
-    assert described["data"] == [
-        {"db": "utkface", "file": "utkface.mat", "rows": 24, "margin": 0.12},
-        {"db": "csv", "file": "mine.mat", "rows": 30, "margin": None},
+    keys = ("db", "file", "rows", "margin", "identity")
+    assert [tuple(part[key] for key in keys) for part in described["data"]] == [
+        ("utkface", "utkface.mat", 24, 0.12, "bytes"),
+        ("csv", "mine.mat", 30, None, "bytes"),
     ]
 
 

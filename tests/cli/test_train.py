@@ -92,12 +92,9 @@ def test_no_database(tmp_path, train):
 
 
 def test_database_twice_is_rejected(database, tmp_path, train):
-    copy = tmp_path / "copy.mat"
-    copy.write_bytes(database.read_bytes())
-    for twice in (database, copy):
-        done = train("-i", database, twice, "--output_path", tmp_path / "out")
-        assert_one_line_error(done, "train.py", "--input", "wiki.mat")
-    assert names(tmp_path) == ["copy.mat"]
+    done = train("-i", database, database, "--output_path", tmp_path / "out")
+    assert_one_line_error(done, "train.py", "--input", "wiki.mat")
+    assert names(tmp_path) == []
 
 
 def test_text_is_not_a_database(tmp_path, train):
