@@ -80,7 +80,7 @@ def counts(job: Job) -> Iterator[Sink]:
         lines, arguments = [], job.arguments
         if len(job.images) > 1:
             read = f"{images:,} of {len(job.images):,} images"
-            lines.append(f"{read}, {faces:,} faces, {without:,} images without a face")
+            lines.append(f"{read}, {faces:,} faces, {without:,} without a face")
         if skipped:
             reason = "brief or unclear" if job.video else "below --min_quality"
             lines.append(f"{skipped:,} faces are not shown: {reason}; --min_quality 0 shows all")
