@@ -51,11 +51,15 @@ class Upload:
 
 @dataclass(frozen=True)
 class Session:
-    """A visitor's uploads by path, in the order of the gallery, and the chosen image and face."""
+    """A visitor's uploads by path, in the order of the gallery, and the chosen image and face.
+
+    csv: path of the records of all faces for the download, None without a face.
+    """
 
     uploads: dict[str, Upload] = field(default_factory=dict)
     image: int = 0
     face: int = 0
+    csv: str | None = None
 
     @property
     def chosen(self) -> Upload | None:
@@ -98,7 +102,10 @@ def updated(
     known = session.uploads if session else {}
     uploads = {path: known.get(path) or analyse(service, Path(path)) for path, _ in gallery or []}
     added = [i for i, path in enumerate(uploads) if path not in known]
-    return Session(uploads, added[0] if added else 0)
+    session = Session(uploads, added[0] if added else 0)
+    if not session.rows:
+        return session
+    return replace(session, csv=service.new_file(csv_of(session.results), "faces.csv"))
 
 
 def face_at(upload: Upload, x: int, y: int) -> int | None:
@@ -151,19 +158,18 @@ def marked(upload: Upload, face: int) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def view(service: Service, session: Session) -> list:
+def view(session: Session) -> list:
     """Values of the tab's outputs: image, note, table, chart and both downloads."""
     gradio = library("gradio")
     upload, results = session.chosen, session.results
     has_faces = bool(upload and upload.result and upload.result.boxes)
     no_file = gradio.DownloadButton(value=None, interactive=False)
-    csv = service.new_file(csv_of(results), "faces.csv") if session.rows else None
     return [
         marked(upload, session.face) if has_faces else _plain(upload),
         note_of(session),
         table_of(results),
         _chart(upload.result, session.face) if has_faces else gradio.LinePlot(visible=False),
-        gradio.DownloadButton(value=csv, interactive=True) if session.rows else no_file,
+        gradio.DownloadButton(value=session.csv, interactive=True) if session.csv else no_file,
         gradio.DownloadButton(value=upload.copy, interactive=True) if has_faces else no_file,
     ]
 
@@ -257,11 +263,11 @@ def _connect(
 
     def answer(files: list[tuple[str, str]] | None, before: Session | None) -> list:
         after = updated(service, files, before)
-        return [after, *view(service, after)]
+        return [after, *view(after)]
 
     def choose(now: Session | None, image: int, face: int = 0) -> list:
         after = replace(now or Session(), image=image, face=face)
-        return [after, *view(service, after)]
+        return [after, *view(after)]
 
     def choose_image(now: Session | None, event: gradio.SelectData) -> list:
         return choose(now, event.index)
