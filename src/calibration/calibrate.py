@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tabulate import tabulate
 
 from ..data.split import divide
@@ -16,38 +17,32 @@ from ..evaluation.metrics import BY_NAME
 from ..evaluation.results import Labels
 from ..evaluation.subgroups import ALL, USE, is_age_band, subgroups
 from ..evaluation.table import measures_table
+from ..labels import MAX_AGE, age_targets, gender_targets, whole_years
 from ..models.seen import NEVER_SEEN
-from .temperatures import Temperatures, fit_age, fit_gender
+from .temperatures import Temperatures, distributions, fit
 
-Range = tuple[float, float]
 _MIN_FACES = 20  # a temperature of fewer is noise
 _MIN_UNSEEN = 100  # faces of unseen datasets that are fitted on alone
 _LARGE = 100  # faces: coverage of smaller age bands is not reliable
-_ALL, _OF_NEVER_SEEN, _OF_PART, _ECE = (0.78, 0.82), (0.75, 0.85), (0.70, 0.90), (0, 0.03)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A metric of the measured half before and after, and its target range, None if any is."""
-
-    name: str
-    before: float
-    after: float
-    target: Range | None
-    faces: int
+# Ranges of the coverage of 80 % intervals by subgroup, and of the gender calibration error.
+_COVERAGE = {ALL: (0.78, 0.82), f"{USE} {NEVER_SEEN}": (0.75, 0.85)}
+_OTHER_COVERAGE, _ECE = (0.70, 0.90), (0, 0.03)
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Temperatures, and the number of faces that each was fitted on, by head.
 
-    datasets: of these faces.  rows: the effect on the other half.  notes: warnings, one line each.
+    datasets: of these faces.
+    table: one row per metric of the other half: `metric`, its value `before` and `after`, its
+        `target`, a range or None if lower is better, and the number of `faces`.
+    notes: warnings, one line each.
     """
 
     temperatures: Temperatures
     faces: dict[str, int]
     datasets: list[str]
-    rows: list[Row]
+    table: pd.DataFrame
     notes: list[str]
 
     def description(self) -> dict[str, float | list[str]]:
@@ -60,29 +55,21 @@ class Calibration:
         }
 
     def __str__(self) -> str:
-        """Temperatures, the rows as a table, and one note per row outside its range."""
-        fitted = [
+        """Temperatures, the table, and one note per metric outside its range."""
+        lines = [
             f"{head} temperature {getattr(self.temperatures, head):.3f}, fitted on {count:,} faces"
             for head, count in self.faces.items()
         ]
-        headers = ["on the other half", "before", "after", "target", "faces"]
-        table = [
-            [
-                row.name,
-                f"{row.before:.3f}",
-                f"{row.after:.3f}",
-                "{:g} to {:g}".format(*row.target) if row.target else "lower",
-                f"{row.faces:,}",
-            ]
-            for row in self.rows
-        ]
-        lines = [*fitted, tabulate(table, headers, disable_numparse=True, stralign="right")]
-        lines += [
-            f"note: {row.name} is {row.after:.3f}, outside {row.target[0]:g} to {row.target[1]:g}"
-            for row in self.rows
-            if row.target and not row.target[0] <= row.after <= row.target[1]
-        ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        notes, shown = [], []
+        for row in self.table.itertuples():
+            target = "{:g} to {:g}".format(*row.target) if row.target else "lower"
+            values = f"{row.before:.3f}", f"{row.after:.3f}"
+            shown.append((row.metric, *values, target, f"{row.faces:,}"))
+            if row.target and not row.target[0] <= row.after <= row.target[1]:
+                notes.append(f"{row.metric} is {row.after:.3f}, outside {target}")
+        headers = ["on the other half", *self.table.columns[1:]]
+        lines.append(tabulate(shown, headers, disable_numparse=True, stralign="right"))
+        return "\n".join([*lines, *(f"note: {note}" for note in notes + self.notes)])
 
 
 def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
@@ -91,8 +78,10 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     The faces are the validation faces of databases of the model's run, and all faces of datasets
     that it never saw. A temperature is fitted on unseen datasets alone if 100 of their faces have
     the label, as users' faces are unseen too. Identical images are in the same half.
-    Raises `UserError` if the model is calibrated already, its validation faces are unknown, or a
-    temperature would be fitted on fewer than 20 faces.
+
+    Raises:
+        UserError: The model is calibrated already, its validation faces are unknown, or a
+            temperature would be fitted on fewer than 20 faces.
     """
     done = estimator.description.calibration
     if done:
@@ -101,30 +90,36 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
             f"calibrated on {done['faces']:,} faces; pass the file that it was made from"
         )
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
-    notes = faces.check(estimator)
+    notes = [*faces.notes, *faces.check(estimator)]
     rows, estimates, _ = estimate(faces, estimator)
     labels = with_uses(faces.labels.of_faces(rows), faces.uses(estimator.description))
     first = _first_half(faces)[rows]
-    temperatures, fitted = {}, {}
-    for head, known, fit in (
-        ("gender", ~np.isnan(labels.gender), fit_gender),
-        ("age", ~np.isnan(labels.age_low), fit_age),
+    temperatures, fitted = [], {}
+    for head, distribution, (targets, known) in zip(
+        Temperatures._fields, distributions(estimates), _targets(labels), strict=True
     ):
         if not known.any():
             notes.append(f"no {head} is known: its temperature stays 1")
-            temperatures[head], fitted[head] = 1.0, np.empty(0, np.int64)
-            continue
-        chosen = fitted[head] = _fitted(head, labels, first & known)
-        temperatures[head] = fit(estimates.of_faces(chosen), labels.of_faces(chosen))
+        chosen = fitted[head] = _fitted(head, labels, first & known) if known.any() else rows[:0]
+        temperatures.append(fit(distribution[chosen], targets[chosen]) if len(chosen) else 1.0)
     joined = np.union1d(*fitted.values())
-    found, measured = Temperatures(**temperatures), np.flatnonzero(~first)
+    found, measured = Temperatures(*temperatures), np.flatnonzero(~first)
     return Calibration(
         found,
         {head: len(chosen) for head, chosen in fitted.items()},
         np.unique(labels.columns["source"][joined]).tolist(),
-        _rows(labels.of_faces(measured), estimates.of_faces(measured), found),
-        [*faces.notes, *notes],
+        _compare(labels.of_faces(measured), estimates.of_faces(measured), found),
+        notes,
     )
+
+
+def _targets(labels: Labels) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Targets of the genders (N, 2) and ages (N, 101), and whether they are known, bool (N,)."""
+    low, high = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
+    return [
+        (gender_targets(labels.gender), ~np.isnan(labels.gender)),
+        (age_targets(low, high), ~np.isnan(labels.age_low)),
+    ]
 
 
 def _fitted(head: str, labels: Labels, usable: np.ndarray) -> np.ndarray:
@@ -146,34 +141,24 @@ def _first_half(faces: DatabaseFaces) -> np.ndarray:
     return np.isin(faces.rows, rows["validation"])
 
 
-def _rows(labels: Labels, before: Estimates, temperatures: Temperatures) -> list[Row]:
-    """Proper scores, coverage for all faces, by use and by large age band, and gender ECE."""
-    groups = subgroups(labels)
-    target: dict[tuple[str, str], Range | None] = {(ALL, "nll"): None, (ALL, "gender_nll"): None}
-    is_mixed = (labels.columns[USE] == NEVER_SEEN).any()
-    target |= {
-        (name, "coverage"): _OF_NEVER_SEEN if name == f"{USE} {NEVER_SEEN}" else _OF_PART
-        for name, rows in groups.items()
-        if (is_mixed and name in {f"{USE} {use}" for use in labels.columns[USE]})
-        or (is_age_band(name) and len(rows) >= _LARGE)
-    }
-    if not is_mixed:
-        target[ALL, "coverage"] = _ALL
-    target[ALL, "ece"] = _ECE
-    one, other = (
+def _compare(labels: Labels, estimates: Estimates, temperatures: Temperatures) -> pd.DataFrame:
+    """`Calibration.table`: proper scores, coverage (of datasets never seen apart, and of large age
+    bands) and gender calibration error."""
+    groups, uses = subgroups(labels), np.unique(labels.columns[USE])
+    names = [f"{USE} {use}" for use in uses] if NEVER_SEEN in uses else [ALL]
+    names += [name for name, rows in groups.items() if is_age_band(name) and len(rows) >= _LARGE]
+    targets = {(ALL, "nll"): None, (ALL, "gender_nll"): None}
+    targets |= {(name, "coverage"): _COVERAGE.get(name, _OTHER_COVERAGE) for name in names}
+    targets[ALL, "ece"] = _ECE
+    before, after = (
         measures_table("", measure(labels, each), groups, labels.units(), seed=0, resamples=0)
         .set_index(["subgroup", "metric"])
         .to_dict("index")
-        for each in (before, temperatures.scale(before))
+        for each in (estimates, temperatures.scale(estimates))
     )
-    return [
-        Row(
-            f"{BY_NAME[name].title}, {subgroup}",
-            one[subgroup, name]["value"],
-            other[subgroup, name]["value"],
-            limits,
-            one[subgroup, name]["n"],
-        )
-        for (subgroup, name), limits in target.items()
-        if (subgroup, name) in one
+    rows = [
+        (f"{BY_NAME[key[1]].title}, {key[0]}", one["value"], after[key]["value"], limits, one["n"])
+        for key, limits in targets.items()
+        if (one := before.get(key))
     ]
+    return pd.DataFrame(rows, columns=["metric", "before", "after", "target", "faces"])

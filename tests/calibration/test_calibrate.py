@@ -4,16 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from src.calibration.calibrate import Calibration, Row, calibrate
-from src.calibration.temperatures import Temperatures, fit_age, fit_gender
+from src.calibration.calibrate import Calibration, calibrate
+from src.calibration.temperatures import Temperatures, fit
 from src.data.database import open_database
 from src.data.split import hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimates
-from src.evaluation.results import Labels
 from src.faces.crop import FaceCrop
 from src.labels import AGES
 from src.models.description import Description
@@ -27,61 +27,44 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def labels_of(age: np.ndarray) -> Labels:
-    return Labels([""] * len(age), np.full(len(age), NAN), age, age)
-
-
 def peaked(centre: np.ndarray, width: float) -> Estimates:
     """Estimates whose age distributions are Gaussians of this standard deviation."""
     ages = softmax(-(((AGES - centre[:, None]) / width) ** 2) / 2).astype(np.float32)
     return Estimates.of(np.full(len(centre), 0.5), ages)
 
 
-def gender_estimates(scores: np.ndarray) -> Estimates:
-    """Estimates with these scores in favour of male."""
-    ages = np.full((len(scores), 101), 1 / 101, np.float32)
-    return Estimates.of((1 / (1 + np.exp(scores))).astype(np.float32), ages)
-
-
-def gender_labels(gender: np.ndarray) -> Labels:
-    return replace(labels_of(np.full(len(gender), 30.0)), gender=gender)
+def probabilities(scores: np.ndarray) -> np.ndarray:
+    """Of female and male (N, 2), from scores in favour of male."""
+    return softmax(np.stack([0 * scores, scores], axis=1))
 
 
 def test_gender_temperature_is_maximum_likelihood():
     """The temperature of many faces equals the slope of a logistic regression on the scores."""
     rng = np.random.default_rng(0)
     scores = rng.normal(size=8000) * 4
-    gender = (rng.random(8000) < 1 / (1 + np.exp(-scores / 2.5))).astype(float)
+    gender = (rng.random(8000) < 1 / (1 + np.exp(-scores / 2.5))).astype(int)
     slope = LogisticRegression(C=1e9, fit_intercept=False).fit(scores[:, None], gender).coef_[0, 0]
-    found = fit_gender(gender_estimates(scores), gender_labels(gender))
-    assert found == pytest.approx(1 / slope, rel=5e-3)
+    assert fit(probabilities(scores), np.eye(2)[gender]) == pytest.approx(1 / slope, rel=5e-3)
 
 
 def test_few_faces_without_error_stay_near_one():
     """The likelihood alone is largest at certainty."""
-    scores = np.linspace(0.5, 4, 20)
-    found = fit_gender(gender_estimates(scores), gender_labels(np.ones(20)))
-    assert 0.4 < found < 1
+    assert 0.4 < fit(probabilities(np.linspace(0.5, 4, 20)), np.eye(2)[[1] * 20]) < 1
 
 
-@pytest.mark.parametrize("label", ["exact", "ranges"])
+@pytest.mark.parametrize("width", [1, 10])
 @pytest.mark.parametrize("spread", [0.5, 1, 2])
-def test_age_temperature_recovers_spread(spread, label):
+def test_age_temperature_recovers_spread(spread, width):
     """Ages are drawn from distributions, and the model multiplies their scores by `spread`; the
-    ages are known, or only their ranges, as FairFace's, for which shares of ranges in the intervals
-    led to temperatures of 3.8 and more."""
+    ages are known, or only their decades."""
     rng = np.random.default_rng(0)
-    centre, width = rng.uniform(25, 75, (3000, 1)), rng.uniform(5, 9, (3000, 1))
-    scores = -(((AGES - centre) / width) ** 2) / 2
-    age = (softmax(scores).cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1).astype(float)
+    centre, deviation = rng.uniform(25, 75, (3000, 1)), rng.uniform(5, 9, (3000, 1))
+    scores = -(((AGES - centre) / deviation) ** 2) / 2
+    age = (softmax(scores).cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)
     estimates = Estimates.of(np.full(3000, 0.5), softmax(spread * scores).astype(np.float32))
-    labels = labels_of(age)
-    if label == "ranges":
-        labels = replace(labels, age_low=age // 10 * 10, age_high=age // 10 * 10 + 9)
-        labels.age_high[age >= 70] = 100
-    found = Temperatures(1, fit_age(estimates, labels))
-    assert found.age == pytest.approx(spread, rel=0.1)
-    scaled = found.scale(estimates)
+    found = fit(estimates.age_distribution, AGES // width == age[:, None] // width)
+    assert found == pytest.approx(spread, rel=0.1)
+    scaled = Temperatures(1, found).scale(estimates)
     covered = (scaled.age_low <= age) & (age <= scaled.age_high)
     assert covered.mean() == pytest.approx(0.82, abs=0.03)  # whole years are more than 80 %
 
@@ -131,7 +114,7 @@ def database(tmp_path_factory) -> Path:
 def test_validation_faces_are_halved(database):
     found = calibrate(Overconfident(database), [database])
     validation = sum(hashed(name) < 0.9 for name in open_database(database).names)
-    rows = {row.name: row for row in found.rows}
+    rows = {row.metric: row for row in found.table.itertuples()}
     coverage = rows["age in the 80 % interval, all"]
     assert found.faces["age"] == found.faces["gender"] == validation - coverage.faces
     assert coverage.faces == pytest.approx(validation / 2, abs=60)
@@ -141,7 +124,7 @@ def test_validation_faces_are_halved(database):
     ece = rows["gender calibration error, all"]
     assert ece.before == pytest.approx(0.14, abs=0.03)
     assert ece.after < 0.05
-    assert all(row.faces >= 100 for row in found.rows)
+    assert (found.table.faces >= 100).all()
     assert found.description() == {
         "gender_temperature": found.temperatures.gender,
         "age_temperature": found.temperatures.age,
@@ -156,7 +139,7 @@ def test_only_unseen_collections_are_fitted(database, tmp_path):
     found = calibrate(Overconfident(database), [database, elsewhere])
     assert found.datasets == ["lap"]
     assert found.temperatures.age == pytest.approx(9, rel=0.2)
-    rows = {row.name: row for row in found.rows}
+    rows = {row.metric: row for row in found.table.itertuples()}
     never_seen = rows["age in the 80 % interval, use never seen"]
     assert never_seen.after == pytest.approx(0.8, abs=0.05)
     assert found.faces["age"] + never_seen.faces == 1200
@@ -191,8 +174,9 @@ def test_unknown_gender_keeps_its_temperature(tmp_path):
 
 
 def test_rows_outside_their_range_are_noted():
-    row = Row("coverage", 0.5, 0.77, (0.78, 0.82), 1234)
-    calibration = Calibration(Temperatures(1, 1), {}, [], [row], ["other crops"])
+    columns = ["metric", "before", "after", "target", "faces"]
+    table = pd.DataFrame([("coverage", 0.5, 0.77, (0.78, 0.82), 1234)], columns=columns)
+    calibration = Calibration(Temperatures(1, 1), {}, [], table, ["other crops"])
     *_, line, note, other = str(calibration).splitlines()
     assert line.split()[-6:] == ["0.500", "0.770", "0.78", "to", "0.82", "1,234"]
     assert note.startswith("note: coverage") and "0.770" in note
