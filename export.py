@@ -36,8 +36,8 @@ def main(argv=()):
 
 def averaged(arguments, mean):
     """The arguments to export the mean of several weight files, written to the path `mean`."""
-    from src.estimation.shipped import resolve_weights
     from src.export.average import average
+    from src.shipped import resolve_weights
 
     first = resolve_weights(arguments.weight_file, for_keras=True)
     average([first, *arguments.average], mean, arguments.input, arguments.original)
@@ -48,14 +48,14 @@ def calibrated(arguments):
     """The description of temperatures that are fitted to the weight file, and printed."""
     from src.calibration.calibrate import calibrate
     from src.estimation.estimator import Estimator
-    from src.estimation.shipped import resolve_weights
+    from src.shipped import resolve_weights
 
     weight_file = resolve_weights(arguments.weight_file, for_keras=True)
     calibration = calibrate(
         Estimator(weight_file, "keras", arguments.original), arguments.calibrate
     )
     print(calibration)
-    return calibration.description()
+    return calibration.description
 
 
 if __name__ == "__main__":

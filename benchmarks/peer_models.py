@@ -61,7 +61,7 @@ class Checkpoint:
     """Weights of this toolkit, or of the original (`trained` names its datasets)."""
 
     def __init__(self, path: Path | None, name: str, trained: tuple[str, ...] | None = None):
-        from src.estimation.shipped import resolve_weights
+        from src.shipped import resolve_weights
 
         self.name, self.files = name, [resolve_weights(path)]
         self._estimator = Estimator(path)

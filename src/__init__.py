@@ -17,5 +17,5 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 def __getattr__(name: str) -> object:
     """Import the interface at first use, as `--help` does without it."""
     if name in __all__:
-        return getattr(import_module(".estimation", __name__), name)
+        return getattr(import_module(".estimation.estimator", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,29 @@
-"""Files that ship with the toolkit."""
+"""Files that ship with the toolkit: weights, by name, and the detector."""
 
 import hashlib
 from pathlib import Path
 
 from .errors import UserError
 
+SHIPPED = {"accurate": "age_gender", "small": "age_gender_small"}  # weights: files without suffix
 _PACKAGE = Path(__file__).parent
+
+
+def resolve_weights(weight_file: Path | str | None = None, for_keras: bool = False) -> Path:
+    """The path of a weight file, which may be one of the shipped ones.
+
+    Args:
+        weight_file: path, one of `SHIPPED`, or None for "accurate". A file of that name in the
+            current folder comes first.
+        for_keras: whether training or export needs the HDF5 file, instead of ONNX.
+
+    Raises:
+        UserError: The shipped file is missing or damaged.
+    """
+    name = str(weight_file or "accurate")
+    if name not in SHIPPED or Path(name).exists():
+        return Path(name)
+    return shipped_file(SHIPPED[name] + (".hdf5" if for_keras else ".onnx"))
 
 
 def shipped_path(name: str) -> Path:
@@ -15,13 +33,14 @@ def shipped_path(name: str) -> Path:
     return inside if inside.is_file() else _PACKAGE.parent / "pretrained_models" / name
 
 
-def check_shipped(path: Path) -> Path:
-    """Return `path` if its SHA-256 is the one in the file next to it, as written by `sha256sum`.
+def shipped_file(name: str) -> Path:
+    """`shipped_path` of a file whose SHA-256 is the one next to it, as written by `sha256sum`.
 
     Raises:
         UserError: It differs, or one of the files is missing.
     """
-    stored, again = path.with_name(f"{path.name}.sha256"), "get it back with `git checkout"
+    path = shipped_path(name)
+    stored, again = path.with_name(f"{name}.sha256"), "get it back with `git checkout"
     again = f"{again} pretrained_models` or install the toolkit again"
     for file in (path, stored):
         if not file.is_file():

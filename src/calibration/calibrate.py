@@ -19,7 +19,7 @@ from ..evaluation.subgroups import ALL, USE, is_age_band, subgroups
 from ..evaluation.table import measures_table
 from ..labels import MAX_AGE, age_targets, gender_targets, whole_years
 from ..models.seen import NEVER_SEEN
-from .temperatures import Temperatures, distributions, fit
+from .temperatures import distributions, fit, scale
 
 _MIN_FACES = 20  # a temperature of fewer is noise
 _MIN_UNSEEN = 100  # faces of unseen datasets that are fitted on alone
@@ -31,45 +31,30 @@ _OTHER_COVERAGE, _ECE = (0.70, 0.90), (0, 0.03)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperatures, and the number of faces that each was fitted on, by head.
+    """Temperatures and their effect on faces that they were not fitted on.
 
-    datasets: of these faces.
-    table: one row per metric of the other half: `metric`, its value `before` and `after`, its
-        `target`, a range or None if lower is better, and the number of `faces`.
+    description: `Description.calibration`.
+    faces: number of faces that each temperature was fitted on, by head.
+    table: one row per metric: `metric`, its value `before` and `after`, its `target`, a range or
+        "lower", and the number of `faces`.
     notes: warnings, one line each.
     """
 
-    temperatures: Temperatures
+    description: dict[str, float | list[str]]
     faces: dict[str, int]
-    datasets: list[str]
     table: pd.DataFrame
     notes: list[str]
 
-    def description(self) -> dict[str, float | list[str]]:
-        """`Description.calibration`."""
-        return {
-            "gender_temperature": self.temperatures.gender,
-            "age_temperature": self.temperatures.age,
-            "faces": max(self.faces.values()),
-            "collections": self.datasets,
-        }
-
     def __str__(self) -> str:
-        """Temperatures, the table, and one note per metric outside its range."""
         lines = [
-            f"{head} temperature {getattr(self.temperatures, head):.3f}, fitted on {count:,} faces"
+            f"{head} temperature {self.description[f'{head}_temperature']:.3f}, fitted on "
+            f"{count:,} faces"
             for head, count in self.faces.items()
         ]
-        notes, shown = [], []
-        for row in self.table.itertuples():
-            target = "{:g} to {:g}".format(*row.target) if row.target else "lower"
-            values = f"{row.before:.3f}", f"{row.after:.3f}"
-            shown.append((row.metric, *values, target, f"{row.faces:,}"))
-            if row.target and not row.target[0] <= row.after <= row.target[1]:
-                notes.append(f"{row.metric} is {row.after:.3f}, outside {target}")
         headers = ["on the other half", *self.table.columns[1:]]
-        lines.append(tabulate(shown, headers, disable_numparse=True, stralign="right"))
-        return "\n".join([*lines, *(f"note: {note}" for note in notes + self.notes)])
+        formats = {"floatfmt": ".3f", "intfmt": ",", "stralign": "right"}
+        lines.append(tabulate(self.table, headers, showindex=False, **formats))
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
@@ -94,32 +79,30 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     rows, estimates, _ = estimate(faces, estimator)
     labels = with_uses(faces.labels.of_faces(rows), faces.uses(estimator.description))
     first = _first_half(faces)[rows]
-    temperatures, fitted = [], {}
-    for head, distribution, (targets, known) in zip(
-        Temperatures._fields, distributions(estimates), _targets(labels), strict=True
-    ):
+    description, fitted = {}, {}
+    for head, distribution in distributions(estimates).items():
+        targets, known = _targets(head, labels)
         if not known.any():
             notes.append(f"no {head} is known: its temperature stays 1")
         chosen = fitted[head] = _fitted(head, labels, first & known) if known.any() else rows[:0]
-        temperatures.append(fit(distribution[chosen], targets[chosen]) if len(chosen) else 1.0)
-    joined = np.union1d(*fitted.values())
-    found, measured = Temperatures(*temperatures), np.flatnonzero(~first)
-    return Calibration(
-        found,
-        {head: len(chosen) for head, chosen in fitted.items()},
-        np.unique(labels.columns["source"][joined]).tolist(),
-        _compare(labels.of_faces(measured), estimates.of_faces(measured), found),
-        notes,
-    )
+        temperature = fit(distribution[chosen], targets[chosen]) if len(chosen) else 1.0
+        description[f"{head}_temperature"] = temperature
+    sources = labels.columns["source"][np.union1d(*fitted.values())]
+    description["faces"] = max(map(len, fitted.values()))
+    description["collections"] = np.unique(sources).tolist()
+    measured = np.flatnonzero(~first)
+    labels, estimates = labels.of_faces(measured), estimates.of_faces(measured)
+    table, outside = _compare(labels, estimates, scale(estimates, description))
+    counts = {head: len(chosen) for head, chosen in fitted.items()}
+    return Calibration(description, counts, table, outside + notes)
 
 
-def _targets(labels: Labels) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Targets of the genders (N, 2) and ages (N, 101), and whether they are known, bool (N,)."""
-    low, high = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
-    return [
-        (gender_targets(labels.gender), ~np.isnan(labels.gender)),
-        (age_targets(low, high), ~np.isnan(labels.age_low)),
-    ]
+def _targets(head: str, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Targets of a head, (N, classes), and whether they are known, bool (N,)."""
+    if head == "gender":
+        return gender_targets(labels.gender), ~np.isnan(labels.gender)
+    ends = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
+    return age_targets(*ends), ~np.isnan(labels.age_low)
 
 
 def _fitted(head: str, labels: Labels, usable: np.ndarray) -> np.ndarray:
@@ -141,24 +124,31 @@ def _first_half(faces: DatabaseFaces) -> np.ndarray:
     return np.isin(faces.rows, rows["validation"])
 
 
-def _compare(labels: Labels, estimates: Estimates, temperatures: Temperatures) -> pd.DataFrame:
-    """`Calibration.table`: proper scores, coverage (of datasets never seen apart, and of large age
-    bands) and gender calibration error."""
+def _compare(labels: Labels, before: Estimates, after: Estimates) -> tuple[pd.DataFrame, list[str]]:
+    """`Calibration.table`, and a note for each metric outside its range.
+
+    The metrics are proper scores, coverage, of datasets never seen apart, and of large age bands,
+    and the gender calibration error.
+    """
     groups, uses = subgroups(labels), np.unique(labels.columns[USE])
     names = [f"{USE} {use}" for use in uses] if NEVER_SEEN in uses else [ALL]
     names += [name for name, rows in groups.items() if is_age_band(name) and len(rows) >= _LARGE]
     targets = {(ALL, "nll"): None, (ALL, "gender_nll"): None}
     targets |= {(name, "coverage"): _COVERAGE.get(name, _OTHER_COVERAGE) for name in names}
     targets[ALL, "ece"] = _ECE
-    before, after = (
+    one, two = (
         measures_table("", measure(labels, each), groups, labels.units(), seed=0, resamples=0)
         .set_index(["subgroup", "metric"])
         .to_dict("index")
-        for each in (estimates, temperatures.scale(estimates))
+        for each in (before, after)
     )
-    rows = [
-        (f"{BY_NAME[key[1]].title}, {key[0]}", one["value"], after[key]["value"], limits, one["n"])
-        for key, limits in targets.items()
-        if (one := before.get(key))
-    ]
-    return pd.DataFrame(rows, columns=["metric", "before", "after", "target", "faces"])
+    rows, notes = [], []
+    for (name, metric), limits in targets.items():
+        if (name, metric) not in one:
+            continue
+        title, found = f"{BY_NAME[metric].title}, {name}", two[name, metric]
+        target = "{:g} to {:g}".format(*limits) if limits else "lower"
+        rows.append((title, one[name, metric]["value"], found["value"], target, found["n"]))
+        if limits and not limits[0] <= found["value"] <= limits[1]:
+            notes.append(f"{title} is {found['value']:.3f}, outside {target}")
+    return pd.DataFrame(rows, columns=["metric", "before", "after", "target", "faces"]), notes

@@ -1,12 +1,12 @@
 """Temperature scaling: maximum-likelihood fit, and application to estimates and networks.
 
-Guo et al., "On calibration of modern neural networks", ICML 2017,
-https://arxiv.org/abs/1706.04599.
+A temperature, above 0, divides the scores (logits) of a head; above 1 it reduces confidence. Guo et
+al., "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -18,45 +18,9 @@ from ..models.description import OUTPUTS
 if TYPE_CHECKING:
     import keras
 
+HEADS = ("gender", "age")  # in the order of OUTPUTS
 _PRIOR = 0.5  # standard deviation of the logarithm of a temperature before any face is seen
 _MAX_TEMPERATURE = 8.0  # of the search; its inverse is the minimum
-
-
-class Temperatures(NamedTuple):
-    """Divisors, above 0, of the scores (logits) of both heads; above 1 reduces confidence."""
-
-    gender: float
-    age: float
-
-    @classmethod
-    def of(cls, calibration: dict) -> Temperatures:
-        """The temperatures in a `Description.calibration`."""
-        return cls(calibration["gender_temperature"], calibration["age_temperature"])
-
-    def scale(self, estimates: Estimates) -> Estimates:
-        """Estimates at these temperatures."""
-        gender, age = (
-            softmax(_scores(distribution) / temperature, axis=1).astype(np.float32)
-            for distribution, temperature in zip(distributions(estimates), self, strict=True)
-        )
-        return Estimates.of(gender[:, 0], age)
-
-    def scale_network(self, model: keras.Model) -> None:
-        """Divide the weights of a network's heads, in place."""
-        for name, temperature in zip(OUTPUTS, self, strict=True):
-            head = model.get_layer(name)
-            head.set_weights([weight / np.float32(temperature) for weight in head.get_weights()])
-
-
-def distributions(estimates: Estimates) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of the genders (N, 2) and of the ages (N, 101)."""
-    genders = np.stack([estimates.p_female, 1 - estimates.p_female], axis=1)
-    return genders, estimates.age_distribution
-
-
-def _scores(distribution: np.ndarray) -> np.ndarray:
-    """Scores, up to a constant per face, float64 (N, classes)."""
-    return np.log(np.maximum(distribution, np.finfo(np.float32).tiny), dtype=np.float64)
 
 
 def fit(distribution: np.ndarray, targets: np.ndarray) -> float:
@@ -79,3 +43,31 @@ def fit(distribution: np.ndarray, targets: np.ndarray) -> float:
 
     end = np.log(_MAX_TEMPERATURE)
     return float(np.exp(minimize_scalar(loss, bounds=(-end, end), method="bounded").x))
+
+
+def scale(estimates: Estimates, calibration: dict) -> Estimates:
+    """Estimates at the temperatures of a `Description.calibration`."""
+    gender, age = (
+        softmax(_scores(distribution) / calibration[f"{head}_temperature"], axis=1)
+        for head, distribution in distributions(estimates).items()
+    )
+    return Estimates.of(gender[:, 0].astype(np.float32), age.astype(np.float32))
+
+
+def scale_network(model: keras.Model, calibration: dict) -> None:
+    """Divide the weights of a network's heads by the temperatures of a `Description.calibration`,
+    in place."""
+    for output, head in zip(OUTPUTS, HEADS, strict=True):
+        layer, temperature = model.get_layer(output), np.float32(calibration[f"{head}_temperature"])
+        layer.set_weights([weight / temperature for weight in layer.get_weights()])
+
+
+def distributions(estimates: Estimates) -> dict[str, np.ndarray]:
+    """Probabilities by head: of the genders (N, 2), and of the ages (N, 101)."""
+    genders = np.stack([estimates.p_female, 1 - estimates.p_female], axis=1)
+    return dict(zip(HEADS, (genders, estimates.age_distribution), strict=True))
+
+
+def _scores(distribution: np.ndarray) -> np.ndarray:
+    """Scores, up to a constant per face, float64 (N, classes)."""
+    return np.log(np.maximum(distribution, np.finfo(np.float32).tiny), dtype=np.float64)

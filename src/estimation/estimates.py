@@ -12,7 +12,7 @@ import numpy as np
 from ..faces.detectors.base import Face
 from ..faces.images import Box, data_url, shrink
 from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_interval, expected_age
-from .pixels import ImageSource, is_path, read_pixels
+from .images import ImageSource, is_path, read_pixels
 
 if TYPE_CHECKING:
     import pandas

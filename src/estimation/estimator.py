@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import count, repeat
+from itertools import count, islice, repeat
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,11 +21,11 @@ from ..faces.detectors.base import Face
 from ..faces.finder import FaceFinder, Found
 from ..faces.images import Box
 from ..models.description import Original
+from ..shipped import resolve_weights
 from ..workers import map_in_order
 from .estimates import Estimates, FaceEstimate, ImageFaces, to_frame
-from .pixels import CHANNELS, ImageSource, check_array, is_image, is_path, read_pixels
+from .images import CHANNELS, ImageSource, check_array, is_image, is_path, read_pixels
 from .runtimes import load, runtime_of
-from .shipped import resolve_weights
 
 __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
@@ -99,7 +99,7 @@ class Estimator:
         Raises:
             UserError: The array has another shape or type.
         """
-        check_array(crops, ("N", self.crop.size, self.crop.size, 3))
+        check_array(crops, ("N",), (self.crop.size, self.crop.size, 3))
         if os.getpid() != self._process:  # threads of runtimes do not survive a fork
             # Never deleted, which would wait for these threads.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._predict))
@@ -176,21 +176,13 @@ class Estimator:
 
     def _results(self, found: Iterable[tuple[ImageFaces, Found]]) -> Generator[ImageFaces]:
         """Results of images, whose faces are estimated in batches."""
-        batch, faces = [], 0
-        for item in found:
-            batch.append(item)
-            faces += len(item[1].faces)
-            if max(faces, len(batch)) >= _BATCH:
-                yield from self._estimated(batch)
-                batch, faces = [], 0
-        yield from self._estimated(batch)
-
-    def _estimated(self, batch: list[tuple[ImageFaces, Found]]) -> Iterator[ImageFaces]:
-        estimates = self(np.concatenate([faces.crops for _, faces in batch])) if batch else None
-        rows = count()
-        for result, found in batch:
-            result.extend(estimates.of_face(next(rows), face) for face in found.faces)
-            yield result
+        remaining = iter(found)
+        while batch := list(islice(remaining, _BATCH)):
+            estimates = self(np.concatenate([each.crops for _, each in batch]))
+            rows = count()
+            for result, each in batch:
+                result.extend(estimates.of_face(next(rows), face) for face in each.faces)
+                yield result
 
 
 def _find(
@@ -208,7 +200,7 @@ def _find(
             found = finder.find_in_file("image", content=source)
         else:
             found = finder.find(read_pixels(source, channels))
-    except UserError as error:
+    except (UserError, FileNotFoundError) as error:
         none = finder.crop.stack(np.empty((0, 0, 3), np.uint8), [])
         found = Found(None, [], none, error=str(error))
     if found.error and not skip_errors:

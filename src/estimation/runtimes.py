@@ -5,8 +5,6 @@ library at first use. `Predict` takes faces, uint8 (N, S, S, 3), BGR, N >= 1, an
 distributions of gender, float32 (N, 2), and of age, float32 (N, 101).
 """
 
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..extras import import_keras, library, quiet_stderr, resolve
-from ..files import check_folder, check_input_file, wrap_read_errors
+from ..files import wrap_read_errors
 from ..models.description import OUTPUTS, Description, Original, read_description
 from . import RUNTIMES
 
@@ -51,14 +49,12 @@ def load(path: Path, runtime: str, original: Original = Original()) -> tuple[Pre
     """
     if runtime not in RUNTIMES:
         raise UserError(f"runtime: expected {', '.join(RUNTIMES)}, received {runtime!r}")
-    if runtime in FOLDERS:
-        check_folder(path)
-    else:
-        check_input_file(path, "a weight file" if runtime == "keras" else "an exported model")
+    if not path.exists():
+        raise UserError(f"{path}: expected a weight file, found none; check the path")
     loader = resolve(RUNTIMES[runtime][0])
     if runtime == "keras":
         return loader(path, original)
-    with wrap_read_errors(path, f"an exported model for {runtime}"):
+    with wrap_read_errors(path, f"a model that export.py wrote for {runtime}"):
         return loader(path)
 
 
@@ -74,10 +70,7 @@ def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
 def load_keras_archive(path: Path) -> tuple[Predict, Description]:
     """A `.keras` file of export.py, loaded by Keras in its safe mode."""
     description = _read_description(path)
-    keras = import_keras()
-    with tempfile.TemporaryDirectory() as folder:  # Keras goes by the suffix
-        model = keras.models.load_model(shutil.copy(path, Path(folder, "model.keras")))
-    return _predict_keras(model), description
+    return _predict_keras(import_keras().models.load_model(path)), description
 
 
 def _predict_keras(model: Any) -> Predict:
@@ -100,12 +93,12 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
     preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
     session = onnxruntime.InferenceSession(path, options, providers=providers)
-    metadata = session.get_modelmeta().custom_metadata_map
+    text = session.get_modelmeta().custom_metadata_map[DESCRIPTION]
 
     def run(faces: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: faces}), strict=True))
 
-    return _predict_by_name(run), _describe(path, metadata.get(DESCRIPTION))
+    return _predict_by_name(run), read_description(path, text)
 
 
 def load_litert(path: Path) -> tuple[Predict, Description]:
@@ -130,9 +123,8 @@ def load_saved_model(path: Path) -> tuple[Predict, Description]:
 def load_openvino(path: Path) -> tuple[Predict, Description]:
     """An OpenVINO model's folder."""
     description = _read_description(path)
-    openvino = library("openvino")
     exact = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16 where the processor has it
-    model = openvino.Core().compile_model(path / OPENVINO_FILE, "CPU", exact)
+    model = library("openvino").Core().compile_model(path / OPENVINO_FILE, "CPU", exact)
     return _predict_by_name(model), description
 
 
@@ -148,19 +140,5 @@ def _predict_by_name(run: Callable[[np.ndarray], Mapping[str, Any]]) -> Predict:
 
 def _read_description(path: Path) -> Description:
     """The description in a folder, or in the zip archive that a file is or ends with."""
-    if path.is_dir():
-        file = path / DESCRIPTION_FILE
-        return _describe(path, file.read_text() if file.is_file() else None)
-    if not zipfile.is_zipfile(path):
-        return _describe(path, None)
-    with zipfile.ZipFile(path) as archive:
-        is_described = DESCRIPTION_FILE in archive.namelist()
-        return _describe(path, archive.read(DESCRIPTION_FILE).decode() if is_described else None)
-
-
-def _describe(path: Path, text: str | None) -> Description:
-    if text is None:
-        raise UserError(
-            f"{path}: expected a model with a description, found none; make it with export.py"
-        )
-    return read_description(path, text)
+    place = path if path.is_dir() else zipfile.Path(path)
+    return read_description(path, (place / DESCRIPTION_FILE).read_text(encoding="utf-8"))

@@ -10,11 +10,11 @@ import pandas as pd
 from .. import __version__
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..estimation.shipped import resolve_weights
 from ..labels import age_errors
 from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
+from ..shipped import resolve_weights
 from .labelled import EvaluationSet
 from .measures import baseline, measure
 from .results import Evaluation, Labels, Results

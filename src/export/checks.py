@@ -4,9 +4,9 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..estimation.runtimes import FOLDERS, runtime_of
-from ..estimation.shipped import resolve_weights
 from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark
+from ..shipped import resolve_weights
 from . import FORMATS
 from .arguments import Arguments
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..calibration.temperatures import Temperatures
+from ..calibration.temperatures import scale_network
 from ..errors import UserError
 from ..estimation.estimates import Estimates
 from ..estimation.estimator import Estimator
 from ..estimation.runtimes import INPUT
-from ..estimation.shipped import resolve_weights
 from ..extras import quiet_stderr
 from ..faces.crop import FaceCrop
 from ..files import replacing
@@ -21,6 +20,7 @@ from ..labels import AGES, GENDERS
 from ..models import build_model
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import OUTPUTS, Description, describe
+from ..shipped import resolve_weights
 from . import FORMATS
 from .arguments import Arguments
 from .checks import check_export, description_of
@@ -97,7 +97,7 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
         mirrored.set_weights(model.get_weights())
         model, description = mirrored, replace(description, mirror=True)
     if calibration:
-        Temperatures.of(calibration).scale_network(model)
+        scale_network(model, calibration)
         description = replace(description, calibration=calibration)
     faces = database_faces(arguments.input, crop) if arguments.input else portrait_faces(crop)
     gender, age = model.predict(faces.image, verbose=0)

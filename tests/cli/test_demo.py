@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pytest
 
-from src.estimation import shipped
+from src import shipped
 from src.faces.crop import FaceCrop
 from src.faces.images import Box, overlap
 from src.files import partial_of

@@ -15,7 +15,7 @@ from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import save_checkpoint
 from src.models.description import Description
-from tests.models.reference import creation_order, fill, wide_resnet
+from tests.models.reference import fill, read_weights, wide_resnet
 
 ARCHITECTURE = {"name": "wide_resnet", "depth": 10, "width": 1}
 FLAT = {**ARCHITECTURE, "pool": "8x8"}  # the original's head, but for our scaling
@@ -41,17 +41,6 @@ def exported(request, tmp_path_factory) -> tuple[Path, Path, int]:
     checkpoint = write_checkpoint(folder / "ours.hdf5", architecture, size)
     export(checkpoint, folder / "theirs.hdf5")
     return checkpoint, folder / "theirs.hdf5", size
-
-
-def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
-    """Weights by layer, in order of creation, heads last."""
-    with h5py.File(path) as file:
-        layers = creation_order([name.decode() for name in file.attrs["layer_names"]])
-        heads = ["pred_gender", "pred_age"]
-        return {
-            layer: [file[layer][name][()] for name in file[layer].attrs["weight_names"]]
-            for layer in [name for name in layers if name not in heads] + heads
-        }
 
 
 def test_original_network_predicts_the_same(exported):

@@ -4,7 +4,9 @@ And weights and faces with different predictions for each face.
 """
 
 import re
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
@@ -35,6 +37,20 @@ def made_faces(count: int, size: int) -> np.ndarray:
 def creation_order(names: list[str]) -> list[str]:
     """Keras numbers its layers in order of creation: conv2d, conv2d_1, conv2d_2, ..."""
     return sorted(names, key=lambda name: int(re.search(r"\d*$", name)[0] or 0))
+
+
+def read_weights(path: Path) -> dict[str, list[np.ndarray]]:
+    """Weights by layer of a file by Keras 2 or of its layout, in order of creation, heads last."""
+    with h5py.File(path) as file:
+        layers = file.get("model_weights", file).items()
+        weights = {
+            name: [layer[weight][()] for weight in layer.attrs["weight_names"]]
+            for name, layer in layers
+            if len(layer.attrs.get("weight_names", ()))
+        }
+    heads = [name for name in ("pred_gender", "pred_age") if name in weights]
+    others = [name for name in weights if name not in heads]
+    return {name: weights[name] for name in creation_order(others) + heads}
 
 
 def wide_resnet(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ...extras import library
-from ...shipped import check_shipped, shipped_path
+from ...shipped import shipped_file
 from ..images import Box, crop_with_margin, overlap
 from .base import Detector, Face
 
@@ -37,7 +37,7 @@ class CenterFace(Detector):
         onnxruntime = library("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        path = check_shipped(shipped_path("centerface.onnx"))
+        path = shipped_file("centerface.onnx")
         self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self._release = onnxruntime.RunOptions()
         self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")

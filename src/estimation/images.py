@@ -22,8 +22,8 @@ def is_path(source: Any) -> bool:
 
 def is_image(source: Any) -> bool:
     """Whether `source` is one image, rather than several."""
-    kinds = (bytes, bytearray, np.ndarray, Image.Image)
-    return is_path(source) or isinstance(source, kinds) or hasattr(source, "read")
+    kinds = str | os.PathLike | bytes | np.ndarray | Image.Image
+    return isinstance(source, kinds) or hasattr(source, "read")
 
 
 def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
@@ -35,13 +35,11 @@ def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
 
     Raises:
         UserError: The image cannot be read, or the object is not an image.
+        FileNotFoundError: There is no file.
     """
     if is_path(source):
-        try:
-            return read_image(source)
-        except FileNotFoundError as error:
-            raise UserError(f"{source}: expected an image, found nothing there") from error
-    if isinstance(source, bytes | bytearray):
+        return read_image(source)
+    if isinstance(source, bytes):
         return decode_image(source, "image")
     if isinstance(source, Image.Image):
         if source.mode not in _PIL_MODES:
@@ -49,22 +47,20 @@ def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
         source, channels = np.asarray(ImageOps.exif_transpose(source).convert("RGB")), "rgb"
     if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype == np.uint8:
         return cv2.cvtColor(source, cv2.COLOR_GRAY2BGR)
-    check_array(source, ("H", "W", 3))
+    check_array(source, ("H", "W"), (3,))
     return cv2.cvtColor(source, cv2.COLOR_RGB2BGR) if channels == "rgb" else source
 
 
-def check_array(array: object, shape: tuple[int | str, ...]) -> None:
-    """Raise `UserError` unless `array` is uint8 of the shape; axes named by letters are free.
+def check_array(array: object, free: tuple[str, ...], fixed: tuple[int, ...]) -> None:
+    """Raise `UserError` unless `array` is uint8 of the shape (*free, *fixed).
 
     Other arrays would be broadcast or rounded without an error: those of floats to zeros and ones.
     """
     is_array = isinstance(array, np.ndarray)
-    if is_array and array.dtype == np.uint8 and array.ndim == len(shape):
-        pairs = zip(array.shape, shape, strict=True)
-        if all(length == axis or isinstance(axis, str) for length, axis in pairs):
-            return
+    if is_array and array.dtype == np.uint8 and array.shape[len(free) :] == fixed:
+        return
     received = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
     raise UserError(
-        f"expected an image file, or pixels as uint8 ({', '.join(map(str, shape))}); "
+        f"expected an image file, or pixels as uint8 ({', '.join(map(str, free + fixed))}); "
         f"received {received}"
     )
