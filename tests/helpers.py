@@ -21,10 +21,10 @@ from src.data import writing
 from src.data.database import Database, open_database
 from src.data.split import description_of, divide
 from src.faces.crop import FaceCrop
-from src.models import NETWORKS
+from src.models import NETWORKS, Network
 
 ROOT = Path(__file__).parents[1]
-NETWORKS["small_cnn"] = ("tests.models.small_cnn:build", {})
+NETWORKS["small_cnn"] = Network("tests.models.small_cnn:build")
 
 
 def run(script: str, *args, **environment) -> subprocess.CompletedProcess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
@@ -13,34 +14,48 @@ if TYPE_CHECKING:
 
 IMAGENET, DLIB = "imagenet", "dlib"  # named initial weights
 RESNETS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101}  # layers
-# Name -> "module:function" and its fixed arguments. The function is imported at first use, as
-# descriptions are read without Keras, and called as `build(img_size, **arguments)`.
+
+
+@dataclass(frozen=True)
+class Network:
+    """An entry of `NETWORKS`.
+
+    builder: "module:function", imported at first use, as descriptions are read without Keras. It is
+        called with faces (N, S, S, 3), BGR, 0..255, and returns features (N, F).
+    arguments: its fixed arguments; a checkpoint stores all others.
+    heads: options of `heads.twin_heads`.
+    """
+
+    builder: str
+    arguments: dict = field(default_factory=dict)
+    heads: dict = field(default_factory=dict)
+
+
 NETWORKS = {
-    "wide_resnet": (".models.wide_resnet:build", {}),
-    **{name: (".models.resnet:build", {"depth": depth}) for name, depth in RESNETS.items()},
-    "face_resnet": (".models.face_resnet:build", {}),
+    "wide_resnet": Network(".models.wide_resnet:build", heads={"use_bias": False}),
+    **{
+        name: Network(".models.resnet:build", {"depth": depth}, {"hidden": 512})
+        for name, depth in RESNETS.items()
+    },
+    "face_resnet": Network(".models.face_resnet:build"),
 }
 
 
-def network_name(text: str) -> str:
-    """The name of a network as checkpoints store it: one of `NETWORKS` or of keras.applications.
+def find_network(name: str) -> Network:
+    """The network of `NETWORKS`, or of keras.applications in any case, with this name.
 
-    Names of keras.applications may be in any case, except that ResNet50 and ResNet101 are distinct
-    from resnet50 and resnet101. Raises `UserError` for unknown names.
+    Raises `UserError` for unknown names.
     """
-    if text in NETWORKS:
-        return text
+    if name in NETWORKS:
+        return NETWORKS[name]
     from . import applications
 
-    others = applications.names()
-    if text in others:
-        return text
-    known = {name.lower(): name for name in (*others, *NETWORKS)}
-    if text.lower() in known:
-        return known[text.lower()]
+    others = {other.lower(): other for other in applications.names()}
+    if name.lower() in others:
+        return Network(".models.applications:build", {"name": others[name.lower()]})
     raise UserError(
-        f"--arch: expected {', '.join(NETWORKS)} or a name of keras.applications, received {text}"
-        f"{did_you_mean(text, known.values())}"
+        f"--arch: expected {', '.join(NETWORKS)} or a name of keras.applications, received {name}"
+        f"{did_you_mean(name, [*NETWORKS, *others.values()])}"
     )
 
 
@@ -48,7 +63,8 @@ def build_model(architecture: dict, img_size: int, mirror: bool = False) -> kera
     """The untrained network of an architecture.
 
     Args:
-        architecture: `name`, and arguments of its builder, as a checkpoint stores them.
+        architecture: `name`, `age_head` of `heads.twin_heads`, and arguments of the builder, as a
+            checkpoint stores them.
         img_size: side of the faces in pixels.
         mirror: whether scores are averaged over the face and its mirror image; for prediction only.
 
@@ -56,8 +72,15 @@ def build_model(architecture: dict, img_size: int, mirror: bool = False) -> kera
         The network of faces (N, img_size, img_size, 3), BGR, 0..255, with the outputs `pred_gender`
         (N, 2) and `pred_age` (N, 101).
     """
+    import keras
+
+    from .heads import twin_heads
+
     arguments = dict(architecture)
-    name = network_name(str(arguments.pop("name")))
-    application = ".models.applications:build", {"name": name}
-    builder, fixed = NETWORKS.get(name, application)
-    return resolve(builder)(img_size, mirror=mirror, **fixed, **arguments)
+    name, age_head = str(arguments.pop("name")), arguments.pop("age_head", "softmax")
+    network = find_network(name)
+    faces = keras.Input((img_size, img_size, 3), name="faces")
+    both = keras.ops.concatenate([faces, faces[:, :, ::-1]], axis=0) if mirror else faces
+    features = resolve(network.builder)(both, **network.arguments, **arguments)
+    heads = twin_heads(features, age_head=age_head, mirror=mirror, **network.heads)
+    return keras.Model(faces, heads, name=network.arguments.get("name", name))

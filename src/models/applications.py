@@ -7,7 +7,6 @@ import keras
 from keras.applications import imagenet_utils
 
 from ..errors import UserError
-from .heads import faces_input, twin_heads
 
 
 def names() -> list[str]:
@@ -17,40 +16,31 @@ def names() -> list[str]:
     )
 
 
-def build(
-    img_size: int,
-    name: str,
-    dropout: float = 0.0,
-    mirror: bool = False,
-    age_head: str = "softmax",
-) -> keras.Model:
-    """A network of keras.applications for faces (N, img_size, img_size, 3), BGR, 0..255.
+def build(faces: keras.KerasTensor, name: str, dropout: float = 0.0) -> keras.KerasTensor:
+    """Averaged features of a network of keras.applications for faces (N, S, S, 3), BGR, 0..255.
 
-    name: one of `names()`.
-    dropout: dropout rate of the averaged features.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-    age_head: the kind of the age head, see `heads.twin_heads`.
-    Raises `UserError` if the faces are too small for the network.
+    Args:
+        name: one of `names()`.
+        dropout: dropout rate of the features.
+
+    Raises:
+        UserError: the faces are too small for the network.
     """
     function = getattr(keras.applications, name)
-    inputs, faces = faces_input(img_size, mirror)
     try:
         trunk = function(
             include_top=False,
             weights=None,
             input_tensor=_prepared(faces, function),
-            input_shape=inputs.shape[1:],
+            input_shape=faces.shape[1:],
             pooling="avg",
         )
     except ValueError as error:  # each network has its own minimum size
         raise UserError(
-            f"{name}: expected larger images, received {img_size} pixels: "
+            f"{name}: expected larger images, received {faces.shape[1]} pixels: "
             f"{' '.join(str(error).split())}"
         ) from error
-    features = keras.layers.Dropout(dropout)(trunk.output)
-    return keras.Model(
-        inputs, twin_heads(features, use_bias=True, mirror=mirror, age_head=age_head), name=name
-    )
+    return keras.layers.Dropout(dropout)(trunk.output)
 
 
 def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
@@ -65,18 +55,18 @@ def _prepared(faces: keras.KerasTensor, function) -> keras.KerasTensor:
     return prepared
 
 
-def load_imagenet(model: keras.Model, name: str) -> None:
-    """Set the weights of `build`'s network, except its heads, to weights that Keras downloads.
+def load_imagenet(model: keras.Model) -> None:
+    """Set the weights of a network, except its heads, to weights that Keras downloads.
 
     Raises `UserError` if the download fails.
     """
     try:
-        trunk = getattr(keras.applications, name)(
+        trunk = getattr(keras.applications, model.name)(
             include_top=False, weights="imagenet", input_shape=(224, 224, 3)
         )
     except Exception as error:  # Keras raises several kinds for a missing or incomplete file
         raise UserError(
-            f"--init imagenet: the weights of {name} could not be downloaded: "
+            f"--init imagenet: the weights of {model.name} could not be downloaded: "
             f"{' '.join(str(error).split())}"
         ) from error
     sources, targets = ([la for la in m.layers if la.weights] for m in (trunk, model))

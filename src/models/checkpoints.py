@@ -3,12 +3,11 @@
 A checkpoint is an HDF5 file with one group per layer, as in Keras 1 and 2; Keras 3 reads it too.
 Its attribute `description` is JSON, its group `identities` holds the faces of its run; files of the
 original toolkit have neither and are recognized by their shapes. Weights are always read by
-topology and checked shape by shape. No code in a file is run.
+topology. No code in a file is run.
 """
 
 import json
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 
 import h5py
@@ -23,15 +22,11 @@ from ..files import check_input_file, replacing_hdf5, wrap_read_errors
 from . import build_model
 from .description import Description, Original, describe, read_description
 
-_REMEDY = (
-    "load a WideResNet with Keras and save it by model.save('name.h5'), or take the .hdf5 that "
-    "train.py or export.py wrote"
-)
 _ATTRIBUTE, _IDENTITIES = "description", "identities"
 # Number of values. Smaller weights, such as normalizations and the first kernel, stay float32: in
 # float16 they would change ages by 0.07 years instead of 0.01, and save little space.
 _LARGE = 4096
-Shapes = list[tuple[str, list[tuple[int, ...]]]]  # layers that have weights, and their shapes
+Layers = list[tuple[str, list[np.ndarray]]]  # layers that have weights, and these
 
 
 def save_checkpoint(
@@ -81,22 +76,19 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
     Raises `UserError` if the file is missing, damaged, not HDF5, or does not fit the network.
     """
     check_input_file(path, "a weight file")
-    if path.suffix == ".keras":
-        raise UserError(f"{path}: expected an .hdf5 checkpoint, found a .keras file; {_REMEDY}")
     with wrap_read_errors(path, "a weight file, HDF5"), h5py.File(path) as file:
-        layers = _layers(path, file)
-        shapes = [(name, [w.shape for w in weights]) for name, weights in layers]
+        layers = _read_layers(path, file)
         if _ATTRIBUTE in file.attrs:
             description = _read_description(path, file)
         else:
             config = file.attrs.get("model_config")
-            description = _describe_original(path, shapes, original, config and _text(config))
-        model = _build(path, description)
-        _check_shapes(path, model, shapes)
-        values = [weight[()] for _, weights in layers for weight in weights]
+            description = _describe_original(path, layers, original, config and _text(config))
+    values = [weight for _, weights in layers for weight in weights]
     if not all(np.isfinite(weight).all() for weight in values):
         raise UserError(f"{path}: expected finite weights, found NaN or infinity")
-    model.set_weights(values)
+    model = _build(path, description)
+    with wrap_read_errors(path, f"weights of {model.name}"):
+        model.set_weights(values)
     return model, description
 
 
@@ -119,46 +111,19 @@ def _build(path: Path, description: Description) -> keras.Model:
         ) from error
 
 
-def _layers(path: Path, file: h5py.File) -> list[tuple[str, list[h5py.Dataset]]]:
-    """Layers that have weights, in the file's order, with their weights."""
+def _read_layers(path: Path, file: h5py.File) -> Layers:
     root = file.get("model_weights", file)
     if "layer_names" not in root.attrs:
         raise UserError(
             f"{path}: expected one group per layer, as in .hdf5 files of this toolkit and of "
             f"Keras 1 and 2; found {', '.join(list(root)[:5]) or 'nothing'}"
-            + (f"; {_REMEDY}" if "layers" in root else "")
         )
-    layers = []
-    for name in map(_text, root.attrs["layer_names"]):
-        group = root[name]
-        weights = [group[_text(weight)] for weight in group.attrs["weight_names"]]
-        if weights:
-            layers.append((name, weights))
-    return layers
-
-
-def _configured(path: Path, model_config: str) -> tuple[int | None, float]:
-    """The side of the faces in pixels, None if unknown, and the scale of the pixels.
-
-    model_config: JSON of a network that Keras saved. Code in it is not run. The original toolkit's
-        networks begin with a convolution, this toolkit's with a Rescaling.
-    """
-    layers = json.loads(model_config)["config"]
-    size, scale = None, 1.0
-    for layer in layers["layers"] if isinstance(layers, dict) else layers:
-        kind, config = layer["class_name"], layer["config"]
-        shape = config.get("batch_input_shape") or config.get("batch_shape")
-        size = size or (shape and shape[1])
-        if kind == "Rescaling" and not config["offset"]:
-            scale *= config["scale"]
-        elif kind.startswith("Conv"):
-            break
-        elif kind != "InputLayer":
-            raise UserError(
-                f"{path}: expected a network that begins with a convolution, found a layer {kind}; "
-                f"{_REMEDY}"
-            )
-    return size, scale
+    groups = [(name, root[name]) for name in map(_text, root.attrs["layer_names"])]
+    layers = [
+        (name, [group[_text(weight)][()] for weight in group.attrs["weight_names"]])
+        for name, group in groups
+    ]
+    return [(name, weights) for name, weights in layers if weights]
 
 
 def _text(name: bytes | str) -> str:
@@ -166,56 +131,54 @@ def _text(name: bytes | str) -> str:
 
 
 def _describe_original(
-    path: Path, shapes: Shapes, original: Original, model_config: str | None
+    path: Path, layers: Layers, original: Original, model_config: str | None
 ) -> Description:
     """A description of a WideResNet without one, from the shapes of its weights.
 
     original: the expected network; its depth and width are ignored if there is a `model_config`,
         the network as saved by Keras.
     """
-    convolutions = [s[0] for _, s in shapes if len(s) == 1 and len(s[0]) == 4]
-    shortcuts = sum(shape[:2] == (1, 1) for shape in convolutions)
-    depth = len(convolutions) - shortcuts + 3  # 1 + 6n convolutions next to the shortcuts
-    if depth < 10 or (depth - 4) % 6 or convolutions[0][2:] != (3, 16):
-        first = ", ".join(f"{name} {s}" for name, s in shapes[:3])
+    kernels = [own[0].shape for _, own in layers if len(own) == 1 and own[0].ndim == 4]
+    shortcuts = sum(shape[:2] == (1, 1) for shape in kernels)
+    depth = len(kernels) - shortcuts + 3  # 1 + 6n convolutions next to the shortcuts
+    if depth < 10 or (depth - 4) % 6 or kernels[0][2:] != (3, 16):
+        first = ", ".join(f"{name} {[w.shape for w in own]}" for name, own in layers[:3])
         raise UserError(
             f"{path}: expected a checkpoint of this toolkit or a WideResNet of the original one, "
-            f"found {len(shapes)} layers: {first}, ..."
+            f"found {len(layers)} layers: {first}, ..."
         )
-    width = convolutions[1][3] // 16
-    size, scale = original.img_size, 1.0
+    width = kernels[1][3] // 16
+    size = original.img_size
     if model_config:
-        configured, scale = _configured(path, model_config)
-        size = configured or size
+        size = _configured_size(path, model_config) or size
     elif (original.depth, original.width) != (depth, width):
         raise UserError(
             f"{path}: expected WideResNet-{original.depth}-{original.width}, found "
             f"WideResNet-{depth}-{width}; pass --depth {depth} --width {width}"
         )
-    features = shapes[-1][1][0][0]
-    side = round((features / (64 * width)) ** 0.5) if width else 0
-    is_global = side <= 1
-    if is_global and size is None:
+    features = len(layers[-1][1][0])
+    side = round((features / (64 * width)) ** 0.5)
+    pool = "global" if side <= 1 else "8x8"
+    if pool == "global" and size is None:
         raise UserError(
             f"{path}: expected the size of its faces, which this file does not store; pass the "
             "--img_size that it was trained with"
         )
-    architecture = {
-        "name": "wide_resnet",
-        "depth": depth,
-        "width": width,
-        "pool": "global" if is_global else "8x8",
-        "scale": scale,
-    }
-    return Description(architecture, FaceCrop(size if is_global else 4 * side))
+    architecture = {"depth": depth, "width": width, "pool": pool, "scale": 1.0}
+    size = size if pool == "global" else 4 * side
+    return Description({"name": "wide_resnet", **architecture}, FaceCrop(size))
 
 
-def _check_shapes(path: Path, model: keras.Model, shapes: Shapes) -> None:
-    """Raise `UserError` at the first layer of the file that does not fit the network."""
-    layers = [(la.name, [tuple(w.shape) for w in la.weights]) for la in model.layers if la.weights]
-    for (name, expected), (found_name, found) in zip_longest(layers, shapes, fillvalue=("-", [])):
-        if expected != found:
-            raise UserError(
-                f"{path}: does not fit {model.name}: expected weights {expected} for its layer "
-                f"{name}, found {found} in the file's layer {found_name}"
-            )
+def _configured_size(path: Path, model_config: str) -> int | None:
+    """The side of the faces in pixels, None if unknown.
+
+    model_config: JSON of a network that Keras saved. Code in it is not run.
+    """
+    inputs, first = json.loads(model_config)["config"]["layers"][:2]
+    if not first["class_name"].startswith("Conv"):
+        raise UserError(
+            f"{path}: expected a network that begins with a convolution, found a layer "
+            f"{first['class_name']}"
+        )
+    config = inputs["config"]
+    return (config.get("batch_input_shape") or config["batch_shape"])[1]  # Keras 1 and 2, or 3

@@ -20,11 +20,9 @@ from keras import layers, ops
 from ..errors import UserError
 from ..extras import package_file
 from .blocks import conv
-from .heads import faces_input, twin_heads
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-NO_EXTRA_BLOCKS = (0, 0, 0, 0, 0)
 MIN_SIZE = 103  # pixels; smaller faces leave an empty map for the last stage
 MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
 SCALE = 1 / 256
@@ -33,36 +31,23 @@ _CONVOLUTIONS = 29
 
 
 def build(
-    img_size: int,
-    dropout: float = 0.2,
-    extra_blocks: Sequence[int] = NO_EXTRA_BLOCKS,
-    mirror: bool = False,
-    age_head: str = "softmax",
-) -> keras.Model:
-    """The network for faces (N, img_size, img_size, 3), BGR, 0..255.
+    faces: keras.KerasTensor, dropout: float = 0.2, extra_blocks: Sequence[int] = (0, 0, 0, 0, 0)
+) -> keras.KerasTensor:
+    """Features for faces (N, S, S, 3), BGR, 0..255: the averages of the last two stages.
 
     Args:
-        img_size: side of the faces in pixels.
-        dropout: dropout rate of the features, the averages of the last two stages.
+        dropout: dropout rate of the features.
         extra_blocks: number of blocks added at the end of each stage. They begin as the identity,
             so that weights of a network with fewer blocks are a start.
-        mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-    age_head: the kind of the age head, see `heads.twin_heads`.
 
     Raises:
-        UserError: faces smaller than 103 pixels, or other than one number per stage.
+        UserError: faces smaller than 103 pixels.
     """
-    if img_size < MIN_SIZE:
+    if faces.shape[1] < MIN_SIZE:
         raise UserError(
-            f"face_resnet: expected faces of at least {MIN_SIZE} pixels, received {img_size}"
+            f"face_resnet: expected faces of at least {MIN_SIZE} pixels, received {faces.shape[1]}"
         )
-    if len(extra_blocks) != len(STAGES) or min(extra_blocks) < 0:
-        raise UserError(
-            f"--extra_blocks: expected {len(STAGES)} numbers, one per stage, received "
-            f"{','.join(map(str, extra_blocks))}"
-        )
-    inputs, net = faces_input(img_size, mirror)
-    net = layers.Rescaling(SCALE, [-mean * SCALE for mean in MEANS])(net[..., ::-1])
+    net = layers.Rescaling(SCALE, [-mean * SCALE for mean in MEANS])(faces[..., ::-1])
     net = layers.ReLU()(_conv_norm(net, 32, "stem", size=7, stride=2))
     net = layers.MaxPooling2D(3, 2)(net)
     averages = []
@@ -72,15 +57,8 @@ def build(
             net = _block(net, channels, halves and block == 1, name, is_extra(name))
         averages.append(layers.GlobalAveragePooling2D()(net))
     features = layers.Concatenate(name="features")(averages[-2:])
-    features = layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name="features_norm")(
-        features
-    )
-    features = layers.Dropout(dropout)(features)
-    return keras.Model(
-        inputs,
-        twin_heads(features, use_bias=True, mirror=mirror, age_head=age_head),
-        name="face_resnet",
-    )
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name="features_norm")
+    return layers.Dropout(dropout)(norm(features))
 
 
 def is_extra(name: str) -> bool:
@@ -128,11 +106,8 @@ def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
     Raises `UserError` if the file holds other weights.
     """
     parameters = read_dlib(path)
-    convolutions = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, layers.Conv2D) and not is_extra(layer.name)
-    ]
+    own = [layer for layer in model.layers if not is_extra(layer.name)]
+    convolutions = [layer for layer in own if isinstance(layer, layers.Conv2D)]
     for convolution, (kernel, bias) in zip(convolutions, parameters, strict=True):
         convolution.set_weights([kernel])
         _norm_of(model, convolution).set_weights(
@@ -160,15 +135,13 @@ def _norm_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
 
 def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Mean and variance per channel, float64 (C,) each, of every output."""
-    sums = None
+    sums = [0.0] * len(model.outputs)
     for start in range(0, len(faces), 32):
-        outputs = [
-            np.asarray(out, np.float64) for out in model.predict_on_batch(faces[start:][:32])
-        ]
-        flat = [out.reshape(-1, out.shape[-1]) for out in outputs]
-        part = [np.stack([f.sum(0), (f**2).sum(0), np.full(f.shape[1], len(f))]) for f in flat]
-        sums = part if sums is None else [a + b for a, b in zip(sums, part, strict=True)]
-    return [(total / n, squares / n - (total / n) ** 2) for total, squares, n in sums]
+        batch = faces[start : start + 32]
+        for i, output in enumerate(model.predict_on_batch(batch)):
+            values = np.asarray(output, np.float64).reshape(len(batch), -1, output.shape[-1])
+            sums[i] += np.stack([values, values**2]).mean(axis=2).sum(axis=1)
+    return [(mean, squares - mean**2) for mean, squares in (own / len(faces) for own in sums)]
 
 
 def dlib_file() -> Path:

@@ -1,52 +1,49 @@
-"""Input and output layers of every network."""
+"""Gender and age heads of every network."""
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from ..labels import GENDERS, MAX_AGE
-from .blocks import dense
 from .description import OUTPUTS
 
 _HIDDEN, _CONDITIONAL = "hidden_", "conditional_"
 AGE_HEADS = ("softmax", "conditional")
 
 
-def faces_input(img_size: int, mirror: bool) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input layer, faces (N, img_size, img_size, 3), and the tensor for the next layer: the
-    faces, with `mirror` followed by their mirror images, (2N, img_size, img_size, 3)."""
-    faces = keras.Input((img_size, img_size, 3), name="faces")
-    both = keras.ops.concatenate([faces, faces[:, :, ::-1]], axis=0) if mirror else faces
-    return faces, both
-
-
 def twin_heads(
     features: keras.KerasTensor,
     hidden: int = 0,
-    use_bias: bool = False,
-    mirror: bool = False,
+    use_bias: bool = True,
     age_head: str = "softmax",
+    mirror: bool = False,
 ) -> list[keras.KerasTensor]:
     """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
 
-    hidden: units of a fully connected layer with ReLU at the start of each head; 0 for none.
-    use_bias: whether the heads' layers have biases; the original toolkit's have none.
-    mirror: whether the features are of N faces followed by their mirror images, (2N, F), so that
-        the scores of both are averaged. For prediction only.
-    age_head: one of `AGE_HEADS`: "conditional" has one score per age and the next, see
-        `_conditional`.
+    Args:
+        hidden: units of a fully connected layer with ReLU at the start of each head; 0 for none.
+        use_bias: whether the heads' layers have biases; the original toolkit's have none.
+        age_head: one of `AGE_HEADS`: "conditional" has one score per age but the last, see
+            `_conditional`.
+        mirror: whether the features are of N faces followed by their mirror images, (2N, F), so
+            that the scores of both are averaged.
     """
     heads = []
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
         net = features
         if hidden:
-            net = dense(hidden, "relu", use_bias=use_bias, name=_HIDDEN + name)(net)
+            net = _dense(hidden, _HIDDEN + name, use_bias, activation="relu")(net)
         if name == OUTPUTS[1] and age_head == "conditional":
             head = _conditional(net, name, use_bias)
         else:
-            head = dense(classes, "softmax", use_bias=use_bias, name=name, dtype="float32")(net)
+            head = _dense(classes, name, use_bias, activation="softmax", dtype="float32")(net)
         heads.append(_average(head) if mirror else head)
     return heads
+
+
+def _dense(units: int, name: str, use_bias: bool, **options) -> layers.Dense:
+    initial = {"kernel_initializer": "he_normal", "use_bias": use_bias}
+    return layers.Dense(units, name=name, **initial, **options)
 
 
 def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.KerasTensor:
@@ -57,7 +54,7 @@ def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.Ker
     conditional probabilities", 2021, https://arxiv.org/abs/2111.08851. Scores of 0 are the uniform
     distribution.
     """
-    scores = dense(MAX_AGE, use_bias=use_bias, name=_CONDITIONAL + name, dtype="float32")(net)
+    scores = _dense(MAX_AGE, _CONDITIONAL + name, use_bias, dtype="float32")(net)
     scores = scores + np.log(np.arange(MAX_AGE, 0, -1, dtype=np.float32))
     is_reached = np.triu(np.ones((MAX_AGE, MAX_AGE + 1), np.float32), 1)
     reached = ops.matmul(ops.log_sigmoid(scores), is_reached)  # log P(age >= k)
@@ -67,9 +64,8 @@ def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.Ker
 
 def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
     """The softmax of the mean scores of N faces and their N mirror images, from (2N, classes)."""
-    scores = keras.ops.log(distributions)  # up to a constant
-    pairs = keras.ops.reshape(scores, (2, -1, scores.shape[-1]))
-    return keras.ops.softmax(keras.ops.mean(pairs, axis=0))
+    scores = ops.log(distributions)  # up to a constant
+    return ops.softmax(ops.mean(ops.reshape(scores, (2, -1, scores.shape[-1])), axis=0))
 
 
 def in_head(layer: keras.Layer) -> bool:

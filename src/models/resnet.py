@@ -9,52 +9,44 @@ import keras
 from keras import layers
 
 from ..errors import UserError
-from .blocks import conv, dense
-from .heads import faces_input, twin_heads
+from .blocks import conv
 
 # Blocks per stage. The PyTorch toolkit has no bottlenecks: its resnet50 equals its resnet34.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-HIDDEN = 512
-SQUEEZE = 16  # reduction ratio of squeeze-and-excitation
-SMALLEST = 32
+_SQUEEZE = 16  # reduction ratio of squeeze-and-excitation
+_MIN_SIZE = 32  # pixels
 
 
 def build(
-    img_size: int,
+    faces: keras.KerasTensor,
     depth: int = 18,
     width: int = 8,
     use_se: bool = False,
     dropout: float = 0.5,
-    mirror: bool = False,
-    age_head: str = "softmax",
-) -> keras.Model:
-    """IR-ResNet-`depth` for faces (N, img_size, img_size, 3), BGR, 0..255, scaled to -1..1 first.
+) -> keras.KerasTensor:
+    """Features of IR-ResNet-`depth` for faces (N, S, S, 3), BGR, 0..255, scaled to -1..1 first.
 
-    width: the stages have 8, 16, 32 and 64 times as many channels; 8 is the PyTorch toolkit's.
-    use_se: weight each block's channels by squeeze-and-excitation.
-    dropout: dropout rate before the fully connected layers.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-    age_head: the kind of the age head, see `heads.twin_heads`.
-    Raises `UserError` for images of less than 32 pixels.
+    Args:
+        width: the stages have 8, 16, 32 and 64 times as many channels; the PyTorch toolkit has 8.
+        use_se: weight each block's channels by squeeze-and-excitation.
+        dropout: dropout rate of the features.
+
+    Raises:
+        UserError: faces smaller than 32 pixels.
     """
-    if img_size < SMALLEST:
+    if faces.shape[1] < _MIN_SIZE:
         raise UserError(
-            f"resnet{depth}: expected images of {SMALLEST} pixels or more, received {img_size}"
+            f"resnet{depth}: expected faces of at least {_MIN_SIZE} pixels, received "
+            f"{faces.shape[1]}"
         )
-    inputs, net = faces_input(img_size, mirror)
-    net = layers.Rescaling(1 / 127.5, -1)(net)
-    net = _conv(net, 8 * width, padding="valid")
-    net = _prelu()(_norm(net))
-    net = layers.MaxPooling2D()(net)
+    net = _conv(layers.Rescaling(1 / 127.5, -1)(faces), 8 * width, padding="valid")
+    net = layers.MaxPooling2D()(_prelu()(_norm(net)))
     for stage, blocks in enumerate(BLOCKS[depth], 1):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
             channels = 4 * width * 2**stage
             net = _block(net, channels, stride, use_se, f"stage{stage}_block{block}")
-    net = layers.Dropout(dropout)(_norm(net))
-    features = layers.Flatten()(net)
-    heads = twin_heads(features, hidden=HIDDEN, use_bias=True, mirror=mirror, age_head=age_head)
-    return keras.Model(inputs, heads, name=f"resnet{depth}")
+    return layers.Flatten()(layers.Dropout(dropout)(_norm(net)))
 
 
 def _block(
@@ -67,17 +59,18 @@ def _block(
     main = _norm(_conv(main, channels, stride))
     if use_se:
         main = _squeeze_and_excite(main)
-    shortcut = net
-    if stride > 1:
-        shortcut = _norm(_conv(net, channels, stride, size=1))
+    shortcut = _norm(_conv(net, channels, stride, size=1)) if stride > 1 else net
     return prelu(layers.Add(name=name)([main, shortcut]))
 
 
 def _squeeze_and_excite(net: keras.KerasTensor) -> keras.KerasTensor:
     channels = net.shape[-1]
     weights = layers.GlobalAveragePooling2D(keepdims=True)(net)
-    weights = dense(max(1, channels // SQUEEZE), None, "glorot_normal")(weights)
-    weights = dense(channels, "sigmoid", "glorot_normal")(_prelu()(weights))
+    weights = layers.Dense(max(1, channels // _SQUEEZE), kernel_initializer="glorot_normal")(
+        weights
+    )
+    weights = _prelu()(weights)
+    weights = layers.Dense(channels, "sigmoid", kernel_initializer="glorot_normal")(weights)
     return layers.Multiply()([net, weights])
 
 
@@ -87,7 +80,8 @@ def _conv(
     if stride > 1 and size > 1:
         # "same" would pad below and right only, and shift the block half a pixel off its shortcut.
         net, padding = layers.ZeroPadding2D(size // 2)(net), "valid"
-    return conv(channels, size, stride, "glorot_normal", padding=padding)(net)
+    initializer = "glorot_normal"
+    return conv(channels, size, stride, padding=padding, kernel_initializer=initializer)(net)
 
 
 def _norm(net: keras.KerasTensor) -> keras.KerasTensor:

@@ -28,13 +28,12 @@ def seen_in(databases: list[Database], description: Description) -> np.ndarray:
         for database in databases
     ]
     keys = [_hashed_by(database, description) for database in databases]
-    decided = [number for number, key in enumerate(keys) if key]
-    if any((seen[number] == TRAINED_ON).any() for number in decided):
-        own = [databases[number] for number in decided]
-        parts = read_split(description.split).parts(own, [keys[number] for number in decided])
-        parts = np.split(parts, np.cumsum([*map(len, own)])[:-1])
-        for number, part in zip(decided, parts, strict=True):
-            seen[number] = np.where(seen[number] == TRAINED_ON, part, seen[number])
+    decided = [index for index, key in enumerate(keys) if key]
+    if any((seen[index] == TRAINED_ON).any() for index in decided):
+        own = [databases[index] for index in decided]
+        parts = read_split(description.split).parts(own, [keys[index] for index in decided])
+        for index, part in zip(decided, _by_database(own, parts), strict=True):
+            seen[index] = np.where(seen[index] == TRAINED_ON, part, seen[index])
     return np.concatenate(seen)
 
 
@@ -71,15 +70,12 @@ def rows_of_part(
         UserError: naming `flag`, if a database has no such faces, or they are unknown.
     """
     seen = seen_in(databases, description)
-    start = 0
-    for database in databases:
-        own = seen[start : start + len(database)]
-        start += len(database)
+    for database, own in zip(databases, _by_database(databases, seen), strict=True):
         if not np.isin(own, (part, NEVER_SEEN)).any() and np.isin(own, (UNKNOWN, TRAINED_ON)).any():
             raise UserError(
-                f"{flag}: which faces of {database.path} the model was trained on is unknown: its "
-                "file has no identities of them, or others than the database; make the older of "
-                "both again" + ("; or pass --part all" if flag == "--part" else "")
+                f"{flag}: which faces of {database.path} the model was trained on is unknown, as "
+                "its file or the database lacks their identities; make the older of both again"
+                + ("; or pass --part all" if flag == "--part" else "")
             )
     rows = np.flatnonzero((seen == part) | ((seen == NEVER_SEEN) & (part != TRAINING)))
     if not len(rows):
@@ -89,6 +85,11 @@ def rows_of_part(
             + (f": the model was trained with {split.flags()}" if split else "")
         )
     return rows
+
+
+def _by_database(databases: list[Database], values: np.ndarray) -> list[np.ndarray]:
+    """Values of the rows of joined databases, per database."""
+    return np.split(values, np.cumsum([len(database) for database in databases])[:-1])
 
 
 def _by_identity(
@@ -124,14 +125,7 @@ def _trained_with(dataset: str, description: Description) -> dict | None:
     return own[0] if is_hash and own and dataset not in _UNNAMED else None
 
 
+@cache  # read once for all models
 def _identity(path: Path) -> int:
-    try:
-        return _identity_of(path, path.stat().st_mtime_ns)
-    except OSError:  # reported when the image is read
-        return 0
-
-
-@cache
-def _identity_of(path: Path, modified: int) -> int:
-    """Identity of a file, which is read once for all models."""
-    return file_identity(path.read_bytes())
+    """Identity of a file; 0 if it is missing, which is reported when the image is read."""
+    return file_identity(path.read_bytes()) if path.is_file() else 0

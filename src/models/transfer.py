@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..flags import did_you_mean
-from . import DLIB, IMAGENET, NETWORKS, applications, build_model, face_resnet, network_name
+from . import DLIB, IMAGENET, NETWORKS, applications, build_model, face_resnet, find_network
 from .checkpoints import load_checkpoint
 from .description import Original
 from .heads import in_head
@@ -16,42 +16,49 @@ from .heads import in_head
 def initialised(
     architecture: dict, img_size: int, init: str, faces: np.ndarray | None = None
 ) -> tuple[keras.Model, dict, str]:
-    """A network with initial weights, its architecture, and a line that names their source.
+    """A network with initial weights.
 
-    architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint, such
-        as the scale of the original toolkit's networks.
-    init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib", or
-        dlib's .dat file. Heads of another shape are initialized at random.
-    faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
-        `face_resnet.load_dlib` measures the statistics of its normalizations.
-    Raises `UserError` for a file of another network, or if the download of ImageNet's fails.
+    Args:
+        architecture: as `build_model` takes it.
+        img_size: side of the faces in pixels.
+        init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib" or
+            dlib's .dat file. Heads of another shape are initialized at random.
+        faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
+            `face_resnet.load_dlib` measures the statistics of its normalizations.
+
+    Returns:
+        The network; its architecture, with the arguments of the checkpoint that `architecture`
+        lacks, such as the scale of the original toolkit's networks; and a line for the user.
+
+    Raises:
+        UserError: the file is of another network, or the download of ImageNet's weights fails.
     """
-    name = network_name(architecture["name"])
+    name, path = architecture["name"], Path(init)
     if init == IMAGENET:
         if name in NETWORKS:
             raise UserError(
                 f"--init imagenet: expected a network of keras.applications, received {name}; "
                 "pass --arch EfficientNetB3, for example, or a weight file"
             )
-        model = build_model(architecture, img_size)
-        applications.load_imagenet(model, name)
-        return model, architecture, f"{name}: initial weights from ImageNet, random heads"
-    path = Path(init)
-    if name == "face_resnet" and (init == DLIB or path.suffix == ".dat"):
+        model, source = build_model(architecture, img_size), "ImageNet"
+        applications.load_imagenet(model)
+    elif name == "face_resnet" and (init == DLIB or path.suffix == ".dat"):
         path = face_resnet.dlib_file() if init == DLIB else path
-        model = build_model(architecture, img_size)
+        model, source = build_model(architecture, img_size), path.name
         face_resnet.load_dlib(model, path, faces)
-        return model, architecture, f"{name}: initial weights from {path.name}, random heads"
-    return _from_checkpoint(name, architecture, img_size, path)
+    else:
+        return _from_checkpoint(architecture, img_size, path)
+    return model, architecture, f"{name}: initial weights from {source}, random heads"
 
 
 def _from_checkpoint(
-    name: str, architecture: dict, img_size: int, path: Path
+    architecture: dict, img_size: int, path: Path
 ) -> tuple[keras.Model, dict, str]:
+    name = architecture["name"]
     given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
     source, found = load_checkpoint(path, Original(**given, img_size=img_size))
-    if network_name(found.architecture["name"]) == name:
-        # The loss decides on the age head.
+    if find_network(found.architecture["name"]) == find_network(name):
+        # The age loss decides on the age head.
         stored = {k: value for k, value in found.architecture.items() if k != "age_head"}
         architecture = {**stored, **architecture}
         model = build_model(architecture, img_size)
@@ -75,24 +82,28 @@ def _copy_weights(model: keras.Model, source: keras.Model, heads: bool) -> bool:
     )
     stored = {layer.name for layer in sources}
     layers = [la for la in layers if la.name in stored or not face_resnet.is_extra(la.name)]
-    if _shapes(layers) != _shapes(sources):
+    shapes, found = (
+        [[tuple(weight.shape) for weight in layer.weights] for layer in some]
+        for some in (layers, sources)
+    )
+    if shapes != found:
         return False
     for layer, other in zip(layers, sources, strict=True):
         layer.set_weights(other.get_weights())
     return True
 
 
-def _shapes(layers: list[keras.Layer]) -> list[list[tuple]]:
-    return [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
-
-
 def freeze_until(model: keras.Model, layer_name: str) -> int:
     """Freeze all layers up to and including this one, in the order of `model.layers`.
 
     Their batch normalizations keep their statistics. Blocks of our networks are called
-    stage1_block1 and so on. To be called before the model is compiled. Returns the number of
-    frozen layers with weights. Raises `UserError` for an unknown layer, or if none is left to
-    train.
+    stage1_block1 and so on. Call it before the model is compiled.
+
+    Returns:
+        The number of frozen layers with weights.
+
+    Raises:
+        UserError: the layer is unknown, or no layer remains to train.
     """
     names = [layer.name for layer in model.layers]
     if layer_name not in names:

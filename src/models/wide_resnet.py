@@ -5,59 +5,42 @@ from keras import layers
 
 from ..errors import UserError
 from .blocks import conv
-from .heads import faces_input, twin_heads
-
-POOLS = ("global", "8x8")
-
-
-def check_depth(depth: int) -> None:
-    """Raise `UserError` unless a WideResNet can be `depth` layers deep."""
-    if depth < 10 or (depth - 4) % 6:
-        raise UserError(
-            f"--depth: expected 6n+4, which is 10, 16, 22, 28, ..., received {depth}; "
-            f"the nearest is {max(10, round((depth - 4) / 6) * 6 + 4)}"
-        )
 
 
 def build(
-    img_size: int,
+    faces: keras.KerasTensor,
     depth: int = 16,
     width: int = 8,
     pool: str = "global",
     scale: float = 1 / 255,
     dropout: float = 0.0,
-    mirror: bool = False,
-    age_head: str = "softmax",
-) -> keras.Model:
-    """WideResNet-`depth`-`width` for faces (N, img_size, img_size, 3), BGR, 0..255.
+) -> keras.KerasTensor:
+    """Features of WideResNet-`depth`-`width` for faces (N, S, S, 3), BGR, 0..255.
 
-    pool: "global" averages the last feature map into 64 * width features; "8x8" averages windows of
-        8x8 with stride 1 and flattens them, as the original toolkit's published weights need.
-    scale: factor of the pixels at the input; 1 for the original toolkit's weights.
-    dropout: dropout rate between the convolutions of a block.
-    mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-    age_head: the kind of the age head, see `heads.twin_heads`.
+    Args:
+        pool: "global" averages the last feature map into 64 * width features; "8x8" averages
+            windows of 8x8 with stride 1 and flattens them, as the original toolkit's published
+            weights need.
+        scale: factor of the pixels at the input; 1 for the original toolkit's weights.
+        dropout: dropout rate between the convolutions of a block.
+
+    Raises:
+        UserError: no WideResNet is `depth` layers deep.
     """
-    check_depth(depth)
-    if pool not in POOLS:
-        raise ValueError(f"pool: expected one of {POOLS}, received {pool!r}")
-    blocks = (depth - 4) // 6
-    inputs, net = faces_input(img_size, mirror)
-    net = layers.Rescaling(scale)(net)
-    net = conv(16)(net)
+    if depth < 10 or (depth - 4) % 6:
+        raise UserError(
+            f"--depth: expected 6n+4, which is 10, 16, 22, 28, ..., received {depth}; "
+            f"the nearest is {max(10, round((depth - 4) / 6) * 6 + 4)}"
+        )
+    net = conv(16)(layers.Rescaling(scale)(faces))
     for stage, channels in enumerate((16 * width, 32 * width, 64 * width), 1):
-        for block in range(1, blocks + 1):
+        for block in range(1, (depth - 4) // 6 + 1):
             stride = 2 if stage > 1 and block == 1 else 1
             net = _block(net, channels, stride, dropout, f"stage{stage}_block{block}")
     net = _norm_relu(net)
     if pool == "global":
-        features = layers.GlobalAveragePooling2D()(net)
-    else:
-        net = layers.AveragePooling2D(8, strides=1, padding="same")(net)
-        features = layers.Flatten()(net)
-    return keras.Model(
-        inputs, twin_heads(features, mirror=mirror, age_head=age_head), name="wide_resnet"
-    )
+        return layers.GlobalAveragePooling2D()(net)
+    return layers.Flatten()(layers.AveragePooling2D(8, strides=1, padding="same")(net))
 
 
 def _block(

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from ..models import build_model
+from ..models import NETWORKS, build_model
 from ..models.heads import in_head
 from ..models.transfer import freeze_until, initialised
 from .arguments import Arguments
@@ -16,6 +16,8 @@ from .distribution import Devices, precision, use_xla
 from .losses import Loss, age_loss, gender_loss
 from .metrics import training_metrics, validation_metrics
 from .optimizers import get_optimizer
+
+PENALTY = 5e-4  # of our networks, as in the original toolkit
 
 
 def get_network(
@@ -47,10 +49,7 @@ def compile_network(
     devices: Devices, model: keras.Model, arguments: Arguments, schedule: LearningRateSchedule
 ) -> None:
     """Compile the model with the losses, optimizer and metrics of a run."""
-    if arguments.opt == "adamw":
-        set_penalty(model, 0.0)
-    elif arguments.weight_decay is not None:
-        set_penalty(model, arguments.weight_decay)
+    set_penalty(model, _penalty(arguments))
     is_tensorflow = keras.backend.backend() == "tensorflow"
     if is_tensorflow and devices.are_many:
         for layer in model.layers:
@@ -107,6 +106,15 @@ def get_evaluator(devices: Devices, model: keras.Model, arguments: Arguments) ->
         weighted_metrics=validation_metrics(_losses(arguments)), jit_compile=use_xla(devices)
     )
     return evaluator
+
+
+def _penalty(arguments: Arguments) -> float:
+    """The L2 penalty of kernels; adamw decays them itself."""
+    if arguments.opt == "adamw":
+        return 0.0
+    if arguments.weight_decay is None:
+        return PENALTY if arguments.arch in NETWORKS else 0.0
+    return arguments.weight_decay
 
 
 def set_penalty(model: keras.Model, factor: float) -> None:

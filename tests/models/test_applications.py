@@ -6,8 +6,8 @@ import pytest
 from keras import applications
 
 from src.errors import UserError
-from src.models import network_name
-from src.models.applications import build, load_imagenet, names
+from src.models import build_model, find_network
+from src.models.applications import load_imagenet
 from tests.models.reference import fill, made_faces
 
 # A network per kind of preprocessing, and the preprocessing of its family.
@@ -31,7 +31,7 @@ def rgb(faces: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", PREPARED)
 def test_preprocessing_of_each_family(name):
-    model, faces = build(32, name), made_faces(2, 32)
+    model, faces = build_model({"name": name}, 32), made_faces(2, 32)
     given = reaches(model, model.layers[1], faces)
     np.testing.assert_allclose(given, PREPARED[name](rgb(faces)), atol=1e-4)
 
@@ -53,8 +53,8 @@ def download(monkeypatch, tmp_path):
 
 
 def test_imagenet_weights_see_keras_inputs(download):
-    model = build(32, "EfficientNetB0")
-    load_imagenet(model, "EfficientNetB0")
+    model = build_model({"name": "EfficientNetB0"}, 32)
+    load_imagenet(model)
     other = applications.EfficientNetB0(
         include_top=False, weights="imagenet", input_shape=(32, 32, 3)
     )
@@ -76,34 +76,24 @@ def test_failed_download_is_one_line(monkeypatch):
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", get_file)
     with pytest.raises(UserError, match=r"^--init imagenet: .* MobileNet .* URL [^\n]*Errno -2"):
-        load_imagenet(build(32, "MobileNet"), "MobileNet")
+        load_imagenet(build_model({"name": "MobileNet"}, 32))
 
 
-def test_too_small_pictures_are_one_line():
+def test_small_images_are_rejected():
     with pytest.raises(UserError, match=r"^VGG16: expected larger .* 16 pixels: [^\n]*32x32"):
-        build(16, "VGG16")
+        build_model({"name": "VGG16"}, 16)
 
 
-def test_names_equal_keras_names():
-    assert {"EfficientNetB3", "ConvNeXtTiny", "NASNetMobile", "ResNet50"} <= {*names()}
-    assert all(callable(getattr(applications, name)) for name in names())
+@pytest.mark.parametrize("text", ["EfficientNetB3", "efficientnetb3", "ResNet50", "RESNET50"])
+def test_names_in_any_case(text):
+    name = find_network(text).arguments["name"]
+    assert name.lower() == text.lower() and callable(getattr(applications, name))
 
 
-@pytest.mark.parametrize(
-    "text, name",
-    [
-        ("wide_resnet", "wide_resnet"),
-        ("Wide_ResNet", "wide_resnet"),
-        ("efficientnetb3", "EfficientNetB3"),
-        ("resnet50", "resnet50"),  # ours
-        ("ResNet50", "ResNet50"),  # Keras's
-        ("RESNET18", "resnet18"),
-    ],
-)
-def test_names_in_any_case(text, name):
-    assert network_name(text) == name
+def test_own_networks_come_first():
+    assert find_network("resnet50").arguments == {"depth": 50}
 
 
 def test_unknown_name_gets_a_suggestion():
     with pytest.raises(UserError, match=r"received eficientnetb3; did you mean EfficientNetB3\?"):
-        network_name("eficientnetb3")
+        find_network("eficientnetb3")

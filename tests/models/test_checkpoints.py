@@ -31,12 +31,6 @@ DESCRIPTION = Description(
 )
 
 
-def test_margins_of_model_and_data():
-    data = [{"margin": 0.4}, {"margin": 0.12}, {"margin": None}, {"db": "of before margins"}]
-    assert Description(ARCHITECTURE, FaceCrop(32, 0.4), data=data).margins == [0.4, 0.12]
-    assert Description(ARCHITECTURE, FaceCrop(32, 0.25)).margins == [0.25]
-
-
 @pytest.fixture(scope="module")
 def model():
     model = build_model(ARCHITECTURE, 32)
@@ -76,15 +70,9 @@ def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def test_round_trip_keeps_predictions(model, saved):
-    loaded, _ = load_checkpoint(saved)
-    before, after = (network(made_faces(4, 32)) for network in (model, loaded))
-    for a, b in zip(before, after, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_checkpoint_stores_the_description(saved):
-    _, description = load_checkpoint(saved, Original(28, 10))
+def test_round_trip(model, saved):
+    loaded, description = load_checkpoint(saved, Original(28, 10))
+    assert_same_weights(model, loaded)
     assert description == DESCRIPTION
 
 
@@ -129,19 +117,13 @@ def test_full_disk_leaves_no_checkpoint(model, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_original_file_is_recognised(original_weights):
-    _, description = load_checkpoint(original_weights, Original(10, 1))
+def test_original_file_is_recognized(original_weights):
+    model, description = load_checkpoint(original_weights, Original(10, 1))
     expected = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
     assert description == Description(expected, FaceCrop(64))
-
-
-def test_original_file_predicts_as_in_keras(original_weights):
-    model, description = load_checkpoint(original_weights)
-    other = build_model(description.architecture, 64)
+    other = build_model(expected, 64)
     other.load_weights(original_weights)
-    faces = made_faces(2, 64)
-    for a, b in zip(model(faces), other(faces), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same_weights(model, other)
 
 
 @pytest.mark.parametrize(
@@ -159,32 +141,10 @@ def test_plain_weights_need_depth_and_width(tmp_path, depth, width, pool, img_si
     assert description.crop.size == img_size
 
 
-@pytest.mark.parametrize("depth, width", [(16, 2), (10, 1)])
-def test_wrong_depth_names_the_right_one(model, tmp_path, depth, width):
+def test_wrong_depth_names_the_right_one(model, tmp_path):
     write_keras_2(tmp_path / "w.hdf5", model)
-    with pytest.raises(UserError, match=rf"WideResNet-{depth}-{width}.*--depth 10 --width 2"):
-        load_checkpoint(tmp_path / "w.hdf5", Original(depth, width))
-
-
-@pytest.mark.parametrize("pool", ["8x8", "global"])
-def test_network_saved_by_keras(tmp_path, pool):
-    """Its Rescaling layer is part of the network: pixels are not scaled twice, or never."""
-    model = build_model({**ARCHITECTURE, "pool": pool}, 32)
-    fill(model)
-    model.save(tmp_path / "x.h5")
-    loaded, description = load_checkpoint(tmp_path / "x.h5")
-    assert description.architecture["scale"] == pytest.approx(1 / 255)
-    assert description.crop.size == 32
-    images = made_faces(4, 32)
-    for a, b in zip(model(images), loaded(images), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", ["x.keras", "x.weights.h5"])
-def test_other_files_of_keras_name_the_remedy(model, tmp_path, name):
-    save = model.save_weights if "weights" in name else model.save
-    save(tmp_path / name)
-    refused(tmp_path / name, ".hdf5", "model.save('name.h5')")
+    with pytest.raises(UserError, match=r"WideResNet-16-2.*--depth 10 --width 2"):
+        load_checkpoint(tmp_path / "w.hdf5", Original(16, 2))
 
 
 def test_mirror_is_of_the_description(model, tmp_path):
@@ -199,24 +159,17 @@ def test_mirror_is_of_the_description(model, tmp_path):
 
 
 def test_stored_code_is_not_run(model, tmp_path):
-    mark, path = tmp_path / "mark", tmp_path / "w.hdf5"
-    name = str(mark)
-    code = keras.layers.Lambda(lambda x: [open(name, "w").close(), x][1])
-    evil = keras.Sequential([keras.Input((2,)), code])
-    evil.save(tmp_path / "evil.h5")
-    mark.unlink()
-    keras.models.load_model(tmp_path / "evil.h5", compile=False, safe_mode=False)
-    assert mark.exists()  # the file does contain code
-    mark.unlink()
-
+    """A network that changes pixels before its first convolution is rejected."""
+    path = tmp_path / "w.hdf5"
     write_keras_2(path, model, "model_weights")
-    with h5py.File(tmp_path / "evil.h5") as source, h5py.File(path, "a") as file:
-        file.attrs["model_config"] = source.attrs["model_config"]
-    refused(path, "Lambda")
-    assert not mark.exists()
+    evil = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Lambda(lambda x: 1 / 0)])
+    with h5py.File(path, "a") as file:
+        functional = {"config": {"layers": evil.get_config()["layers"]}}
+        file.attrs["model_config"] = json.dumps(functional)
+    rejected(path, "begins with a convolution", "Lambda")
 
 
-def refused(path: Path, *words: str) -> None:
+def rejected(path: Path, *words: str) -> None:
     with pytest.raises(UserError) as raised:
         load_checkpoint(path)
     message = str(raised.value)
@@ -227,65 +180,53 @@ def refused(path: Path, *words: str) -> None:
 
 
 def test_missing_file(tmp_path):
-    refused(tmp_path / "w.hdf5", "expected a weight file, found none")
+    rejected(tmp_path / "w.hdf5", "expected a weight file, found none")
 
 
-@pytest.mark.parametrize("content", [b"", b"weights"])
-def test_text_file_is_rejected(tmp_path, content):
-    path = tmp_path / "w.hdf5"
-    path.write_bytes(content)
-    refused(path, "expected a weight file, HDF5")
-
-
-@pytest.mark.parametrize("share", [0.1, 0.99])
-def test_file_cut_short(copy, share):
+@pytest.mark.parametrize("share", [0, 0.1, 0.99])
+def test_truncated_file(copy, share):
     content = copy.read_bytes()
     copy.write_bytes(content[: int(share * len(content))])
-    refused(copy, "expected a weight file, HDF5")
+    rejected(copy, "expected a weight file, HDF5")
 
 
-def test_hdf5_without_layers(tmp_path):
-    path = tmp_path / "w.hdf5"
-    with h5py.File(path, "w") as file:
-        file["image"] = np.zeros(3)
-    refused(path, "found image")
+@pytest.mark.parametrize("name", ["x.keras", "x.weights.h5"])
+def test_other_files_of_keras(model, tmp_path, name):
+    save = model.save_weights if "weights" in name else model.save
+    save(tmp_path / name)
+    rejected(tmp_path / name, "expected ")
 
 
 @pytest.mark.parametrize(
     "layers",
     [
         [keras.layers.Flatten(), keras.layers.Dense(3)],
-        [keras.layers.Conv2D(16, 3, use_bias=False), keras.layers.Conv2D(32, 3, use_bias=False)],
         [keras.layers.Conv2D(16, 3, padding="same", use_bias=False) for _ in range(8)],  # WRN-11?
-        [keras.layers.Flatten()],
     ],
-    ids=["dense", "2 convolutions", "8 convolutions", "nothing"],
+    ids=["dense", "convolutions"],
 )
 def test_another_architecture(tmp_path, layers):
     path = tmp_path / "w.h5"
     keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(path)
     found = sum(bool(layer.weights) for layer in layers)
-    refused(path, "expected a checkpoint", f"found {found} layers")
+    rejected(path, "expected a checkpoint", f"found {found} layers")
 
 
 @pytest.mark.parametrize(
     "stored, words",
     [
         ({"genders": ["male", "female"]}, ["genders ['female', 'male']", "['male', 'female']"]),
-        ({"ages": [0, 116]}, ["ages [0, 100]", "[0, 116]"]),
         ({"colour": "RGB", "version": "9.1"}, ["colour BGR", "RGB", "9.1"]),
         ({"architecture": {"name": "ir_se"}}, ["expected a network", "ir_se"]),
         ({"architecture": {**ARCHITECTURE, "colour": 3}}, ["expected a network", "colour"]),
-        ({"architecture": {**ARCHITECTURE, "depth": 12}}, ["expected a network", "12"]),
-        ({"architecture": {**ARCHITECTURE, "depth": 16}}, ["does not fit", "expected", "found"]),
-        ({"architecture": {**ARCHITECTURE, "width": 1}}, ["(3, 3, 16, 16)", "(3, 3, 16, 32)"]),
-        ({"architecture": None}, ["expected a network", "None"]),
+        ({"architecture": {**ARCHITECTURE, "depth": 16}}, ["weights of wide_resnet"]),
+        ({"architecture": {**ARCHITECTURE, "width": 1}}, ["weights of wide_resnet"]),
     ],
 )
 def test_invalid_descriptions_are_rejected(copy, stored, words):
     with h5py.File(copy, "a") as file:
         file.attrs["description"] = json.dumps(json.loads(file.attrs["description"]) | stored)
-    refused(copy, *words)
+    rejected(copy, *words)
 
 
 def test_unknown_size_requires_img_size(tmp_path):
@@ -311,28 +252,22 @@ def test_weights_that_are_not_finite(copy, value):
     with h5py.File(copy, "a") as file:
         layer = file["pred_age"]
         layer[layer.attrs["weight_names"][0]][3, 5] = value
-    refused(copy, "finite")
+    rejected(copy, "finite")
 
 
-def test_one_layer_of_another_shape(copy):
+def test_layer_of_another_shape(copy):
     with h5py.File(copy, "a") as file:
         layer = file["pred_age"]
         name = layer.attrs["weight_names"][0]
         del layer[name]
         layer[name] = np.zeros((128, 90))
-    refused(copy, "expected weights [(128, 101)]", "pred_age", "found [(128, 90)]")
+    rejected(copy, "weights of wide_resnet", "(128, 101)", "(128, 90)")
 
 
-def test_missing_layer_is_rejected(copy):
-    with h5py.File(copy, "a") as file:
-        file.attrs["layer_names"] = list(file.attrs["layer_names"])[:-1]
-    refused(copy, "does not fit", "pred_age", "found []")
-
-
-def test_named_layer_without_weights(copy):
+def test_missing_layer(copy):
     with h5py.File(copy, "a") as file:
         del file["pred_age"]
-    refused(copy, "pred_age")
+    rejected(copy, "pred_age")
 
 
 @pytest.mark.parametrize(
@@ -348,5 +283,4 @@ def test_checkpoints_of_every_network(tmp_path, architecture):
     save_checkpoint(tmp_path / "w.hdf5", model, Description(architecture, FaceCrop(32)))
     loaded, description = load_checkpoint(tmp_path / "w.hdf5")
     assert description.architecture == architecture
-    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same_weights(model, loaded)

@@ -29,6 +29,12 @@ def read(values):
     return read_description(Path("w.hdf5"), json.dumps(values))
 
 
+def test_margins_of_model_and_data():
+    data = [{"margin": 0.4}, {"margin": 0.12}, {"margin": None}, {"db": "of before margins"}]
+    assert Description({}, FaceCrop(32, 0.4), data=data).margins == [0.4, 0.12]
+    assert Description({}, FaceCrop(32, 0.25)).margins == [0.25]
+
+
 def test_description_round_trip():
     assert read(describe(DESCRIPTION)) == DESCRIPTION
 

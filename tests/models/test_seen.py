@@ -73,8 +73,8 @@ def test_faces_are_found_whatever_their_file_is_called(tmp_path):
         photos[-1].write_bytes(content)
     np.testing.assert_array_equal(seen_in_files(photos, "", owner), parts[:20])
     assert use_of(seen_in_files(photos, "", owner)) == "trained on"  # not "never seen"
-    photos[0].write_bytes(b"another")
-    assert seen_in_files(photos[:1], "mine", owner).tolist() == ["never seen"]
+    (tmp_path / "new.png").write_bytes(b"another")
+    assert seen_in_files([tmp_path / "new.png"], "mine", owner).tolist() == ["never seen"]
 
 
 def test_same_names_are_not_the_same_faces(tmp_path):

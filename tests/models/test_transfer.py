@@ -77,14 +77,9 @@ def test_init_with_the_original_weights(original_weights):
 
 @pytest.mark.parametrize(
     "architecture",
-    [
-        {**SMALL, "depth": 16},
-        {**SMALL, "width": 2},
-        {"name": "resnet18", "width": 1},
-        {"name": "MobileNet"},
-    ],
+    [{**SMALL, "depth": 16}, {**SMALL, "width": 2}, {"name": "resnet18", "width": 1}],
 )
-def test_weights_of_another_network_are_refused(tmp_path, architecture):
+def test_weights_of_another_network_are_rejected(tmp_path, architecture):
     saved(tmp_path / "w.hdf5", SMALL, 32)
     with pytest.raises(UserError) as raised:
         initialised(architecture, 32, tmp_path / "w.hdf5")
@@ -97,11 +92,6 @@ def test_weights_of_another_network_are_refused(tmp_path, architecture):
 def test_imagenet_requires_keras_applications():
     with pytest.raises(UserError, match=r"^--init imagenet: expected .* received resnet50;"):
         initialised({"name": "resnet50"}, 64, "imagenet")
-
-
-def test_missing_file():
-    with pytest.raises(UserError, match=r"none\.hdf5"):
-        initialised(SMALL, 32, "none.hdf5")
 
 
 def test_training_changes_only_unfrozen_layers():
