@@ -24,6 +24,7 @@ from src.extras import import_keras
 from src.flags import flag
 
 NAMES = {"onnx": "m.onnx", "litert": "m.tflite", "keras": "m.keras"}
+PRECISIONS = {"onnx": ("fp16", "int8"), "litert": ("fp16", "int8"), "hdf5": ("fp16",)}
 COLUMNS = "`--format`|size|gender: maximum, 99 %|age: maximum, 99 %|MAE|ms per face: 1, 32 at once"
 
 
@@ -43,8 +44,8 @@ def main(argv=()):
 
     with TemporaryDirectory() as folder:
         exported, sides = {}, {}
-        for format, each in FORMATS.items():
-            for precision in ("float32", *each.precisions):
+        for format, runtime in FORMATS.items():
+            for precision in ("float32", *PRECISIONS.get(format, ())):
                 name = f"{format} --{precision}".removesuffix(" --float32")
                 output = Path(folder, f"{name.replace(' ', '')}_{NAMES.get(format, 'm')}")
                 options = {} if precision == "float32" else {precision: True}
@@ -56,7 +57,7 @@ def main(argv=()):
                 except UserError as error:  # legacy exists for one network only
                     print(f"{name}: {error}", file=sys.stderr)
                     continue
-                sides[name] = Estimator(output, each.runtime)
+                sides[name] = Estimator(output, runtime)
         rng, size = np.random.default_rng(0), next(iter(sides.values())).crop.size
         times = []
         for count in (1, 32):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from ..estimation.arguments import WeightFlags
 from ..flags import flag
@@ -12,15 +13,24 @@ from . import FORMATS
 class Arguments(WeightFlags):
     """The arguments of export.py."""
 
+    NEEDS: ClassVar = {"int8": "input"}
+
     output: Path = flag(help="path of the output", short="-o")
     format: str = flag(
         help="format of the output; keras: a file for keras.models.load_model; hdf5: a checkpoint "
         "of this toolkit; legacy: weights for the original toolkit's load_weights",
         choices=tuple(FORMATS),
     )
-    fp16: bool = flag(False, help="store weights as float16 (half the size)", excludes=("int8",))
+    fp16: bool = flag(
+        False,
+        help="store weights as float16 (half the size)",
+        needs={"format": ("onnx", "litert", "hdf5")},
+        excludes=("int8",),
+    )
     int8: bool = flag(
-        False, help="quantize to int8 (a quarter of the size), calibrated on faces of --input"
+        False,
+        help="quantize to int8 (a quarter of the size), calibrated on faces of --input",
+        needs={"format": ("onnx", "litert")},
     )
     input: Path | None = flag(
         None,

@@ -4,7 +4,6 @@ The mean of runs with the same initial weights is often better than each of them
 "Model soups", ICML 2022, https://arxiv.org/abs/2203.05482.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ..models.description import Description, Original
 from ..models.statistics import estimate_statistics
 from .faces import open_fitting
 
-_BATCH, _BATCHES = 64, 16  # faces for the statistics of batch normalizations
+_MAX_FACES, _BATCH = 1024, 64  # for the statistics of batch normalizations
 
 
 def average(
@@ -37,18 +36,12 @@ def average(
         original: network of files of the original toolkit.
 
     Raises:
-        UserError: The files do not fit, one is calibrated, or the network needs a database.
+        UserError: The files do not fit, or the network needs a database.
     """
     loaded = [load_checkpoint(path, original) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
-        if other.calibration:
-            raise UserError(
-                f"--average: expected weight files that are not calibrated, received {path}, "
-                f"calibrated on {other.calibration['faces']:,} faces; pass the file that it was "
-                "made from, and calibrate the mean with --calibrate"
-            )
-        for name in ("architecture", "mirror", "crop", "split"):
+        for name in ("architecture", "mirror", "crop", "calibration", "split"):
             here, there = getattr(description, name), getattr(other, name)
             if name == "split":
                 here, there = read_split(here), read_split(there)
@@ -66,28 +59,28 @@ def average(
                 "--average requires --input, a training database: the statistics of the batch "
                 "normalizations of the mean are estimated on its faces"
             )
-        estimate_statistics(model, _batches(database, description))
+        faces = _training_faces(database, description)
+        estimate_statistics(model, np.array_split(faces, max(1, len(faces) // _BATCH)))
     save_checkpoint(output, model, description)
 
 
-def _batches(path: Path, description: Description) -> Iterator[np.ndarray]:
-    """Random training faces, uint8 (64, S, S, 3): none of the validation or the test set."""
+def _training_faces(path: Path, description: Description) -> np.ndarray:
+    """Up to 1,024 random faces, uint8 (N, S, S, 3): none of the validation or the test set."""
     database = open_fitting(path, description.crop)
     order = np.random.default_rng(0).permutation(len(database))
     if description.identities:
         parts = description.identities.parts_of(database.identity_kind, database.identities)
         order = order[~np.isin(parts[order], ("validation", "test"))]
-    order = order[: _BATCH * _BATCHES]
-    for start in range(0, max(len(order) - _BATCH, 0) + 1, _BATCH):
-        yield database.image[np.sort(order[start : start + _BATCH])]
+    return database.image[np.sort(order[:_MAX_FACES])]
 
 
 def _joined(descriptions: list[Description]) -> Description:
+    """The first description with the data and the identities of all, without metrics."""
     data = [part for description in descriptions for part in description.data]
     known = [description.identities for description in descriptions if description.identities]
     return replace(
         descriptions[0],
-        data=[part for number, part in enumerate(data) if part not in data[:number]],
+        data=[part for index, part in enumerate(data) if part not in data[:index]],
         metrics={},
-        identities=Identities.of(list for one in known for list in one.items()) if known else None,
+        identities=Identities.of(each for ids in known for each in ids.items()) if known else None,
     )

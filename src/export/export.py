@@ -5,8 +5,8 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
+from keras import Model
 
 from ..calibration.temperatures import scale_network
 from ..errors import UserError
@@ -23,7 +23,7 @@ from ..models.description import OUTPUTS, Description, describe
 from ..shipped import resolve_weights
 from . import FORMATS
 from .arguments import Arguments
-from .checks import check_export, description_of
+from .checks import description_of
 from .faces import Faces, database_faces, portrait_faces
 from .graphs import WRITERS, store_description
 from .original import to_original
@@ -45,13 +45,13 @@ class Exported:
     faces: phrase for the faces.  size: of the export in bytes.
     differences: of "gender" (probability) and "age" (years): the largest one and its 99th
         percentile.
-    mae: mean absolute errors in years, before and after; None if no age is known.
+    mae: mean absolute errors in years, before and after; NaN if no age is known.
     """
 
     faces: str
     size: int
     differences: dict[str, tuple[float, float]]
-    mae: tuple[float, float] | None
+    mae: tuple[float, float]
 
     def __str__(self) -> str:
         lines = [f"{self.size / 1e6:.1f} MB; differences to the weight file on {self.faces}:"]
@@ -59,7 +59,7 @@ class Exported:
             lines.append(
                 f"{name}: at most {largest:.2g}, 99th percentile {percentile:.2g} ({_UNITS[name]})"
             )
-        if self.mae:
+        if not np.isnan(self.mae[0]):
             lines.append("MAE: {1:.2f} years, the weight file's {0:.2f}".format(*self.mae))
         return "\n".join(lines)
 
@@ -67,7 +67,7 @@ class Exported:
         """Raise `UserError` if the export differs too much, or predicts NaN."""
         for name, found in self.differences.items():
             limits = LIMITS[precision][name]
-            if not all(value <= limit for value, limit in zip(found, limits, strict=True)):
+            if not all(np.less_equal(found, limits)):
                 raise UserError(
                     f"{output}: its {name} differs from the weight file's by up to {found[0]:.2g} "
                     f"{_UNITS[name]}, 99th percentile {found[1]:.2g}, on {self.faces}; {precision} "
@@ -79,13 +79,13 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     """Write a checkpoint in another format, and its description to `output`.json.
 
     Args:
-        arguments: flags of export.py; `average` and `calibrate` are done before.
+        arguments: flags of export.py, checked by `check_export`; `average` and `calibrate` are
+            done before.
         calibration: see `Description.calibration`; its temperatures divide the heads' scores.
 
     Raises:
         UserError: The export differs from the checkpoint; nothing is written then.
     """
-    check_export(arguments)
     weight_file = resolve_weights(arguments.weight_file, for_keras=True)
     model, description = load_checkpoint(weight_file, arguments.original)
     crop = description.crop
@@ -108,11 +108,7 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
 
 
 def _write(
-    arguments: Arguments,
-    model: keras.Model,
-    description: Description,
-    faces: Faces,
-    before: Estimates,
+    arguments: Arguments, model: Model, description: Description, faces: Faces, before: Estimates
 ) -> Exported:
     output, format, precision = arguments.output, arguments.format, arguments.precision
     with replacing(description_of(output)) as partial_description, replacing(output) as partial:
@@ -125,18 +121,14 @@ def _write(
             store_description(partial, format, config)
         else:
             save_checkpoint(partial, model, description, half=precision == "fp16")
-        after = Estimator(partial, FORMATS[format][0])(faces.image)
-        files = [partial, *partial.rglob("*")]  # of a folder
+        after = Estimator(partial, FORMATS[format])(faces.image)
         both = {"gender": (before.p_female, after.p_female), "age": (before.age, after.age)}
         differences = {name: np.abs(np.subtract(*values)) for name, values in both.items()}
         exported = Exported(
             faces.source,
-            sum(file.stat().st_size for file in files if file.is_file()),
-            {
-                name: (float(d.max()), float(np.percentile(d, 99)))
-                for name, d in differences.items()
-            },
-            faces.mae(before.age, after.age),
+            sum(file.stat().st_size for file in (partial, *partial.rglob("*")) if file.is_file()),
+            {name: (each.max(), np.percentile(each, 99)) for name, each in differences.items()},
+            (faces.mae(before.age), faces.mae(after.age)),
         )
         exported.check(output, precision)
     return exported
@@ -147,13 +139,10 @@ def _interface(format: str, precision: str, crop: FaceCrop) -> dict:
 
     points: where the crop has the eyes, the nose and the corners of the mouth, x and y in pixels.
     """
-    points = None
-    if crop.is_aligned:
-        points = crop.template.round(3).tolist()
     return {
         "format": format,
         "precision": precision,
-        "points": points,
+        "points": crop.template.round(3).tolist() if crop.is_aligned else None,
         "input": {"name": INPUT, "dtype": "float32", "shape": ["batch", crop.size, crop.size, 3]},
         "outputs": [
             {"name": name, "dtype": "float32", "shape": ["batch", len(classes)]}

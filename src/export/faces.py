@@ -8,6 +8,7 @@ from matplotlib import cbook
 
 from ..data.database import Database, open_database
 from ..errors import UserError
+from ..evaluation.measures import known_mean
 from ..faces.crop import FaceCrop
 from ..faces.detectors import DEFAULT_DETECTOR
 from ..faces.finder import FaceFinder
@@ -24,21 +25,18 @@ class Faces:
     """Faces of the model's size, uint8 (N, S, S, 3), BGR, and a phrase for their source.
 
     calibration: further faces, for the calibration of int8.
-    age_low, age_high: float64 (N,), years, NaN where unknown; None if all are.
+    age_low, age_high: float64 (N,), years, NaN where unknown.
     """
 
     image: np.ndarray
     calibration: np.ndarray
     source: str
-    age_low: np.ndarray | None = None
-    age_high: np.ndarray | None = None
+    age_low: np.ndarray
+    age_high: np.ndarray
 
-    def mae(self, *ages: np.ndarray) -> tuple[float, ...] | None:
-        """Mean distances in years of estimated ages, (N,), to the known labels; None without."""
-        if self.age_low is None or np.isnan(self.age_low).all():
-            return None
-        errors = (age_errors(age, self.age_low, self.age_high) for age in ages)
-        return tuple(float(np.nanmean(np.abs(each))) for each in errors)
+    def mae(self, age: np.ndarray) -> float:
+        """Mean distance in years of estimated ages, (N,), to the known labels; NaN without."""
+        return known_mean(np.abs(age_errors(age, self.age_low, self.age_high)))
 
 
 def open_fitting(path: Path, crop: FaceCrop) -> Database:
@@ -57,9 +55,9 @@ def database_faces(path: Path, crop: FaceCrop) -> Faces:
     database = open_fitting(path, crop)
     order = np.random.default_rng(0).permutation(len(database))[:_MAX_FACES]
     rows, others = np.sort(order[::2]), np.sort(order[1::2])
+    images = database.image[rows], database.image[others]
     source = f"{len(rows)} faces of {path.name}"
-    ages = database.age_low[rows], database.age_high[rows]
-    return Faces(database.image[rows], database.image[others], source, *ages)
+    return Faces(*images, source, database.age_low[rows], database.age_high[rows])
 
 
 def portrait_faces(crop: FaceCrop) -> Faces:
@@ -69,4 +67,5 @@ def portrait_faces(crop: FaceCrop) -> Faces:
     parts = [image[top:, left:] for top in _OFFSETS for left in _OFFSETS]
     faces = np.concatenate([finder.find(part).crops[:1] for part in parts])
     faces = np.concatenate([faces, faces[:, :, ::-1]])
-    return Faces(faces, faces[:0], f"{len(faces)} crops of {PORTRAIT}")
+    unknown = np.full(len(faces), np.nan)
+    return Faces(faces, faces[:0], f"{len(faces)} crops of {PORTRAIT}", unknown, unknown)

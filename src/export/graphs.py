@@ -9,7 +9,6 @@ files take a network's constants as further inputs.
 """
 
 import json
-import tempfile
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,10 +28,8 @@ _LARGE = 4096  # number of values; smaller weights stay float32
 
 def save_saved_model(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
     """Write a folder for `tf.saved_model.load`."""
-    tensorflow = library("tensorflow")
-    module = tensorflow.Module()
-    module.weights = [weight.value for weight in model.weights]
-    tensorflow.saved_model.save(module, str(path), signatures={SIGNATURE: _serving(model)})
+    save = library("tensorflow").saved_model.save
+    save(_module(model), str(path), signatures={SIGNATURE: _serving(model)})
 
 
 def save_openvino(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
@@ -45,24 +42,20 @@ def save_openvino(path: Path, model: keras.Model, precision: str, faces: np.ndar
 
 def save_keras(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
     """Write a file for `keras.models.load_model`."""
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder, "model.keras"))  # Keras goes by the suffix
-        path.write_bytes(Path(folder, "model.keras").read_bytes())
+    model.save(path)
 
 
 def save_litert(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
     """Write a LiteRT (.tflite) file; int8 is for weights."""
     tensorflow = library("tensorflow")
-    with tempfile.TemporaryDirectory() as folder:
-        save_saved_model(Path(folder, "model"), model, precision, faces)
-        converter = tensorflow.lite.TFLiteConverter.from_saved_model(
-            str(Path(folder, "model")), signature_keys=[SIGNATURE]
-        )
-        if precision != "float32":
-            converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        if precision == "fp16":
-            converter.target_spec.supported_types = [tensorflow.float16]
-        path.write_bytes(converter.convert())
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
+        [_serving(model).get_concrete_function()], _module(model)
+    )
+    if precision != "float32":
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tensorflow.float16]
+    path.write_bytes(converter.convert())
 
 
 def save_onnx(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
@@ -104,6 +97,13 @@ def _halve(graph: Any) -> None:
             weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
             cast = onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
             graph.node.insert(0, cast)
+
+
+def _module(model: keras.Model) -> Any:
+    """TensorFlow module of the network's weights."""
+    module = library("tensorflow").Module()
+    module.weights = [weight.value for weight in model.weights]
+    return module
 
 
 def _serving(model: keras.Model) -> Any:

@@ -68,18 +68,21 @@ def test_normalizations_are_estimated_on_faces(tmp_path):
     np.testing.assert_allclose(norm.moving_variance, inputs.var((0, 1, 2)), rtol=1e-2)
 
 
-def test_other_network(written, tmp_path):
-    paths = [written(1), written(2, NETWORK | {"channels": 2})]
-    with pytest.raises(UserError, match=r"--average.*architecture.*1\.hdf5.*2"):
+CALIBRATION = {"gender_temperature": 1.1, "age_temperature": 0.9, "faces": 4621}
+
+
+@pytest.mark.parametrize(
+    "architecture, values, words",
+    [
+        (NETWORK | {"channels": 2}, {}, r"architecture of .*1\.hdf5.*2\.hdf5"),
+        (NETWORK, {"calibration": CALIBRATION}, r"calibration of .*2\.hdf5.*4621"),
+    ],
+)
+def test_files_that_do_not_fit(written, tmp_path, architecture, values, words):
+    paths = [written(1), written(2, architecture, **values)]
+    with pytest.raises(UserError, match=f"--average: expected the {words}"):
         average(paths, tmp_path / "mean.hdf5", None)
     assert not (tmp_path / "mean.hdf5").exists()
-
-
-def test_calibrated_file(written, tmp_path):
-    calibration = {"gender_temperature": 1.1, "age_temperature": 0.9, "faces": 4621}
-    paths = [written(1), written(2, calibration=calibration)]
-    with pytest.raises(UserError, match=r"--average.*2\.hdf5.*4,621"):
-        average(paths, tmp_path / "mean.hdf5", None)
 
 
 def test_faces_of_all_files(written, tmp_path):

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from src.estimation.estimator import Estimator
 from src.estimation.runtimes import FOLDERS
 from src.export import export as module
 from src.export.arguments import Arguments
+from src.export.checks import check_export
 from src.export.faces import database_faces, portrait_faces
 from src.faces.crop import FaceCrop
 from src.models import build_model
@@ -47,15 +47,9 @@ def database(tmp_path_factory) -> Path:
 
 
 def export(weight_file: Path, format: str, output: Path, calibration=None, **flags):
-    return module.export(
-        Arguments(weight_file=weight_file, format=format, output=output, **flags), calibration
-    )
-
-
-def test_output_and_description_only(exports):
-    files = {path.name for path in exports.values()}
-    descriptions = {f"{exports[format].name}.json" for format in EXPORTED}
-    assert names(exports["onnx"].parent) == files | descriptions
+    arguments = Arguments(weight_file=weight_file, format=format, output=output, **flags)
+    check_export(arguments)
+    return module.export(arguments, calibration)
 
 
 @pytest.mark.parametrize("format", sorted(EXPORTED))
@@ -174,12 +168,6 @@ def test_mirror_averages_scores(checkpoint, tmp_path, format, name):
     np.testing.assert_allclose(one(faces).p_female, mean / (1 + mean), atol=1e-6)
 
 
-def test_mirror_has_no_legacy_format(exports, tmp_path):
-    with pytest.raises(UserError, match="--mirror"):
-        export(exports["hdf5"], "legacy", tmp_path / "m.hdf5", mirror=True)
-    assert names(tmp_path) == set()
-
-
 def test_mae_is_distance_to_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
@@ -190,10 +178,13 @@ def test_mae_is_distance_to_labels(checkpoint, tmp_path):
 
 def test_checked_faces_calibrate_nothing(tmp_path):
     path = write_database(tmp_path / "wiki.mat", 9, img_size=32)
-    faces = database_faces(path, FaceCrop(32))
-    both = np.concatenate([faces.image, faces.calibration])
-    assert (len(faces.image), len(faces.calibration)) == (5, 4)
-    assert len(np.unique(both.reshape(9, -1), axis=0)) == 9
+    for faces, counts in (
+        (database_faces(path, FaceCrop(32)), (5, 4)),
+        (portrait_faces(FaceCrop(32)), (18, 0)),
+    ):
+        both = np.concatenate([faces.image, faces.calibration])
+        assert (len(faces.image), len(faces.calibration)) == counts
+        assert len(np.unique(both.reshape(len(both), -1), axis=0)) == sum(counts)
 
 
 def spoiled(save, change):
@@ -216,30 +207,31 @@ def swapped_gender(weights):
     return [*rest, gender[:, ::-1], age]
 
 
-@pytest.mark.parametrize("precision", ["float32", "fp16", "int8"])
 @pytest.mark.parametrize("change, head", [(scaled_age(30), "age"), (swapped_gender, "gender")])
 def test_different_predictions_are_rejected(
-    checkpoint, database, tmp_path, monkeypatch, precision, change, head
+    checkpoint, database, tmp_path, monkeypatch, change, head
 ):
+    """Even at the widest limits."""
     monkeypatch.setitem(module.WRITERS, "onnx", spoiled(module.WRITERS["onnx"], change))
-    flags = {} if precision == "float32" else {precision: True}
     with pytest.raises(UserError, match=rf"m\.onnx: its {head} differs"):
-        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database, **flags)
+        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database, int8=True)
     assert names(tmp_path) == set()
 
 
-def test_gate_limits_both_heads_largest_and_percentile():
+@pytest.mark.parametrize(
+    "gender, age, precision, words",
+    [
+        ((0.5, 0.001), (0.001, 0.001), "int8", r"gender differs .* 0\.5 probability"),
+        ((0.01, 0.01), (2.9, 2.9), "int8", r"age differs .*99th percentile 2\.9.*5 and 2\.5"),
+        ((0.0, 0.0), (0.06, 0.01), "fp16", "age differs"),
+        ((np.nan, np.nan), (0.0, 0.0), "float32", "gender differs"),
+    ],
+)
+def test_gate_limits_both_heads(gender, age, precision, words):
     """One bad face in a hundred is below the percentile, and above the largest difference."""
-    at_once = {"gender": (0.5, 0.001), "age": (0.001, 0.001)}
-    exported = module.Exported("faces", 1, at_once, None)
-    with pytest.raises(UserError, match=r"gender differs .* 0\.5 probability"):
-        exported.check(Path("m"), "int8")
-    often = {"gender": (0.01, 0.01), "age": (2.9, 2.9)}
-    with pytest.raises(UserError, match=r"age differs .*99th percentile 2\.9.*5 and 2\.5"):
-        replace(exported, differences=often).check(Path("m"), "int8")
-    nan = {"gender": (float("nan"),) * 2, "age": (0.0, 0.0)}
-    with pytest.raises(UserError, match="gender differs"):
-        replace(exported, differences=nan).check(Path("m"), "float32")
+    found = module.Exported("faces", 1, {"gender": gender, "age": age}, (np.nan, np.nan))
+    with pytest.raises(UserError, match=words):
+        found.check(Path("m"), precision)
 
 
 def test_replacing_needs_force(exports, checkpoint, database, tmp_path, monkeypatch):
@@ -279,10 +271,3 @@ def test_original_file_becomes_checkpoint(original_weights, tmp_path):
     _, description = load_checkpoint(tmp_path / "m.hdf5", Original(10, 1))
     network = {"name": "wide_resnet", "depth": 16, "width": 8, "pool": "8x8", "scale": 1}
     assert description == Description(network, FaceCrop(64, 0.4))
-
-
-def test_portrait_faces_differ():
-    faces = portrait_faces(FaceCrop(64))
-    assert faces.image.shape == (18, 64, 64, 3)
-    assert len(np.unique(faces.image.reshape(18, -1), axis=0)) == 18
-    np.testing.assert_array_equal(faces.image[9:], faces.image[:9, :, ::-1])

@@ -29,8 +29,8 @@ def write_checkpoint(path: Path, architecture: dict, size: int) -> Path:
     return path
 
 
-def export(checkpoint: Path, output: Path) -> None:
-    module.export(Arguments(weight_file=checkpoint, format="legacy", output=output))
+def export(checkpoint: Path, output: Path, **flags) -> None:
+    module.export(Arguments(weight_file=checkpoint, format="legacy", output=output, **flags))
 
 
 @pytest.fixture(scope="module", params=[(ARCHITECTURE, 32), (ARCHITECTURE, 64), (FLAT, 32)])
@@ -71,8 +71,12 @@ def test_keras_2_decodes_layer_names(exported):
             assert file[layer.decode()].attrs["weight_names"][0].decode() in file[layer.decode()]
 
 
-def test_untiled_maps_are_rejected(tmp_path):
-    checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, 48)
-    with pytest.raises(UserError, match=r"multiple of 32 pixels.* found 48; use --format hdf5"):
-        export(checkpoint, tmp_path / "theirs.hdf5")
+@pytest.mark.parametrize(
+    "size, mirror, words",
+    [(48, False, "multiple of 32 pixels.* found 48; use --format hdf5"), (32, True, "--mirror")],
+)
+def test_networks_that_the_original_lacks(tmp_path, size, mirror, words):
+    checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, size)
+    with pytest.raises(UserError, match=words):
+        export(checkpoint, tmp_path / "theirs.hdf5", mirror=mirror)
     assert [path.name for path in tmp_path.iterdir()] == ["ours.hdf5"]
