@@ -15,18 +15,13 @@ from ..errors import UserError
 from ..faces.crop import FaceCrop
 from ..faces.detectors import DEFAULT_DETECTOR
 from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder
-from ..files import (
-    atomic,
-    check_folder,
-    check_output_path,
-    defer_sigint,
-    wrap_write_errors,
-)
+from ..files import atomic, check_folder, check_output_path, wrap_write_errors
 from ..outputs import Output, check_outputs, has_mark, locked
 from ..progress import Progress
 from ..workers import map_in_order
-from . import curate, database, writing
+from . import curate, writing
 from .arguments import Arguments
+from .database import open_database
 from .datasets import DATASETS, Records, read_dataset
 from .reading import STATES, USABLE, FaceReader
 from .summary import draw_contact_sheet, is_summary, plot_ages
@@ -34,7 +29,8 @@ from .summary import draw_contact_sheet, is_summary, plot_ages
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
 _SAMPLE = 50  # images in which faces are searched
 _FILLED = 0.3  # width of a face in an image that is a face crop, in widths of the image
-_BYTES_A_TASK = 2**20  # of faces: 85 of 64x64
+_BYTES_PER_TASK = 2**20  # of faces: 85 of 64x64
+_V5_LIMIT = 2**32  # bytes of one variable in scipy's files
 
 
 @dataclass
@@ -63,22 +59,14 @@ def create_database(args: Arguments) -> Created:
     """
     check_folder(args.folder)
     outputs = _outputs(args)
-    inputs = {"exclude": args.exclude} | args.options
-    inputs = [(f"--{name}", value) for name, value in inputs.items() if isinstance(value, Path)]
-    check_outputs(outputs, inputs)
     records = read_dataset(args.db, args.folder, **args.options)
     if records.table.empty:
         raise UserError(f"{args.folder}: no row is left, {_reasons(records.removed)}")
     reader = _reader(args, records)
-    database.check_fits(args.mat_version, len(records.table), args.img_size)
     values = {"db": args.db, "min_score": args.options.get("min_score", NO_SCORE)}
     values |= {"img_size": args.img_size, "alignment": args.alignment}
     values |= {"margin": records.margin if reader.whole else args.crop_margin}
-    with (
-        ExitStack() as finishing,
-        locked(args.output),
-        _slots(args, records.table, _run_id(args, reader, records.table)) as slots,
-    ):
+    with locked(args.output), _slots(args, records.table, reader) as slots:
         _fill(slots, args, records.table, reader)
         labels, kept, removed, skipped = _select(records, slots.records, args)
         if not len(kept):
@@ -88,22 +76,23 @@ def create_database(args: Arguments) -> Created:
         with ExitStack() as stack:
             partials = [stack.enter_context(atomic(output.path)) for output in outputs]
             writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
-            _write_further(partials[1:4], table, removed, skipped)
+            rules = pd.DataFrame([*removed.items(), ("kept", len(table))], columns=["rule", "rows"])
+            rules.to_csv(partials[1], index=False)
+            skipped.to_csv(partials[2], index=False, errors="backslashreplace")
+            plot_ages(table, partials[3])
             if args.contact_sheet:
                 with wrap_write_errors(args.contact_sheet):  # which may be on another disk
-                    opened = database.open_database(partials[0])
-                    draw_contact_sheet(opened, args.seed, partials[4])
-            finishing.enter_context(defer_sigint())  # until every file has its name
+                    draw_contact_sheet(open_database(partials[0]), args.seed, partials[4])
     counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
     noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
     return Created(len(table), removed, noted, [output.path for output in outputs])
 
 
 def _outputs(args: Arguments) -> list[Output]:
-    """The files to write: the database, the files next to it, and the contact sheet."""
+    """The files to write, checked: the database, the files next to it, and the contact sheet."""
     check_output_path(args.output)
     kinds = [
-        ("", "a database", database.is_database),
+        ("", "a database of create_db.py", writing.is_own),
         (".removed.csv", "rows by rule", has_mark(b"rule,rows")),
         (".skipped.csv", "a list of skipped images", has_mark(b"path,reason")),
         (".png", "a histogram of create_db.py", is_summary),
@@ -115,6 +104,9 @@ def _outputs(args: Arguments) -> list[Output]:
     if args.contact_sheet:
         kind = "a contact sheet of create_db.py"
         outputs.append(Output("--contact_sheet", args.contact_sheet, kind, is_summary))
+    inputs = {"exclude": args.exclude} | args.options
+    paths = {f"--{name}": value for name, value in inputs.items() if isinstance(value, Path)}
+    check_outputs(outputs, paths.items())
     return outputs
 
 
@@ -138,10 +130,10 @@ def _reader(args: Arguments, records: Records) -> FaceReader:
 def _check_filled(args: Arguments, paths: pd.Series) -> None:
     """Raise `UserError` if faces are small in a sample of the images: they would be squashed."""
     sample = [args.folder / path for path in paths.sample(min(len(paths), _SAMPLE), random_state=0)]
-    searched = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(1))
+    finder = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(1))
     shares = [
         max(face.box.right - face.box.left for face in found.faces) / found.shape[1]
-        for found in searched.find_all(sample)
+        for found in finder.find_all(sample)
         if found.faces
     ]
     if shares and np.median(shares) < _FILLED:
@@ -152,23 +144,14 @@ def _check_filled(args: Arguments, paths: pd.Series) -> None:
         )
 
 
-def _run_id(args: Arguments, reader: FaceReader, table: pd.DataFrame) -> str:
-    """A hash of everything that the faces depend on, 64 hexadecimal digits."""
-    digest = hashlib.sha256(repr((str(args.folder), args.db, args.options, reader)).encode())
-    for _, values in table.items():
-        if values.dtype == np.float64:
-            digest.update(values.to_numpy())
-        else:  # names that are not UTF-8 have lone surrogates
-            digest.update("\0".join(map(str, values)).encode(errors="surrogatepass"))
-    return digest.hexdigest()
-
-
 @contextmanager
-def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.FaceSlots]:
+def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> Iterator[writing.FaceSlots]:
     """The slots of the faces, new or of the run to resume.
 
     They are deleted at the end, and kept for `args.resume` if the block fails with a face in them.
     """
+    faces = repr((str(args.folder), args.db, args.options, reader, table.to_numpy().tolist()))
+    run = hashlib.sha256(faces.encode()).hexdigest()  # all that the faces depend on
     slots = writing.FaceSlots(args.output, len(table), args.img_size, run)
     try:
         is_resumed = args.resume and slots.resume()
@@ -177,18 +160,7 @@ def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.F
             f"--resume: expected {slots.path} to be of the same dataset and arguments, received "
             "different ones; pass the same, or start over without --resume"
         ) from error
-    whole = writing.database_bytes(table, args.img_size)
-    needed = 2 * whole - database.image_bytes(slots.done, args.img_size)
-    free = shutil.disk_usage(args.output.parent).free
-    size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
-    print(
-        f"{size}: {needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free", flush=True
-    )
-    if needed > free:
-        raise UserError(
-            f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
-            "make room or choose a smaller --img_size"
-        )
+    _check_space(args, table, slots)
     with wrap_write_errors(args.output, slots.path):
         try:
             if not is_resumed:
@@ -203,6 +175,28 @@ def _slots(args: Arguments, table: pd.DataFrame, run: str) -> Iterator[writing.F
         slots.remove()
 
 
+def _check_space(args: Arguments, table: pd.DataFrame, slots: writing.FaceSlots) -> None:
+    """Print the needed disk space; raise `UserError` if it exceeds the disk's or the format's."""
+    size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
+    images = writing.image_bytes(len(table), args.img_size)
+    if args.mat_version == "5" and images >= _V5_LIMIT:
+        raise UserError(
+            f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of images, {size} take "
+            f"{images:,}; use --mat_version 7.3 or a smaller --img_size"
+        )
+    whole = writing.database_bytes(table, args.img_size)
+    needed = 2 * whole - writing.image_bytes(slots.done, args.img_size)
+    free = shutil.disk_usage(args.output.parent).free
+    print(
+        f"{size}: {needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free", flush=True
+    )
+    if needed > free:
+        raise UserError(
+            f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
+            "make room or choose a smaller --img_size"
+        )
+
+
 def _fill(
     slots: writing.FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceReader
 ) -> None:
@@ -210,7 +204,7 @@ def _fill(
     folder = os.path.abspath(args.folder)
     paths = [os.path.join(folder, path) for path in table["path"]]
     boxes = table["box"].tolist()
-    length = max(1, _BYTES_A_TASK // database.image_bytes(1, args.img_size))
+    length = max(1, _BYTES_PER_TASK // writing.image_bytes(1, args.img_size))
     to_do = slots.records["state"] == writing.TO_DO
     starts = [start for start in range(0, len(table), length) if to_do[start:][:length].any()]
     tasks = ((paths[start:][:length], boxes[start:][:length]) for start in starts)
@@ -231,9 +225,9 @@ def _fill(
 
 def _select(
     records: Records, read: np.ndarray, args: Arguments
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[tuple[str, str]]]:
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], pd.DataFrame]:
     """The labels, corrected by --exclude; kept rows, int64, ascending; rows removed by each rule;
-    and skipped images, with reasons."""
+    and skipped images, with the columns path and reason."""
     table, removed = records.table.copy(), dict(records.removed)
     reasons = np.array(STATES, object)[read["state"]]
     for rule in (MISSING, UNDECODABLE, *FACE_RULES):
@@ -262,18 +256,7 @@ def _select(
     if args.max_per_age:
         over = curate.over_cap(table.iloc[kept], args.max_per_age, args.seed)
         kept = keep({curate.OVER_CAP: over})
-    return table, kept, removed, skipped
-
-
-def _write_further(
-    files: list[Path], table: pd.DataFrame, removed: dict[str, int], skipped: list[tuple[str, str]]
-) -> None:
-    """Write the rows by rule, the skipped images, and the histogram of age by gender."""
-    rules = [*removed.items(), ("kept", len(table))]
-    pd.DataFrame(rules, columns=["rule", "rows"]).to_csv(files[0], index=False)
-    listed = pd.DataFrame(skipped, columns=["path", "reason"])
-    listed.to_csv(files[1], index=False, errors="backslashreplace")  # file names are bytes
-    plot_ages(table, files[2])
+    return table, kept, removed, pd.DataFrame(skipped, columns=["path", "reason"])
 
 
 def _reasons(removed: dict[str, int]) -> str:

@@ -55,7 +55,7 @@ def apply_audit(
     Raises:
         UserError: if the file is not such a table, or has no row of these records.
     """
-    audit = read_table(path, ())
+    audit = read_table(path)
     codes = audit.parsed("decision", _DECISIONS.index, "keep, drop or correct")
     suspicious = audit.numbers("suspicion", 0, 1) > (np.inf if above is None else above)
     new = dict(zip(("age_low", "age_high"), audit.ages("new_age"), strict=True))

@@ -51,19 +51,23 @@ def join(parts: list[Database]) -> Database:
                     f"{first.path} and {value} in {part.path}; make one of them again"
                 )
         rows[part.crop] += len(part)
-    persons = np.concatenate([part.persons for part in parts])  # equal names are one person
+
+    def joined(field: str) -> np.ndarray:
+        return np.concatenate([getattr(part, field) for part in parts])
+
+    persons = joined("persons")  # equal names are one person
     all_identified = all(part.identity is not None for part in parts)
     all_named = all(part.names for part in parts)
     return Database(
         path=first.path,
         image=JoinedFaces(parts),
-        gender=np.concatenate([part.gender for part in parts]),
-        age_low=np.concatenate([part.age_low for part in parts]),
-        age_high=np.concatenate([part.age_high for part in parts]),
-        names=[name for part in parts for name in part.names] if all_named else [],
+        gender=joined("gender"),
+        age_low=joined("age_low"),
+        age_high=joined("age_high"),
+        names=joined("names").tolist() if all_named else [],
         db="+".join(part.db for part in parts),
         crop=rows.most_common(1)[0][0],
         group=[group for part in parts for group in part.group or [""] * len(part)],
         person=persons if any(persons) else None,
-        identity=np.concatenate([part.identity for part in parts]) if all_identified else None,
+        identity=joined("identity") if all_identified else None,
     )

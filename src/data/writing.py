@@ -14,8 +14,9 @@ import pandas as pd
 from .. import __version__
 from ..files import atomic
 from ..labels import age_midpoint
-from .database import COLUMNS, TEXTS, image_bytes
-from .matlab import text_matrix, text_width
+from ..outputs import has_mark
+from .database import COLUMNS, TEXTS
+from .matlab import text_matrix
 
 TO_DO = 0  # state of a record that is not read yet
 RECORD = np.dtype(  # the state is last, as a record counts when it is complete
@@ -30,10 +31,17 @@ _HEADERS = {  # without a date, so that equal databases have equal files
     "5": b"MATLAB 5.0 MAT-file, Platform: Python",
 }
 
+is_own = has_mark(*_HEADERS.values())
+
+
+def image_bytes(rows: int, img_size: int) -> int:
+    """Size of the images of a database, nearly all of it, in bytes."""
+    return rows * img_size * img_size * 3
+
 
 def database_bytes(table: pd.DataFrame, img_size: int) -> int:
     """Approximate size of a database with all rows of `table`, in bytes."""
-    texts = 2 * sum(text_width(table[name].tolist()) for name in TEXTS)
+    texts = 2 * sum(int(table[name].str.len().max()) for name in TEXTS)
     return image_bytes(len(table), img_size) + len(table) * (8 * len(COLUMNS) + 8 + texts) + 2**16
 
 
@@ -84,21 +92,17 @@ class FaceSlots:
     def write(self, start: int, faces: np.ndarray, records: np.ndarray) -> None:
         """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their `RECORD`s."""
         self.records[start : start + len(records)] = records
-        faces_at = start * image_bytes(1, self.shape[1])
-        records_at = _RUN_BYTES + start * RECORD.itemsize
-        for path, at, values in (
-            (self.path, faces_at, faces),
-            (self.states, records_at, records),
+        for path, offset, values in (
+            (self.path, start * image_bytes(1, self.shape[1]), faces),
+            (self.states, _RUN_BYTES + start * RECORD.itemsize, records),
         ):
             with path.open("r+b") as file:
-                file.seek(at)
+                file.seek(offset)
                 file.write(np.ascontiguousarray(values).data)
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """The faces of some rows, int64 (n,), ascending: uint8 (n, S, S, 3)."""
-        first, shape = int(rows[0]), (int(np.ptp(rows)) + 1, *self.shape[1:])
-        offset = first * image_bytes(1, self.shape[1])
-        return np.asarray(np.memmap(self.path, np.uint8, "r", offset, shape))[rows - first]
+        """The faces of some rows, int64 (n,), uint8 (n, S, S, 3)."""
+        return np.asarray(np.memmap(self.path, np.uint8, "r", shape=self.shape))[rows]
 
     @property
     def done(self) -> int:
@@ -116,9 +120,6 @@ def read_states(path: Path) -> np.ndarray:
     return np.fromfile(path, RECORD, offset=_RUN_BYTES)
 
 
-Field = np.ndarray | list[str] | float | str
-
-
 def write_database(
     path: Path,
     slots: FaceSlots,
@@ -132,15 +133,15 @@ def write_database(
     values: single values to store.  version: "7.3" or "5".
     """
     table = table.iloc[kept]
-    labels = table.assign(age=age_midpoint(table["age_low"], table["age_high"]))
-    fields = {name: labels[name].to_numpy(np.float64) for name in COLUMNS}
-    fields |= {name: labels[name].tolist() for name in TEXTS}
+    table = table.assign(age=age_midpoint(table["age_low"], table["age_high"]))
+    fields = {name: table[name].to_numpy(np.float64) for name in COLUMNS}
+    fields |= {name: table[name].tolist() for name in TEXTS}
     fields |= {"identity": slots.records["identity"][kept]} | values | {"version": __version__}
     write = _write_7_3 if version == "7.3" else _write_5
     write(path, slots, kept, fields)
 
 
-def _write_7_3(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, Field]) -> None:
+def _write_7_3(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict) -> None:
     # Through a file object, an error such as a full disk is raised; HDF5's own driver crashes.
     with path.open("w+b") as disk:
         with h5py.File(disk, "w", userblock_size=_USERBLOCK_BYTES) as file:
@@ -149,25 +150,20 @@ def _write_7_3(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str,
             for start in range(0, len(kept), step):
                 image[start : start + step] = slots.read(kept[start : start + step])
             for name, values in fields.items():
-                file[name] = _matrix(values)
+                if isinstance(values, str | list):
+                    file[name] = text_matrix([values] if isinstance(values, str) else values)
+                    file[name].attrs["MATLAB_int_decode"] = np.int32(2)
+                else:  # numbers are double in MATLAB, except identities
+                    column = np.reshape(values, (-1, 1))
+                    is_identity = column.dtype == np.uint64
+                    file[name] = column if is_identity else column.astype(np.float64)
             for data in file.values():
                 data.attrs["MATLAB_class"] = np.bytes_(_MATLAB_CLASS[data.dtype.name])
-                if data.dtype == np.uint16:
-                    data.attrs["MATLAB_int_decode"] = np.int32(2)
         disk.seek(0)
         disk.write(_HEADERS["7.3"].ljust(116) + bytes(8) + b"\x00\x02IM")
 
 
-def _matrix(values: Field) -> np.ndarray:
-    """A field as a MATLAB matrix in HDF5's order of dimensions."""
-    if isinstance(values, str | list):
-        texts = [values] if isinstance(values, str) else values
-        return text_matrix(texts, max(1, text_width(texts)))
-    column = np.reshape(values, (-1, 1))
-    return column if column.dtype == np.uint64 else column.astype(np.float64)
-
-
-def _write_5(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict[str, Field]) -> None:
+def _write_5(path: Path, slots: FaceSlots, kept: np.ndarray, fields: dict) -> None:
     import scipy.io
 
     for name in TEXTS:  # scipy cannot write the lone surrogates of file names not in UTF-8

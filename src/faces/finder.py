@@ -17,7 +17,16 @@ from ..workers import map_in_order
 from .crop import FaceCrop
 from .detectors import get_detector
 from .detectors.base import Face
-from .images import REDUCTIONS, Box, ImageError, decode_image, jpeg_sides, read_bytes, widest
+from .images import (
+    Box,
+    ImageError,
+    crop_with_margin,
+    decode_image,
+    jpeg_reduction,
+    jpeg_sides,
+    read_bytes,
+    widest,
+)
 from .quality import face_quality
 
 MISSING, UNDECODABLE = "image missing", "image undecodable"
@@ -87,10 +96,11 @@ class FaceFinder:
 
         reduction: of the image; see `images.decode_image`.
         """
+        faces = [face for face in faces if crop_with_margin(image, face.box, 0).size]
         if self.crop.is_aligned:
             find = get_detector("centerface").find_points
             faces = [
-                replace(face, points=find(image, face.box)) if face.points is None else face
+                face if face.points is not None else replace(face, points=find(image, face.box))
                 for face in faces
             ]
             faces = [face for face in faces if face.points is not None]
@@ -103,7 +113,7 @@ class FaceFinder:
     def find(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> Found:
         """Faces and crops of an image, uint8 (H, W, 3), BGR.
 
-        boxes: where its faces are, in pixels; then no detector runs.
+        boxes: of its faces, in pixels; then no detector runs.
         """
         if boxes is None:
             return self._crop(image, get_detector(self.detector)(image, self.min_face))
@@ -120,12 +130,16 @@ class FaceFinder:
                 larger than the detector and aligned crops need.
             content: The bytes of the file, if they are read already.
         """
+        detector = get_detector(self.detector)
         try:
             content = read_bytes(path) if content is None else content
-            reduction = 1 if with_image else self._reduction(content)
+            sides = jpeg_sides(content) if self.crop.is_aligned and not with_image else None
+            reduction = 1
+            if sides:
+                scale = max(detector.scale(sides, self.min_face), _REDUCED_SIDE / max(sides))
+                reduction = jpeg_reduction(scale)
             image = decode_image(content, path, reduction)
-            min_face = self.min_face and self.min_face / reduction
-            faces = get_detector(self.detector)(image, min_face)
+            faces = detector(image, self.min_face and self.min_face / reduction)
             if reduction > 1 and not all(map(self.crop.shrinks, faces)):
                 image = decode_image(content, path)
                 faces, reduction = [face.scaled(reduction).rounded() for face in faces], 1
@@ -136,15 +150,6 @@ class FaceFinder:
         except ImageError as unreadable:
             reason, error = UNDECODABLE, str(unreadable)
         return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
-
-    def _reduction(self, content: bytes) -> int:
-        """By how much a JPEG may be reduced for the detector; see `images.decode_image`."""
-        sides = jpeg_sides(content) if self.crop.is_aligned else None
-        if not sides:
-            return 1
-        scale = get_detector(self.detector).scale(sides, self.min_face)
-        scale = max(scale, _REDUCED_SIDE / max(sides))
-        return max(n for n in REDUCTIONS if n == 1 or n * scale <= 1)
 
     def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
         faces = self.located(image, faces, reduction)

@@ -131,6 +131,11 @@ def jpeg_sides(content: bytes) -> tuple[int, int] | None:
     return None
 
 
+def jpeg_reduction(scale: float) -> int:
+    """The largest of `REDUCTIONS` that leaves at least `scale` of a JPEG's sides."""
+    return max(reduction for reduction in REDUCTIONS if reduction == 1 or reduction * scale <= 1)
+
+
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """The image as (size, size, 3), bilinear, as the original toolkit does."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -193,4 +198,5 @@ def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     """
     dx, dy = margin * (box.right - box.left), margin * (box.bottom - box.top)
     left, top = max(int(box.left - dx), 0), max(int(box.top - dy), 0)
-    return image[top : int(box.bottom + dy) + 1, left : int(box.right + dx) + 1]
+    right, bottom = max(int(box.right + dx) + 1, 0), max(int(box.bottom + dy) + 1, 0)
+    return image[top:bottom, left:right]

@@ -1,11 +1,9 @@
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -60,17 +58,6 @@ def out(tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     return folder
-
-
-@contextmanager
-def no_file_above(size):
-    """Limit the files of a script to `size` bytes: writing fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # Outputs
@@ -149,12 +136,6 @@ def test_removed_rows_are_counted(cleaned):
     assert read_csv(out / "db.removed.csv") == [*saved, ("kept", "6")]
 
 
-def test_histogram_is_a_picture(cleaned):
-    with Image.open(cleaned[1] / "db.png") as histogram:
-        assert histogram.format == "PNG"
-        assert len(histogram.convert("RGB").getcolors(2**16)) > 10
-
-
 def test_progress_without_terminal(create_here, small_wiki, out):
     done = create_here(small_wiki, out / "db.mat")
     assert done.stderr.splitlines()[-1] == "40 of 40 images"
@@ -223,37 +204,18 @@ def test_output_must_be_named(small_wiki):
     assert_one_line_error(done, "create_db.py", "--output")
 
 
-def test_no_label_file(create_here, out, tmp_path):
-    (tmp_path / "wiki_crop").mkdir()
-    done = create_here(tmp_path / "wiki_crop", out / "db.mat")
+def test_no_dataset(create_here, out, tmp_path):
+    done = create_here(tmp_path, out / "db.mat")
     assert_refused(done, out, "wiki.mat", "--data_dir")
-
-
-def test_no_dataset_folder(create_here, out, tmp_path):
     done = create_here(tmp_path / "none", out / "db.mat")
     assert_refused(done, out, "none", "expected a folder")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"no label file\n" * 50,
-        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(1000),
-        b"",
-    ],
-    ids=["text", "version 7.3", "empty"],
-)
-def test_label_file_of_another_kind(create_here, small_wiki, out, content):
-    (small_wiki / "wiki.mat").write_bytes(content)
-    done = create_here(small_wiki, out / "db.mat")
-    assert_refused(done, out, "wiki.mat", "MATLAB")
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_label_file_cut_short(create_here, small_wiki, out, share):
+@pytest.mark.parametrize("content", [b"no label file\n" * 50, None])
+def test_other_label_file(create_here, small_wiki, out, content):
     path = small_wiki / "wiki.mat"
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    assert_refused(create_here(small_wiki, out / "db.mat"), out, "wiki.mat")
+    path.write_bytes(content or path.read_bytes()[:1000])
+    assert_refused(create_here(small_wiki, out / "db.mat"), out, "wiki.mat", "MATLAB")
 
 
 def test_no_row_left(create_here, small_wiki, out):
@@ -277,13 +239,6 @@ def test_no_picture_left(create_here, small_wiki, out):
     assert names(out) == set()
 
 
-def test_folder_named_like_the_histogram(create_here, small_wiki, out):
-    (out / "db.png").mkdir()
-    done = create_here(small_wiki, out / "db.mat")
-    assert_one_line_error(done, "create_db.py", "db.png", "a folder")
-    assert names(out) == {"db.png"}
-
-
 @pytest.fixture
 def read_only(out):
     """A read-only folder, also for root."""
@@ -304,29 +259,10 @@ def test_read_only_output_folder(create_here, small_wiki, read_only):
 # Failures during a run
 
 
-def test_too_little_free_space(create_here, small_wiki, out):
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 0, 9))
-        done = create_here(small_wiki, out / "db.mat")
-    assert_refused(done, out, "free bytes for 40 images", "smaller --img_size")
-
-
 def test_version_5_size_limit(create_here, out, tmp_path):
     folder = write_wiki(tmp_path / "wiki_crop", wiki_struct(90))
     done = create_here(folder, out / "db.mat", "--img_size", 4000, "--mat_version", 5)
     assert_refused(done, out, "of 4000x4000 take 4,320,000,000", "--mat_version 7.3")
-
-
-@pytest.mark.parametrize("size", [0, 1_000_000, 1_200_500])
-def test_file_size_limit_is_one_line(small_wiki, out, size):
-    """The faces take 1.2 MB."""
-    with no_file_above(size):
-        done = create(small_wiki, out / "db.mat", "--img_size", 100)
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if not line.endswith(" images")]
-    assert len(lines) == 1
-    assert f"{out / 'db.mat'} could not be written: File too large" in lines[0]
-    assert names(out) <= RESUMABLE
 
 
 def test_disk_too_small_is_refused_first(create_here, small_wiki, out):

@@ -136,38 +136,6 @@ def test_name_of_other_bytes_is_listed(create, utkface, out):
     assert (r"caf\udce9.jpg", "name does not parse") in read_csv(out / "db.skipped.csv")
 
 
-def test_cap_is_drawn_by_seed(create, utkface, out):
-    drawn = []
-    for seed in (0, 0, 1):
-        create("utkface", utkface, out, "--max_per_age", 3, "--seed", seed)
-        drawn.append(open_database(out / "db.mat").names)
-    assert drawn[0] == drawn[1] != drawn[2]
-    assert drawn[2] == sorted(drawn[2])
-
-
-def test_fairface_ranges_and_unknown_gender(create, tmp_path, out):
-    rows = [
-        "val/1.JPG,0-2,Male,White",
-        "val/2.jpg,more than 70,,Black",
-        "val/3.jpg,3-9,Female,",
-    ]
-    for i in (1, 2):
-        make_picture(tmp_path / "fairface" / rows[i - 1].split(",")[0], seed=i)
-    text = "\n".join(["file,age,gender,race", *rows])
-    (tmp_path / "fairface" / "fairface_label_val.csv").write_text(text)
-    done = create("fairface", tmp_path / "fairface", out, "--split", "val")
-    assert done.returncode == 0, done.stderr
-    table = printed_table(done)
-    assert table["image missing"] == 1
-    assert table["of these, gender unknown"] == 1
-    opened = open_database(out / "db.mat")
-    np.testing.assert_array_equal(opened.gender, [1, np.nan])
-    assert (opened.age_low.tolist(), opened.age_high.tolist()) == ([0, 70], [2, 100])
-    groups = field(out / "db.mat", "group").T
-    assert [bytes(row).decode("utf-16-le").rstrip() for row in groups] == ["White", "Black"]
-    assert field(out / "db.mat", "age").tolist() == [[1], [85]]
-
-
 def test_unknown_labels_are_counted(create, labels, out):
     folder = labels("a.jpg,,,,NA,", "b.jpg,,,,,", "c.jpg,20,,,unknown,", "d.JPG,,,,m,", missing=1)
     done = create("csv", folder, out)
@@ -183,13 +151,9 @@ def test_unknown_labels_are_counted(create, labels, out):
     assert np.isnan(field(out / "db.mat", "age")[[0, 2]]).all()
 
 
-@pytest.mark.parametrize(
-    ("row", "received"),
-    [("b.jpg,abc,,,m,", "'abc' in row 2"), ("b.jpg,20,,,m,,x", "b.jpg,20,,,m,,x' in row 2")],
-)
-def test_bad_label_leaves_nothing(create, labels, out, row, received):
-    done = create("csv", labels("a.jpg,20,,,f,", row), out)
-    assert_one_line_error(done, "create_db.py", "labels.csv", received)
+def test_bad_label_leaves_nothing(create, labels, out):
+    done = create("csv", labels("a.jpg,20,,,f,", "b.jpg,abc,,,m,"), out)
+    assert_one_line_error(done, "create_db.py", "labels.csv", "'abc' in row 2")
     assert names(out) == set()
 
 
@@ -216,13 +180,6 @@ def test_unusual_file_names(create, out, tmp_path):
     done = create("utkface", tmp_path / "outer", out)
     assert done.returncode == 0, done.stderr
     assert open_database(out / "db.mat").names == [f"{folder.name}/utk/{name}"]
-
-
-def test_no_picture_left_by_duplicates(create, labels, out):
-    done = create("csv", labels("a.jpg,20,,,f,", missing=1), out, "--drop_duplicates")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("image missing: 1")
-    assert names(out) == set()
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
 import errno
-import signal
-from contextlib import contextmanager
 
 import pytest
 
@@ -8,7 +6,6 @@ from src.data import create
 from src.data.arguments import Arguments
 from src.data.database import open_database
 from src.errors import UserError
-from src.files import defer_sigint
 from src.outputs import locked
 from tests.helpers import mounted, names
 
@@ -23,32 +20,9 @@ def out(tmp_path):
     return folder
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C raises `KeyboardInterrupt`, also in a background job of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def run(data_dir, out, **options):
     arguments = {"output": out / "db.mat", "data_dir": data_dir, "img_size": 8}
     return create.create_database(Arguments(**arguments | options))
-
-
-@pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_waits_for_all_files(small_wiki, out, monkeypatch):
-    @contextmanager
-    def pressed():
-        with defer_sigint():
-            signal.raise_signal(signal.SIGINT)
-            yield
-
-    monkeypatch.setattr(create, "defer_sigint", pressed)
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        run(small_wiki, out)
-    assert stopped.value.args == ()  # nothing is left to resume
-    assert names(out) == FILES
 
 
 def test_ctrl_c_names_resume(small_wiki, out, monkeypatch):
@@ -117,5 +91,3 @@ def test_resume_with_another_selection(small_wiki, out, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             run(small_wiki, out)
     assert run(small_wiki, out, max_per_age=1, resume=True).rows == 40
-    with pytest.raises(UserError, match=r"needs|expected"):
-        run(small_wiki, out, mat_version="5", img_size=2**13, resume=True)

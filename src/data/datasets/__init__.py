@@ -1,6 +1,6 @@
 """Readers of public datasets and their options, by name.
 
-A reader is a function `read(data_dir, **options) -> Records` in a module of its own, imported at
+A reader is a function of the dataset's folder and its options that returns `Records`, imported at
 first use. It reads labels only, never pixels. `docs/extending.md` shows how to add one.
 """
 
@@ -121,20 +121,20 @@ _IN = ".data.datasets."
 DATASETS = {
     "wiki": Dataset(_IN + "imdb_wiki:read_wiki", ImdbWiki, "wiki_crop"),
     "imdb": Dataset(_IN + "imdb_wiki:read_imdb", ImdbWiki, "imdb_crop"),
-    "utkface": Dataset(_IN + "utkface:read"),
-    "fairface": Dataset(_IN + "fairface:read", Split),
-    "all_age_faces": Dataset(_IN + "all_age_faces:read", photos=True),
+    "utkface": Dataset(_IN + "names:read_utkface"),
+    "fairface": Dataset(_IN + "published:read_fairface", Split),
+    "all_age_faces": Dataset(_IN + "names:read_all_age_faces", photos=True),
     "appa_real": Dataset(_IN + "appa_real:read", AppaReal),
-    "lap": Dataset(_IN + "lap:read", Split),
-    "adience": Dataset(_IN + "adience:read"),
-    "afad": Dataset(_IN + "afad:read"),
-    "agedb": Dataset(_IN + "agedb:read"),
-    "cacd": Dataset(_IN + "cacd:read"),
-    "fgnet": Dataset(_IN + "fgnet:read"),
-    "lagenda": Dataset(_IN + "lagenda:read"),
-    "megaage_asian": Dataset(_IN + "megaage_asian:read", Split),
-    "morph": Dataset(_IN + "morph:read"),
-    "folders": Dataset(_IN + "folders:read"),
+    "lap": Dataset(_IN + "published:read_lap", Split),
+    "adience": Dataset(_IN + "published:read_adience"),
+    "afad": Dataset(_IN + "names:read_afad"),
+    "agedb": Dataset(_IN + "names:read_agedb"),
+    "cacd": Dataset(_IN + "names:read_cacd"),
+    "fgnet": Dataset(_IN + "names:read_fgnet"),
+    "lagenda": Dataset(_IN + "published:read_lagenda"),
+    "megaage_asian": Dataset(_IN + "published:read_megaage_asian", Split),
+    "morph": Dataset(_IN + "names:read_morph"),
+    "folders": Dataset(_IN + "names:read_folders"),
     "csv": Dataset(_IN + "labels_csv:read", Csv),
 }
 

@@ -17,13 +17,11 @@ from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE
 from .. import matlab
 from . import Records
-from .paths import relative_paths
+from .values import relative_paths
 
-MARGIN = 0.4
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
-_FIELDS = (*_NUMBERS, "full_path")
+_TEXTS = ("full_path", "name")
 _MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 in MATLAB, of year 1 in Python
-_LABELS = "IMDB-WIKI's labels"
 
 
 def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records:
@@ -34,31 +32,25 @@ def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records
     fields, or names an image outside `data_dir`.
     """
     path = data_dir / f"{name}.mat"
-    fields = _read_fields(path, name, (*_FIELDS, "name") if persons else _FIELDS)
-    paths = relative_paths(_texts(fields["full_path"]), data_dir, path)
-    age = ages(fields["dob"], fields["photo_taken"])
-    second = fields["second_face_score"]
+    labels = _read_labels(path, name, (*_NUMBERS, *_TEXTS[: 1 + persons]))
+    age = ages(labels["dob"].to_numpy(), labels["photo_taken"].to_numpy())
     rules = {
-        f"face_score below {min_score:g}": fields["face_score"] >= min_score,
-        "a second face": np.isnan(second) | (second <= 0),
+        f"face_score below {min_score:g}": labels["face_score"] >= min_score,
+        "a second face": ~(labels["second_face_score"] > 0),  # NaN if there is none
         f"age outside 0..{MAX_AGE}": (age >= 0) & (age <= MAX_AGE),
-        "gender unknown": np.isin(fields["gender"], (0, 1)),
+        "gender unknown": labels["gender"].isin((0, 1)),
     }
-    kept = np.ones(len(age), bool)
-    removed = {}
+    table = labels[["gender"]].assign(
+        path=relative_paths(labels["full_path"], data_dir, path),
+        age_low=age,
+        age_high=age,
+        person=labels["name"] if persons else "",
+    )
+    kept, removed = np.ones(len(age), bool), {}
     for rule, passes in rules.items():
         removed[rule] = int((kept & ~passes).sum())
         kept &= passes
-    table = pd.DataFrame(
-        {
-            "path": paths,
-            "age_low": age,
-            "age_high": age,
-            "gender": fields["gender"],
-            "person": _texts(fields["name"]) if persons else "",
-        }
-    )
-    return Records(table[kept], removed, margin=MARGIN)
+    return Records(table[kept], removed, margin=0.4)
 
 
 read_wiki, read_imdb = partial(_read, "wiki"), partial(_read, "imdb")
@@ -80,40 +72,35 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     return np.where(is_date, age, np.nan)
 
 
-def _read_fields(path: Path, name: str, expected: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The `expected` fields of the struct `name`, (N,) each: those of `_NUMBERS` as float64."""
-    check_input_file(path, f"{_LABELS} (unpack the dataset and set --data_dir to its folder)")
-    with wrap_read_errors(path, f"{_LABELS}, a MATLAB file"):
+def _read_labels(path: Path, name: str, expected: tuple[str, ...]) -> pd.DataFrame:
+    """The `expected` fields of the struct `name`, (N,) each, as float64 or stripped str."""
+    import scipy.io
+
+    labels = "IMDB-WIKI's labels, a MATLAB file"
+    check_input_file(path, f"{labels} (unpack the dataset and set --data_dir to its folder)")
+    with wrap_read_errors(path, f"{labels} with the struct {name!r} (is --db right?)"):
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
-                fields = matlab.read_struct_7_3(_struct(path, name, file), expected)
+                struct = {field: _values(data) for field, data in file[name].items()}
         else:  # squeezed, so that cells of text are str
-            variables = matlab.read_version_5(path, _LABELS, squeeze_me=True)
-            struct = _struct(path, name, variables)
-            names = struct if isinstance(struct, dict) else struct.dtype.names
-            # A struct that was not squeezed has its arrays in the only element of an array.
-            present = [field for field in expected if field in names]
-            fields = {field: np.ravel(np.asarray(struct[field])[()]) for field in present}
-        missing = [field for field in expected if field not in fields]
+            struct = scipy.io.loadmat(path, squeeze_me=True)[name]
+            struct = {field: np.ravel(struct[field][()]) for field in struct.dtype.names}
+        missing = [field for field in expected if field not in struct]
         if missing:
             raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
-        fields |= {field: fields[field].astype(np.float64) for field in _NUMBERS}
-    lengths = {field: len(fields[field]) for field in expected}
-    if len(set(lengths.values())) > 1:
-        raise UserError(f"{path}: expected fields of one length, received {lengths}")
-    return fields
+        table = pd.DataFrame({field: struct[field] for field in expected})
+        table = table.astype(dict.fromkeys(_NUMBERS, np.float64))
+    for field in table.columns.intersection(_TEXTS):
+        cells = table[field]  # empty cells are empty arrays
+        table[field] = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
+    return table
 
 
-def _texts(cells: np.ndarray) -> list[str]:
-    """The texts of cells without padding, "" if a cell is empty or not text."""
-    return [cell.strip() if isinstance(cell, str) else "" for cell in cells]
-
-
-def _struct(path: Path, name: str, variables: dict | h5py.File) -> "dict | np.ndarray | h5py.Group":
-    """The struct `name`, or the file itself if its variables are the fields."""
-    if name in variables:
-        return variables[name]
-    if "full_path" in variables:
-        return variables
-    found = ", ".join(key for key in variables if not key.startswith("#")) or "nothing"
-    raise UserError(f"{path}: expected a struct {name!r}, found {found}; is --db right?")
+def _values(data: h5py.Dataset) -> np.ndarray:
+    """A field of version 7.3, (N,): numbers, or texts of cells, "" if one is not a text."""
+    values = np.ravel(data[()])
+    if h5py.check_ref_dtype(data.dtype):
+        cells = (data.file[reference] for reference in values)
+        texts = ["".join(matlab.matrix_texts(c[()])) if matlab.is_char(c) else "" for c in cells]
+        return np.array(texts, object)
+    return values

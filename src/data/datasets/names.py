@@ -3,15 +3,18 @@
 import os
 import re
 from collections.abc import Callable, Collection
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from ...errors import UserError
+from ...faces.images import EXTENSIONS
 from ...labels import GENDERS, MAX_AGE
 from . import NAN, Records
+from .values import is_unknown, parse_age, parse_gender
 
-MALE, FEMALE = GENDERS.index("male"), GENDERS.index("female")
+FEMALE, MALE = GENDERS.index("female"), GENDERS.index("male")
 _UNPARSED = "name does not parse"
 
 
@@ -19,6 +22,7 @@ def read_names(
     data_dir: Path,
     pattern: str,
     gender: Callable[[str], int] = {"f": FEMALE, "m": MALE}.__getitem__,
+    groups: tuple[str, ...] = (),
     margin: float = NAN,
 ) -> Records:
     """Records of the JPEG files in `data_dir` and its folders; ages above 100 become 100.
@@ -28,6 +32,7 @@ def read_names(
         pattern: regular expression of the end of a path, with groups that are named `age` and, if
             known, `gender`, `person` and `group`; its case is ignored.
         gender: gender of the group's text, in lower case.
+        groups: group labels of the numbers in `group`.
         margin: see `Records`.
     """
     compiled = re.compile(f"(?:.*/)?{pattern}", re.IGNORECASE)
@@ -39,6 +44,8 @@ def read_names(
         found = match.groupdict()
         if "gender" in found:
             found["gender"] = gender(found["gender"].lower())
+        if "group" in found:
+            found["group"] = groups[int(found["group"])]
         age = min(int(found["age"]), MAX_AGE)
         return found | {"age_low": age, "age_high": age}
 
@@ -58,8 +65,8 @@ def read_paths(
     """
     paths = []
     for folder, _, names in os.walk(data_dir, followlinks=True):
-        inside = "" if folder == str(data_dir) else f"{Path(folder).relative_to(data_dir)}/"
-        paths += [inside + name for name in names]
+        inside = os.path.relpath(folder, data_dir)
+        paths += [os.path.normpath(os.path.join(inside, name)) for name in names]
     found = {
         path: labels(path)
         for path in sorted(path.replace(os.sep, "/") for path in paths)
@@ -70,3 +77,70 @@ def read_paths(
     skipped = [(path, _UNPARSED) for path, values in found.items() if values is None]
     rows = [{"path": path, **values} for path, values in found.items() if values is not None]
     return Records(pd.DataFrame(rows), {_UNPARSED: len(skipped)}, skipped, margin)
+
+
+# AFAD: over 160,000 faces of Asian people aged 15 to 72. Niu et al., CVPR 2016,
+# https://github.com/afad-dataset/tarball. `25/111/638660-1.jpg`: age, man, person.
+read_afad = partial(
+    read_names,
+    pattern=r"(?P<age>\d{2})/(?P<gender>11[12])/(?P<person>\d+)[^/]*\.jpg",
+    gender={"111": MALE, "112": FEMALE}.__getitem__,
+)
+
+# AgeDB: 16,488 photos of 568 people. Moschoglou et al., CVPR workshops 2017,
+# https://ibug.doc.ic.ac.uk/resources/agedb/. `0_MariaCallas_35_f.jpg`: number, person, age, gender.
+read_agedb = partial(read_names, pattern=r"\d+_(?P<person>.+)_(?P<age>\d+)_(?P<gender>[mf])\.jpg")
+
+# All-Age-Faces: 13,322 photos of East Asian people aged 2 to 80. Cheng et al., Tsinghua Science and
+# Technology 24(3), 2019, https://github.com/JingchunCheng/All-Age-Faces-Dataset.
+# `00012A05.jpg`: serial number, age. Images up to 07380 show women.
+read_all_age_faces = partial(
+    read_names,
+    pattern=r"(?P<gender>\d{5})A(?P<age>\d{2,3})\.jpg",
+    gender=lambda number: FEMALE if int(number) <= 7380 else MALE,
+)
+
+# CACD: 163,446 faces of 2,000 celebrities aged 14 to 62. Chen et al., ECCV 2014,
+# https://bcsiriuschen.github.io/CARC/. `53_Robin_Williams_0001.jpg`: age, person, number.
+read_cacd = partial(read_names, pattern=r"(?P<age>\d+)_(?P<person>.+)_\d+\.jpg")
+
+# FG-NET: 1,002 photos of 82 people aged 0 to 69. Panis et al., IET Biometrics 5(2), 2016,
+# https://yanweifu.github.io/FG_NET_data/. `010A07b.JPG`: person, age.
+read_fgnet = partial(read_names, pattern=r"(?P<person>\d{3})A(?P<age>\d{2})[a-z]?\.jpe?g")
+
+# MORPH Album 2: 55,134 photos of 13,618 people aged 16 to 77. Ricanek & Tesafaye, FG 2006,
+# https://uncw.edu/research/major-programs/oic/morph. `009055_1M54.JPG`: person, photo, gender, age.
+read_morph = partial(read_names, pattern=r"(?P<person>\d+)_\d+(?P<gender>[MF])(?P<age>\d{2})\.jpg")
+
+# UTKFace: over 20,000 faces, aligned and cropped. Zhang et al., CVPR 2017,
+# https://susanqq.github.io/UTKFace/. `[age]_[gender]_[race]_[date].jpg` or `.jpg.chip.jpg`, some
+# with a blank before it, where gender 0 is **male**. The margin is the median space on each side of
+# dlib's box, in 150 crops.
+read_utkface = partial(
+    read_names,
+    pattern=r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<group>[0-4])_\d+ ?\.jpg(\.chip\.jpg)?",
+    gender={"0": MALE, "1": FEMALE}.__getitem__,
+    groups=("White", "Black", "Asian", "Indian", "Others"),
+    margin=0.12,
+)
+
+
+def read_folders(data_dir: Path) -> Records:
+    """The images below `data_dir` with an age, an age range or a gender among their folders, such
+    as `25/male/1.jpg`, `female/30-39/a.png` and `7/b.jpg`."""
+
+    def labels(path: str) -> dict | None:
+        found = {}
+        for folder in PurePosixPath(path).parts[:-1]:
+            if is_unknown(folder):
+                continue
+            try:
+                found["age_low"], found["age_high"] = parse_age(folder)
+            except ValueError:
+                try:
+                    found["gender"] = parse_gender(folder)
+                except ValueError:
+                    continue  # a folder of another meaning
+        return found or None
+
+    return read_paths(data_dir, labels, EXTENSIONS)

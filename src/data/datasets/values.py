@@ -1,61 +1,47 @@
-"""Spellings of ages and genders in label files."""
+"""Ages, genders and paths in label files."""
 
+import os
+import posixpath
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
+from ...errors import UserError
 from ...labels import GENDERS, MAX_AGE
 
 OLDEST = 122  # years, the longest known life; larger numbers are rejected
-UNKNOWN = {
-    *("", "na", "n/a", "#n/a", "n.a.", "nan", "none", "null", "unknown", "unk", "u", "?", "-"),
+_UNKNOWN = {"", "na", "n/a", "#n/a", "nan", "none", "null", "unknown", "u", "?", "-"}
+_WORDS = {
+    "female": {"female", "f", "woman", "w", "girl"},
+    "male": {"male", "m", "man", "boy"},
 }
-_FEMALE = {"female", "f", "woman", "w", "girl"}
-_MALE = {"male", "m", "man", "boy"}
-_CODES = dict.fromkeys(_FEMALE, GENDERS.index("female"))
-_CODES |= dict.fromkeys(_MALE, GENDERS.index("male"))
-
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_EXACT = re.compile(_NUMBER)
-_RANGES = (
-    re.compile(rf"{_NUMBER}\s*(?:[-\u2013\u2014]|\.\.|to)\s*{_NUMBER}"),  # 25-32
-    re.compile(rf"{_NUMBER}\s*[,;]\s+{_NUMBER}"),  # 25, 32
-    re.compile(rf"[(\[]\s*{_NUMBER}\s*[,;-]\s*{_NUMBER}\s*[)\]]"),  # (25, 32)
+_NUMBER = r"(?:\d+(?:\.\d+)?)"
+_AGE = re.compile(  # 25; 25-32, also with an en dash; (25, 32); 60+; FairFace's "more than 70"
+    rf"{_NUMBER}|{_NUMBER}\s*[-\u2013]\s*{_NUMBER}|\({_NUMBER},\s*{_NUMBER}\)"
+    rf"|(?P<open>{_NUMBER}\s*\+|more than {_NUMBER})"
 )
-_FROM = re.compile(rf"{_NUMBER}\s*\+|more than {_NUMBER}")  # 60+; FairFace's "more than 70"
-_DECIMAL_COMMA = re.compile(r"(\d),(\d)")
 
 
 def is_unknown(text: str) -> bool:
     """Whether a label is blank or marked as unknown."""
-    return text.strip().casefold() in UNKNOWN
+    return text.strip().casefold() in _UNKNOWN
 
 
-def parse_number(text: str, decimal_comma: bool) -> float | None:
-    """A number, None where unknown. Raises `ValueError` for other text."""
-    if is_unknown(text):
-        return None
-    return float(_DECIMAL_COMMA.sub(r"\1.\2", text) if decimal_comma else text)
-
-
-def parse_age(text: str, decimal_comma: bool) -> tuple[int, int] | None:
+def parse_age(text: str) -> tuple[int, int] | None:
     """The lowest and highest completed year of an age or an age range, None where unknown.
 
     Decimals are completed years (25.9 is 25), and ages above 100 are 100.
-    decimal_comma: whether "25,9" is a number.
     Raises `ValueError` for other text, reversed ranges and ages above `OLDEST`.
     """
     if is_unknown(text):
         return None
-    text = text.strip().casefold()
-    text = _DECIMAL_COMMA.sub(r"\1.\2", text) if decimal_comma and text[0] not in "([" else text
-    if parsed := _EXACT.fullmatch(text):
-        low = high = float(parsed[1])
-    elif parsed := _FROM.fullmatch(text):
-        low, high = float(parsed[1] or parsed[2]), MAX_AGE
-        high = max(low, high)
-    elif parsed := next(filter(None, (shape.fullmatch(text) for shape in _RANGES)), None):
-        low, high = map(float, parsed.groups())
-    else:
+    parsed = _AGE.fullmatch(text.strip().casefold())
+    if not parsed:
         raise ValueError(text)
+    low, *further = map(float, re.findall(_NUMBER, parsed[0]))
+    high = further[0] if further else low
+    if parsed["open"]:
+        high = max(low, MAX_AGE)
     if not low <= high or low > OLDEST:
         raise ValueError(text)
     return min(int(low), MAX_AGE), min(int(high), MAX_AGE)
@@ -69,6 +55,47 @@ def parse_gender(text: str) -> int | None:
     if is_unknown(text):
         return None
     word = text.strip().casefold()
-    if word not in _CODES:
-        raise ValueError(text)
-    return _CODES[word]
+    for code, gender in enumerate(GENDERS):
+        if word in _WORDS[gender]:
+            return code
+    raise ValueError(text)
+
+
+def relative_paths(
+    paths: Iterable[str], folder: Path, source: Path, anywhere: bool = False
+) -> list[str]:
+    """Paths of images in the label file `source`, relative to `folder`, with slashes.
+
+    Args:
+        paths: as in the file; absolute ones inside the folder become relative.
+        folder: of the images.
+        source: for messages.
+        anywhere: make paths absolute that lead out of the folder, instead of rejecting them.
+
+    Raises:
+        UserError: a path is blank or leads out of the folder.
+    """
+    found = []
+    for row, path in enumerate(paths, 1):
+        inside = _inside(path.replace("\\", "/"), folder)
+        if not inside and path and anywhere:
+            inside = os.path.abspath(folder / path)
+        if not inside:
+            where = ("", "") if anywhere else (f" inside {folder}", " or --data_dir")
+            raise UserError(
+                f"{source}: expected the path of an image{where[0]}, received {path!r} in row "
+                f"{row}; correct the path{where[1]}"
+            )
+        found.append(inside)
+    return found
+
+
+def _inside(path: str, folder: Path) -> str:
+    """`path` relative to `folder`; "" if it is blank or leads out of it."""
+    if not os.path.isabs(path):
+        return "" if posixpath.normpath(path).split("/")[0] in ("..", ".") else path
+    for resolve in (os.path.abspath, os.path.realpath):
+        relative = os.path.relpath(resolve(path), resolve(folder))
+        if relative.split(os.sep)[0] not in ("..", "."):
+            return Path(relative).as_posix()
+    return ""
