@@ -36,7 +36,7 @@ def main(argv=()):
 
     from src.data.database import open_database
     from src.evaluation.noise import noise_rates, suspect
-    from src.evaluation.results import Labels
+    from src.evaluation.results import labels_table
 
     database = open_database(arguments.input)
     rng = np.random.default_rng(arguments.seed)
@@ -50,7 +50,7 @@ def main(argv=()):
         other = rng.permutation(len(rows))
         low, high, gender = (np.where(replaced, values[other], values) for values in true)
         wrong = (low != true[0]) | (high != true[1]) | (gender != true[2])
-        labels = Labels([""] * len(rows), gender, low, high)
+        labels = labels_table([""] * len(rows), gender, low, high)
         estimates = out_of_fold(features, labels, arguments.seed)
         error = np.abs(estimates.age - np.clip(estimates.age, low, high))
         found = suspect(labels, estimates)
@@ -113,9 +113,9 @@ def out_of_fold(features, labels, seed):
     from src.labels import AGES, age_midpoint
 
     keras.utils.set_random_seed(seed)
-    middle = age_midpoint(labels.age_low, labels.age_high)[:, None]
+    middle = age_midpoint(labels.age_low, labels.age_high).to_numpy()[:, None]
     ages = np.exp(-(((AGES - middle) / 2.5) ** 2) / 2)
-    genders = labels.gender[:, None] == (0, 1)
+    genders = labels.gender.to_numpy()[:, None] == (0, 1)
     fold = np.random.default_rng(seed).integers(FOLDS, size=len(features))
     age, p_female = (
         np.empty((len(features), len(AGES)), np.float32),

@@ -12,12 +12,11 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..evaluation.evaluate import estimate, with_uses
 from ..evaluation.labelled import DatabaseFaces, from_databases
-from ..evaluation.measures import measure
+from ..evaluation.measures import measure, whole_ranges
 from ..evaluation.metrics import BY_NAME
-from ..evaluation.results import Labels
 from ..evaluation.subgroups import ALL, USE, is_age_band, subgroups
 from ..evaluation.table import measures_table
-from ..labels import MAX_AGE, age_targets, gender_targets, whole_years
+from ..labels import age_targets, gender_targets
 from ..models.seen import NEVER_SEEN
 from .temperatures import distributions, fit, scale
 
@@ -77,7 +76,7 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
     notes = [*faces.notes, *faces.check(estimator)]
     rows, estimates, _ = estimate(faces, estimator)
-    labels = with_uses(faces.labels.of_faces(rows), faces.uses(estimator.description))
+    labels = with_uses(faces.labels.iloc[rows], faces.uses(estimator.description))
     first = _first_half(faces)[rows]
     description, fitted = {}, {}
     for head, distribution in distributions(estimates).items():
@@ -87,27 +86,26 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
         chosen = fitted[head] = _fitted(head, labels, first & known) if known.any() else rows[:0]
         temperature = fit(distribution[chosen], targets[chosen]) if len(chosen) else 1.0
         description[f"{head}_temperature"] = temperature
-    sources = labels.columns["source"][np.union1d(*fitted.values())]
+    sources = labels["source"].iloc[np.union1d(*fitted.values())]
     description["faces"] = max(map(len, fitted.values()))
-    description["collections"] = np.unique(sources).tolist()
+    description["collections"] = sorted(set(sources))
     measured = np.flatnonzero(~first)
-    labels, estimates = labels.of_faces(measured), estimates.of_faces(measured)
+    labels, estimates = labels.iloc[measured], estimates.of_faces(measured)
     table, outside = _compare(labels, estimates, scale(estimates, description))
     counts = {head: len(chosen) for head, chosen in fitted.items()}
     return Calibration(description, counts, table, outside + notes)
 
 
-def _targets(head: str, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+def _targets(head: str, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Targets of a head, (N, classes), and whether they are known, bool (N,)."""
     if head == "gender":
-        return gender_targets(labels.gender), ~np.isnan(labels.gender)
-    ends = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
-    return age_targets(*ends), ~np.isnan(labels.age_low)
+        return gender_targets(labels["gender"].to_numpy()), labels["gender"].notna().to_numpy()
+    return age_targets(*whole_ranges(labels)), labels["age_low"].notna().to_numpy()
 
 
-def _fitted(head: str, labels: Labels, usable: np.ndarray) -> np.ndarray:
+def _fitted(head: str, labels: pd.DataFrame, usable: np.ndarray) -> np.ndarray:
     """Rows, int64, of the usable faces of unseen datasets if there are enough; else of all."""
-    unseen = usable & (labels.columns[USE] == NEVER_SEEN)
+    unseen = usable & (labels[USE] == NEVER_SEEN).to_numpy()
     rows = np.flatnonzero(unseen if unseen.sum() >= _MIN_UNSEEN else usable)
     if len(rows) < _MIN_FACES:
         raise UserError(
@@ -121,23 +119,25 @@ def _fitted(head: str, labels: Labels, usable: np.ndarray) -> np.ndarray:
 def _first_half(faces: DatabaseFaces) -> np.ndarray:
     """Random half of the faces, bool (N,), without images or persons in both halves."""
     _, rows = divide(faces.parts, "random", 0.5, 0, seed=0)
-    return np.isin(faces.rows, rows["validation"])
+    return np.isin(faces.labels.index, rows["validation"])
 
 
-def _compare(labels: Labels, before: Estimates, after: Estimates) -> tuple[pd.DataFrame, list[str]]:
+def _compare(
+    labels: pd.DataFrame, before: Estimates, after: Estimates
+) -> tuple[pd.DataFrame, list[str]]:
     """`Calibration.table`, and a note for each metric outside its range.
 
     The metrics are proper scores, coverage, of datasets never seen apart, and of large age bands,
     and the gender calibration error.
     """
-    groups, uses = subgroups(labels), np.unique(labels.columns[USE])
+    groups, uses = subgroups(labels), sorted(set(labels[USE]))
     names = [f"{USE} {use}" for use in uses] if NEVER_SEEN in uses else [ALL]
     names += [name for name, rows in groups.items() if is_age_band(name) and len(rows) >= _LARGE]
     targets = {(ALL, "nll"): None, (ALL, "gender_nll"): None}
     targets |= {(name, "coverage"): _COVERAGE.get(name, _OTHER_COVERAGE) for name in names}
     targets[ALL, "ece"] = _ECE
     one, two = (
-        measures_table("", measure(labels, each), groups, labels.units(), seed=0, resamples=0)
+        measures_table("", measure(labels, each), groups, seed=0, resamples=0)
         .set_index(["subgroup", "metric"])
         .to_dict("index")
         for each in (before, after)

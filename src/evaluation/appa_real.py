@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..data.datasets.appa_real import AGE_COLUMNS, read_labels
+from ..data.datasets.appa_real import AGE_COLUMNS, MARGIN, read_labels
 from ..errors import UserError
 from ..files import check_folder
 from .labelled import ImageFaces
-from .results import Evaluation, Labels
+from .results import Evaluation, labels_table
 
 DB = "appa_real"
-MARGIN = 0.4  # of its face crops
 _SAME_AS_GROUP = ("ethnicity", "race")
 
 
@@ -24,43 +23,27 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces,
     the folder of images is missing.
     """
     check_folder(data_dir)
-    labels = read_labels(data_dir, split)
-    unknown = labels[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
-    if labels.empty or unknown.any():
-        where = f"row {int(unknown.argmax()) + 1} has none" if len(labels) else "it has no row"
+    table = read_labels(data_dir, split)
+    unknown = table[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
+    if table.empty or unknown.any():
+        where = f"row {int(unknown.argmax()) + 1} has none" if len(table) else "it has no row"
         path = data_dir / f"gt_avg_{split}.csv"
         raise UserError(f"{path}: expected both ages of every image, {where}")
     check_folder(data_dir / split)
-    names = [f"{name}_face.jpg" for name in labels["file_name"]]
-    age = labels[AGE_COLUMNS[target]].to_numpy()
-    faces = ImageFaces(
-        Labels(
-            names=names,
-            gender=labels["gender"].to_numpy(),
-            age_low=age,
-            age_high=age,
-            age_std=_deviations(labels) if target == "apparent" else None,
-            columns={"source": np.full(len(names), DB)} | _categories(labels),
-        ),
-        paths=[data_dir / split / name for name in names],
-        notes=[],
-        collection=DB,
-        margin=MARGIN,
-    )
-    return faces, labels
+    names = table["file_name"] + "_face.jpg"
+    age = table[AGE_COLUMNS[target]]
+    kinds = {"source": DB} | _categories(table)
+    if target == "apparent" and "apparent_age_std" in table:
+        kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
+    labels = labels_table(names, table["gender"], age, age, **kinds)
+    paths = [data_dir / split / name for name in names]
+    return ImageFaces(labels, [], paths, DB, MARGIN), table
 
 
-def _deviations(labels: pd.DataFrame) -> np.ndarray | None:
-    """Standard deviations of the ratings, float64 (N,); None if the labels lack them."""
-    if "apparent_age_std" not in labels:
-        return None
-    return pd.to_numeric(labels["apparent_age_std"], errors="coerce").to_numpy(np.float64)
-
-
-def _categories(labels: pd.DataFrame) -> dict[str, np.ndarray]:
+def _categories(labels: pd.DataFrame) -> dict[str, pd.Series]:
     """The group, and the columns after it of `allcategories_{split}.csv`."""
     named = labels.columns[labels.columns.get_loc("group") :].difference(_SAME_AS_GROUP, sort=False)
-    return {name: labels[name].to_numpy(str) for name in named if labels[name].any()}
+    return {name: labels[name] for name in named if labels[name].any()}
 
 
 def mean_errors(evaluation: Evaluation, labels: pd.DataFrame) -> dict[str, float]:
@@ -68,7 +51,7 @@ def mean_errors(evaluation: Evaluation, labels: pd.DataFrame) -> dict[str, float
 
     labels: as returned by `from_appa_real`.
     """
-    shown = labels.iloc[evaluation.rows]
+    shown = labels.loc[evaluation.labels.index]
     return {
         kind: float(np.abs(evaluation.estimates.age - shown[column]).mean())
         for kind, column in AGE_COLUMNS.items()

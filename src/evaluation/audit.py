@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..faces.images import data_url, resize, shrink
 from ..files import replacing, wrap_read_errors
-from ..labels import GENDERS, age_text
+from ..labels import GENDERS, age_errors, age_text
 from ..outputs import Output, check_outputs, has_mark, locked
 from .arguments import Arguments
 from .commands import faces_of, inputs_of
@@ -22,16 +22,16 @@ from .intervals import Interval
 from .labelled import EvaluationSet, from_databases
 from .noise import noise_rates, one_label_per_image, suspect
 from .predictions import read_predictions
-from .report import environment
-from .results import Labels
+from .report import write_page
+from .results import gender_names
 
 COLUMNS = [
     *("path", "db", "identity", "age_low", "age_high", "gender", "est_age", "low", "high"),
     *("p_age", "p_gender", "suspicion", "rank", "reason", "decision", "new_age", "new_gender"),
 ]
 MARK = ",".join(COLUMNS[:6]).encode()
-PAGE_MARK = b"<title>Label audit</title>"
-DECISIONS = ("decision", "new_age", "new_gender")
+DECISIONS = COLUMNS[-3:]
+_CLASSES = {"age": "age, by more than the next band of ten years", "gender": "gender"}
 _SURE = 0.5  # suspicion from which a reason is given
 _THUMBNAIL = 160  # pixels
 _SHEET = (10, 6, 128)  # columns, rows, and pixels of a face, of the contact sheet
@@ -42,15 +42,15 @@ def run_audit(arguments: Arguments) -> None:
     page, sheet = files_of(arguments.audit)
     outputs = [
         Output("--audit", arguments.audit, "an audit", has_mark(MARK)),
-        Output("--audit", page, "an audit's page", has_mark(PAGE_MARK)),
+        Output("--audit", page, "an audit's page", has_mark(b"<title>Label audit</title>")),
         Output("--audit", sheet, "a contact sheet", has_mark(b"\xff\xd8")),
     ]
     check_outputs(outputs, [*inputs_of(arguments), ("--folds", arguments.folds)])
     with locked(arguments.audit):
         if arguments.folds:
             faces = from_databases(arguments.input)
-            rows, estimates = from_folds(faces, arguments.folds)
-            skipped, read = [], lambda chosen: faces.database.image[faces.rows[chosen]]
+            rows, skipped = np.arange(len(faces.labels)), []
+            estimates = from_folds(faces, arguments.folds)
             about = f"Predictions of {arguments.folds}."
         else:
             paths = arguments.weight_file or [None]
@@ -60,19 +60,20 @@ def run_audit(arguments: Arguments) -> None:
             remedy = "it repeats their labels: pass --folds of train.py --folds, or --part test"
             faces.notes.extend(check_unseen(models, faces, "--audit", remedy))
             rows, estimates, skipped = estimate(faces, model)
-            read, about = lambda chosen: faces.read(chosen, model)[0], f"Predictions of {name}."
-        labels = faces.labels.of_faces(rows)
+            about = f"Predictions of {name}."
+        labels = faces.labels.iloc[rows]
         identity, db = faces.identities()
         table = audit_table(labels, estimates, identity[rows], db[rows], skipped)
         rates = noise_rates(labels, estimates, arguments.seed, min(arguments.resamples, 200))
-        worst = rows[table["row"].head(arguments.worst).dropna().astype(int)]
+        worst = table.index[table["suspicion"].notna()][: arguments.worst]
+        if arguments.folds:
+            images = faces.database.image[worst.to_numpy()]
+        else:
+            images, _ = faces.read(faces.labels.index.get_indexer(worst), model)
         table = keep_decisions(table, arguments.audit)
-        write_audit(arguments.audit, table, read(worst), rates, about)
-    print(
-        "\n".join(
-            [rates_text(rates, table["suspicion"]), *(f"note: {note}" for note in faces.notes)]
-        )
-    )
+        write_audit(arguments.audit, table, images, rates, about)
+    notes = [f"note: {note}" for note in faces.notes]
+    print("\n".join([rates_text(rates, table["suspicion"]), *notes]))
     print(f"\naudit: {arguments.audit}, page: {page}, contact sheet: {sheet}")
 
 
@@ -81,8 +82,8 @@ def files_of(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".html"), path.with_suffix(".jpg")
 
 
-def from_folds(faces: EvaluationSet, path: Path) -> tuple[np.ndarray, Estimates]:
-    """Rows of all faces, int64 (N,), and their out-of-fold estimates, of `train.py --folds`.
+def from_folds(faces: EvaluationSet, path: Path) -> Estimates:
+    """The out-of-fold estimates of all faces, of `train.py --folds`.
 
     Raises `UserError` if the file lacks a face, or has one twice.
     """
@@ -91,63 +92,54 @@ def from_folds(faces: EvaluationSet, path: Path) -> tuple[np.ndarray, Estimates]
     table = table[key].assign(position=np.arange(len(table)))
     if table.duplicated(key).any():
         raise UserError(f"--folds: expected one prediction per face, {path} has several")
-    wanted = pd.DataFrame({"source": faces.labels.columns["source"], "row": faces.source_rows})
-    found = wanted.merge(table, on=key, how="left")["position"]
-    if found.isna().any():
-        missing = wanted[found.isna().to_numpy()].iloc[0]
+    wanted = faces.labels[key]
+    found = wanted.merge(table, on=key, how="left")["position"].to_numpy()
+    missing = wanted[np.isnan(found)]
+    if len(missing):
+        first = missing.iloc[0]
         raise UserError(
-            f"--folds: expected predictions of all faces, {path} lacks {found.isna().sum():,}, "
-            f"row {missing['row']} of {missing['source']} first; pass the databases of its run"
+            f"--folds: expected predictions of all faces, {path} lacks {len(missing):,}, "
+            f"row {first['row']} of {first['source']} first; pass the databases of its run"
         )
-    return np.arange(len(wanted)), estimates.of_faces(found.to_numpy(np.int64))
+    return estimates.of_faces(found.astype(np.int64))
 
 
 def audit_table(
-    labels: Labels,
+    labels: pd.DataFrame,
     estimates: Estimates,
     identity: np.ndarray,
     db: np.ndarray,
     skipped: list[tuple[str, str]] = (),
 ) -> pd.DataFrame:
-    """One row per face, most suspicious first, with the columns `COLUMNS`.
+    """One row per face, most suspicious first, with the columns `COLUMNS` and the labels' index.
 
     labels, estimates, identity (uint64), db: of N faces.  skipped: names and reasons of images
         without a face, at the end.
     """
     found = suspect(labels, estimates)
     right = one_label_per_image(1 - found.either, identity, labels)
-    names = np.array([*GENDERS, ""])
-    error = estimates.age - np.clip(estimates.age, labels.age_low, labels.age_high)
-    same = right < 1 - found.either - 1e-9
-    parts = np.array(
-        [
-            np.where(found.age >= _SURE, [_words(each) for each in error], ""),
-            np.where(found.gender >= _SURE, "gender", ""),
-            np.where(same, "the same image under another label", ""),
-        ]
+    error = age_errors(estimates.age, *labels[["age_low", "age_high"]].to_numpy().T)
+    reasons = (
+        np.where(found.age >= _SURE, [_words(each) for each in error], ""),
+        np.where(found.gender >= _SURE, "gender", ""),
+        np.where(right < 1 - found.either - 1e-9, "the same image under another label", ""),
     )
-    table = pd.DataFrame(
-        {
-            "path": labels.names,
-            "db": db,
-            "identity": [f"{value:016x}" for value in identity],
-            "age_low": labels.age_low,
-            "age_high": labels.age_high,
-            "gender": names[np.nan_to_num(labels.gender, nan=2).astype(int)],
-            "est_age": estimates.age.astype(np.float64).round(1),
-            "low": estimates.age_low,
-            "high": estimates.age_high,
-            "p_age": found.p_age,
-            "p_gender": found.p_gender,
-            "suspicion": 1 - right,
-            "reason": [", ".join(filter(None, each)) for each in parts.T],
-            "row": np.arange(len(labels)),
-        }
+    table = labels[["path", "age_low", "age_high"]].assign(
+        db=db,
+        identity=[f"{value:016x}" for value in identity],
+        gender=gender_names(labels["gender"]),
+        est_age=estimates.age.astype(np.float64).round(1),
+        low=estimates.age_low,
+        high=estimates.age_high,
+        p_age=found.p_age,
+        p_gender=found.p_gender,
+        suspicion=1 - right,
+        reason=[", ".join(filter(None, each)) for each in zip(*reasons, strict=True)],
     )
-    table = table.sort_values("suspicion", ascending=False, kind="stable", ignore_index=True)
+    table = table.sort_values("suspicion", ascending=False, kind="stable")
     table["rank"] = np.arange(1, len(table) + 1)
-    rest = pd.DataFrame([{"path": name, "reason": reason} for name, reason in skipped])
-    table = pd.concat([table, rest], ignore_index=True) if len(rest) else table
+    rest = pd.DataFrame(skipped, columns=["path", "reason"])
+    table = pd.concat([table, rest]) if len(rest) else table
     return table.assign(**dict.fromkeys(DECISIONS, ""))
 
 
@@ -179,32 +171,27 @@ def write_audit(
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     rows = list(csv.reader(io.StringIO(text)))[1:]
-    content = (
-        environment()
-        .get_template("audit.html")
-        .render(
-            about=about,
-            name=path.name,
-            rates={name: tuple(f"{100 * x:.1f}" for x in rate) for name, rate in rates.items()},
-            header=COLUMNS,
-            rows=[row[:-3] for row in rows],
-            decided=[row[-3:] for row in rows],
-            faces=[
-                {
-                    "image": data_url(shrink(face, _THUMBNAIL)),
-                    "label": f"{age_text(row.age_low, row.age_high)} {row.gender}",
-                    "estimate": f"{row.est_age:.0f} ({row.low:.0f}-{row.high:.0f})",
-                    "suspicion": f"{100 * row.suspicion:.0f}",
-                    "reason": row.reason,
-                    "path": row.path,
-                }
-                for face, row in zip(faces, table.head(len(faces)).itertuples(), strict=True)
-            ],
-            genders=GENDERS,
-        )
+    write_page(
+        page,
+        "audit.html",
+        about=about,
+        name=path.name,
+        rates={name: tuple(f"{100 * x:.1f}" for x in rate) for name, rate in rates.items()},
+        header=COLUMNS,
+        rows=[row[:-3] for row in rows],
+        decided=[row[-3:] for row in rows],
+        faces=[
+            {
+                "image": data_url(shrink(face, _THUMBNAIL)),
+                "label": f"{age_text(row.age_low, row.age_high)} {row.gender}",
+                "estimate": f"{row.est_age:.0f} ({row.low:.0f}-{row.high:.0f})",
+                "reason": f"wrong with {row.suspicion:.0%}" + f": {row.reason}" * bool(row.reason),
+                "path": row.path,
+            }
+            for face, row in zip(faces, table.head(len(faces)).itertuples(), strict=True)
+        ],
+        genders=GENDERS,
     )
-    with replacing(page) as partial:
-        partial.write_text(content, encoding="utf-8", errors="backslashreplace")
     with replacing(sheet) as partial:
         cv2.imwrite(str(partial), contact_sheet(table, faces), [cv2.IMWRITE_JPEG_QUALITY, 92])
 
@@ -218,12 +205,10 @@ def contact_sheet(table: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
     for index, (face, row) in enumerate(zip(faces, table.itertuples(), strict=False)):
         top, left = index // columns * height, index % columns * side
         sheet[top : top + side, left : left + side] = resize(face, side)
-        label = f"{age_text(row.age_low, row.age_high)} {row.gender[:1].upper()}"
-        for line, text in enumerate((f"label {label}", f"est. {row.est_age:.0f}")):
-            place = (left + 4, top + side + 14 + 16 * line)
-            cv2.putText(
-                sheet, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA
-            )
+        label = f"label {age_text(row.age_low, row.age_high)} {row.gender[:1].upper()}"
+        for line, text in enumerate((label, f"est. {row.est_age:.0f}")):
+            corner = (left + 4, top + side + 14 + 16 * line)
+            cv2.putText(sheet, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 3 * (30,))
     return sheet
 
 
@@ -235,6 +220,3 @@ def rates_text(rates: dict[str, Interval], suspicion: pd.Series) -> str:
     ]
     table = tabulate(rows, ["wrong labels (confident learning)", "share", "95 % interval"])
     return f"{table}\n\nexpected number of wrong labels, by suspicion: {suspicion.sum():,.0f}"
-
-
-_CLASSES = {"age": "age, by more than the next band of ten years", "gender": "gender"}

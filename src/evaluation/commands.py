@@ -38,7 +38,7 @@ def run_evaluation(arguments: Arguments, command: list[str]) -> None:
         models = load_models(paths, arguments.runtime, arguments.original)
         faces = faces_of(arguments, models)
         results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
-        _finish(arguments, faces, results)
+        _finish(arguments, results)
         if arguments.card:
             write_card(arguments.card, results, shlex.join(["python", *command]), section)
 
@@ -81,11 +81,11 @@ def run_appa_real(arguments: AppaRealArguments) -> None:
         results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
         [evaluation] = results.evaluations
         errors = mean_errors(evaluation, labels)
-        rows = [(kind, error, len(evaluation.rows)) for kind, error in errors.items()]
+        rows = [(kind, error, len(evaluation.labels)) for kind, error in errors.items()]
         headers = ("age", "MAE (years)", "images")
         print(tabulate(rows, headers, floatfmt=".2f", intfmt=","))
         print(f"\nagainst the {arguments.target} age:\n")
-        _finish(arguments, faces, results)
+        _finish(arguments, results)
 
 
 @contextmanager
@@ -104,14 +104,12 @@ def _writing(
         yield arguments
 
 
-def _finish(arguments: ResultFlags, faces: EvaluationSet, results: Results) -> None:
+def _finish(arguments: ResultFlags, results: Results) -> None:
     """Print the tables, and write the files of `ResultFlags`."""
     print(console(results))
     if arguments.predictions:
-        rows = [
-            (e.model, faces.source_rows[e.rows], e.labels, e.estimates) for e in results.evaluations
-        ]
-        write_predictions(arguments.predictions, rows)
+        models = [(e.model, e.labels, e.estimates) for e in results.evaluations]
+        write_predictions(arguments.predictions, models)
     if arguments.output:
         write_results(arguments.output, results)
         print(f"\nreport: {arguments.output / 'report.html'}")

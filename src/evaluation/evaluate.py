@@ -1,7 +1,7 @@
 """Evaluation of models on labelled faces."""
 
 from contextlib import closing
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,15 @@ import pandas as pd
 from .. import __version__
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..labels import age_errors
 from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
 from ..shipped import resolve_weights
 from .labelled import EvaluationSet
 from .measures import baseline, measure
-from .results import Evaluation, Labels, Results
+from .results import Evaluation, Results
 from .subgroups import USE
-from .table import baseline_table, difference_table, metric_table
+from .table import difference_table, metric_table
 
 WORST = 24  # faces
 
@@ -84,16 +83,15 @@ def evaluate(
     first, *others = evaluations
     differences = {f"{one.model} - {first.model}": one for one in others}
     tables = [metric_table(one, seed, resamples) for one in evaluations]
-    tables += [baseline_table(one, seed, resamples) for one in evaluations]
     tables += [
         difference_table(name, one, first, seed, resamples) for name, one in differences.items()
     ]
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables).drop_duplicates(["model", "subgroup", "metric"], ignore_index=True)
     crops = {name: asdict(model.crop) for name, model in models.items()}
     return Results(
         labels=faces.labels,
         evaluations=evaluations,
-        table=table.drop_duplicates(["model", "subgroup", "metric"]),
+        table=table,
         differences={name: (one.model, first.model) for name, one in differences.items()},
         arguments={"version": __version__, **(arguments or {}), "models": crops},
         notes=notes,
@@ -103,16 +101,15 @@ def evaluate(
 def _evaluate(faces: EvaluationSet, name: str, estimator: Estimator) -> Evaluation:
     rows, estimates, skipped = estimate(faces, estimator)
     uses = faces.uses(estimator.description)
-    labels = with_uses(faces.labels.of_faces(rows), uses)
-    error = age_errors(estimates.age, labels.age_low, labels.age_high)
-    worst = _worst(error)
+    labels = with_uses(faces.labels.iloc[rows], uses)
+    measures = measure(labels, estimates)
+    size = measures["error"].fillna(measures["range_error"]).abs().fillna(0).to_numpy()
+    worst = np.argsort(-size, kind="stable")[: min(WORST, np.count_nonzero(size))]
     return Evaluation(
         model=name,
         labels=labels,
-        rows=rows,
         estimates=estimates,
-        measures=measure(labels, estimates),
-        error=error,
+        measures=measures,
         worst=worst,
         worst_faces=faces.read(rows[worst], estimator)[0],
         skipped=skipped,
@@ -130,42 +127,35 @@ def _calibration(description: Description) -> str:
     return f"temperatures fitted on {done['faces']:,} faces{of}"
 
 
-def with_uses(labels: Labels, uses: dict[str, str]) -> Labels:
+def with_uses(labels: pd.DataFrame, uses: dict[str, str]) -> pd.DataFrame:
     """Labels with the column "use": the use of each face's source in training."""
-    if not uses:
-        return labels
-    column = np.array([uses[source] for source in labels.columns["source"]], str)
-    return replace(labels, columns={USE: column, **labels.columns})
+    return labels.assign(**{USE: labels["source"].map(uses)})
 
 
 def estimate(
     faces: EvaluationSet, estimator: Estimator
 ) -> tuple[np.ndarray, Estimates, list[tuple[str, str]]]:
-    """Rows with a face, int64 (M,), their estimates, and name and reason of each other row."""
-    count, found, skipped, pieces = len(faces.labels), [], [], []
-    with Progress(count, faces.unit) as progress, closing(faces.batches(estimator)) as batches:
-        for read, reasons in batches:
-            for row, reason in enumerate(reasons, len(found) + len(skipped)):
-                if reason:
-                    skipped.append((faces.labels.names[row], reason))
-                else:
-                    found.append(row)
+    """Positions of labels with a face, int64 (M,), their estimates, and name and reason of each
+    other label."""
+    reasons, pieces = [], []
+    with (
+        Progress(len(faces.labels), faces.unit) as progress,
+        closing(faces.batches(estimator)) as batches,
+    ):
+        for read, reasons_of_batch in batches:
             pieces.append(estimator(read))
-            progress.update(len(reasons))
-    if not found:
+            reasons += reasons_of_batch
+            progress.update(len(reasons_of_batch))
+    names = faces.labels["path"]
+    skipped = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
+    if len(skipped) == len(reasons):
         name, reason = skipped[0]
         raise UserError(
-            f"expected faces to evaluate, could read none of {count:,}; of the first, {name}: "
-            f"{reason}"
+            f"expected faces to evaluate, could read none of {len(reasons):,}; of the first, "
+            f"{name}: {reason}"
         )
     joined = {
         column.name: np.concatenate([getattr(piece, column.name) for piece in pieces])
         for column in fields(Estimates)
     }
-    return np.array(found), Estimates(**joined), skipped
-
-
-def _worst(error: np.ndarray) -> np.ndarray:
-    """Positions of the largest errors, (W,), largest first."""
-    size = np.nan_to_num(np.abs(error), nan=-1)
-    return np.argsort(-size, kind="stable")[: min(WORST, int((size > 0).sum()))]
+    return np.flatnonzero([not reason for reason in reasons]), Estimates(**joined), skipped

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ..data.database import Database, open_database
 from ..data.datasets import labels_csv
@@ -19,7 +20,7 @@ from ..faces.finder import FaceFinder, Found
 from ..faces.images import change_margin, resize
 from ..models.description import Description
 from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
-from .results import Labels
+from .results import labels_table
 
 BATCH = 4096  # faces read at a time
 _OTHER_CROPS = "it sees other crops than it was trained on"
@@ -28,38 +29,43 @@ Faces = tuple[np.ndarray, list[str]]
 
 @dataclass(frozen=True)
 class DatabaseFaces:
-    """The faces of `rows`, int64 (N,), of joined databases.
+    """Faces of joined databases.
 
-    margins: of their crops, float64 (N,), NaN where unknown.
-    part: "training", "validation", "test" or "all".
+    labels: see `results.labels_table`, whose index is the row in `database`.
+    notes: warnings, one line each.
+    parts: the databases that are joined to `database`.
     fit_margin: whether faces with a margin unknown to the model are cropped or padded.
-    notes: warnings, one line each.  unit: plural noun for the rows.
+    unit: plural noun for the rows.
     """
 
-    labels: Labels
+    labels: pd.DataFrame
+    notes: list[str]
     database: Database
     parts: list[Database]
-    rows: np.ndarray
-    margins: np.ndarray
-    notes: list[str]
     fit_margin: bool = False
-    part: str = "all"
     unit: str = "faces"
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
-        """Faces of `rows`, int64 (n,), as the model expects them, uint8 (m, S, S, 3), m <= n, BGR,
-        and per row the reason of a missing face, or ""."""
-        faces, size = self.database.image[self.rows[rows]], estimator.crop.size
+        """Faces at the positions `rows`, int64 (n,), of `labels`, as the model expects them.
+
+        Returns:
+            uint8 (m, S, S, 3), m <= n, BGR, and per row the reason of a missing face, or "".
+        """
+        rows, size = self.labels.index.to_numpy()[rows], estimator.crop.size
+        faces = self.database.image[rows]
         if self.fit_margin:
-            _fit_margin(faces, self.margins[rows], estimator)
+            margin = self._per_row([part.crop.margin for part in self.parts])[rows]
+            for i, each in enumerate(margin):
+                if _is_other(each, estimator):
+                    faces[i] = change_margin(faces[i], each, estimator.crop.margin)
         if self.database.crop.size != size:
             faces = _stack([resize(face, size) for face in faces], size)
         return faces, [""] * len(rows)
 
     def batches(self, estimator: Estimator) -> Iterator[Faces]:
         """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
-        for start in range(0, len(self.rows), BATCH):
-            yield self.read(np.arange(start, min(start + BATCH, len(self.rows))), estimator)
+        for start in range(0, len(self.labels), BATCH):
+            yield self.read(np.arange(start, min(start + BATCH, len(self.labels))), estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
         """Differences between these faces and the model's, one line each.
@@ -73,13 +79,10 @@ class DatabaseFaces:
                 f"--input: expected faces with the model's alignment, {expected.alignment}; those "
                 f"of {self.parts[0].path} have {crop.alignment}: make it again {how}"
             )
-        then = (
-            "they are cropped or padded to it"
-            if self.fit_margin
-            else f"{_OTHER_CROPS} (--fit_margin crops or pads them)"
-        )
+        effect = f"{_OTHER_CROPS} (--fit_margin crops or pads them)"
+        effect = "they are cropped or padded to it" if self.fit_margin else effect
         notes = [
-            _margin_note(part.path.name, part.crop.margin, estimator) + then
+            _margin_note(part.path.name, part.crop.margin, estimator) + effect
             for part in self.parts
             if _is_other(part.crop.margin, estimator)
         ]
@@ -87,21 +90,19 @@ class DatabaseFaces:
             notes.append(f"faces are {crop.size} pixels wide, and resized to {expected.size}")
         return notes
 
-    @property
-    def source_rows(self) -> np.ndarray:
-        """The row of each face in its database, int64 (N,)."""
-        starts = np.cumsum([0, *map(len, self.parts)])
-        return self.rows - starts[np.searchsorted(starts, self.rows, side="right") - 1]
-
     def identities(self) -> tuple[np.ndarray, np.ndarray]:
         """Identity, uint64 (N,), see `data.identities`, and dataset, str (N,), of each face."""
-        values = np.concatenate([part.identities for part in self.parts])
-        dbs = np.repeat([part.db for part in self.parts], [*map(len, self.parts)])
-        return values[self.rows], dbs[self.rows]
+        identities = np.concatenate([part.identities for part in self.parts])
+        datasets = self._per_row([part.db for part in self.parts])
+        return identities[self.labels.index], datasets[self.labels.index]
 
     def uses(self, description: Description) -> dict[str, str]:
         """Use of each source in the model's training, see `models.seen.use_of`."""
-        return _uses(self.labels, seen_in(self.parts, description)[self.rows])
+        return _uses(self.labels, seen_in(self.parts, description)[self.labels.index])
+
+    def _per_row(self, values: list) -> np.ndarray:
+        """A value per database as one per row of `database`."""
+        return np.repeat(values, [*map(len, self.parts)])
 
 
 @dataclass(frozen=True)
@@ -114,20 +115,15 @@ class ImageFaces:
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
-    labels: Labels
-    paths: list[Path]
+    labels: pd.DataFrame
     notes: list[str]
+    paths: list[Path]
     collection: str = ""
     margin: float | None = None
     detector: str = "none"
     min_face: int | None = None
     scheduler: str | None = None
     unit: str = "images"
-
-    @property
-    def source_rows(self) -> np.ndarray:
-        """The row of each image among the labelled ones, int64 (N,)."""
-        return np.arange(len(self.paths))
 
     def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
         found = self._finder(estimator).find_all([self.paths[row] for row in rows])
@@ -164,20 +160,20 @@ class ImageFaces:
 EvaluationSet = DatabaseFaces | ImageFaces
 
 
-def _uses(labels: Labels, seen: np.ndarray) -> dict[str, str]:
+def _uses(labels: pd.DataFrame, seen: np.ndarray) -> dict[str, str]:
     """Use of each source, from what the model has seen of the faces, str (N,)."""
-    sources = labels.columns["source"]
-    return {source: use_of(seen[sources == source]) for source in dict.fromkeys(sources.tolist())}
+    return pd.Series(seen).groupby(labels["source"].to_numpy(), sort=False).agg(use_of).to_dict()
 
 
 def _largest(images: Iterable[Found], size: int) -> Faces:
-    """The largest face of each image, in the form of `EvaluationSet.read`."""
-    faces, reasons = [], []
-    for found in images:
-        reasons.append(found.reason)
-        if found.faces:
-            faces.append(found.largest_crop)
-    return _stack(faces, size), reasons
+    """The largest face of each image, in the form of `DatabaseFaces.read`."""
+    found = list(images)
+    faces = [each.largest_crop for each in found if each.faces]
+    return _stack(faces, size), [each.reason for each in found]
+
+
+def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
+    return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
 
 
 def _margin_note(name: str, margin: float, estimator: Estimator) -> str:
@@ -190,18 +186,6 @@ def _is_other(margin: float | None, estimator: Estimator) -> bool:
     return margin is not None and not np.isclose(margin, estimator.description.margins).any()
 
 
-def _fit_margin(faces: np.ndarray, margins: np.ndarray, estimator: Estimator) -> None:
-    """Change faces (N, S, S, 3) with other `margins` than the model's to its margin, in place."""
-    for margin in np.unique(margins[~np.isnan(margins)]):
-        if _is_other(margin, estimator):
-            for place in np.flatnonzero(margins == margin):
-                faces[place] = change_margin(faces[place], margin, estimator.crop.margin)
-
-
-def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
-    return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
-
-
 def from_databases(
     paths: list[Path],
     part: str = "all",
@@ -212,33 +196,30 @@ def from_databases(
     """The labelled faces of databases.
 
     part: "all", or a part of the split of `owner`, the description of a model: "validation",
-        "test" or "training". Of collections that it was never trained on, all faces are taken.
+        "test" or "training". Datasets that it was never trained on are used whole.
     fit_margin: see `DatabaseFaces`.
     Raises `UserError` naming `flag` if the part cannot be found in the databases.
     """
     parts = [open_database(path) for path in paths]
-    database = join(parts)
-    count = len(database)
-    columns = {"source": np.repeat(database_names(parts), [*map(len, parts)])}
+    database, lengths = join(parts), [*map(len, parts)]
+    kinds = {"source": np.repeat(database_names(parts), lengths)}
     if any(database.group):
-        columns["group"] = np.array(database.group)
-    labels = Labels(
-        names=database.names or [f"row {row}" for row in range(count)],
-        gender=database.gender,
-        age_low=database.age_low,
-        age_high=database.age_high,
-        person=database.person,
-        columns=columns,
+        kinds["group"] = np.array(database.group)
+    labels = labels_table(
+        database.names or [f"row {row}" for row in range(len(database))],
+        database.gender,
+        database.age_low,
+        database.age_high,
+        row=np.concatenate([np.arange(length) for length in lengths]),
+        person=database.persons,
+        **kinds,
     )
-    chosen = np.arange(count) if part == "all" else rows_of_part(parts, owner, part, flag)
-    rows, notes = _with_label(labels, chosen)
-    margins = np.array([part.crop.margin for part in parts], float)
-    margins = np.repeat(margins, [*map(len, parts)])[rows]
-    labels = labels.of_faces(rows)
-    faces = DatabaseFaces(labels, database, parts, rows, margins, notes, fit_margin, part)
-    if owner:
-        new = [name for name, use in faces.uses(owner).items() if use == NEVER_SEEN]
-        notes += [f"{name} was never trained on: all of its faces are used" for name in new]
+    if part != "all":
+        labels = labels.iloc[rows_of_part(parts, owner, part, flag)]
+    faces = DatabaseFaces(*_with_label(labels), database, parts, fit_margin)
+    uses = faces.uses(owner) if owner else {}
+    new = [name for name, use in uses.items() if use == NEVER_SEEN]
+    faces.notes.extend(f"{name} was never trained on: all of its faces are used" for name in new)
     return faces
 
 
@@ -255,28 +236,20 @@ def from_csv(
     collection, detector, min_face, scheduler: see `ImageFaces`.
     """
     table = labels_csv.read(path.parent, path, anywhere=True).table
-    columns = {"source": np.full(len(table), collection or path.stem)}
+    kinds = {"source": collection or path.stem}
     if table["group"].any():
-        columns["group"] = table["group"].to_numpy(str)
-    labels = Labels(
-        names=table["path"].tolist(),
-        gender=table["gender"].to_numpy(),
-        age_low=table["age_low"].to_numpy(),
-        age_high=table["age_high"].to_numpy(),
-        person=table["person"].to_numpy(str) if table["person"].any() else None,
-        columns=columns,
-    )
-    rows, notes = _with_label(labels, np.arange(len(labels)))
-    labels = labels.of_faces(rows)
-    paths = [path.parent / name for name in labels.names]
-    return ImageFaces(labels, paths, notes, collection, None, detector, min_face, scheduler)
+        kinds["group"] = table["group"]
+    columns = (table[name] for name in ("path", "gender", "age_low", "age_high"))
+    labels, notes = _with_label(labels_table(*columns, person=table["person"], **kinds))
+    paths = [path.parent / name for name in labels["path"]]
+    return ImageFaces(labels, notes, paths, collection, None, detector, min_face, scheduler)
 
 
-def _with_label(labels: Labels, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The rows with a label, and a note on the number of rows without."""
-    known = rows[~(np.isnan(labels.gender) & np.isnan(labels.age_low))[rows]]
-    without = len(rows) - len(known)
-    if not len(known):
+def _with_label(labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The faces with a label, and a note on the number of faces without."""
+    known = labels[labels[["age_low", "gender"]].notna().any(axis=1)]
+    without = len(labels) - len(known)
+    if known.empty:
         raise UserError(f"expected faces with a known age or gender, none of {without:,} has one")
-    note = f"{without:,} of {len(rows):,} faces have neither age nor gender and are skipped"
+    note = f"{without:,} of {len(labels):,} faces have neither age nor gender and are skipped"
     return known, [note] if without else []

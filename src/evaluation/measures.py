@@ -1,8 +1,7 @@
 """Per-face measures of estimates, and the constant baseline."""
 
-from collections.abc import Callable
-
 import numpy as np
+import pandas as pd
 
 from ..estimation.estimator import Estimates
 from ..labels import (
@@ -14,12 +13,12 @@ from ..labels import (
     is_exact,
     whole_years,
 )
-from .results import Baseline, Labels
+from .results import Baseline, units
 
 _TINY = 1e-30  # floor of probabilities in likelihoods
 
 
-def baseline(training: dict[str, float] | None, labels: Labels) -> Baseline:
+def baseline(training: dict[str, float] | None, labels: pd.DataFrame) -> Baseline:
     """The median age and the majority gender of a model's training faces, or else of the labels.
 
     training: `Description.training`; files of version 0.2 lack the median.
@@ -27,68 +26,65 @@ def baseline(training: dict[str, float] | None, labels: Labels) -> Baseline:
     if training and "age_median" in training:
         age, male, source = training["age_median"], training["male_share"], "training faces"
     else:
-        age = known(np.median, age_midpoint(labels.age_low, labels.age_high))
-        male, source = known(np.mean, labels.gender), "evaluated faces"
+        age = age_midpoint(labels["age_low"], labels["age_high"]).median()
+        male, source = labels["gender"].mean(), "evaluated faces"
     return Baseline(age, male if np.isnan(male) else float(male >= 0.5), source)
 
 
-def known(statistic: Callable[[np.ndarray], float], values: np.ndarray) -> float:
-    """A statistic of the values that are not NaN; NaN if there are none."""
-    values = values[~np.isnan(values)]
-    return float(statistic(values)) if len(values) else np.nan
+def whole_ranges(labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Age ranges in whole years 0..100, float64 (N,) each, NaN where unknown."""
+    ends = (labels[name].to_numpy() for name in ("age_low", "age_high"))
+    low, high = (np.clip(whole_years(end), 0, MAX_AGE) for end in ends)
+    return low, high
 
 
-def known_mean(values: np.ndarray) -> float:
-    """The mean of the values that are not NaN; NaN if there are none."""
-    return known(np.mean, values)
-
-
-def measure(labels: Labels, estimates: Estimates) -> dict[str, np.ndarray]:
-    """Per-face measures that metrics need: float64 (N,) by name, NaN where unknown.
+def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
+    """Per-face measures that metrics need, float64, NaN where unknown, and the column `unit`.
 
     Those of intervals and distributions are of exact ages only, see `labels.is_exact`; years
     outside 0..100 count as the nearest one.
     """
-    low, high = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
-    exact = is_exact(labels.age_low, labels.age_high)
+    low, high = whole_ranges(labels)
     ages = estimates.age_distribution.astype(np.float64)
     target = age_targets(low, high).astype(np.float64)
-    per_face = {
+    per_exact_age = {
         "rank": _label_ranks(ages, target),
         "covered": covers(estimates.age_low, estimates.age_high, low, high),
         "width": estimates.age_high - estimates.age_low + 1,
         "nll": -np.log(np.maximum((ages * target).sum(axis=1), _TINY)),
         "crps": ((ages - target).cumsum(axis=1) ** 2).sum(axis=1),
     }
-    p_female = estimates.p_female.astype(np.float64)
-    p_label = np.where(labels.gender == 0, p_female, 1 - p_female)
-    is_known = ~np.isnan(labels.gender)
-    deviation = np.full(len(labels), np.nan) if labels.age_std is None else labels.age_std
-    return {
-        **errors(labels, estimates.age, estimates.gender),
-        **{name: np.where(exact, values, np.nan) for name, values in per_face.items()},
-        "deviation": deviation,
-        "male": labels.gender,
-        "confidence": estimates.p_gender.astype(np.float64),
-        "gender_nll": np.where(is_known, -np.log(np.maximum(p_label, _TINY)), np.nan),
-    }
+    exact = is_exact(labels["age_low"], labels["age_high"])
+    male, p_female = labels["gender"], estimates.p_female.astype(np.float64)
+    p_label = np.where(male == 0, p_female, 1 - p_female)
+    return errors(labels, estimates.age, estimates.gender).assign(
+        **{name: np.where(exact, values, np.nan) for name, values in per_exact_age.items()},
+        deviation=labels["age_std"],
+        male=male,
+        confidence=estimates.p_gender.astype(np.float64),
+        gender_nll=np.where(male.isna(), np.nan, -np.log(np.maximum(p_label, _TINY))),
+    )
 
 
 def errors(
-    labels: Labels, age: np.ndarray | float, gender: np.ndarray | float
-) -> dict[str, np.ndarray]:
+    labels: pd.DataFrame, age: np.ndarray | float, gender: np.ndarray | float
+) -> pd.DataFrame:
     """Measures of ages, years, and genders, 0 or 1, alone: of exact ages, of ranges, of genders."""
-    distance = age_errors(np.broadcast_to(age, len(labels)), labels.age_low, labels.age_high)
-    exact = is_exact(labels.age_low, labels.age_high)
-    unknown = np.isnan(gender) | np.isnan(labels.gender)
-    correct = np.where(unknown, np.nan, gender == labels.gender)
-    return {
-        "error": np.where(exact, distance, np.nan),
-        "range_error": np.where(exact, np.nan, distance),
-        "correct": correct,
-        "correct_0": np.where(labels.gender == 0, correct, np.nan),
-        "correct_1": np.where(labels.gender == 1, correct, np.nan),
-    }
+    low, high, male = (labels[name] for name in ("age_low", "age_high", "gender"))
+    distance = age_errors(np.broadcast_to(age, len(labels)), low, high)
+    exact = is_exact(low, high)
+    correct = (gender == male).astype(float).where(~(np.isnan(gender) | male.isna()))
+    return pd.DataFrame(
+        {
+            "unit": units(labels),
+            "error": np.where(exact, distance, np.nan),
+            "range_error": np.where(exact, np.nan, distance),
+            "correct": correct,
+            "correct_0": correct.where(male == 0),
+            "correct_1": correct.where(male == 1),
+        },
+        index=labels.index,
+    )
 
 
 def _label_ranks(ages: np.ndarray, target: np.ndarray) -> np.ndarray:

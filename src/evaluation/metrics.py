@@ -100,10 +100,12 @@ def epsilon_error(error: np.ndarray, deviation: np.ndarray, weights: np.ndarray)
 
 
 def calibration_error(
-    confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray
+    male: np.ndarray, confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
     """Expected calibration error of the gender, 0 to 1, over 15 bins of equal width.
 
+    NaN for faces of one gender: given the gender, even calibrated probabilities differ from the
+    accuracy.
     confidence: probability of the predicted gender, (N,), 0.5 to 1, so that only the 8 bins above
     7/15 hold faces. Bins include their upper end; each contributes the distance between its mean
     confidence and its accuracy, times its share of the faces. Biased upwards for small N.
@@ -112,13 +114,7 @@ def calibration_error(
     """
     bins = np.ceil(confidence * ECE_BINS) - 1
     gaps = (correct - confidence)[:, None] * (bins[:, None] == np.arange(ECE_BINS))
-    return np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
-
-
-def _calibration_error(male: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
-    """NaN for faces of one gender: given the gender, even calibrated probabilities differ from
-    the accuracy."""
-    error = calibration_error(*arrays)
+    error = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
     return error if np.ptp(male) else np.full_like(error, np.nan)
 
 
@@ -152,7 +148,7 @@ METRICS = (  # name, title, format, whether higher is better, function, needs, c
            Share(lambda male, correct: correct, by=lambda male, correct: male), "male correct"),
     Metric("female_accuracy", "gender accuracy, female faces", ".1%", 1, HITS, "correct_0"),
     Metric("male_accuracy", "gender accuracy, male faces", ".1%", 1, HITS, "correct_1"),
-    Metric("ece", "gender calibration error", ".3f", -1, _calibration_error,
+    Metric("ece", "gender calibration error", ".3f", -1, calibration_error,
            "male confidence correct", "gender calibration error"),
     Metric("gender_nll", "negative log-likelihood of the gender", ".3f", -1, mean, "gender_nll"),
 )

@@ -1,16 +1,17 @@
 """Which labels are probably wrong, and how many: suspicion per face, and rates of label noise."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from ..estimation.estimator import Estimates
-from ..labels import AGES, GENDERS, MAX_AGE, age_midpoint, whole_years
+from ..labels import AGES, GENDERS, age_midpoint
 from .intervals import EXTREME, Interval, wilson, with_intervals
-from .results import Labels
+from .measures import whole_ranges
+from .results import units
+from .subgroups import AGE_BANDS, age_band
 
-BAND = 10  # years, of the age classes of confident learning
 _SMOOTH = 2.0  # years, standard deviation: a label of a year next to it is as right
 _STEPS = 100  # of the expectation maximization
 _PRIOR = np.array([17.0, 1, 1, 1])  # faces with right label, wrong age, wrong gender, both wrong
@@ -34,7 +35,7 @@ class Suspicion:
     either: np.ndarray
 
 
-def suspect(labels: Labels, estimates: Estimates) -> Suspicion:
+def suspect(labels: pd.DataFrame, estimates: Estimates) -> Suspicion:
     """The probability that each label is wrong.
 
     The label of a face comes from the prediction of a network that never saw the face, or from all
@@ -43,24 +44,17 @@ def suspect(labels: Labels, estimates: Estimates) -> Suspicion:
     cases are fitted by maximum likelihood, so that wrong labels do not make the network look
     overconfident; the rest is Bayes' rule.
     """
-    low, high = (np.clip(whole_years(end), 0, MAX_AGE) for end in (labels.age_low, labels.age_high))
+    low, high = whole_ranges(labels)
     years = (low[:, None] <= AGES) & (AGES <= high[:, None])
     kernel = np.exp(-(((AGES - AGES[:, None]) / _SMOOTH) ** 2) / 2)
     kernel /= kernel.sum(axis=1, keepdims=True)
-    genders = np.stack([estimates.p_female, 1 - estimates.p_female], axis=1)
-    is_gender = labels.gender[:, None] == np.arange(len(GENDERS))
+    is_gender = labels["gender"].to_numpy()[:, None] == np.arange(len(GENDERS))
     p_age, any_age = _probabilities(estimates.age_distribution, years, kernel, (AGES - 50) / 10)
-    p_gender, any_gender = _probabilities(genders, is_gender, np.eye(2), np.zeros(2))
+    p_gender, any_gender = _probabilities(_genders(estimates), is_gender, np.eye(2), np.zeros(2))
     # Likelihoods of four cases: right, age wrong, gender wrong, both wrong; 1 if unknown.
-    right = [np.where(np.isnan(p), 1, p) for p in (p_age, p_gender)]
-    cases = np.stack(
-        [
-            right[0] * right[1],
-            any_age * right[1],
-            right[0] * any_gender,
-            any_age * any_gender,
-        ]
-    )
+    ages = np.stack([np.nan_to_num(p_age, nan=1), any_age])
+    genders = np.stack([np.nan_to_num(p_gender, nan=1), any_gender])
+    cases = (genders[:, None] * ages).reshape(4, -1)
     shares = _PRIOR[:, None] / _PRIOR.sum()
     for _ in range(_STEPS):
         posterior = shares * cases / np.maximum((shares * cases).sum(axis=0), 1e-30)
@@ -69,10 +63,15 @@ def suspect(labels: Labels, estimates: Estimates) -> Suspicion:
     return Suspicion(
         p_age,
         p_gender,
-        (age + both) * (1 - right[0]),
-        (gender + both) * (1 - right[1]),
-        age * (1 - right[0]) + gender * (1 - right[1]) + both * (1 - right[0] * right[1]),
+        (age + both) * (1 - ages[0]),
+        (gender + both) * (1 - genders[0]),
+        age * (1 - ages[0]) + gender * (1 - genders[0]) + both * (1 - cases[0]),
     )
+
+
+def _genders(estimates: Estimates) -> np.ndarray:
+    """Probabilities of female and male, float64 (N, 2)."""
+    return np.stack([estimates.p_female, 1 - estimates.p_female], axis=1).astype(np.float64)
 
 
 def _probabilities(
@@ -112,26 +111,26 @@ def _probabilities(
     return calibrated, among_all
 
 
-def one_label_per_image(right: np.ndarray, identity: np.ndarray, labels: Labels) -> np.ndarray:
+def one_label_per_image(
+    right: np.ndarray, identity: np.ndarray, labels: pd.DataFrame
+) -> np.ndarray:
     """Probabilities that labels are right, float64 (N,), where identical images have several.
 
     At most one label of an image is right: their probabilities are scaled to sum to at most 1.
     """
-    right = right.copy()
-    _, image, count = np.unique(identity, return_inverse=True, return_counts=True)
-    order = np.argsort(image, kind="stable")
-    for rows in np.split(order, np.cumsum(count)[:-1]):
-        if len(rows) > 1:
-            values = np.stack([labels.age_low, labels.age_high, labels.gender])[:, rows]
-            _, label = np.unique(np.nan_to_num(values, nan=-1), axis=1, return_inverse=True)
-            best = np.zeros(label.max() + 1)
-            np.maximum.at(best, label.ravel(), right[rows])
-            right[rows] /= max(1.0, best.sum()) if len(best) > 1 else 1.0
-    return right
+    by = [
+        pd.Series(identity, labels.index),
+        labels["age_low"],
+        labels["age_high"],
+        labels["gender"],
+    ]
+    best = pd.Series(right, labels.index).groupby(by, dropna=False).max()  # of equal labels
+    total = best.groupby(level=0).sum()
+    return right / np.maximum(total.loc[identity].to_numpy(), 1)
 
 
 def noise_rates(
-    labels: Labels, estimates: Estimates, seed: int = 0, resamples: int = 200
+    labels: pd.DataFrame, estimates: Estimates, seed: int = 0, resamples: int = 200
 ) -> dict[str, Interval]:
     """Share of wrong labels with a 95 % interval, by class: "age" bands of ten years and "gender".
 
@@ -141,48 +140,48 @@ def noise_rates(
     as wrong, as a person of 29 may well look 31. Northcutt, Jiang & Chuang, "Confident learning:
     estimating uncertainty in dataset labels", JAIR 2021.
     """
-    age = estimates.age_distribution.astype(np.float64)
-    band = np.minimum(AGES // BAND, 7)
-    middle = np.minimum(age_midpoint(labels.age_low, labels.age_high), MAX_AGE)
-    bands = np.stack([age[:, band == each].sum(axis=1) for each in range(8)], axis=1)
-    genders = np.stack([estimates.p_female, 1 - estimates.p_female], axis=1).astype(np.float64)
+    starts = np.arange(len(AGE_BANDS)) * 10
+    bands = np.add.reduceat(estimates.age_distribution.astype(np.float64), starts, axis=1)
+    band = age_band(age_midpoint(labels["age_low"], labels["age_high"]).to_numpy())
+    gender = labels["gender"].fillna(-1).to_numpy(int)
     found = {}
     for name, p, label, tolerance in (
-        ("age", bands, np.minimum(middle // BAND, 7), 1),
-        ("gender", genders, labels.gender, 0),
+        ("age", bands, band, 1),
+        ("gender", _genders(estimates), gender, 0),
     ):
-        known = ~np.isnan(label)
+        known = label >= 0
         if known.any():
-            rate = partial(_noise_rates, p[known], label[known].astype(int), tolerance)
-            units = labels.units()[known]
-            value, low, high = with_intervals({name: rate}, units, seed, resamples)[name]
-            if min(value, 1 - value) * len(units) < EXTREME:
-                low, high = wilson(value, len(np.unique(units)))
-            found[name] = value, float(max(low, 0)), float(min(high, 1))
+            found[name] = _noise_rate(
+                p[known], label[known], tolerance, units(labels)[known], seed, resamples
+            )
     return found
 
 
-def _noise_rates(
-    p: np.ndarray, label: np.ndarray, tolerance: int, weights: np.ndarray
-) -> np.ndarray:
-    """Share of wrong labels, float64 (B,), of faces that count `weights` times, (B, N).
+def _noise_rate(
+    p: np.ndarray, label: np.ndarray, tolerance: int, units: np.ndarray, seed: int, resamples: int
+) -> Interval:
+    """Share of wrong labels, int (N,), by probabilities of C classes, (N, C).
 
-    p: (N, C).  label: int (N,).  tolerance: distance of classes that is not an error.
+    tolerance: distance of classes that is not an error.
     """
-    return np.array([_noise_rate(p, label, tolerance, row) for row in weights])
-
-
-def _noise_rate(p: np.ndarray, label: np.ndarray, tolerance: int, weights: np.ndarray) -> float:
     count = p.shape[1]
-    counts = np.bincount(label, weights, count)
     own = p[np.arange(len(p)), label]
-    thresholds = np.bincount(label, weights * own, count) / np.maximum(counts, 1e-9)
-    thresholds[counts == 0] = np.inf  # no label of this class
-    confident = np.where(p >= thresholds, p, -1)
-    guess, sure = confident.argmax(axis=1), confident.max(axis=1) >= 0
-    joint = np.bincount(label[sure] * count + guess[sure], weights[sure], count**2)
-    joint = joint.reshape(count, count)
-    joint *= (counts / np.maximum(joint.sum(axis=1), 1e-9))[:, None]
     classes = np.arange(count)
     wrong = np.abs(classes[:, None] - classes) > tolerance
-    return float(joint[wrong].sum() / max(joint.sum(), 1e-9))
+
+    def rate(weights: np.ndarray) -> float:
+        counts = np.bincount(label, weights, count)
+        thresholds = np.bincount(label, weights * own, count) / np.maximum(counts, 1e-9)
+        thresholds[counts == 0] = np.inf  # no label of this class
+        confident = np.where(p >= thresholds, p, -1)
+        guess, sure = confident.argmax(axis=1), confident.max(axis=1) >= 0
+        joint = np.bincount(label[sure] * count + guess[sure], weights[sure], count**2)
+        joint = joint.reshape(count, count)
+        joint *= (counts / np.maximum(joint.sum(axis=1), 1e-9))[:, None]
+        return float(joint[wrong].sum() / max(joint.sum(), 1e-9))
+
+    rates = {"rate": lambda weights: np.array([rate(each) for each in weights])}
+    value, low, high = with_intervals(rates, units, seed, resamples)["rate"]
+    if min(value, 1 - value) * len(units) < EXTREME:
+        low, high = wilson(value, len(np.unique(units)))
+    return value, float(max(low, 0)), float(min(high, 1))

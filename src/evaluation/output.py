@@ -7,15 +7,10 @@ from pathlib import Path
 
 from ..files import defer_sigint, replacing
 from ..outputs import Output, has_mark
-from .results import Evaluation, Results
-from .table import COLUMNS
+from .results import Results
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
-_MARKS = {
-    JSON: (b'{\n "arguments"',),
-    CSV: (",".join(COLUMNS).encode(), b"model,slice,figure"),  # the latter of version 0.2
-    REPORT: (b"<title>Age and gender evaluation</title>",),
-}
+_is_results = has_mark(b'{\n "arguments"')
 
 
 def free_folder(folder: Path, force: bool) -> Path:
@@ -34,10 +29,8 @@ def folder_output(folder: Path) -> Output:
 
 def _is_evaluation(folder: Path) -> bool:
     """Whether a folder contains only the files of an evaluation."""
-    return folder.is_dir() and all(
-        path.name in FILES and path.is_file() and has_mark(*_MARKS[path.name])(path)
-        for path in folder.iterdir()
-    )
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return not names or (JSON in names and names <= set(FILES) and _is_results(folder / JSON))
 
 
 def write_results(folder: Path, results: Results) -> None:
@@ -59,17 +52,16 @@ def _as_json(results: Results) -> dict:
         "arguments": results.arguments,
         "notes": results.notes,
         "faces": len(results.labels),
-        "models": [_model_as_json(evaluation) for evaluation in results.evaluations],
+        "models": [
+            {
+                "model": evaluation.model,
+                "faces": len(evaluation.labels),
+                "skipped": dict(evaluation.skipped),
+                "baseline": str(evaluation.baseline),
+                "uses": evaluation.uses,
+                "calibration": evaluation.calibration,
+            }
+            for evaluation in results.evaluations
+        ],
         "metrics": table.where(table.notna(), None).to_dict("records"),
-    }
-
-
-def _model_as_json(evaluation: Evaluation) -> dict:
-    return {
-        "model": evaluation.model,
-        "faces": len(evaluation.rows),
-        "skipped": dict(evaluation.skipped),
-        "baseline": str(evaluation.baseline),
-        "uses": evaluation.uses,
-        "calibration": evaluation.calibration,
     }

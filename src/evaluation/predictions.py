@@ -8,50 +8,40 @@ import pandas as pd
 from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..files import replacing, wrap_read_errors
-from ..labels import AGES, GENDERS
-from .results import Labels
+from ..labels import AGES
+from .results import LABELS, gender_names
 
 MARK = b"model,path,row"  # the first columns
 _PROBABILITIES = [f"p{age}" for age in AGES]
 
 
-def write_predictions(path: Path, rows: list[tuple[str, np.ndarray, Labels, Estimates]]) -> None:
-    """Write predictions to `path`, see `predictions_table`, atomically."""
-    table = pd.concat([predictions_table(*each) for each in rows])
+def write_predictions(path: Path, models: list[tuple[str, pd.DataFrame, Estimates]]) -> None:
+    """Write the name, labels and estimates of each model to `path`, atomically.
+
+    Columns: `model`, `path`, `row`, `person`, `age_low`, `age_high`, `gender`, `est_age`, `low`,
+    `high` (years), `est_gender`, `p_female`, kinds of subgroups, `p0` to `p100`.
+    """
+    table = pd.concat([_predictions(*each) for each in models])
     with replacing(path) as partial:
         table.to_csv(
             partial, index=False, float_format="%.6g", encoding="utf-8", errors="backslashreplace"
         )
 
 
-def predictions_table(
-    model: str, rows: np.ndarray, labels: Labels, estimates: Estimates
-) -> pd.DataFrame:
-    """One row per face: label, estimate, interval, subgroups and probabilities.
-
-    rows: int64 (N,), of the faces in what was read.  labels, estimates: of these faces.
-    Columns: `model`, `path`, `row`, `person`, `age_low`, `age_high`, `gender`, `est_age`, `low`,
-    `high` (years), `est_gender`, `p_female`, the labels' further columns, `p0` to `p100`.
-    """
-    names = np.array([*GENDERS, ""])
-    return pd.DataFrame(
-        {
-            "model": model,
-            "path": labels.names,
-            "row": rows,
-            "person": "" if labels.person is None else labels.person,
-            "age_low": labels.age_low,
-            "age_high": labels.age_high,
-            "gender": names[np.nan_to_num(labels.gender, nan=2).astype(int)],
-            "est_age": estimates.age,
-            "low": estimates.age_low,
-            "high": estimates.age_high,
-            "est_gender": names[estimates.gender],
-            "p_female": estimates.p_female,
-            **labels.columns,
-            **dict(zip(_PROBABILITIES, estimates.age_distribution.T, strict=True)),
-        }
+def _predictions(model: str, labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
+    kinds = labels.columns.drop(list(LABELS))
+    table = labels.drop(columns=["age_std", *kinds]).assign(
+        gender=gender_names(labels["gender"]),
+        est_age=estimates.age,
+        low=estimates.age_low,
+        high=estimates.age_high,
+        est_gender=gender_names(estimates.gender),
+        p_female=estimates.p_female,
+        **labels[kinds],
     )
+    table.insert(0, "model", model)
+    ages = pd.DataFrame(estimates.age_distribution, table.index, _PROBABILITIES)
+    return table.join(ages)
 
 
 def read_predictions(path: Path) -> tuple[pd.DataFrame, Estimates]:

@@ -1,10 +1,11 @@
 """HTML report of an evaluation, in one file."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
-import numpy as np
 import pandas as pd
 
 from ..faces.images import data_url, shrink
@@ -12,121 +13,104 @@ from ..files import replacing
 from ..labels import GENDERS, age_text
 from .metrics import BY_NAME, MEANINGS
 from .plots import draw_plots, series
-from .results import Evaluation, Results
-from .subgroups import CROSS, FEW
-from .tables import sections
+from .results import LABELS, Evaluation, Results, gender_names
+from .tables import ALL_FACES, legend, skipped, tables
 
 _THUMBNAIL = 128  # pixels, maximum side
-_MAX_SKIPPED = 100
-_HEADLINES = {
-    "mae": "mean absolute error of exact ages, in years",
-    "range_error": "mean distance to age ranges, in years",
-    "gender_accuracy": "gender accuracy",
-}
 
 
-def environment() -> jinja2.Environment:
-    """Templates next to this file."""
-    return jinja2.Environment(
+def write_page(path: Path, template: str, **values: object) -> None:
+    """Write a template next to this file, filled with `values`, to `path` atomically."""
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    page = templates.get_template(template).render(values)
+    with replacing(path) as partial:
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
 
 
 def write_report(path: Path, results: Results) -> None:
     """Write the results to `path` as a self-contained HTML page without scripts."""
-    found = sections(results)
-    page = (
-        environment()
-        .get_template("report.html")
-        .render(
-            about=list(_about(results)),
-            notes=results.notes,
-            faces=len(results.labels),
-            evaluations=results.evaluations,
-            headlines=_HEADLINES,
-            keys={model: series(index)[:2] for index, model in enumerate(results.models)},
-            all_faces=found[0].frame,
-            confusions={e.model: _confusion(e) for e in results.evaluations},
-            sections=found,
-            plots=draw_plots(results),
-            worst={
-                e.model: [_worst(e, rank) for rank in range(len(e.worst))]
-                for e in results.evaluations
-            },
-            max_skipped=_MAX_SKIPPED,
-            metrics=BY_NAME,
-            meanings=MEANINGS,
-            genders=GENDERS,
-            cross=CROSS,
-            differences=results.differences,
-            few=FEW,
-        )
+    evaluations = results.evaluations
+    shown = {BY_NAME[name].title: text for name, text in MEANINGS.items()}
+    frames = tables(results)
+    write_page(
+        path,
+        "report.html",
+        about=list(_about(results)),
+        notes=results.notes,
+        evaluations=evaluations,
+        keys={model: series(index)[:2] for index, model in enumerate(results.models)},
+        tables={title: _html(frame) for title, frame in frames.items()},
+        meanings={title: shown[title] for title in frames[ALL_FACES].index if title in shown},
+        legend=legend(),
+        plots=draw_plots(results),
+        confusions={
+            e.model: _html(_confusion(e)) for e in evaluations if e.labels["gender"].notna().any()
+        },
+        worst={e.model: list(_worst(e)) for e in evaluations},
+        skipped=list(dict.fromkeys(filter(None, map(skipped, evaluations)))),
     )
-    with replacing(path) as partial:
-        partial.write_text(page, encoding="utf-8", errors="backslashreplace")
+
+
+def _html(frame: pd.DataFrame) -> str:
+    """A frame of texts as an HTML table, with small intervals."""
+    table = frame.to_html(border=0, justify="unset")
+    return re.sub(r" (\[\S+, \S+\])", r" <small>\1</small>", table)
 
 
 def _about(results: Results) -> Iterator[tuple[str, str]]:
     """Terms and descriptions of the evaluated faces and the run."""
     labels = results.labels
-    age = np.isfinite(labels.age_low)
     yield "faces", f"{len(labels):,}"
-    if age.any():
-        ranges = int((labels.age_low < labels.age_high).sum())
-        span = f"{labels.age_low[age].min():g} to {labels.age_high[age].max():g} years"
-        yield "age known", f"{age.sum():,}, {span}" + (f"; {ranges:,} as ranges" if ranges else "")
-    else:
-        yield "age known", "for none"
-    counts = {name: int((labels.gender == gender).sum()) for gender, name in enumerate(GENDERS)}
-    known = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    yield "gender known", known if any(counts.values()) else "for none"
-    if labels.person is not None:
-        yield "persons", f"{len(set(labels.person) - {''}):,}"
-    for column, values in labels.columns.items():
-        found = pd.Series(values[values != ""]).value_counts()
-        yield column, ", ".join(f"{n:,} {value}" for value, n in found.items()) or "for none"
+    known = labels[labels["age_low"].notna()]
+    ranges = int((known["age_low"] < known["age_high"]).sum())
+    span = f", {known['age_low'].min():g} to {known['age_high'].max():g} years"
+    yield "age known", (f"{len(known):,}{span}; {ranges:,} as ranges" if len(known) else "for none")
+    persons = labels["person"].replace("", None)
+    if persons.notna().any():
+        yield "persons", f"{persons.nunique():,}"
+    columns = labels.drop(columns=list(LABELS)).assign(gender=gender_names(labels["gender"]))
+    for name, values in columns.items():
+        counts = values[values != ""].value_counts()
+        yield name, ", ".join(f"{n:,} {value}" for value, n in counts.items()) or "for none"
     for name, value in results.arguments.items():
-        yield name.replace("_", " "), _in_words(value)
+        text = json.dumps(value, default=str, ensure_ascii=False).replace('"', "")
+        yield name.replace("_", " "), "not set" if value in (None, ()) else text
 
 
-def _in_words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_in_words(each)}" for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_in_words, value)) or "not set"
-    return "not set" if value is None else str(value)
+def _confusion(evaluation: Evaluation) -> pd.DataFrame:
+    """Numbers of faces by true and predicted gender, and their shares of the row."""
+    known = evaluation.labels["gender"].notna().to_numpy()
+    pairs = (evaluation.labels["gender"], evaluation.estimates.gender)
+    true, predicted = (pd.Categorical(gender_names(each)[known], GENDERS) for each in pairs)
+    counts = pd.crosstab(true, predicted, dropna=False)
+    shares = counts.div(counts.sum(axis=1), axis=0).fillna(0)
+    frame = counts.map("{:,}".format) + shares.map(" ({:.1%})".format)
+    return frame.add_prefix("predicted ").rename_axis(None).rename_axis(None, axis=1)
 
 
-def _confusion(evaluation: Evaluation) -> list[list[int]]:
-    """Numbers of faces by true gender and predicted gender; empty if no gender is known."""
-    counts = []
-    for gender in range(len(GENDERS)):
-        correct = evaluation.measures[f"correct_{gender}"]
-        right, wrong = (int((correct == hit).sum()) for hit in (1, 0))
-        counts.append([right, wrong] if gender == 0 else [wrong, right])
-    return counts if np.sum(counts) else []
-
-
-def _worst(evaluation: Evaluation, rank: int) -> dict[str, str]:
-    """A face with a large age error: its image, labels and estimates."""
-    position, labels = evaluation.worst[rank], evaluation.labels
-    error, estimates, gender = (
-        evaluation.error[position],
-        evaluation.estimates,
-        labels.gender[position],
-    )
-    return {
-        "image": data_url(shrink(evaluation.worst_faces[rank], _THUMBNAIL)),
-        "name": labels.names[position],
-        "age": age_text(labels.age_low[position], labels.age_high[position]),
-        "gender": GENDERS[int(gender)] if np.isfinite(gender) else "gender unknown",
-        "estimated_age": f"{estimates.age[position]:.0f}",
-        "interval": age_text(estimates.age_low[position], estimates.age_high[position]),
-        "estimated_gender": GENDERS[estimates.gender[position]],
-        "probability": f"{100 * estimates.p_gender[position]:.0f}\N{NBSP}%",
-        "error": f"{abs(error):.1f} years too {'old' if error > 0 else 'young'}",
-    }
+def _worst(evaluation: Evaluation) -> Iterator[tuple[str, str, list[str]]]:
+    """Image, name, and error, label and estimate in words of the faces with the largest age
+    errors."""
+    labels = evaluation.labels.iloc[evaluation.worst]
+    estimates = evaluation.estimates.of_faces(evaluation.worst)
+    true, estimated = gender_names(labels["gender"]), gender_names(estimates.gender)
+    errors = evaluation.error[evaluation.worst]
+    for i, label in enumerate(labels.itertuples()):
+        interval = age_text(estimates.age_low[i], estimates.age_high[i])
+        age = age_text(label.age_low, label.age_high)
+        yield (
+            data_url(shrink(evaluation.worst_faces[i], _THUMBNAIL)),
+            label.path,
+            [
+                f"{abs(errors[i]):.1f} years too {'old' if errors[i] > 0 else 'young'}",
+                f"labelled {age}, {true[i] or 'gender unknown'}",
+                f"estimated {estimates.age[i]:.0f} ({interval}), "
+                f"{estimates.p_gender[i]:.0%} {estimated[i]}",
+            ],
+        )

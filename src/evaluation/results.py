@@ -1,64 +1,50 @@
 """Labels, estimates and metrics of an evaluation."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from ..estimation.estimator import Estimates
 from ..labels import GENDERS
 
-if TYPE_CHECKING:
-    import pandas as pd
+LABELS = ("path", "row", "person", "age_low", "age_high", "age_std", "gender")
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Labels of N faces.
+def labels_table(
+    path: list[str],
+    gender: np.ndarray,
+    age_low: np.ndarray,
+    age_high: np.ndarray,
+    **columns: np.ndarray,
+) -> pd.DataFrame:
+    """Labels of N faces, one row per face, with the columns `LABELS` and kinds of subgroups.
 
-    names: of their images.
-    gender: float64 (N,), 0 female, 1 male, NaN where unknown.
-    age_low, age_high: float64 (N,), years, inclusive, NaN where unknown.
-    age_std: float64 (N,), standard deviation in years of the ratings behind a mean age; None if
-        ages are not means of ratings.
-    person: str (N,), the same for all images of one person, "" where unknown; None if no person is
-        known.
-    columns: further labels by kind ("group", "source", "expression", ...), str (N,), "" where
-        unknown. For audits only, never predicted.
+    Args:
+        path: of the images.
+        gender: float64 (N,), 0 female, 1 male, NaN where unknown.
+        age_low, age_high: float64 (N,), years, inclusive, NaN where unknown.
+        columns: `row`, int64 (N,), the position in the database or label file; `person`, str (N,),
+            the same for all images of one person, "" where unknown; `age_std`, float64 (N,), the
+            standard deviation in years of the ratings behind a mean age; and kinds of subgroups
+            ("group", "source", "expression", ...), str (N,), "" where unknown. These are for audits
+            only, never predicted.
     """
+    optional = {"row": np.arange(len(path)), "person": "", "age_std": np.nan}
+    labels = {"path": path, "age_low": age_low, "age_high": age_high, "gender": gender}
+    table = pd.DataFrame(labels | optional | columns)
+    return table[[*LABELS, *table.columns.drop(list(LABELS))]]
 
-    names: list[str]
-    gender: np.ndarray
-    age_low: np.ndarray
-    age_high: np.ndarray
-    age_std: np.ndarray | None = None
-    person: np.ndarray | None = None
-    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.names)
+def units(labels: pd.DataFrame) -> np.ndarray:
+    """The unit that each face is resampled with, int64 (N,): its person, or itself if unknown."""
+    person = labels.groupby("person").ngroup()
+    return np.where(labels["person"] == "", len(labels) + np.arange(len(labels)), person)
 
-    def of_faces(self, rows: np.ndarray) -> Labels:
-        """The labels of `rows`, int64 (n,)."""
-        return replace(
-            self,
-            names=[self.names[row] for row in rows],
-            gender=self.gender[rows],
-            age_low=self.age_low[rows],
-            age_high=self.age_high[rows],
-            age_std=None if self.age_std is None else self.age_std[rows],
-            person=None if self.person is None else self.person[rows],
-            columns={name: values[rows] for name, values in self.columns.items()},
-        )
 
-    def units(self) -> np.ndarray:
-        """The unit that each face is resampled with, int64 (N,): its person, or itself."""
-        if self.person is None:
-            return np.arange(len(self))
-        _, person = np.unique(self.person, return_inverse=True)
-        return np.where(self.person == "", len(self) + np.arange(len(self)), person)
+def gender_names(gender: np.ndarray) -> np.ndarray:
+    """ "female", "male", or "" for genders 0, 1 and NaN, str (N,)."""
+    return np.array([*GENDERS, ""])[np.nan_to_num(gender, nan=len(GENDERS)).astype(int)]
 
 
 @dataclass(frozen=True)
@@ -85,29 +71,30 @@ class Evaluation:
     """Results of one model.
 
     model: its name in tables.
-    labels: of the evaluated faces, all that were found: `rows`, int64 (M,), of `Results.labels`.
-    estimates: of these faces.
-    measures: of these faces, float64 (M,) by name, see `measures.measure`.
-    error: float64 (M,), years, signed, see `labels.age_errors`.
-    worst, worst_faces: int64 (W,), positions in `rows` of the largest errors, largest first, and
-        their faces, uint8 (W, S, S, 3), BGR.
+    labels: of the M faces that were found, with their index in `Results.labels`.
+    estimates: of these faces.  measures: of these faces, see `measures.measure`.
+    worst: int64 (W,), positions of the largest age errors, largest first.
+    worst_faces: uint8 (W, S, S, 3), BGR.
     skipped: name and reason of each row without a face.
     uses: the use of each source in the model's training, see `models.seen.use_of`.
     calibration: description of the faces for temperature scaling; "" without it.
     """
 
     model: str
-    labels: Labels
-    rows: np.ndarray
+    labels: pd.DataFrame
     estimates: Estimates
-    measures: dict[str, np.ndarray]
-    error: np.ndarray
+    measures: pd.DataFrame
     worst: np.ndarray
     worst_faces: np.ndarray
     baseline: Baseline
     skipped: list[tuple[str, str]] = field(default_factory=list)
     uses: dict[str, str] = field(default_factory=dict)
     calibration: str = ""
+
+    @property
+    def error(self) -> np.ndarray:
+        """Signed age errors in years, float64 (M,), of exact ages and of ranges."""
+        return self.measures["error"].fillna(self.measures["range_error"]).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -121,7 +108,7 @@ class Results:
     arguments: of the run, and the toolkit's version.  notes: warnings, one line each.
     """
 
-    labels: Labels
+    labels: pd.DataFrame
     evaluations: list[Evaluation]
     table: pd.DataFrame
     differences: dict[str, tuple[str, str]]

@@ -4,18 +4,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from ..data.database import open_database
+from ..data.database import Database, open_database
 from ..data.joined import join
-from ..data.split import database_names
+from ..data.split import database_names, related
 from ..errors import UserError
-from ..estimation.estimator import Estimator
+from ..estimation.estimator import Estimates, Estimator
 from ..files import replacing
+from ..models.checkpoints import stored_description
+from ..models.seen import TRAINED_ON, TRAINING, seen_in
 from ..training.arguments import Arguments
 from ..training.fit import train
-from .leave_out import check_weights, evaluate_part, unseen_rows, without
+from ..training.run import weight_files
+from .evaluate import estimate
+from .labelled import from_databases
+from .measures import measure
 from .predictions import write_predictions
 
 OUT_OF_FOLD = "out_of_fold.csv"
@@ -51,17 +57,17 @@ def train_runs(arguments: Arguments) -> str:
     Raises:
         UserError: the flags do not fit the databases.
     """
-    databases = [open_database(path) for path in arguments.input]
-    join(databases)
-    by_name = dict(zip(database_names(databases), databases, strict=True))
-    paths = {name: database.path for name, database in by_name.items()}
+    opened = [open_database(path) for path in arguments.input]
+    join(opened)
+    databases = dict(zip(database_names(opened), opened, strict=True))
+    paths = {name: database.path for name, database in databases.items()}
     runs = plan(arguments, paths)
-    left_out = {run.left_out for run in runs if run.left_out}
-    check_weights(arguments, {name: by_name[name] for name in left_out})
-    unseen = {name: unseen_rows(by_name, name) for name in left_out}
+    left_out = [run.left_out for run in runs if run.left_out]
+    check_weights(arguments, {name: databases[name] for name in left_out})
+    unseen = {name: unseen_rows(databases, name) for name in left_out}
     kind = "leave_out" if arguments.leave_out else "folds" if arguments.folds else "repeat"
     part = "test" if arguments.test_split or arguments.folds else "validation"
-    rows, predictions, files = [], [], [arguments.output_path / f"{kind}.csv"]
+    tables, predictions, files = [], [], [arguments.output_path / f"{kind}.csv"]
     for run in runs:
         estimator = Estimator(train(run.arguments).best_file)
         own = {name: path for name, path in paths.items() if name != run.left_out}
@@ -69,12 +75,16 @@ def train_runs(arguments: Arguments) -> str:
         if run.left_out:
             parts.append(("all", {run.left_out: paths[run.left_out]}, unseen[run.left_out]))
         for which, tested, chosen in parts:
-            metrics, predicted = evaluate_part(estimator, tested, which, chosen)
+            metrics, *predicted = evaluate_part(estimator, [*tested.values()], which, chosen)
             predictions += [(run.name, *predicted)] if arguments.folds else []
-            about = {"run": run.name, "seed": run.arguments.seed}
-            rows += [about | {"tested_on": name, "part": which, **metrics[name]} for name in tested]
+            about = {"run": run.name, "seed": run.arguments.seed, "tested_on": list(tested)}
+            tables.append(pd.DataFrame({**about, "part": which, **metrics}))
         keras.utils.clear_session()
-        table = _write(arguments.output_path / kind, rows)
+        table = pd.concat(tables)
+        with replacing(arguments.output_path / f"{kind}.csv") as partial:
+            table.to_csv(partial, index=False)
+        with replacing(arguments.output_path / f"{kind}.md") as partial:
+            partial.write_text(matrix(table) + "\n", encoding="utf-8")
     if arguments.folds:
         files.append(arguments.output_path / OUT_OF_FOLD)
         write_predictions(files[-1], predictions)
@@ -108,27 +118,88 @@ def plan(arguments: Arguments, paths: dict[str, Path]) -> list[Run]:
         ]
     else:
         runs = [Run(base, "all")]
-    return [
-        _seeded(run, index, arguments.repeat) for run in runs for index in range(arguments.repeat)
+    if arguments.repeat == 1:
+        return runs
+    seeds = range(arguments.seed, arguments.seed + arguments.repeat)
+    return [replace(run, arguments=_seeded(run.arguments, seed)) for run in runs for seed in seeds]
+
+
+def _seeded(arguments: Arguments, seed: int) -> Arguments:
+    return replace(arguments, seed=seed, output_path=arguments.output_path / f"seed_{seed}")
+
+
+def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Arguments:
+    """The arguments of the run without one database, whose metrics are not monitored.
+
+    paths: of all databases, by name.
+    """
+    others = {name: path for name, path in paths.items() if name != left_out}
+    monitored = [
+        f"{name}:{weight:g}"
+        for name, weight in arguments.monitor_weights.items()
+        if len(others) > 1 and not name.startswith(f"val_{left_out}_")
     ]
+    return replace(
+        arguments,
+        input=list(others.values()),
+        output_path=arguments.output_path / f"without_{left_out}",
+        monitor=",".join(monitored) or f"val_{arguments.monitored_metric}",
+        leave_out=None,
+    )
 
 
-def _seeded(run: Run, index: int, count: int) -> Run:
-    if count == 1:
-        return run
-    seed = run.arguments.seed + index
-    folder = run.arguments.output_path / f"seed_{seed}"
-    return replace(run, arguments=replace(run.arguments, seed=seed, output_path=folder))
+def check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
+    """Raise `UserError` if initial weights or a teacher were trained on an omitted database."""
+    for flag, path in weight_files(arguments).items():
+        description = stored_description(path)
+        for name, database in left_out.items() if description else ():
+            trained = np.isin(seen_in([database], description), (TRAINING, TRAINED_ON)).sum()
+            if trained:
+                raise UserError(
+                    f"{flag}: expected weights that never saw {name}, which is left out; {path} "
+                    f"was trained on {trained:,} of its {len(database):,} faces"
+                )
 
 
-def _write(path: Path, rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Write rows as CSV, and their matrix as Markdown; returns the rows."""
-    table = pd.DataFrame(rows)
-    with replacing(path.with_suffix(".csv")) as partial:
-        table.to_csv(partial, index=False)
-    with replacing(path.with_suffix(".md")) as partial:
-        partial.write_text(matrix(table) + "\n", encoding="utf-8")
-    return table
+def unseen_rows(databases: dict[str, Database], left_out: str) -> np.ndarray:
+    """Rows of a database, int64, whose image and person no other database has."""
+    groups = related([*databases.values()])
+    own = np.repeat([name == left_out for name in databases], [*map(len, databases.values())])
+    unseen = np.flatnonzero(~np.isin(groups[own], groups[~own]))
+    if shared := int(own.sum()) - len(unseen):
+        print(f"{left_out}: {shared:,} faces are skipped, their images or persons are in others")
+    if not len(unseen):
+        raise UserError(f"--leave_out: expected faces of {left_out} alone, others have all of them")
+    return unseen
+
+
+def evaluate_part(
+    estimator: Estimator, paths: list[Path], part: str, chosen: np.ndarray | None = None
+) -> tuple[dict[str, list[float]], pd.DataFrame, Estimates]:
+    """Metrics per database of a part of some databases.
+
+    Args:
+        estimator: of the run.
+        paths: of the databases.
+        part: "validation", "test" or "all".
+        chosen: rows to evaluate, int64; by default all of the part.
+
+    Returns:
+        One value per database of `faces`, their number; `age_mae` in years, `gender_accuracy` and
+        `coverage` of the 80 % interval, 0..1. Then labels and estimates of the faces.
+    """
+    faces = from_databases(paths, part, estimator.description)
+    if chosen is not None:
+        labels = faces.labels[faces.labels.index.isin(chosen)]
+        faces = replace(faces, labels=labels)
+    faces.check(estimator)
+    found, estimates, _ = estimate(faces, estimator)
+    labels = faces.labels.iloc[found]
+    measures = measure(labels, estimates).eval("error = abs(error)").groupby(labels["source"])
+    means = measures[["error", "correct", "covered"]].mean().reindex(database_names(faces.parts))
+    means.columns = list(_METRICS)
+    counts = measures.size().reindex(means.index, fill_value=0)
+    return {"faces": counts.tolist(), **means.to_dict("list")}, labels, estimates
 
 
 def matrix(table: pd.DataFrame) -> str:
@@ -137,11 +208,14 @@ def matrix(table: pd.DataFrame) -> str:
     With several seeds, means and standard deviations: "4.71 ± 0.05". Omitted databases are bold; a
     dash stands for metrics without a label.
     """
+    cells = {
+        key: _cell(rows, key[0] == key[1]) for key, rows in table.groupby(["run", "tested_on"])
+    }
     databases = list(dict.fromkeys(table["tested_on"]))
-    lines = []
-    for run, own in table.groupby("run", sort=False):
-        cells = [_cell(own[own["tested_on"] == name], run == name) for name in databases]
-        lines.append([run, *cells])
+    lines = [
+        [run, *(cells.get((run, name), "") for name in databases)]
+        for run in dict.fromkeys(table["run"])
+    ]
     title = "trained without" if set(table["run"]) & set(databases) else "run"
     return tabulate(lines, [title, *databases], tablefmt="pipe", disable_numparse=True)
 

@@ -3,48 +3,52 @@
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
-from ..labels import GENDERS, MAX_AGE, age_midpoint
-from .results import Labels
+from ..labels import MAX_AGE, age_midpoint
+from .results import LABELS, gender_names
 
 FEW = 30  # faces: values of fewer are marked
 ALL = "all"
 CROSS = " x "  # between the names of two crossed subgroups
 USE, SOURCE = "use", "source"
 OLDEST_CHILD = 12  # years
-_DECADES = 8  # the last one extends to MAX_AGE
+AGE_BANDS = [*(f"{age}-{age + 9}" for age in range(0, 70, 10)), f"70-{MAX_AGE}"]
 _CROSSED = (("age", "gender"), ("age", "group"), ("gender", "group"), (USE, SOURCE))
 
 
-def subgroups(labels: Labels) -> dict[str, np.ndarray]:
-    """Rows, int64, of each non-empty subgroup by name, "all" first.
+def subgroups(labels: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Positions, int64, of each non-empty subgroup by name, "all" first.
 
     "age 0-9" and so on; "children 0-12"; "gender female"; "group Asian", "source wiki", "use never
     seen" and values of further columns; and crossings of age, gender and group, "age 0-9 x gender
     female", and of use and source.
     """
-    columns = {
-        "age": age_bands(labels),
-        "children": np.where(_midpoint(labels) <= OLDEST_CHILD, f"0-{OLDEST_CHILD}", ""),
-        "gender": np.array([*GENDERS, ""])[np.nan_to_num(labels.gender, nan=2).astype(int)],
+    midpoint = age_midpoint(labels["age_low"], labels["age_high"]).to_numpy()
+    values = {
+        "age": np.array([*AGE_BANDS, ""])[age_band(midpoint)],
+        "children": np.where(midpoint <= OLDEST_CHILD, f"0-{OLDEST_CHILD}", ""),
+        "gender": gender_names(labels["gender"]),
+        **{kind: labels[kind].to_numpy() for kind in labels.columns.drop(list(LABELS))},
     }
-    columns |= {
-        name: values
-        for name, values in labels.columns.items()
-        if name != SOURCE or USE in labels.columns or len(np.unique(values)) > 1
-    }
-    masks = {
-        kind: {f"{kind} {value}": values == value for value in np.unique(values) if value != ""}
-        for kind, values in columns.items()
-    }
-    found = {ALL: np.ones(len(labels), bool)}
-    for by_value in masks.values():
-        found |= by_value
+    if USE not in values and len(set(values.get(SOURCE, ""))) <= 1:
+        values.pop(SOURCE, None)
+    texts = {kind: pd.Series(each, dtype=object) for kind, each in values.items()}
+    names = {kind: (f"{kind} " + each).where(each != "", "") for kind, each in texts.items()}
     for one, other in _CROSSED:
-        for name, mask in masks.get(one, {}).items():
-            for second, its in masks.get(other, {}).items():
-                found[name + CROSS + second] = mask & its
-    return {name: np.flatnonzero(mask) for name, mask in found.items() if mask.any()}
+        if one in names and other in names:
+            known = (names[one] != "") & (names[other] != "")
+            names[one + CROSS + other] = (names[one] + CROSS + names[other]).where(known, "")
+    found = {ALL: np.arange(len(labels))}
+    for each in names.values():
+        found |= each.groupby(each).indices
+    found.pop("", None)
+    return found
+
+
+def age_band(age: np.ndarray) -> np.ndarray:
+    """The index of each age's decade in `AGE_BANDS`, int64 (N,), -1 if unknown."""
+    return np.nan_to_num(np.minimum(age // 10, len(AGE_BANDS) - 1), nan=-1).astype(np.int64)
 
 
 def is_age_band(name: str) -> bool:
@@ -59,20 +63,3 @@ def by_kind(names: Iterable[str]) -> dict[str, list[str]]:
             kind = CROSS.join(part.partition(" ")[0] for part in name.split(CROSS))
             kinds.setdefault(kind, []).append(name)
     return kinds
-
-
-def age_bands(labels: Labels) -> np.ndarray:
-    """Decade of the middle of each label's range, str (N,), "" if unknown."""
-    middle = _midpoint(labels)
-    decade = np.minimum(np.nan_to_num(middle) // 10, _DECADES - 1).astype(int)
-    names = np.array([_band(index) for index in range(_DECADES)])
-    return np.where(np.isnan(middle), "", names[decade])
-
-
-def _midpoint(labels: Labels) -> np.ndarray:
-    return age_midpoint(labels.age_low, labels.age_high)
-
-
-def _band(index: int) -> str:
-    last = MAX_AGE if index == _DECADES - 1 else 10 * index + 9
-    return f"{10 * index}-{last}"

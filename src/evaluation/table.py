@@ -17,46 +17,15 @@ _LEVEL = 0.05  # of significance, after correction
 
 
 def metric_table(evaluation: Evaluation, seed: int, resamples: int) -> pd.DataFrame:
-    """Metrics of a model by subgroup, with the columns `COLUMNS`; those without faces are
-    omitted."""
-    groups = subgroups(evaluation.labels)
-    measures, units = evaluation.measures, evaluation.labels.units()
-    return measures_table(evaluation.model, measures, groups, units, seed, resamples)
-
-
-def baseline_table(evaluation: Evaluation, seed: int, resamples: int) -> pd.DataFrame:
-    """Metrics of a model's constant baseline for all faces."""
+    """Metrics of a model by subgroup, and of its constant baseline for all faces."""
     labels, constant = evaluation.labels, evaluation.baseline
-    measures = errors(labels, constant.age, constant.gender)
-    groups = {ALL: np.arange(len(labels))}
-    return measures_table(str(constant), measures, groups, labels.units(), seed, resamples)
-
-
-def measures_table(
-    model: str,
-    measures: dict[str, np.ndarray],
-    groups: dict[str, np.ndarray],
-    units: np.ndarray,
-    seed: int,
-    resamples: int,
-) -> pd.DataFrame:
-    """Rows of all metrics whose measures are known.
-
-    measures: of N faces by name.  groups: rows, int64, of each subgroup.  units: see
-        `with_intervals`.
-    """
-    table = []
-    for subgroup, rows in groups.items():
-        for faces, arrays in _known(measures, rows):
-            functions = {name: partial(BY_NAME[name].function, *arrays[name]) for name in arrays}
-            found = with_intervals(functions, units[faces], seed, resamples)
-            for name, (value, *ends) in found.items():
-                function = BY_NAME[name].function
-                if isinstance(function, Share):
-                    ends = share_interval(function, arrays[name], units[faces], tuple(ends))
-                if not np.isnan(value):
-                    table.append((model, subgroup, name, value, *ends, len(faces)))
-    return pd.DataFrame(table, columns=COLUMNS)
+    of_baseline = errors(labels, constant.age, constant.gender)
+    everyone = {ALL: np.arange(len(labels))}
+    rows = (
+        (evaluation.model, evaluation.measures, subgroups(labels)),
+        (str(constant), of_baseline, everyone),
+    )
+    return pd.concat([measures_table(*each, seed, resamples) for each in rows])
 
 
 def difference_table(
@@ -64,44 +33,71 @@ def difference_table(
 ) -> pd.DataFrame:
     """Metrics of `model` less those of `first`, on the faces that both have, on paired resamples:
     the metrics of tables by subgroup, for all faces and by age band."""
+    shared = model.labels.index.intersection(first.labels.index)
+    groups = subgroups(model.labels.loc[shared])
+    groups = {each: rows for each, rows in groups.items() if each == ALL or is_age_band(each)}
+    measures, subtracted = (each.measures.loc[shared] for each in (model, first))
+    return measures_table(name, measures, groups, seed, resamples, subtracted)
+
+
+def measures_table(
+    model: str,
+    measures: pd.DataFrame,
+    groups: dict[str, np.ndarray],
+    seed: int,
+    resamples: int,
+    subtracted: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Rows of all metrics that are known, with the columns `COLUMNS`.
+
+    Args:
+        model: name for the column `model`.
+        measures: of N faces, see `measures.measure`.
+        groups: positions, int64, of each subgroup.
+        seed, resamples: of the bootstrap.
+        subtracted: measures of another model on the same faces, whose metrics are subtracted.
+    """
     table = []
-    _, here, there = np.intersect1d(model.rows, first.rows, return_indices=True)
-    labels = model.labels.of_faces(here)
-    measures = {
-        place: {key: values[rows] for key, values in its.measures.items()}
-        for place, its, rows in ((0, model, here), (1, first, there))
-    }
-    for subgroup, rows in subgroups(labels).items():
-        if subgroup != ALL and not is_age_band(subgroup):
-            continue
-        for faces, arrays in _known(measures[0], rows):
-            functions = {}
-            for metric in map(BY_NAME.get, arrays):
-                if metric.column:
-                    others = [measures[1][need][faces] for need in metric.needs]
-                    functions[metric.name] = _difference(metric, arrays[metric.name], others)
-            found = with_intervals(functions, labels.units()[faces], seed, resamples)
-            table += [(name, subgroup, each, *found[each], len(faces)) for each in found]
+    for subgroup, rows in groups.items():
+        for faces, metrics in _by_known_faces(measures, rows):
+            if subtracted is not None:
+                metrics = [metric for metric in metrics if metric.column]
+            functions = {metric.name: _bound(metric, measures, faces) for metric in metrics}
+            paired = functions
+            if subtracted is not None:
+                others = {metric.name: _bound(metric, subtracted, faces) for metric in metrics}
+                paired = {name: _minus(functions[name], others[name]) for name in others}
+            own = measures["unit"].to_numpy()[faces]
+            found = with_intervals(paired, own, seed, resamples)
+            for metric in metrics:
+                value, *ends = found[metric.name]
+                if isinstance(metric.function, Share) and subtracted is None:
+                    arrays = functions[metric.name].args
+                    ends = share_interval(metric.function, arrays, own, tuple(ends))
+                table.append((model, subgroup, metric.name, value, *ends, len(faces)))
     return pd.DataFrame(table, columns=COLUMNS).dropna(subset="value")
 
 
-def _difference(metric: Metric, one: list[np.ndarray], two: list[np.ndarray]) -> Function:
-    return lambda weights: metric.function(*one, weights) - metric.function(*two, weights)
-
-
-def _known(
-    measures: dict[str, np.ndarray], rows: np.ndarray
-) -> Iterator[tuple[np.ndarray, dict[str, list[np.ndarray]]]]:
-    """The faces of `rows` that have the measures of some metrics, and these measures by metric."""
-    found: dict[bytes, tuple[np.ndarray, dict]] = {}
+def _by_known_faces(
+    measures: pd.DataFrame, rows: np.ndarray
+) -> Iterator[tuple[np.ndarray, list[Metric]]]:
+    """Metrics by the faces of `rows` that have all of their measures: they share resamples."""
+    found: dict[bytes, tuple[np.ndarray, list[Metric]]] = {}
     for metric in METRICS:
         if set(metric.needs) <= set(measures):
-            arrays = np.array([measures[need][rows] for need in metric.needs])
-            known = ~np.isnan(arrays).any(axis=0)
+            known = ~np.isnan(measures[metric.needs].to_numpy()[rows]).any(axis=1)
             if known.any():
-                _, by_metric = found.setdefault(known.tobytes(), (rows[known], {}))
-                by_metric[metric.name] = list(arrays[:, known])
+                found.setdefault(known.tobytes(), (rows[known], []))[1].append(metric)
     yield from found.values()
+
+
+def _bound(metric: Metric, measures: pd.DataFrame, faces: np.ndarray) -> partial:
+    """The metric as a function of the weights of `faces`."""
+    return partial(metric.function, *measures[metric.needs].to_numpy()[faces].T)
+
+
+def _minus(one: Function, two: Function) -> Function:
+    return lambda weights: one(weights) - two(weights)
 
 
 def better_models(results: Results) -> dict[tuple[str, str], str]:

@@ -1,6 +1,4 @@
-"""Pivots of the table of metrics, for console, Markdown and HTML."""
-
-from dataclasses import dataclass, replace
+"""Pivots of the table of metrics, as text for console, Markdown and HTML."""
 
 import numpy as np
 import pandas as pd
@@ -12,144 +10,112 @@ from .results import Evaluation, Results
 from .subgroups import ALL, CROSS, FEW, SOURCE, USE, by_kind
 from .table import better_models
 
+ALL_FACES = "All faces"
 _MAX_SKIPPED = 20
 _USES = (NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN)
-_WITH_INTERVAL = ("MAE", "range error", "gender accuracy")  # on the console, which is narrow
+_TITLES = {USE: "By use in training", "children": "Children"}
+_WITH_INTERVAL = ("mae", "range_error", "gender_accuracy")  # on the console, which is narrow
 _IN_CARD = f"age{CROSS}gender"  # the only crossing in model cards
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A value and both ends of its interval, as text that may be "", of `n` faces.
+def tables(
+    results: Results, crossed: tuple[str, ...] | None = None, narrow: bool = False
+) -> dict[str, pd.DataFrame]:
+    """Tables of texts as "4.31* [4.20, 4.43] of 12", by title.
 
-    of: "of n" if the other values of its row are of another number of faces.
+    Args:
+        results: of an evaluation.
+        crossed: kinds of crossed subgroups to show; None for all.
+        narrow: whether only the most important metrics of subgroups have intervals.
+
+    Returns:
+        All faces, and differences between models, one row per metric; then, for each kind of
+        subgroup, one row per subgroup and model.
     """
-
-    value: str = ""
-    low: str = ""
-    high: str = ""
-    n: int = FEW
-    of: str = ""
-
-    @property
-    def is_few(self) -> bool:
-        return self.n < FEW
-
-    def __str__(self) -> str:
-        """As "4.31 [4.20, 4.43]", "4.31* [4.20, 4.43] of 12"."""
-        interval = f"[{self.low}, {self.high}]" if self.low else ""
-        parts = (self.value + "*" * self.is_few, interval, self.of)
-        return " ".join(part for part in parts if part)
-
-    def alone(self) -> "Cell":
-        """Without the interval."""
-        return replace(self, low="", high="")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A pivot: cells or texts, one row per metric, or per subgroup and model.
-
-    kind: of its subgroups, as "age x gender"; "" for all faces.
-    """
-
-    title: str
-    kind: str
-    frame: pd.DataFrame
-
-
-def sections(results: Results) -> list[Section]:
-    """All faces and differences of models by metric; subgroups and models by kind of subgroup."""
-    table = results.table.copy()
-    table["cell"] = [_cell(row, results) for row in table.itertuples()]
-    found = [_of_all_faces(table, results)]
-    found += [_of_difference(table, results, name) for name in results.differences]
+    table = results.table.assign(text=_texts(results))
+    found = {ALL_FACES: _of_all_faces(table, results)}
+    found |= {name: _of_difference(table, results, name) for name in results.differences}
+    if narrow:
+        table["text"] = _texts(results, _WITH_INTERVAL)
     kinds = by_kind(table["subgroup"])
     if USE in kinds:  # each use, and its sources
         names = kinds.pop(USE) + kinds.pop(USE + CROSS + SOURCE)
-        order = [f"{USE} {use}" for use in _USES]
-        names.sort(key=lambda name: order.index(name.partition(CROSS)[0]))
-        kinds = {USE: names, **kinds}
         kinds.pop(SOURCE, None)
+        order = [f"{USE} {use}" for use in _USES]
+        kinds = {USE: sorted(names, key=lambda n: order.index(n.partition(CROSS)[0])), **kinds}
     for kind, names in kinds.items():
-        found.append(Section(_title(kind), kind, _by_subgroup(table, names)))
+        if crossed is None or CROSS not in kind or kind in crossed:
+            title = _TITLES.get(kind, f"By {kind.replace(CROSS, ' and ')}")
+            found[title] = _by_subgroup(table, names, len(results.models) > 1)
     return found
 
 
-def _title(kind: str) -> str:
-    titles = {USE: "By use in training", "children": "Children"}
-    return titles.get(kind, f"By {kind.replace(CROSS, ' and ')}")
+def _texts(results: Results, with_interval: tuple[str, ...] = tuple(BY_NAME)) -> list[str]:
+    """Value, mark of few faces, and interval of each row of the table of metrics."""
+    found = []
+    for row in results.table.itertuples():
+        form = BY_NAME[row.metric].format
+        form = form if row.model not in results.differences else f"+{form.removeprefix('+')}"
+        text = format(row.value, form) + "*" * (row.n < FEW)
+        if row.metric in with_interval and not pd.isna(row.low):
+            text += f" [{row.low:{form}}, {row.high:{form}}]"
+        found.append(text)
+    return found
 
 
-def _cell(row: tuple, results: Results) -> Cell:
-    form = BY_NAME[row.metric].format
-    if row.model in results.differences:
-        form = "+" + form.removeprefix("+")
-    ends = ("", "") if pd.isna(row.low) else (format(row.low, form), format(row.high, form))
-    return Cell(format(row.value, form), *ends, row.n)
-
-
-def _of_all_faces(table: pd.DataFrame, results: Results) -> Section:
+def _of_all_faces(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     """One row per metric, next to the models' baselines."""
     own = table[(table["subgroup"] == ALL) & ~table["model"].isin(results.differences)]
     names = dict.fromkeys([*results.models, *(str(e.baseline) for e in results.evaluations)])
-    frame = own.pivot(index="metric", columns="model", values="cell")
+    frame = own.pivot(index="metric", columns="model", values="text")
     frame = frame.reindex(
         index=[metric.name for metric in METRICS if metric.name in frame.index],
         columns=[name for name in names if name in frame],
     )
     counts = own[own["model"].isin(results.models)].groupby("metric")["n"].unique()
-    frame["faces"] = [Cell(" / ".join(f"{n:,}" for n in counts[name])) for name in frame.index]
-    return Section("All faces", "", _filled(frame))
+    frame["faces"] = [" / ".join(f"{n:,}" for n in counts[name]) for name in frame.index]
+    return _with_titles(frame)
 
 
-def _of_difference(table: pd.DataFrame, results: Results, name: str) -> Section:
+def _of_difference(table: pd.DataFrame, results: Results, name: str) -> pd.DataFrame:
     """One row per metric, with the better model."""
     own = table[(table["subgroup"] == ALL) & (table["model"] == name)].set_index("metric")
     better = better_models(results)
     verdicts = [
-        Cell(better.get((name, metric), "not clear") if BY_NAME[metric].better else "")
+        better.get((name, metric), "not clear") if BY_NAME[metric].better else ""
         for metric in own.index
     ]
-    faces = [Cell(f"{n:,}") for n in own["n"]]
-    frame = pd.DataFrame({"difference": own["cell"], "better": verdicts, "faces": faces})
-    return Section(name, "", frame)
+    columns = {"difference": own["text"], "better": verdicts, "faces": own["n"].map("{:,}".format)}
+    return _with_titles(pd.DataFrame(columns))
 
 
-def _by_subgroup(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _with_titles(frame: pd.DataFrame) -> pd.DataFrame:
+    titles = {name: BY_NAME[name].title for name in frame.index}
+    return frame.fillna("").rename(titles).rename_axis(None).rename_axis(None, axis=1)
+
+
+def _by_subgroup(table: pd.DataFrame, names: list[str], several: bool) -> pd.DataFrame:
     """One row per subgroup and model, with the metrics that any of them has."""
-    own = table[table["subgroup"].isin(names)]
-    shown = [metric for metric in BY_SUBGROUP if metric.name in set(own["metric"])]
-    own = own[own["metric"].isin([metric.name for metric in shown])]
-    frame = own.pivot(index=["subgroup", "model"], columns="metric", values="cell")
-    order = own.drop_duplicates(["subgroup", "model"]).set_index(["subgroup", "model"]).index
-    frame = frame.loc[sorted(order, key=lambda key: names.index(key[0]))]
-    counts = own.pivot(index=["subgroup", "model"], columns="metric", values="n")
-    counts = counts.reindex(frame.index, columns=[m.name for m in BY_SUBGROUP]).fillna(0)
-    ages = counts["mae"] + counts["range_error"]  # exact ones and ranges
-    faces = np.maximum(ages, counts.max(axis=1)).astype(int)
-    columns = {metric.name: metric.column for metric in shown}
-    frame = _filled(frame[[*columns]].rename(columns=columns))
-    for name in frame:
-        frame[name] = [
-            replace(cell, of="" if cell.n == n or not cell.value else f"of {cell.n:,}")
-            for cell, n in zip(frame[name], faces, strict=True)
-        ]
-    frame.insert(0, "faces", [Cell(f"{n:,}") for n in faces])
-    return frame
-
-
-def _filled(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame with empty cells where there are none."""
-    return frame.map(lambda cell: cell if isinstance(cell, Cell) else Cell())
+    own = table[table["subgroup"].isin(names)].set_index(["subgroup", "model"])
+    counts = own.pivot_table("n", own.index.names, "metric").fillna(0)
+    ages = sum(counts.get(name, 0) for name in ("mae", "range_error"))  # exact ones and ranges
+    shown = {metric.name: metric.column for metric in BY_SUBGROUP if metric.name in counts}
+    faces = np.maximum(counts[[*shown]].max(axis=1), ages).astype(int)
+    own["text"] += ["" if n == faces[key] else f" of {n:,}" for key, n in own["n"].items()]
+    frame = own.pivot_table("text", own.index.names, "metric", aggfunc="first")
+    frame = frame[[*shown]].rename(columns=shown).fillna("").rename_axis(None, axis=1)
+    frame.insert(0, "faces", faces.map("{:,}".format))
+    order = dict.fromkeys(own.index)
+    frame = frame.loc[sorted(order, key=lambda key: names.index(key[0]))].reset_index()
+    frame = frame if several else frame.drop(columns="model")
+    return frame.set_index("subgroup").rename_axis(None)
 
 
 def console(results: Results) -> str:
     """All tables without crossings, images without a face, and notes."""
     parts = [
-        f"{section.title}\n{_text(section, results, 'simple', _WITH_INTERVAL)}"
-        for section in sections(results)
-        if CROSS not in section.kind
+        f"{title}\n{as_text(frame, 'simple')}"
+        for title, frame in tables(results, crossed=(), narrow=True).items()
     ]
     parts += dict.fromkeys(map(skipped, results.evaluations))  # usually the same for all models
     parts += ["\n".join(f"note: {note}" for note in results.notes), legend()]
@@ -159,9 +125,18 @@ def console(results: Results) -> str:
 def markdown(results: Results) -> str:
     """All tables with a heading each; the only crossed subgroups are age and gender."""
     return "\n\n".join(
-        f"### {section.title}\n\n{_text(section, results, 'github')}"
-        for section in sections(results)
-        if CROSS not in section.kind or section.kind == _IN_CARD
+        f"### {title}\n\n{as_text(frame, 'github')}"
+        for title, frame in tables(results, crossed=(_IN_CARD,)).items()
+    )
+
+
+def as_text(frame: pd.DataFrame, form: str) -> str:
+    """A frame of texts as a table of tabulate's `form`."""
+    frame = frame.reset_index(names="").map(lambda text: text.replace("|", r"\|"))
+    headers = [name.replace(" (", "\n(") if form == "simple" else name for name in frame]
+    aligned = {"stralign": "right", "colalign": ("left",)}
+    return tabulate(
+        frame.to_numpy().tolist(), headers, tablefmt=form, disable_numparse=True, **aligned
     )
 
 
@@ -173,25 +148,6 @@ def legend() -> str:
     )
 
 
-def _text(section: Section, results: Results, form: str, with_interval: tuple = ()) -> str:
-    """A section as a table of tabulate's `form`; with the intervals of some columns of subgroups,
-    or of all."""
-    frame, headers = section.frame, [""]
-    if section.kind and len(results.models) > 1:
-        headers = ["", "model"]
-    rows = []
-    for key, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
-        names = [*key][: len(headers)] if section.kind else [BY_NAME[key].title]
-        cells = [
-            cell if not (section.kind and with_interval) or name in with_interval else cell.alone()
-            for name, cell in zip(frame, row, strict=True)
-        ]
-        rows.append([text.replace("|", r"\|") for text in [*names, *map(str, cells)]])
-    headers += [name.replace(" (", "\n(") if form == "simple" else name for name in frame]
-    aligned = {"stralign": "right", "colalign": ("left",)}
-    return tabulate(rows, headers, tablefmt=form, disable_numparse=True, **aligned)
-
-
 def skipped(evaluation: Evaluation) -> str:
     """Number, names and reasons of images without a face; "" if there are none."""
     count = len(evaluation.skipped)
@@ -200,4 +156,4 @@ def skipped(evaluation: Evaluation) -> str:
     lines = [f"{name}: {reason}" for name, reason in evaluation.skipped[:_MAX_SKIPPED]]
     if count > len(lines):
         lines.append(f"and {count - len(lines):,} more")
-    return "\n".join([f"{count:,} of {count + len(evaluation.rows):,} images skipped:", *lines])
+    return "\n".join([f"{count:,} of {count + len(evaluation.labels):,} images skipped:", *lines])

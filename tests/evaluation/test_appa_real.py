@@ -89,7 +89,7 @@ def test_every_split_has_its_labels(data_dir, split):
     write_face(data_dir, 0, 49, split)
     maes, evaluation, _ = run(data_dir, split)
     assert maes == pytest.approx({"apparent": 1, "real": 3})
-    assert len(evaluation.rows) == 1
+    assert len(evaluation.labels) == 1
 
 
 def test_epsilon_error_uses_the_ratings(data_dir):

@@ -24,7 +24,7 @@ from src.evaluation.audit import (
 from src.evaluation.evaluate import check_unseen
 from src.evaluation.noise import noise_rates, one_label_per_image, suspect
 from src.evaluation.predictions import write_predictions
-from src.evaluation.results import Labels
+from src.evaluation.results import labels_table
 from tests.evaluation.colour_model import ColourModel
 from tests.evaluation.test_evaluate import all_of, run, write
 
@@ -50,7 +50,7 @@ def people(count: int, share: float, seed: int = 0, spread: float = 1.0):
         p_female.astype(np.float32), special.softmax(spread * scores, axis=1).astype(np.float32)
     )
     names = [f"{row}.jpg" for row in range(count)]
-    return Labels(names, labels[1], labels[0], labels[0]), estimates, is_wrong
+    return labels_table(names, labels[1], labels[0], labels[0]), estimates, is_wrong
 
 
 def precision(score, wrong):
@@ -82,14 +82,13 @@ def test_suspicion_is_a_probability():
 def test_suspicion_of_ranges_and_unknown_labels():
     """A range is as probable as its years; unknown labels are not suspected."""
     labels, estimates, _ = people(300, 0.05)
-    low, high = labels.age_low.copy(), labels.age_high.copy()
-    gender = labels.gender.copy()
-    low[:2], high[:2], gender[:1] = (0, NAN), (100, NAN), NAN
-    found = suspect(Labels(labels.names, gender, low, high), estimates)
+    labels.loc[[0, 1], ["age_low", "age_high"]] = [[0, 100], [NAN, NAN]]
+    labels.loc[0, "gender"] = NAN
+    found = suspect(labels, estimates)
     assert found.p_age[0] == pytest.approx(1, abs=0.02)
     assert np.isnan(found.p_age[1]) and found.age[1] == 0
     assert np.isnan(found.p_gender[0]) and found.gender[0] == 0
-    none = suspect(Labels(labels.names, np.full(300, NAN), low, high), estimates)
+    none = suspect(labels.assign(gender=NAN), estimates)
     assert not none.gender.any() and none.age.any()
 
 
@@ -114,7 +113,7 @@ def test_noise_rate_by_hand():
     """Two classes: thresholds are the mean confidences, 0.7 and 0.75; the last face labelled 0
     reaches that of class 1, and the joint counts are 2, 1 and 0, 2."""
     p_female = np.array([0.9, 0.9, 0.3, 0.25, 0.25])
-    labels = Labels([""] * 5, np.array([0.0, 0, 0, 1, 1]), np.full(5, NAN), np.full(5, NAN))
+    labels = labels_table([""] * 5, np.array([0.0, 0, 0, 1, 1]), np.full(5, NAN), np.full(5, NAN))
     p_female[2] = 0.2
     estimates = Estimates.of(p_female.astype(np.float32), np.full((5, 101), 1 / 101, np.float32))
     value, *_ = noise_rates(labels, estimates, resamples=5)["gender"]
@@ -123,7 +122,7 @@ def test_noise_rate_by_hand():
 
 def test_one_label_per_image():
     """Two labels of one image share one probability; equal labels keep theirs."""
-    labels = Labels([""] * 5, np.ones(5), *[np.array([20.0, 40, 30, 30, 50])] * 2)
+    labels = labels_table([""] * 5, np.ones(5), *[np.array([20.0, 40, 30, 30, 50])] * 2)
     right = one_label_per_image(
         np.array([0.9, 0.9, 0.8, 0.8, 0.7]), np.array([1, 1, 2, 2, 3]), labels
     )
@@ -145,7 +144,7 @@ def audited():
     low[3] += 1
     identity = np.arange(200, dtype=np.uint64)
     identity[3] = identity[2]
-    labels = Labels([f"{i}, a.jpg" for i in range(200)], gender, low, low)
+    labels = labels_table([f"{i}, a.jpg" for i in range(200)], gender, low, low)
     return labels, Estimates.of(p_female, distribution), identity, np.full(200, "my")
 
 
@@ -213,13 +212,12 @@ def test_predictions_of_folds_are_matched(tmp_path):
     two = write(tmp_path / "two.mat", [40, 50], estimated=[44, 55])
     joined = all_of(two, one)
     [evaluation] = run(joined).evaluations
-    rows, order = joined.source_rows, np.array([3, 0, 2, 1])
+    order = np.array([3, 0, 2, 1])
     path = tmp_path / "folds.csv"
-    shuffled = evaluation.labels.of_faces(order), evaluation.estimates.of_faces(order)
-    write_predictions(path, [("fold 1", rows[order], *shuffled)])
+    shuffled = evaluation.labels.iloc[order], evaluation.estimates.of_faces(order)
+    write_predictions(path, [("fold 1", *shuffled)])
     faces = all_of(one, two)
-    found, estimates = from_folds(faces, path)
-    assert found.tolist() == [0, 1, 2, 3]
+    estimates = from_folds(faces, path)
     assert estimates.age.tolist() == [22, 31, 44, 55]
     with pytest.raises(UserError, match=r"--folds.*lacks 1.*row 0 of three"):
         from_folds(all_of(one, write(tmp_path / "three.mat", [5])), path)

@@ -140,7 +140,10 @@ def test_batches_and_order_change_nothing(real_faces, shipped, monkeypatch):
 def test_parts_are_those_of_the_split(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
     owner = Description({}, FaceCrop(8), **trained_on(path, validation=0.3, test=0.2))
-    names = {part: from_databases([path], part, owner).labels.names for part in (*PARTS, "all")}
+    names = {
+        part: from_databases([path], part, owner).labels["path"].tolist()
+        for part in (*PARTS, "all")
+    }
     places = {name: hashed(name) for name in names["all"]}
     assert names["validation"] == [name for name, place in places.items() if place < 0.3]
     assert names["test"] == [name for name, place in places.items() if 0.3 <= place < 0.5]
@@ -233,7 +236,7 @@ def test_unseen_collections_are_used_whole(tmp_path):
     vars(model.description).update(trained_on(own, validation=0.3))
     faces = from_databases([own, new], "validation", model.description)
     held_out = [name for name in open_database(own).names if hashed(name) < 0.3]
-    assert faces.labels.names == held_out + open_database(new).names
+    assert faces.labels["path"].tolist() == held_out + open_database(new).names
     found = run(faces, model=model)
     assert found.evaluations[0].uses == {"utkface": "held out", "lap": "never seen"}
     figures = table(found)
@@ -294,7 +297,7 @@ def test_unreadable_images_are_skipped(tmp_path):
     cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
     rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
     [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
-    assert evaluation.rows.tolist() == [0, 3]
+    assert evaluation.labels.index.tolist() == [0, 3]
     assert evaluation.skipped == [
         ("b.png", "image undecodable"),
         ("gone.png", "image missing"),
@@ -333,7 +336,7 @@ def test_detection_uses_model_margin(tmp_path):
     for margin, evaluation in zip(margins, results.evaluations, strict=True):
         expected = ColourModel()(FaceCrop(8, margin).stack(photo, [face]))
         assert evaluation.estimates.age == pytest.approx(expected.age)
-        assert evaluation.rows.tolist() == [0]
+        assert evaluation.labels.index.tolist() == [0]
         assert evaluation.skipped == [("empty.png", "no face found")]
     assert not np.allclose(*(evaluation.estimates.age for evaluation in results.evaluations))
 
@@ -412,10 +415,8 @@ def test_predictions_of_faces(tmp_path):
     two = write(tmp_path / "two.mat", [NAN, NAN, 50], [NAN, 0, 1], estimated=[0, 10, 44])
     faces = all_of(one, two)
     [evaluation] = run(faces).evaluations
-    rows = faces.source_rows[evaluation.rows]
-    write_predictions(
-        tmp_path / "p.csv", [("m", rows, evaluation.labels, evaluation.estimates)] * 2
-    )
+    models = [("m", evaluation.labels, evaluation.estimates)] * 2
+    write_predictions(tmp_path / "p.csv", models)
     whole = pd.read_csv(tmp_path / "p.csv", keep_default_na=False)
     assert len(whole) == 8 and (tmp_path / "p.csv").read_bytes().startswith(MARK)
     first = whole.head(4)

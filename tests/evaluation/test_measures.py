@@ -5,7 +5,7 @@ import pytest
 
 from src.evaluation.measures import baseline, errors, measure
 from src.evaluation.metrics import BY_NAME
-from src.evaluation.results import Labels
+from src.evaluation.results import labels_table, units
 from src.evaluation.table import measures_table
 from tests.evaluation.colour_model import ColourModel, face
 
@@ -14,7 +14,7 @@ NAN = np.nan
 
 def labelled(ages, genders, **more):
     ages = np.array(ages, float)
-    return Labels([f"{i}" for i in range(len(ages))], np.array(genders, float), ages, ages, **more)
+    return labels_table([""] * len(ages), np.array(genders, float), ages, ages, **more)
 
 
 def values(labels, estimates, rows=None):
@@ -24,7 +24,7 @@ def values(labels, estimates, rows=None):
 
 def values_of(labels, measures, rows=None):
     groups = {"all": np.arange(len(labels)) if rows is None else rows}
-    table = measures_table("model", measures, groups, labels.units(), seed=0, resamples=50)
+    table = measures_table("model", measures, groups, seed=0, resamples=50)
     table = table.set_index("metric")
     several = table[table["n"] > 1]  # a single error has no interval, a single hit has
     assert ((several["low"] <= several["value"]) & (several["value"] <= several["high"])).all()
@@ -74,7 +74,7 @@ def test_metrics_of_no_face():
 def test_ranges_are_apart_from_exact_ages():
     """Distances to a range of ten years are not pooled with errors; two years count as exact."""
     low, high = np.array([15.0, 104, 30, 50]), np.array([24.0, 104, 39, 51])
-    labels = Labels(list("abcd"), np.full(4, NAN), low, high)
+    labels = labels_table(list("abcd"), np.full(4, NAN), low, high)
     found, n = values(labels, ColourModel()(np.stack([face(27), face(100), face(32), face(53)])))
     assert (found["mae"], n["mae"]) == (pytest.approx((4 + 2) / 2), 2)
     assert found["bias"] == pytest.approx((2 - 4) / 2)
@@ -113,6 +113,6 @@ def test_calibration_error_needs_both_genders():
 def test_persons_are_units():
     """Both photos of a person are drawn together; a face of unknown person is a unit."""
     labels = labelled([20] * 5, [NAN] * 5, person=np.array(["a", "b", "a", "", ""]))
-    units = labels.units()
-    assert units[0] == units[2] and len(set(units)) == 4
-    assert len(set(labelled([20] * 5, [NAN] * 5).units())) == 5
+    found = units(labels)
+    assert found[0] == found[2] and len(set(found)) == 4
+    assert len(set(units(labelled([20] * 5, [NAN] * 5)))) == 5

@@ -10,7 +10,7 @@ from sklearn import metrics as sklearn_metrics
 from src.estimation.estimator import Estimates
 from src.evaluation import metrics
 from src.evaluation.measures import measure
-from src.evaluation.results import Labels
+from src.evaluation.results import labels_table
 from src.labels import age_errors
 
 N = 500
@@ -29,7 +29,7 @@ def exact(age, distribution, high=None, gender=None):
     """Labels and estimates of faces."""
     count = len(age)
     unknown = np.full(count, np.nan)
-    labels = Labels(
+    labels = labels_table(
         [""] * count, unknown if gender is None else gender, age, age if high is None else high
     )
     p_female = np.linspace(0.05, 0.95, count, dtype=np.float32)
@@ -161,7 +161,7 @@ def test_coverage_of_exact_ages():
     estimates = exact(np.zeros(5), np.tile(np.eye(101)[22], (5, 1)))[1]
     estimates = replace(estimates, age_low=np.full(5, 20), age_high=np.full(5, 24))
     low, high = np.array([24.0, 25, 24, 20, np.nan]), np.array([24.0, 25, 25, 29, np.nan])
-    labels = Labels([""] * 5, np.full(5, np.nan), low, high)
+    labels = labels_table([""] * 5, np.full(5, np.nan), low, high)
     measures = measure(labels, estimates)
     np.testing.assert_array_equal(measures["covered"], [1, 0, 1, np.nan, np.nan])
     np.testing.assert_array_equal(measures["width"], [5, 5, 5, np.nan, np.nan])
@@ -169,14 +169,15 @@ def test_coverage_of_exact_ages():
 
 def test_calibration_error_by_hand():
     """0.81 and 0.86 share the bin (12/15, 13/15]; 0.99 is in the last."""
+    male = np.arange(5) % 2
     confidence = np.array([0.81, 0.86, 0.99, 0.99, 0.55])
     correct = np.array([1.0, 0, 1, 1, 0])
     once = np.ones((1, 5))
     expected = (abs(1 - 1.67) + abs(2 - 1.98) + 0.55) / 5
-    assert metrics.calibration_error(confidence, correct, once) == pytest.approx([expected])
+    assert metrics.calibration_error(male, confidence, correct, once) == pytest.approx([expected])
     twice = np.array([[0.0, 2, 1, 0, 0]])
     expected = (2 * 0.86 + 0.01) / 3
-    assert metrics.calibration_error(confidence, correct, twice) == pytest.approx([expected])
+    assert metrics.calibration_error(male, confidence, correct, twice) == pytest.approx([expected])
 
 
 def test_epsilon_error_by_hand():

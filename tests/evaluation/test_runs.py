@@ -1,4 +1,4 @@
-"""src/evaluation/runs.py and leave_out.py: several networks on two small databases."""
+"""src/evaluation/runs.py: several networks on two small databases."""
 
 import shutil
 from dataclasses import replace
@@ -10,9 +10,8 @@ import pytest
 
 from src.data.database import open_database
 from src.errors import UserError
-from src.evaluation.leave_out import unseen_rows, without
 from src.evaluation.predictions import read_predictions
-from src.evaluation.runs import matrix, plan, train_runs
+from src.evaluation.runs import matrix, plan, train_runs, unseen_rows, without
 from src.faces.crop import FaceCrop
 from src.labels import age_interval, expected_age
 from src.models import build_model
