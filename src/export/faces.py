@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib import cbook
 
 from ..data.database import Database, open_database
 from ..errors import UserError
-from ..evaluation.measures import known_mean
 from ..faces.crop import FaceCrop
 from ..faces.detectors import DEFAULT_DETECTOR
 from ..faces.finder import FaceFinder
@@ -36,7 +36,7 @@ class Faces:
 
     def mae(self, age: np.ndarray) -> float:
         """Mean distance in years of estimated ages, (N,), to the known labels; NaN without."""
-        return known_mean(np.abs(age_errors(age, self.age_low, self.age_high)))
+        return float(pd.Series(age_errors(age, self.age_low, self.age_high)).abs().mean())
 
 
 def open_fitting(path: Path, crop: FaceCrop) -> Database:
