@@ -57,14 +57,14 @@ def main(argv=()):
         while (read := capture.read())[0]:
             image, name = read[1], f"frame{number:06d}.jpg"
             found = detector(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 1)
-            boxes = [Box(d.left(), d.top(), d.right() + 1, d.bottom() + 1) for d in found]
-            if boxes:
-                faces = description.crop.stack(image, [Face(box) for box in boxes])
-                genders, ages = model.predict(faces, verbose=0)
-                image = annotate(image, boxes, Estimates.of(np.array(genders)[:, 0], ages))
-            rows.writerows([name, *box] for box in boxes)
+            faces = [Face(Box(d.left(), d.top(), d.right() + 1, d.bottom() + 1)) for d in found]
+            if faces:
+                genders, ages = model.predict(description.crop.stack(image, faces), verbose=0)
+                estimates = Estimates.of(np.array(genders)[:, 0], ages)
+                image = annotate(image, [estimates.of_face(i, f) for i, f in enumerate(faces)])
+            rows.writerows([name, *face.box] for face in faces)
             copy.write(image)
-            print(f"{name}: {len(boxes)} faces", flush=True)
+            print(f"{name}: {len(faces)} faces", flush=True)
             number += 1
     copy.release()
 

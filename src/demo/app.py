@@ -14,21 +14,21 @@ from ..errors import UserError
 from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder
 from ..outputs import Output, check_outputs, is_same
-from . import results
 from .arguments import Arguments
-from .job import Job
-from .result import Result, Sink
+from .job import Job, Result, Sink
+from .results import image_results, video_results
 from .sinks import open_sinks
 from .sinks.copies import copy_path, crop_path
 from .sinks.pages import labelled_images
-from .sinks.records import outputs, read_done, records, restored
+from .sinks.records import outputs, read_done
 from .sinks.tracks import track_paths
 from .sinks.video import video_path
 from .sinks.window import has_screen
+from .sources import Video
 from .sources.images import folder_images, named_images
-from .sources.video import Video, open_camera, open_video
+from .sources.video import open_camera, open_video
 
-_SAME = 0.05  # years, or probability: maximum difference due to the batch size
+_SAME = 0.06  # years, or probability: maximum difference due to the batch size and rounding
 
 
 def run(arguments: Arguments) -> None:
@@ -38,7 +38,7 @@ def run(arguments: Arguments) -> None:
     for a video that is only partly readable, after its outputs are complete.
     """
     if arguments.web:
-        from .web.server import serve
+        from .web.page import serve
 
         return serve(*_finder_and_estimator(arguments), arguments)
     with ExitStack() as stack:
@@ -47,10 +47,7 @@ def run(arguments: Arguments) -> None:
         finder, estimator = _finder_and_estimator(arguments, job.video)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
-        if job.video:
-            run_video(job, finder, estimator, sinks)
-        else:
-            _run_images(job, finder, estimator, sinks)
+        (run_video if job.video else _run_images)(job, finder, estimator, sinks)
     if job.video and job.video.problem:
         raise UserError(job.video.problem)
 
@@ -69,29 +66,24 @@ def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
     if arguments.label_file:
         images, labels = labelled_images(arguments.label_file, arguments.image_dir)
     elif arguments.folder:
-        outputs = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
-        images, others = folder_images(arguments.folder, arguments.recursive, outputs)
+        written = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
+        images, others = folder_images(arguments.folder, arguments.recursive, written)
         if others:
             print(f"skipped: {others:,} files that are not images", file=sys.stderr)
     else:
         downloads = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         images = named_images(arguments.images, downloads)
-    job = Job(arguments, images, labels=labels, opens_window=opens_window)
-    if not arguments.resume:
-        return job
-    done = read_done(arguments.csv, arguments.jsonl)
-    return replace(job, done={name: done[name] for name in images if _is_done(job, done.get(name))})
+    done = read_done(arguments) if arguments.resume else {}
+    done = {name: done[name] for name in images if name in done and _is_done(done[name])}
+    return Job(arguments, images, labels=labels, done=done, opens_window=opens_window)
 
 
-def _is_done(job: Job, result: Result | None) -> bool:
+def _is_done(result: Result) -> bool:
     """Whether an earlier run wrote all files of an image that this run would write."""
-    if result is None:
-        return False
-    files, arguments = [], job.arguments
-    if arguments.output_dir:
-        files.append(copy_path(arguments.output_dir, result.frame.name))
+    name, arguments = result.frame.name, result.arguments
+    files = [copy_path(arguments.output_dir, name)] if arguments.output_dir else []
     if arguments.crops:
-        files += [crop_path(arguments.crops, result.frame.name, i) for i in result.numbers]
+        files += [crop_path(arguments.crops, name, number) for number in result.numbers]
     return all(file.is_file() for file in files)
 
 
@@ -132,16 +124,15 @@ def _finder_and_estimator(
 
 def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     """Raise `UserError` if the first face of the earlier run now has another box or age."""
-    name = next((name for name, result in job.done.items() if result.boxes), None)
-    if name is None:
+    name = next((name for name, result in job.done.items() if result.faces), None)
+    now = next(image_results(job, [name], finder, estimator), None) if name else None
+    if now is None:  # no face, or an image that is missing or unreadable, which was reported
         return
-    before = job.done[name]
-    now = next(results.image_results(job, [name], finder, estimator), None)
-    if now is None:  # missing or unreadable, which was reported
-        return
-    now = restored(name, list(records(now)))
-    pairs = [(getattr(r.estimates, c) for r in (before, now)) for c in ("age", "p_female")]
-    if now.boxes != before.boxes or not all(np.allclose(*pair, atol=_SAME) for pair in pairs):
+    (boxes, numbers), (own_boxes, own_numbers) = (
+        ([face.box for face in faces], [(face.age, face.p_female) for face in faces])
+        for faces in (job.done[name].faces, now.faces)
+    )
+    if boxes != own_boxes or not np.allclose(numbers, own_numbers, atol=_SAME):
         raise UserError(
             f"--resume: the faces of {job.images[name]} differ from the earlier run's; pass the "
             "same weights, margin and detector, or another --csv and --jsonl"
@@ -153,9 +144,9 @@ def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[
     arguments = job.arguments
     is_recorded = (arguments.csv or arguments.jsonl) and not arguments.prints_records
     remedy = "resume with --resume" if is_recorded else "run it again"
-    with closing(results.image_results(job, names, finder, estimator)) as found:
+    with closing(image_results(job, names, finder, estimator)) as results:
         try:
-            _feed(results.with_restored(found, job.images, job.done), sinks)
+            _feed(results, sinks)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
         except BrokenProcessPool as error:
@@ -165,14 +156,11 @@ def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[
 def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     """Pass the results of a video's frames to the sinks, until one of them ends the run."""
     # Ctrl-C is the way to end a webcam without a window, so results are kept.
-    with (
-        suppress(KeyboardInterrupt),
-        closing(results.video_results(job, finder, estimator)) as found,
-    ):
-        _feed(found, sinks)
+    with suppress(KeyboardInterrupt), closing(video_results(job, finder, estimator)) as results:
+        _feed(results, sinks)
 
 
-def _feed(found: Iterable[Result], sinks: list[Sink]) -> None:
-    for result in found:
+def _feed(results: Iterable[Result], sinks: list[Sink]) -> None:
+    for result in results:
         if False in [sink(result) for sink in sinks]:
             return

@@ -1,17 +1,74 @@
-"""Inputs and outputs of a run of the demo."""
+"""Inputs of a run of the demo, and the results that its sinks receive."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..estimation.estimator import FaceEstimate
 from .arguments import Arguments
-from .result import Result
-from .sources.video import Video
+from .overlay import annotate
+from .sources import Frame, Video
+from .wording import Wording, wording
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass
+class Result:
+    """An image and its faces.
+
+    faces: from left to right; in a video by track. Boxes are clipped to the image.
+    arguments: of the run.
+    crops: uint8 (N, S, S, 3), BGR, the crops for the network; None for a video without --crops.
+    tracks: in a video, the ID of each face's track.
+    skipped: number of faces that are not shown; in a video, up to this frame.
+    """
+
+    frame: Frame
+    faces: list[FaceEstimate]
+    arguments: Arguments
+    crops: np.ndarray | None = None
+    tracks: list[int] | None = None
+    skipped: int = 0
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the faces in all outputs: from 1, or their tracks."""
+        return list(range(1, len(self.faces) + 1)) if self.tracks is None else self.tracks
+
+    @property
+    def words(self) -> list[Wording]:
+        """The faces as text."""
+        return [wording(face, self.arguments.shown) for face in self.faces]
+
+    @property
+    def rows(self) -> list[dict[str, str | int]]:
+        """Cells of a table by their headers, per face."""
+        faces = zip(self.numbers, self.words, strict=True)
+        return [{"file": self.frame.name, "face": number} | words.cells for number, words in faces]
+
+    @cached_property
+    def annotated(self) -> np.ndarray:
+        """The image with boxes and labels, with numbers if there are several faces, uint8 BGR."""
+        is_alone = self.tracks is None and len(self.faces) == 1
+        numbers = None if is_alone else self.numbers
+        shown, anonymize = self.arguments.shown, self.arguments.anonymize
+        return annotate(self.frame.image, self.faces, anonymize, numbers, shown)
+
+    def without_pixels(self) -> Result:
+        """The result without image, crops and age distributions, as restored from records."""
+        faces = [replace(face, age_distribution=None) for face in self.faces]
+        return replace(self, frame=self.frame._replace(image=None), faces=faces, crops=None)
+
+
+Sink = Callable[[Result], bool | None]  # receives every result; False ends the demo
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
-"""Annotation of images: boxes, labels, blurred faces, hints."""
+"""Annotation of images: boxes, labels, blurred faces."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from ..estimation.estimator import Estimates
+from ..estimation.estimator import FaceEstimate
 from ..faces.images import Box
-from ..labels import GENDER_COLOURS
+from ..labels import GENDER_COLOURS, GENDERS
 from .wording import MIN_CERTAINTY, wording
 
 # White text on each of them has a contrast of at least 7:1.
@@ -26,50 +26,52 @@ _MOSAIC_MARGIN = 0.25  # of its width, around the box: hair, ears and chin
 
 def annotate(
     image: np.ndarray,
-    boxes: Sequence[Box],
-    estimates: Estimates,
+    faces: Sequence[FaceEstimate],
     anonymize: bool = False,
     numbers: Sequence[int] | None = None,
     shown: str = "both",
 ) -> np.ndarray:
-    """A copy of `image`, uint8 (H, W, 3), BGR, with each face's box and label.
+    """A copy of an image with each face's box and label.
 
     A label is "age (interval) gender" next to its face, at most as wide, shortened to the age if
     there is no room. Lines and text grow with the image.
-    anonymize: blur the faces.
-    numbers: numbers of the faces, as prefixes of their labels.
-    shown: "age", "gender" or "both".
+
+    Args:
+        image: uint8 (H, W, 3), BGR.
+        faces: boxes in pixels of the image.
+        anonymize: blur the faces.
+        numbers: numbers of the faces, as prefixes of their labels.
+        shown: "age", "gender" or "both".
     """
     annotated = image.copy()
     if anonymize:
-        for box in boxes:
-            _blur(annotated, box)
+        for face in faces:
+            _blur(annotated, face.box)
     line = _line(image.shape)
-    colours = [colour_of(estimates, i, shown) for i in range(len(boxes))]
-    for box, colour in zip(boxes, colours, strict=True):
-        cv2.rectangle(annotated, box[:2], box[2:], colour, line)
-    taken = [_enlarged(box, line) for box in boxes]
-    for i, box in enumerate(boxes):
+    for face in faces:
+        cv2.rectangle(annotated, face.box[:2], face.box[2:], _colour(face, shown), line)
+    taken = [_enlarged(face.box, line) for face in faces]
+    for i, face in enumerate(faces):
         others = np.array(taken[:i] + taken[i + 1 :]).reshape(-1, 4)
-        words, prefix = wording(estimates, i, shown), "" if numbers is None else f"{numbers[i]}: "
+        words, prefix = wording(face, shown), "" if numbers is None else f"{numbers[i]}: "
         texts = [prefix + words.full, prefix + words.short, words.short]
         if shown != "gender":
             texts.append(words.years)
         for text in texts:  # the longest that fits, or the shortest
-            label = _Label(text, box, image.shape)
-            covered = label.find_place(others)
+            label = _Label(text, face.box, image.shape)
+            covered = label.find_position(others)
             if label.fits and covered <= _MAX_COVERED:
                 break
-        label.draw(annotated, colours[i])
+        label.draw(annotated, _colour(face, shown))
         taken.append(label.box)
     return annotated
 
 
-def colour_of(estimates: Estimates, face: int, shown: str = "both") -> tuple[int, int, int]:
+def _colour(face: FaceEstimate, shown: str) -> tuple[int, int, int]:
     """The colour of a face, BGR: of its gender; grey if that is uncertain or not shown."""
-    if shown == "age" or estimates.p_gender[face] < MIN_CERTAINTY:
+    if shown == "age" or face.p_gender < MIN_CERTAINTY:
         return GREY
-    return COLOURS[estimates.gender[face]]
+    return COLOURS[GENDERS.index(face.gender)]
 
 
 def _line(shape: tuple[int, ...]) -> int:
@@ -80,7 +82,7 @@ def _line(shape: tuple[int, ...]) -> int:
 class _Label:
     """Text next to a face, in an image of `shape`.
 
-    fits: whether it is no wider than the face.  box: where it is, after `find_place`.
+    fits: whether it is no wider than the face.  box: where it is, after `find_position`.
     """
 
     def __init__(self, text: str, face: Box, shape: tuple[int, ...]):
@@ -100,8 +102,8 @@ class _Label:
         width = cv2.getTextSize(self._text, _FONT, self._scale, self._thickness)[0][0]
         self.size = width + 2 * self._pad, height + 2 * self._pad
 
-    def find_place(self, others: np.ndarray) -> float:
-        """Choose the place above, below or within the face that covers the least of the boxes
+    def find_position(self, others: np.ndarray) -> float:
+        """Choose the position above, below or within the face that covers the least of the boxes
         `others`, int (M, 4); returns the share of the label that covers them."""
         (width, height), face, line = self.size, self._face, self._line
         x = np.array([face.left - line // 2, face.right - width, (sum(face[::2]) - width) // 2])
@@ -111,11 +113,11 @@ class _Label:
         left = np.clip(x, 0, max(self._shape[1] - width, 0))
         top = np.clip(y, 0, max(self._shape[0] - height, 0))
         corners = np.stack([np.tile(left, len(y)), np.repeat(top, len(x))], axis=1)
-        places = np.hstack([corners, corners + self.size])
-        covered = _covered(places, others)
-        cost = covered + _COVERS_OWN_FACE * _covered(places, np.array([face]))
+        positions = np.hstack([corners, corners + self.size])
+        covered = _covered(positions, others)
+        cost = covered + _COVERS_OWN_FACE * _covered(positions, np.array([face]))
         best = int(cost.argmin())  # the first minimum
-        self.box = Box(*places[best].tolist())
+        self.box = Box(*positions[best].tolist())
         return float(covered[best]) / (width * height)
 
     def draw(self, image: np.ndarray, colour: tuple[int, int, int]) -> None:
@@ -126,10 +128,10 @@ class _Label:
         cv2.putText(image, self._text, origin, *font, _WHITE, self._thickness, cv2.LINE_AA)
 
 
-def _covered(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Number of pixels, (N,), of each place, int (N, 4), in the boxes `taken`, int (M, 4)."""
-    low = np.maximum(places[:, None, :2], taken[None, :, :2])
-    high = np.minimum(places[:, None, 2:], taken[None, :, 2:])
+def _covered(positions: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Number of pixels, (N,), of each position, int (N, 4), in the boxes `taken`, int (M, 4)."""
+    low = np.maximum(positions[:, None, :2], taken[None, :, :2])
+    high = np.minimum(positions[:, None, 2:], taken[None, :, 2:])
     return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
 
 
@@ -146,17 +148,3 @@ def _blur(image: np.ndarray, box: Box) -> None:
     height, width = face.shape[:2]
     blocks = cv2.resize(face, (_MOSAIC, _MOSAIC), interpolation=cv2.INTER_AREA)
     face[:] = cv2.resize(blocks, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def add_hint(image: np.ndarray, hint: str) -> np.ndarray:
-    """A copy of `image`, uint8 (H, W, 3), with `hint` in a dark strip at its bottom."""
-    hinted = image.copy()
-    height, width = image.shape[:2]
-    scale = max(0.4, width / 1600)
-    (text_width, text_height), below = cv2.getTextSize(hint, _FONT, scale, 1)
-    scale *= min(1, (width - 2 * below) / text_width)  # a narrow image
-    strip = hinted[max(height - text_height - 2 * below, 0) :]
-    strip //= 3
-    origin = (below, height - below)
-    cv2.putText(hinted, hint, origin, _FONT, scale, _WHITE, max(1, round(scale)), cv2.LINE_AA)
-    return hinted

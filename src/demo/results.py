@@ -10,13 +10,14 @@ import numpy as np
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
+from ..faces.detectors.base import Face
 from ..faces.finder import FaceFinder, Found
+from ..faces.images import Box
 from .arguments import Arguments
-from .job import Job
-from .result import Result
+from .job import Job, Result
 from .smoothing import Smoother
 from .sources import Frame
-from .threads import drop_stale, prefetch
+from .threads import prefetch
 from .tracking import TrackedFace, Tracker
 
 BATCH = 32  # faces or images; larger batches are no faster on a CPU
@@ -57,19 +58,22 @@ def image_results(
 
 def image_result(name: str, found: Found, estimates: Estimates, arguments: Arguments) -> Result:
     """The result of an image, with its faces of sufficient quality from left to right."""
-    quality = np.array([face.quality for face in found.faces])
-    order = sorted(range(len(found.faces)), key=lambda i: found.faces[i].box)
-    kept = [i for i in order if not quality[i] < (arguments.min_quality or 0)]
+    faces = [estimates.of_face(i, _clipped(f, found.shape)) for i, f in enumerate(found.faces)]
+    order = sorted(range(len(faces)), key=lambda i: faces[i].box)
+    kept = [i for i in order if not faces[i].quality < (arguments.min_quality or 0)]
     return Result(
         Frame(name, found.image, found.shape),
-        [found.faces[i].box for i in kept],
-        estimates.of_faces(kept),
-        quality[kept],
+        [faces[i] for i in kept],
+        arguments,
         found.crops[kept],
         skipped=len(order) - len(kept),
-        anonymize=arguments.anonymize,
-        shown=arguments.shown,
     )
+
+
+def _clipped(face: Face, shape: tuple[int, int]) -> Face:
+    """The face with a box that ends at the border of an image of `shape`."""
+    (left, top, right, bottom), (height, width) = face.box, shape
+    return replace(face, box=Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
 
 
 def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[tuple[str, Found]]]:
@@ -86,78 +90,57 @@ def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[
         yield batch
 
 
-def with_restored(
-    results: Iterable[Result], names: Iterable[str], done: dict[str, Result]
-) -> Iterator[Result]:
-    """Results merged with those of an earlier run, `done`, in the order of `names`."""
-    order = iter(names)
-    for result in results:
-        for name in order:
-            if name == result.frame.name:
-                break
-            if name in done:
-                yield done[name]
-        yield result
-    yield from (done[name] for name in order if name in done)
+class TrackedFaces:
+    """The faces of a video's frames, with estimates averaged along tracks.
+
+    tracker: yields frames that are complete, with their faces, for `estimate`.
+    """
+
+    def __init__(self, finder: FaceFinder, estimator: Estimator, arguments: Arguments, live: bool):
+        self._crop, self._estimator, self._arguments = finder.crop, estimator, arguments
+        self._smoother = Smoother(arguments.smooth)
+        is_sparse = arguments.every is not None
+        self.tracker = Tracker(finder.detect, arguments.min_quality, live, is_sparse)
+
+    def estimate(self, frame: Frame, tracked: list[TrackedFace]) -> Result:
+        """The result of a frame."""
+        track_ids, faces = [track_id for track_id, _ in tracked], [face for _, face in tracked]
+
+        def estimate_some(due: list[int]) -> Estimates:
+            return self._estimator(self._crop.stack(frame.image, [faces[i] for i in due]))
+
+        estimates = self._smoother(track_ids, frame.time, estimate_some)
+        return Result(
+            frame,
+            [estimates.of_face(i, _clipped(face, frame.shape)) for i, face in enumerate(faces)],
+            self._arguments,
+            self._crop.stack(frame.image, faces) if self._arguments.crops else None,
+            track_ids,
+            self.tracker.not_shown,
+        )
 
 
 def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generator[Result]:
-    """Results of the frames of the job's video; faces are tracked, and estimates are averaged along
-    tracks.
+    """Results of the frames of the job's video.
 
     One thread reads, one detects and tracks, one estimates. Files are processed in full; cameras
     drop frames to stay live.
     """
-    stop, video, arguments = Event(), job.video, job.arguments
-    is_sparse = arguments.every is not None
-    tracker = Tracker(finder.detect, arguments.min_quality, live=video.live, sparse=is_sparse)
+    stop, video = Event(), job.video
+    faces = TrackedFaces(finder, estimator, job.arguments, video.live)
 
     def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
         due = 0.0
-        for frame in frames:
-            if frame.time >= due:
-                due = frame.time + (arguments.every or 0)
-                yield from tracker(frame)
-        yield from tracker.finish()
+        with closing(prefetch(video.frames, stop, live=video.live)) as frames:
+            for frame in frames:
+                if frame.time >= due:
+                    due = frame.time + (job.arguments.every or 0)
+                    yield from faces.tracker(frame)
+        yield from faces.tracker.finish()
 
     def estimated() -> Generator[Result]:
-        smoother = Smoother(arguments.smooth)
-        with closing(prefetch(tracked())) as ready:
-            for frame, faces in ready:
-                result = frame_result(frame, faces, smoother, finder, estimator, arguments)
-                yield replace(result, skipped=tracker.not_shown)
+        with closing(prefetch(tracked(), stop)) as found:
+            for frame, found_faces in found:
+                yield faces.estimate(frame, found_faces)
 
-    frames = drop_stale(video.frames, stop) if video.live else prefetch(video.frames)
-    with closing(frames), closing(prefetch(estimated())) as results:
-        try:
-            # `yield from` would close the results before `stop` is set.
-            for result in results:  # noqa: UP028
-                yield result
-        finally:
-            stop.set()  # ends the threads even if the camera hangs
-
-
-def frame_result(
-    frame: Frame,
-    faces: list[TrackedFace],
-    smoother: Smoother,
-    finder: FaceFinder,
-    estimator: Estimator,
-    arguments: Arguments,
-) -> Result:
-    """The result of a video's frame, with estimates averaged along tracks by `smoother`."""
-
-    def crops(wanted: list[TrackedFace]) -> np.ndarray:
-        return finder.crop.stack(frame.image, [tracked.face for tracked in wanted])
-
-    track_ids = [tracked.track_id for tracked in faces]
-    return Result(
-        frame,
-        [tracked.face.box for tracked in faces],
-        smoother(track_ids, frame.time, lambda due: estimator(crops([faces[i] for i in due]))),
-        np.array([tracked.quality for tracked in faces]),
-        crops(faces) if arguments.crops else None,
-        track_ids,
-        anonymize=arguments.anonymize,
-        shown=arguments.shown,
-    )
+    return prefetch(estimated(), stop)

@@ -1,8 +1,8 @@
 """Face tracks in videos."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -24,61 +24,40 @@ _THUMBNAIL = (32, 18)
 
 
 class TrackedFace(NamedTuple):
-    """A face in a frame, the unique ID, from 1, of its track, and the track's mean quality."""
+    """A face in a frame, with its track's mean quality, and the ID, from 1, of the track."""
 
     track_id: int
     face: Face
-    quality: float
 
 
-@dataclass(eq=False)
 class _Track:
     """A face in successive frames.
 
-    time, face: of the last detection.  before: of the one before it.
-    total_quality: sum over the detections.  track_id: 0 unless shown.
+    detections: the last ones, with their times.  count: of all.  track_id: 0 unless shown.
     """
 
-    time: float
-    face: Face
-    total_quality: float
-    before: tuple[float, Face] | None = None
-    detections: int = 1
-    track_id: int = 0
+    def __init__(self, time: float, face: Face):
+        self.detections: deque[tuple[float, Face]] = deque(maxlen=2 * MIN_DETECTIONS)
+        self.count, self.track_id, self._total_quality = 0, 0, 0.0
+        self.add(time, face)
 
     def add(self, time: float, face: Face) -> None:
-        self.before = self.time, self.face
-        self.time, self.face = time, face
-        self.detections += 1
-        self.total_quality += face.quality
+        self.detections.append((time, face))
+        self.count += 1
+        self._total_quality += face.quality
 
     @property
     def quality(self) -> float:
-        return self.total_quality / self.detections
+        return self._total_quality / self.count
 
     def at(self, time: float) -> Face | None:
-        """The face between its last two detections, or just after them; None at other times."""
-        if 0 <= time - self.time < DETECT_SECONDS - _TOLERANCE:
-            return self.predict(time)
-        gap = self.time - self.before[0] if self.before else np.inf
-        if gap <= MAX_GAP and self.before[0] <= time < self.time:
-            return _between(*self.before, self.time, self.face, time)
-        return None
-
-    def predict(self, time: float) -> Face:
-        """The face after its last detection, if its motion continues for a short time."""
-        if self.before is None or self.time - self.before[0] > MAX_GAP:
-            return self.face
-        ahead = min(time - self.time, DETECT_SECONDS)
-        return _between(*self.before, self.time, self.face, self.time + ahead)
-
-
-class _Pending(NamedTuple):
-    """A frame, its faces so far, and the number of detections up to it."""
-
-    frame: Frame
-    faces: dict[_Track, Face]
-    detections: int
+        """The face between two detections, or just after one; None at other times."""
+        before = [detection for detection in self.detections if detection[0] <= time]
+        after = [detection for detection in self.detections if detection[0] > time]
+        if before and after and after[0][0] - before[-1][0] <= MAX_GAP:
+            return _between(before[-1], after[0], time)
+        is_recent = before and time - before[-1][0] < DETECT_SECONDS - _TOLERANCE
+        return _predicted(before, time) if is_recent else None
 
 
 class Tracker:
@@ -104,7 +83,7 @@ class Tracker:
         self._min_detections = 1 if sparse or min_quality == 0 else MIN_DETECTIONS
         self._lag = 0 if live or sparse else self._min_detections  # detections
         self._tracks: list[_Track] = []
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[tuple[Frame, int]] = deque()  # with the number of detections up to it
         self._thumbnail: np.ndarray | None = None
         self._detections = self._since = 0  # number of them, and of frames since the last one
         self._last = -np.inf  # time of the last detection
@@ -124,18 +103,14 @@ class Tracker:
         is_due = frame.time - self._last >= DETECT_SECONDS - _TOLERANCE
         if is_due or self._sparse or self._since >= DETECT_FRAMES:
             self._update(frame)
-        self._pending.append(_Pending(frame, {}, self._detections))
-        for pending in self._pending:
-            for track in self._tracks:
-                if face := track.at(pending.frame.time):
-                    pending.faces[track] = face
-        while self._pending and self._detections - self._pending[0].detections >= self._lag:
-            yield self._complete(self._pending.popleft())
+        self._pending.append((frame, self._detections))
+        while self._pending and self._detections - self._pending[0][1] >= self._lag:
+            yield self._complete(*self._pending.popleft())
 
     def finish(self) -> Iterator[tuple[Frame, list[TrackedFace]]]:
         """End all tracks; yields the remaining frames with their faces."""
-        yield from map(self._complete, self._pending)
-        self._pending.clear()
+        while self._pending:
+            yield self._complete(*self._pending.popleft())
         self._tracks, self._last = [], -np.inf
 
     def _update(self, frame: Frame) -> None:
@@ -143,28 +118,32 @@ class Tracker:
         self._detections += 1
         self._last, self._since = frame.time, 0
         found = self._detect(frame.image)
-        boxes = [track.predict(frame.time).box for track in self._tracks]
+        boxes = [_predicted(track.detections, frame.time).box for track in self._tracks]
         matches = match(boxes, [face.box for face in found])
         for i, face in enumerate(found):
             if i in matches:
                 self._tracks[matches[i]].add(frame.time, face)
             else:
-                self._tracks.append(_Track(frame.time, face, face.quality))
+                self._tracks.append(_Track(frame.time, face))
                 self._begun += 1
-        self._tracks = [t for t in self._tracks if frame.time - t.time <= PATIENCE]
+        oldest = self._pending[0][0].time - DETECT_SECONDS if self._pending else np.inf
+        end = min(frame.time - PATIENCE, oldest)
+        self._tracks = [track for track in self._tracks if track.detections[-1][0] >= end]
 
-    def _complete(self, pending: _Pending) -> tuple[Frame, list[TrackedFace]]:
-        height, width = pending.frame.shape
+    def _complete(self, frame: Frame, _: int) -> tuple[Frame, list[TrackedFace]]:
+        height, width = frame.shape
         tracked = []
-        for track, face in pending.faces.items():
-            x, y = (face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2
-            if 0 <= x < width and 0 <= y < height and self._is_shown(track):
-                tracked.append(TrackedFace(track.track_id, face, track.quality))
-        return pending.frame, sorted(tracked, key=lambda face: face.track_id)
+        for track in self._tracks:
+            if face := track.at(frame.time):
+                x, y = (face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2
+                if 0 <= x < width and 0 <= y < height and self._is_shown(track):
+                    face = replace(face, quality=track.quality)
+                    tracked.append(TrackedFace(track.track_id, face))
+        return frame, sorted(tracked, key=lambda face: face.track_id)
 
     def _is_shown(self, track: _Track) -> bool:
         is_clear = not track.quality < self._min_quality  # NaN: not measured
-        if not track.track_id and is_clear and track.detections >= self._min_detections:
+        if not track.track_id and is_clear and track.count >= self._min_detections:
             self._shown += 1
             track.track_id = self._shown
         return track.track_id > 0
@@ -193,11 +172,20 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
 
 
-def _between(time: float, face: Face, later: float, other: Face, now: float) -> Face:
-    """A face at the time `now`, linear in time from two detections."""
-    share = (now - time) / (later - time)
+def _between(before: tuple[float, Face], after: tuple[float, Face], time: float) -> Face:
+    """A face at `time`, linear in time from two detections."""
+    (first, face), (last, other) = before, after
+    share = (time - first) / (last - first)
     box = np.rint(np.add(np.multiply(face.box, 1 - share), np.multiply(other.box, share)))
     points = None
     if face.points is not None and other.points is not None:
         points = (1 - share) * face.points + share * other.points
     return Face(Box(*box.astype(int).tolist()), points, min(face.score, other.score))
+
+
+def _predicted(detections: Sequence[tuple[float, Face]], time: float) -> Face:
+    """A face after its last detection, if its motion continues for a short time."""
+    before, last = detections[max(len(detections) - 2, 0)], detections[-1]
+    if not 0 < last[0] - before[0] <= MAX_GAP:
+        return last[1]
+    return _between(before, last, min(time, last[0] + DETECT_SECONDS))

@@ -266,8 +266,8 @@ def test_table_of_labelled_images(photos, exports, run_here, tmp_path):
     for row, true in ((portrait, "51, male"), (astronaut, "70, male")):
         gender = "female" if float(row["p_female"]) > 0.5 else "male"
         years = f"{float(row['age']):.0f} ({row['age_low']}-{row['age_high']})"
-        assert f"<td>{true}</td>\n    <td>{years}, {gender}</td>" in page
-    assert "<td>?, ?</td>\n    <td>no face found</td>" in page
+        assert f"<td>{true}</td>\n      <td>{years}, {gender}</td>" in page
+    assert "<td>?, ?</td>\n      <td>no face found</td>" in page
     assert page.count("data:image/jpeg;base64,") == 5
     assert names(tmp_path / "table") == {"table.html", "portrait.jpg", "inner"}
 

@@ -122,7 +122,7 @@ def test_uploaded_image_has_results(page, expected, photo):
     found = wait_for(lambda: rows(page))
     assert [row[:2] for row in found] == [[photo.name, "1"], [photo.name, "2"]]
     for i, (_, _, age, interval, gender) in enumerate(found):
-        assert int(age) == round(float(estimates.age[i]))
+        assert age == f"{estimates.age[i]:.1f}"
         assert interval == f"{estimates.age_low[i]}-{estimates.age_high[i]}"
         assert gender.startswith(GENDERS[estimates.gender[i]])
     image = shown(page)
@@ -172,11 +172,6 @@ def test_image_without_faces_has_neither_chart_nor_downloads(page, tmp_path):
     assert all(not b.is_enabled() for b in elements(page, "button", "Results as CSV"))
 
 
-def test_example_has_results(page):
-    press(page, "Example")
-    wait_for(lambda: [row[0] for row in rows(page)] == ["grace_hopper.jpg"])
-
-
 @pytest.mark.parametrize("screen", [PHONE, {**PHONE, "width": 1300, "mobile": False}])
 def test_page_fits_phone_and_desktop(page, photo, screen):
     """The results are below the image on a phone, and next to it on a wide screen."""
@@ -200,7 +195,7 @@ def test_clip_is_annotated(page, portraits, tmp_path):
     press(page, "Video")
     choose(page, portraits / "clip.mp4", "video")
     [track] = wait_for(lambda: rows(page, ".tracks"))
-    assert track[:2] == ["1", "0.0-4.0"]
+    assert track[:3] == ["1", "0.0", "4.0"]
     [clip] = wait_for(lambda: elements(page, ".clip video"))
     properties = "return [arguments[0].duration, arguments[0].videoWidth]"
     duration, width = wait_for(
@@ -266,7 +261,7 @@ def test_api_has_named_parameters_and_json(server, photo, expected):
 
 def test_port_in_use_is_named(server, exports):
     done = run("demo.py", "--web", "--port", server.port, "--weight_file", exports["onnx"])
-    assert_one_line_error(done, "demo.py", f"--port {server.port}", "in use")
+    assert_one_line_error(done, "demo.py", f"--port {server.port}", "not a free address")
 
 
 def test_ctrl_c_leaves_no_file(page, server):

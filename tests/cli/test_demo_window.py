@@ -85,10 +85,6 @@ def wait_for_image(screen, shown):
     return False
 
 
-def without_hint(image):
-    return image[:-20]
-
-
 def test_images_wait_for_a_key(portraits, exports, screen, tmp_path):
     photos = [tmp_path / "photos" / f"{name}.png" for name in ("hopper", "astronaut", "two_people")]
     for photo in photos:
@@ -98,7 +94,7 @@ def test_images_wait_for_a_key(portraits, exports, screen, tmp_path):
     annotated = [cv2.imread(str(tmp_path / "copies" / photo.name)) for photo in photos]
 
     def sees(number):
-        return screen.find(without_hint(annotated[number]))[0] > 0.98
+        return screen.find(annotated[number])[0] > 0.98
 
     with running(tmp_path, *args, "--csv", "faces.csv", DISPLAY=screen.display) as process:
         assert wait_for_image(screen, lambda: sees(0))
@@ -106,7 +102,8 @@ def test_images_wait_for_a_key(portraits, exports, screen, tmp_path):
         assert_shown(screen, annotated[0], cv2.imread(str(photos[0])))
         screen.press("a")
         assert wait_until(lambda: sees(1))
-        assert screen.xdotool("getwindowname", screen.window()) == "astronaut.png (2 of 3)"
+        title = screen.xdotool("getwindowname", screen.window())
+        assert title.startswith("astronaut.png (2 of 3)   any key: next")
         screen.press("q")
         assert process.wait(60) == 0
         assert process.stdout.read() == ""
@@ -115,19 +112,16 @@ def test_images_wait_for_a_key(portraits, exports, screen, tmp_path):
 
 
 def assert_shown(screen, annotated, plain):
-    """Box and label must be at their places, and the hint of the keys below the picture."""
+    """Box and label must be at their positions."""
     match, shown = screen.find(annotated)
     drawn = (annotated != plain).any(axis=2)
     coloured = (
         np.any([(annotated == colour).all(axis=2) for colour in (*COLOURS, GREY)], axis=0) & drawn
     )
-    assert coloured[:-20].sum() > 500
+    assert coloured.sum() > 500
     difference = np.abs(shown[coloured].astype(int) - annotated[coloured]).max(axis=1)
     assert (difference < 40).mean() > 0.95
-    assert screen.find(without_hint(plain))[0] < match
-    strip, below = shown[-8:].astype(int), annotated[-8:]
-    assert np.median(strip / np.maximum(below, 1)) == pytest.approx(1 / 3, abs=0.1)
-    assert (strip > 200).all(axis=2).any()
+    assert screen.find(plain)[0] < match
 
 
 def test_space_pauses_a_video(portraits, exports, screen, tmp_path):

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from src.demo.arguments import Arguments
-from src.demo.job import Job
-from src.demo.result import Result
+from src.demo.job import Job, Result
 from src.demo.sources import Frame
-from src.estimation.estimator import Estimates
+from src.estimation.estimator import Estimates, FaceEstimate
+from src.faces.detectors.base import Face
 from src.faces.images import Box
 
 
@@ -22,13 +22,20 @@ def estimates(ages, p_female) -> Estimates:
     return Estimates(np.array(p_female, np.float32), ages, whole - 5, whole + 5, distribution)
 
 
+def face_estimates(boxes, ages, p_female) -> list[FaceEstimate]:
+    """Faces of quality 0.5."""
+    of_all = estimates(ages, p_female)
+    return [of_all.of_face(i, Face(Box(*box), quality=0.5)) for i, box in enumerate(boxes)]
+
+
 def result(
     name="a.jpg", boxes=(), ages=(), p_female=(), size=(60, 80), time=None, tracks=None, **values
 ) -> Result:
-    """A result for a black image, of quality 0.5."""
+    """A result for a black image; `values` also of its arguments."""
     frame = Frame(name, np.zeros((*size, 3), np.uint8), size, time)
-    crops, quality = np.full((len(boxes), 16, 16, 3), 100, np.uint8), np.full(len(boxes), 0.5)
-    return Result(frame, list(boxes), estimates(ages, p_female), quality, crops, tracks, **values)
+    crops = np.full((len(boxes), 16, 16, 3), 100, np.uint8)
+    skipped, arguments = values.pop("skipped", 0), Arguments(no_display=True, **values)
+    return Result(frame, face_estimates(boxes, ages, p_female), arguments, crops, tracks, skipped)
 
 
 def job(video=None, images=(), labels=None, done=None, **flags) -> Job:
@@ -39,8 +46,8 @@ def job(video=None, images=(), labels=None, done=None, **flags) -> Job:
 
 
 def two_faces(name="a.jpg", **video) -> Result:
-    """Boxes; the second one exceeds the picture's border."""
-    boxes = [Box(10, 20, 30, 40), Box(-3, -4, 90, 70)]
+    """The second face fills the image."""
+    boxes = [Box(10, 20, 30, 40), Box(0, 0, 80, 60)]
     return result(name, boxes, [20.126, 60], [0.98764, 0.25], **video)
 
 

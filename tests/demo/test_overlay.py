@@ -1,13 +1,13 @@
-"""Annotation: boxes, labels no wider than their faces, blurred faces, hints."""
+"""Annotation: boxes, labels no wider than their faces, blurred faces."""
 
 import cv2
 import numpy as np
 import pytest
 
-from src.demo.overlay import COLOURS, GREY, add_hint, annotate
+from src.demo.overlay import COLOURS, GREY, annotate
 from src.faces.detectors import get_detector
 from src.faces.images import Box
-from tests.demo.made import estimates
+from tests.demo.made import face_estimates
 from tests.portraits import two_people
 
 BOX = Box(60, 80, 140, 160)
@@ -18,20 +18,13 @@ FEMALE, MALE = COLOURS
 def annotated(*boxes, size=(200, 300), ages=None, p_female=0.9, **options):
     image = np.full((*size, 3), GREEN, np.uint8)
     ages = ages or [34.4] * len(boxes)
-    return annotate(image, boxes, estimates(ages, [p_female] * len(boxes)), **options)
+    return annotate(image, face_estimates(boxes, ages, [p_female] * len(boxes)), **options)
 
 
 def painted(image):
     """Left, top, right and bottom (exclusive) of the pixels that are not green."""
     rows, columns = np.nonzero((image != GREEN).any(axis=2))
     return Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-
-
-def label_area(image, box):
-    """Pixels of the label: white or in the gender's colour, without the lines of the box."""
-    outside = image.copy()
-    outside[box.top - 9 : box.bottom + 9, box.left - 9 : box.right + 9] = GREEN
-    return (outside != GREEN).any(axis=2).sum()
 
 
 def texts(monkeypatch, *args, **options):
@@ -43,8 +36,8 @@ def texts(monkeypatch, *args, **options):
 
 def test_image_itself_is_unchanged():
     image = np.full((200, 300, 3), GREEN, np.uint8)
-    assert (annotate(image, [], estimates([], [])) == image).all()
-    annotate(image, [BOX], estimates([20], [0.2]), anonymize=True)
+    assert (annotate(image, []) == image).all()
+    annotate(image, face_estimates([BOX], [20], [0.2]), anonymize=True)
     assert (image == GREEN).all()
 
 
@@ -94,11 +87,6 @@ def test_label_is_no_wider_than_its_face(monkeypatch, side, text):
     assert right - left <= max(side, 20) + 4
 
 
-def test_faces_are_numbered(monkeypatch):
-    boxes = Box(10, 60, 60, 110), Box(200, 60, 250, 110)
-    assert [t[:3] for t in texts(monkeypatch, *boxes, numbers=(3, 7))] == ["3: ", "7: "]
-
-
 def test_label_stands_on_the_box():
     left, top, right, _ = painted(annotated(BOX))
     assert left == 60 or abs((left + right) / 2 - 100) < 2
@@ -111,9 +99,9 @@ def test_text_grows_with_the_face():
     assert (large.bottom - large.top) / (small.bottom - small.top) == pytest.approx(10, rel=0.05)
 
 
-@pytest.mark.parametrize("place", [(-20, -20), (260, 0), (230, 150), (100, 160), (0, 80)])
-def test_label_stays_in_the_image(place):
-    box = Box(*place, place[0] + 60, place[1] + 60)
+@pytest.mark.parametrize("corner", [(-20, -20), (260, 0), (230, 150), (100, 160), (0, 80)])
+def test_label_stays_in_the_image(corner):
+    box = Box(*corner, corner[0] + 60, corner[1] + 60)
     assert (annotated(box) > 180).all(axis=2).sum() > 50  # pixels of the text
 
 
@@ -140,20 +128,9 @@ def test_anonymous_faces_are_not_found():
     image = two_people(960)
     detect = get_detector("dlib")
     boxes = [face.box for face in detect(image)]
-    hidden = annotate(image, boxes, estimates([30, 40], [0.1, 0.1]), anonymize=True)
+    hidden = annotate(image, face_estimates(boxes, [30, 40], [0.1, 0.1]), anonymize=True)
     assert (len(boxes), len(detect(hidden))) == (2, 0)
     assert (hidden[-100:] == image[-100:]).mean() > 0.99
-
-
-@pytest.mark.parametrize("size", [(200, 300), (720, 1280), (8, 300)])
-def test_hint_is_a_dark_strip_below(size):
-    image = np.full((*size, 3), GREEN, np.uint8)
-    hinted = add_hint(image, "any key: next   ESC: end")
-    assert (image == GREEN).all()
-    top = painted(hinted).top
-    assert size[0] <= 8 or 0 < size[0] - top < size[0] / 8
-    assert hinted[top:].max(axis=2).min() <= 200 // 3
-    assert (hinted > 200).all(axis=2).any()
 
 
 @pytest.mark.parametrize("size", [(6, 3000), (3000, 6), (1, 1)])

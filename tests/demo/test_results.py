@@ -1,7 +1,6 @@
 """Results of images and videos, with a fake detector and a fake estimator."""
 
 import threading
-import time
 import weakref
 from contextlib import closing
 from dataclasses import replace
@@ -9,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from src.demo import results, threads
-from src.demo.results import image_results, video_results, with_restored
+from src.demo import results
+from src.demo.results import image_results, video_results
 from src.demo.sources import Frame
 from src.demo.sources.video import Video
 from src.errors import UserError
@@ -19,10 +18,9 @@ from src.faces.detectors.base import Face
 from src.faces.finder import UNDECODABLE, Found
 from src.faces.images import Box
 from tests.demo.made import estimates, job
-from tests.demo.made import result as made_result
 
 SIZE = 16
-BOXES = [Box(-5, 60, 30, 100), Box(10, 10, 50, 50), Box(70, 20, 110, 70)]
+BOXES = [Box(0, 60, 30, 100), Box(10, 10, 50, 50), Box(70, 20, 110, 70)]
 
 
 class Recorder:
@@ -54,6 +52,14 @@ def found(number, faces, image=None):
     return Found(image, [Face(box) for box in BOXES[:faces]], crops, shape=image.shape[:2])
 
 
+def boxes_of(result):
+    return [face.box for face in result.faces]
+
+
+def ages_of(result):
+    return [face.age for face in result.faces]
+
+
 def results_of(found, count, estimator, **flags):
     own = job(images=[f"{i}.jpg" for i in range(count)], **flags)
     return image_results(own, list(own.images), Finding(found), estimator)
@@ -68,18 +74,18 @@ def test_faces_are_estimated_across_images(monkeypatch, batch, calls):
     assert estimator.calls == calls
     assert [result.frame.name for result in made] == [f"{i}.jpg" for i in range(5)]
     for number, (result, count) in enumerate(zip(made, counts, strict=True)):
-        assert result.boxes == BOXES[:count]
-        assert result.estimates.age.tolist() == [10 * number + i for i in range(count)]
-        assert result.crops[:, 0, 0, 0].tolist() == result.estimates.age.tolist()
+        assert boxes_of(result) == BOXES[:count]
+        assert ages_of(result) == [10 * number + i for i in range(count)]
+        assert result.crops[:, 0, 0, 0].tolist() == ages_of(result)
 
 
 def test_faces_are_numbered_from_left_to_right():
     item = found(1, 3)
     item.faces.reverse()
     [result] = results_of([item], 1, Recorder())
-    assert result.boxes == BOXES
+    assert boxes_of(result) == BOXES
     assert result.numbers == [1, 2, 3]
-    assert result.estimates.age.tolist() == [12, 11, 10]
+    assert ages_of(result) == [12, 11, 10]
     assert result.crops[:, 0, 0, 0].tolist() == [12, 11, 10]
 
 
@@ -90,8 +96,15 @@ def test_min_quality_drops_unclear_faces(min_quality, kept):
         replace(face, quality=q) for face, q in zip(item.faces, (0.2, 0.4), strict=True)
     ]
     [result] = results_of([item], 1, Recorder(), min_quality=min_quality)
-    assert (len(result.boxes), result.skipped) == (kept, 2 - kept)
-    assert result.boxes[-1] == BOXES[1]
+    assert (len(result.faces), result.skipped) == (kept, 2 - kept)
+    assert result.faces[-1].box == BOXES[1]
+
+
+def test_boxes_are_clipped_to_the_image():
+    item = found(1, 1)
+    item.faces[:] = [Face(Box(-5, -9, 170, 130))]
+    [result] = results_of([item], 1, Recorder())
+    assert boxes_of(result) == [(0, 0, 160, 120)]
 
 
 def test_unreadable_images_are_reported(capsys):
@@ -110,14 +123,6 @@ def test_only_unreadable_images_are_rejected(capsys, count, reported):
     with pytest.raises(UserError, match="cut short" if count == 1 else "none of the 2 images"):
         list(results_of(unread, count, Recorder()))
     assert len(capsys.readouterr().err.splitlines()) == reported
-
-
-def test_restored_results_come_in_order():
-    names = [f"{i}.jpg" for i in range(6)]
-    done = {name: made_result(name) for name in ("0.jpg", "2.jpg", "5.jpg")}
-    new = [made_result(name) for name in ("1.jpg", "4.jpg")]  # 3.jpg cannot be read
-    merged = [result.frame.name for result in with_restored(new, names, done)]
-    assert merged == ["0.jpg", "1.jpg", "2.jpg", "4.jpg", "5.jpg"]
 
 
 def test_few_images_are_held(monkeypatch):
@@ -190,7 +195,7 @@ def test_every_file_frame_is_shown(live):
     assert live or len(names) == 40
     for result in made:  # frames, faces and estimates are still together
         assert result.tracks == [1]
-        assert result.estimates.age == [int(result.frame.name[5:11])]
+        assert ages_of(result) == [int(result.frame.name[5:11])]
     assert clip.closed
 
 
@@ -208,23 +213,6 @@ def test_video_left_early_is_closed(live):
         assert len([result for result, _ in zip(made, range(5), strict=False)]) == 5
     assert clip.closed
     assert threading.active_count() == before
-
-
-def test_hanging_camera_can_be_left(monkeypatch):
-    monkeypatch.setattr(threads, "_TIMEOUT", 0.2)
-    unplugged = threading.Event()
-
-    def frames():
-        yield Frame("frame000000.jpg", np.zeros((120, 160, 3), np.uint8), (120, 160), 0.0)
-        yield Frame("frame000001.jpg", np.zeros((120, 160, 3), np.uint8), (120, 160), 0.1)
-        unplugged.wait()
-
-    camera = Video(frames(), "camera", 30.0, (160, 120), True)
-    start = time.monotonic()
-    with closing(results_of_clip(camera)) as made:
-        next(made)
-    assert time.monotonic() - start < 5
-    unplugged.set()
 
 
 def test_detector_s_error_ends_the_video():

@@ -1,7 +1,8 @@
-"""Sinks: lines, tables, copies, crops, tracks, a summary."""
+"""Sinks: lines, tables, copies, crops, tracks, counts, pages."""
 
+import base64
 import csv
-import os
+import re
 from types import SimpleNamespace
 
 import cv2
@@ -9,17 +10,25 @@ import numpy as np
 import pytest
 
 from src.demo.overlay import COLOURS
-from src.demo.sinks import copies, open_sinks, summary, tracks
+from src.demo.sinks import copies, summary, tracks
+from src.demo.sinks.pages import MAX_LABELLED, labelled_images, labelled_page
 from src.errors import UserError
+from src.faces.crop import TEMPLATES
+from src.faces.detectors import get_detector
 from src.faces.images import Box
 from tests.demo.made import job, result, two_faces
 from tests.helpers import names
+from tests.portraits import BOXES, hopper, two_people
+
+
+def run_sink(sink, own, found):
+    with sink(own) as add:
+        for one in found:
+            add(one)
 
 
 def test_lines_per_face(capsys):
-    with summary.face_lines(job()) as show:
-        show(two_faces())
-        show(result("dogs.jpg"))
+    run_sink(summary.face_lines, job(), [two_faces(), result("dogs.jpg")])
     assert capsys.readouterr().out == (
         "a.jpg: 20.1 years (15-25), F 0.99\na.jpg: 60.0 years (55-65), M 0.75\ndogs.jpg: no face\n"
     )
@@ -32,15 +41,14 @@ def cells(text):
 
 
 def test_table_has_a_row_per_face(capsys):
-    with summary.printed_table(job(images=["a.jpg"])) as add:
-        add(two_faces())
-        add(result("dogs.jpg"))
-        assert capsys.readouterr().out == ""
+    """Also for images of an earlier run."""
+    own = job(images=["a.jpg"], table=True, done={"a.jpg": two_faces().without_pixels()})
+    run_sink(summary.image_summary, own, [result("dogs.jpg")])
     rows, last = cells(capsys.readouterr().out)
     assert rows == [
         ["file", "face", "age", "80", "%", "gender"],
-        ["a.jpg", "1", "20.1", "15-25", "F", "0.99"],
-        ["a.jpg", "2", "60.0", "55-65", "M", "0.75"],
+        ["a.jpg", "1", "20.1", "15-25", "female", "99%"],
+        ["a.jpg", "2", "60.0", "55-65", "male?", "75%"],
     ]
     assert last == "2 faces in 2 images"
 
@@ -48,26 +56,30 @@ def test_table_has_a_row_per_face(capsys):
 def video_results():
     yield two_faces(time=0.0, tracks=[1, 2])
     yield result(boxes=[Box(0, 0, 9, 9)], ages=[61], p_female=[0.3], time=0.26, tracks=[2])
-    yield result(time=0.3, tracks=[])
+    yield result(time=0.3, tracks=[], skipped=4)
+
+
+CLIP = SimpleNamespace(name="clip", live=False)
 
 
 def test_video_table_has_tracks(capsys):
-    with pytest.raises(KeyboardInterrupt), summary.printed_table(job(video="a clip")) as add:
+    with pytest.raises(KeyboardInterrupt), tracks.track_summary(job(CLIP, table=True)) as add:
         for one in video_results():
             add(one)
         raise KeyboardInterrupt
-    rows, last = cells(capsys.readouterr().out)
+    captured = capsys.readouterr()
+    rows, last = cells(captured.out)
     assert rows[1:] == [
-        ["1", "0.0", "0.0", "20.1", "15-25", "F", "0.99"],
-        ["2", "0.0", "0.3", "61.0", "56-66", "M", "0.70"],
+        ["2", "0.0", "0.3", "61.0", "56-66", "male?", "70%"],
+        ["1", "0.0", "0.0", "20.1", "15-25", "female", "99%"],
     ]
     assert last == "2 tracks in 3 frames"
+    assert captured.err.startswith("4 faces are not shown: brief or unclear")
 
 
 def test_long_table_is_cut(capsys):
-    with summary.printed_table(job(images=["a.jpg"])) as add:
-        for i in range(600):
-            add(two_faces(f"{i}.jpg"))
+    own = job(images=["a.jpg"], table=True)
+    run_sink(summary.image_summary, own, [two_faces(f"{i}.jpg") for i in range(600)])
     rows, last = cells(capsys.readouterr().out)
     assert len(rows) == 51
     assert last.startswith("1,200 faces in 600 images, 50 ")
@@ -85,8 +97,8 @@ def test_long_table_is_cut(capsys):
 )
 def test_copies_show_the_annotation(tmp_path, name, written):
     one = result(name, [Box(10, 20, 30, 40)], [20], [0.9])
-    with copies.annotated_copies(job(images=[name], output_dir=tmp_path / "made" / "c")) as save:
-        save(one)
+    own = job(images=[name], output_dir=tmp_path / "made" / "c")
+    run_sink(copies.annotated_copies, own, [one])
     data = np.fromfile(tmp_path / "made" / "c" / written, np.uint8)
     copy = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert np.abs(copy[30, 30].astype(int) - COLOURS[0]).max() < 60
@@ -95,8 +107,7 @@ def test_copies_show_the_annotation(tmp_path, name, written):
 def test_crops_are_the_network_s_faces(tmp_path):
     one = two_faces("inner/a.jpg")
     one.crops[1] = 200
-    with copies.face_crops(job(images=["inner/a.jpg"], crops=tmp_path / "crops")) as save:
-        save(one)
+    run_sink(copies.face_crops, job(images=["inner/a.jpg"], crops=tmp_path / "crops"), [one])
     assert names(tmp_path / "crops" / "inner") == {"a.jpg_1.png", "a.jpg_2.png"}
     crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_2.png"))
     assert (crop == one.crops[1]).all()
@@ -112,11 +123,8 @@ def test_folder_of_another_run(tmp_path, sink):
 
 
 def summarise(folder, found, **flags):
-    clip = SimpleNamespace(name="clip")
-    own = job(clip, output_dir=folder, **flags)
-    with tracks.track_summary(own) as add:
-        for one in found:
-            add(one)
+    folder.mkdir(exist_ok=True)
+    run_sink(tracks.track_summary, job(CLIP, output_dir=folder, **flags), found)
     with (folder / "clip.tracks.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -130,75 +138,126 @@ def test_longest_track_is_first(tmp_path):
     assert names(tmp_path / "clip.tracks") == {"1.jpg", "2.jpg"}
 
 
-@pytest.mark.parametrize("anonymize, left", [(True, set()), (False, {"2.jpg"})])
-def test_images_of_earlier_tracks_are_deleted(tmp_path, anonymize, left):
+@pytest.mark.parametrize("anonymize, kept", [(True, set()), (False, {"2.jpg"})])
+def test_only_images_of_earlier_tracks_are_deleted(tmp_path, anonymize, kept):
     summarise(tmp_path, video_results())
+    (tmp_path / "clip.tracks" / "notes.txt").touch()
     [row] = summarise(tmp_path, list(video_results())[1:], anonymize=anonymize)
     assert row["picture"] == ("" if anonymize else "clip.tracks/2.jpg")
-    folder = tmp_path / "clip.tracks"
-    assert (names(folder) if folder.exists() else set()) == left
-
-
-def test_other_files_next_to_tracks_are_kept(tmp_path):
-    (tmp_path / "clip.tracks").mkdir()
-    (tmp_path / "clip.tracks" / "notes.txt").touch()
-    summarise(tmp_path, video_results(), anonymize=True)
-    assert names(tmp_path / "clip.tracks") == {"notes.txt"}
-
-
-def run_sink(sink, own, found, capsys):
-    with sink(own) as add:
-        for one in found:
-            add(one)
-    return capsys.readouterr().err
+    assert names(tmp_path / "clip.tracks") == kept | {"notes.txt"}
 
 
 def test_summary_counts_images_and_faces(capsys):
     own = job(images=["a.jpg", "b.jpg", "c.jpg"], min_quality=0.3)
-    found = [two_faces(skipped=1), result("b.jpg", skipped=2)]
-    counts, skipped = run_sink(summary.counts, own, found, capsys).splitlines()
+    run_sink(summary.image_summary, own, [two_faces(skipped=1), result("b.jpg", skipped=2)])
+    counts, skipped = capsys.readouterr().err.splitlines()
     assert [int(word) for word in counts.split() if word.isdigit()] == [2, 3, 2, 1]
     assert skipped.startswith("3 faces are not shown: below --min_quality")
 
 
-def test_video_summary_counts_faces_not_shown(capsys):
-    video = SimpleNamespace(live=False)
-    found = [result(time=i / 10, tracks=[], skipped=skipped) for i, skipped in enumerate((1, 2))]
-    assert run_sink(summary.counts, job(video), found, capsys).startswith("2 faces are not shown")
-
-
-def test_min_face_is_hinted_at(capsys):
-    own = job(images=["a.jpg"], min_face=90)
-    assert "90 pixels" in run_sink(summary.counts, own, [result()], capsys)
-    assert run_sink(summary.counts, own, [two_faces()], capsys) == ""
+@pytest.mark.parametrize("found, words", [(result(), "90 pixels"), (two_faces(), "")])
+def test_min_face_is_hinted_at(capsys, found, words):
+    run_sink(summary.image_summary, job(images=["a.jpg"], min_face=90), [found])
+    hint = capsys.readouterr().err
+    assert words in hint and bool(words) == bool(hint)
 
 
 @pytest.mark.parametrize(
     "images, written",
     [
         (["a.jpg"], "ages_by_gender.png"),
-        (["a.jpg", "ages_by_gender.png"], "ages_by_gender-2.png"),
         (["a.jpg", "Ages_by_gender.png", "ages_by_gender-2.png"], "ages_by_gender-3.png"),
     ],
 )
-def test_histogram_replaces_no_copy(tmp_path, images, written, capsys):
+def test_histogram_replaces_no_copy(tmp_path, images, written):
     """Its bars have the colours of the boxes."""
     own = job(images=images, image_dir=tmp_path, output_dir=tmp_path)
-    run_sink(summary.histogram, own, [two_faces()], capsys)
-    assert names(tmp_path) == {written}
+    run_sink(summary.image_summary, own, [two_faces()])
+    assert names(tmp_path) == {written, "gallery.html"}
     image = cv2.imread(str(tmp_path / written))
     for colour in COLOURS:
         assert (image == colour).all(axis=2).sum() > 100
 
 
-def test_restored_results_reach_tables_only(tmp_path, capsys):
-    from contextlib import ExitStack
+def test_gallery_shows_every_copy(tmp_path):
+    """Names are escaped; formats that cannot be written in colour are shown as JPEG."""
+    images = ["inner/two & more.jpg", "grey.pgm"]
+    own = job(images=images, image_dir=tmp_path, output_dir=tmp_path)
+    run_sink(summary.image_summary, own, [two_faces(images[0]), result(images[1])])
+    text = (tmp_path / "gallery.html").read_text(encoding="utf-8")
+    assert "<h1>2 images</h1>" in text
+    assert re.findall('src="(.*?)"', text) == [
+        "inner/two%20%26%20more.jpg",
+        "grey.pgm.annotated.jpg",
+    ]
+    assert "two &amp; more.jpg</b><br>1: 20 (15-25) F; 2: 60 (55-65) M?" in text
+    assert "no face" in text
 
-    restored = two_faces("a.jpg")
-    restored.restored = True
-    own = job(images=["a.jpg"], done={"a.jpg": restored}, table=True, output_dir=tmp_path)
-    with ExitStack() as stack:
-        for sink in open_sinks(own, stack):
-            sink(restored)
-    assert os.listdir(tmp_path) == []
-    assert "2 faces in 1 images" in capsys.readouterr().out
+
+def write_labelled(folder, labels, found):
+    """The rows of table.html as text, and its images."""
+    (folder / "labels.csv").write_text(labels)
+    images, records = labelled_images(folder / "labels.csv", None)
+    run_sink(labelled_page, job(images=images, labels=records, output_dir=folder), found)
+    text = (folder / "table.html").read_text(encoding="utf-8")
+    rows = [
+        [re.sub(r"<img[^>]*>", "", cell) for cell in re.findall("<t[hd]>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)
+    ]
+    data = re.findall(r'src="data:image/jpeg;base64,([^"]*)" alt="([^"]*)"', text)
+    images = [cv2.imdecode(np.frombuffer(base64.b64decode(d), np.uint8), 1) for d, _ in data]
+    return rows, dict(zip((name for _, name in data), images, strict=True))
+
+
+LABELS = "path,age,age_low,age_high,gender\ninner/two.jpg,,30,39,male\ndogs & cats.jpg,,,,\n"
+
+
+def test_largest_face_has_a_row(tmp_path):
+    image = two_people(640)
+    boxes = [Box(110, 86, 206, 182), Box(*BOXES[1])]
+    two = result("inner/two.jpg", boxes, [20, 36.7], [0.9, 0.2])
+    two.frame = two.frame._replace(image=image)
+    rows, images = write_labelled(tmp_path, LABELS, [two, result("dogs & cats.jpg")])
+    assert rows == [
+        ["raw", "aligned", "true", "predicted"],
+        ["", "", "30-39, male", "37 (31-41), male"],
+        ["", "", "?, ?", "no face found"],
+    ]
+    raw, aligned, dogs = images.values()
+    assert list(images) == ["inner/two.jpg", "aligned", "dogs &amp; cats.jpg"]
+    assert raw.shape == (121, 224, 3)
+    small = cv2.resize(image, (224, 121), interpolation=cv2.INTER_AREA)
+    assert np.abs(raw.astype(int) - small).mean() < 3
+    assert dogs.shape == (60, 80, 3)
+    [face] = get_detector("centerface")(aligned)
+    assert np.abs(face.points - TEMPLATES["five_points"] * 112).max() < 6
+
+
+def test_restored_images_are_read_again(tmp_path):
+    cv2.imwrite(str(tmp_path / "old.jpg"), hopper())
+    restored = result("old.jpg", [Box(159, 129, 361, 332)], [50], [0.1]).without_pixels()
+    rows, images = write_labelled(tmp_path, "path,age\nold.jpg,70\n", [restored])
+    assert rows[1] == ["", "", "70, ?", "50 (45-55), male"]
+    assert images["old.jpg"].mean() > 20
+
+
+def test_long_page_is_cut(tmp_path):
+    count = MAX_LABELLED + 5
+    labels = "path,age\n" + "".join(f"{i}.jpg,{i}\n" for i in range(count))
+    rows, _ = write_labelled(tmp_path, labels, [result(f"{i}.jpg") for i in range(count)])
+    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_LABELLED)]
+
+
+def test_labelled_images_have_paths(tmp_path):
+    (tmp_path / "labels.csv").write_text(LABELS)
+    images, records = labelled_images(tmp_path / "labels.csv", tmp_path / "photos")
+    assert images["inner/two.jpg"] == tmp_path / "photos" / "inner" / "two.jpg"
+    assert records.loc["inner/two.jpg", "age_low"] == 30
+
+
+def test_ended_demo_writes_no_page(tmp_path):
+    own = job(images=["a.jpg"], image_dir=tmp_path, output_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt), summary.image_summary(own) as add:
+        add(two_faces())
+        raise KeyboardInterrupt
+    assert names(tmp_path) == set()

@@ -6,14 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from src.demo.threads import drop_stale, prefetch
+from src.demo import threads
+from src.demo.threads import prefetch
 
-
-def newest(items):
-    return drop_stale(items, threading.Event())
-
-
-BOTH = pytest.mark.parametrize("made_by", [prefetch, newest])
+LIVE = pytest.mark.parametrize("live", [False, True])
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +26,10 @@ class Source:
         self.made, self.closed = 0, False
         self._count, self._pause, self._error = count, pause, error
 
-    def __call__(self):
+    def prefetched(self, live=False):
+        return prefetch(self._items(), threading.Event(), live)
+
+    def _items(self):
         try:
             for number in range(self._count):
                 time.sleep(self._pause)
@@ -42,41 +41,37 @@ class Source:
             self.closed = True
 
 
-def test_prefetch_keeps_every_item_in_order():
-    source = Source(100)
-    assert list(prefetch(source(), 3)) == list(range(100))
+def test_items_are_produced_while_others_are_used():
+    source, most = Source(20), 0
+    with closing(source.prefetched()) as items:
+        for number in items:
+            time.sleep(0.01)
+            most = max(most, source.made - (number + 1))
+    assert number == 19
+    assert most == 3  # two are ready, one waits
+
+
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_every_item_comes_in_order(count):
+    source = Source(count)
+    assert list(source.prefetched()) == list(range(count))
     assert source.closed
 
 
-def test_prefetch_works_while_items_are_used():
-    source = Source(20)
-    with closing(prefetch(source(), 3)) as items:
-        assert next(items) == 0
-        end = time.monotonic() + 60
-        while source.made < 4:  # the three items after it, which nobody asked for yet
-            assert time.monotonic() < end
-            time.sleep(0.001)
-
-
-def test_prefetch_is_never_too_far_ahead():
-    source, most = Source(20), 0
-    for number in prefetch(source(), 2):
-        time.sleep(0.005)
-        most = max(most, source.made - (number + 1))
-    assert most == 2
-
-
-def test_prefetch_raises_in_its_turn():
-    items = prefetch(Source(3, error=ZeroDivisionError())())
-    assert [next(items) for _ in range(3)] == [0, 1, 2]
+@LIVE
+def test_errors_are_raised_in_their_turn(live):
+    seen = []
     with pytest.raises(ZeroDivisionError):
-        next(items)
+        for number in Source(3, error=ZeroDivisionError()).prefetched(live):
+            seen.append(number)
+    assert seen[-1] == 2
+    assert live or seen == [0, 1, 2]
 
 
-@BOTH
-def test_source_is_closed_when_left_early(made_by):
+@LIVE
+def test_source_is_closed_when_left_early(live):
     source = Source(10**9, pause=0.001)
-    with closing(made_by(source())) as items:
+    with closing(source.prefetched(live)) as items:
         assert next(items) >= 0
     assert source.closed
     made = source.made
@@ -84,15 +79,10 @@ def test_source_is_closed_when_left_early(made_by):
     assert source.made == made
 
 
-@BOTH
-@pytest.mark.parametrize("count", [0, 1])
-def test_short_source_ends(made_by, count):
-    assert list(made_by(Source(count)())) == list(range(count))
-
-
-def test_drop_stale_drops_all_but_the_last():
-    seen = []
-    for number in newest(Source(60, pause=0.005)()):
+def test_live_items_are_new_and_the_last_is_kept():
+    source, seen = Source(60, pause=0.005), []
+    for number in source.prefetched(live=True):
+        assert number >= source.made - 3
         seen.append(number)
         time.sleep(0.05)
     assert seen == sorted(set(seen))
@@ -100,19 +90,17 @@ def test_drop_stale_drops_all_but_the_last():
     assert len(seen) < 30
 
 
-def test_drop_stale_is_new():
-    source = Source(10**9, pause=0.002)
-    with closing(newest(source())) as items:
-        for _ in range(5):
-            next(items)
-            time.sleep(0.05)
-            made = source.made
-            assert next(items) >= made - 2
+def test_hanging_source_can_be_left(monkeypatch):
+    monkeypatch.setattr(threads, "_TIMEOUT", 0.2)
+    unplugged = threading.Event()
 
+    def camera():
+        yield 0
+        unplugged.wait()
 
-def test_drop_stale_raises_after_the_last_item():
-    seen = []
-    with pytest.raises(ZeroDivisionError):
-        for number in newest(Source(5, error=ZeroDivisionError())()):
-            seen.append(number)
-    assert seen[-1] == 4
+    start = time.monotonic()
+    with closing(prefetch(camera(), threading.Event(), live=True)) as items:
+        next(items)
+    assert time.monotonic() - start < 5
+    unplugged.set()
+    time.sleep(0.1)

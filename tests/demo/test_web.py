@@ -1,16 +1,17 @@
 """The page's results, with a fake detector and a fake estimator."""
 
 import re
-import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from src.demo.arguments import Arguments
-from src.demo.web import clips, images, server, webcam
-from src.demo.web.page import Service, model_card
-from src.errors import UserError
+from src.demo.web import clips, images, webcam
+from src.demo.web.page import model_card
+from src.demo.web.service import Service
 from src.estimation.estimator import Estimates
 from src.faces import finder
 from src.faces.crop import FaceCrop
@@ -30,7 +31,7 @@ def estimate(faces):
     shares = np.zeros((len(faces), len(AGES)), np.float32)
     for years, share in ((-1, 0.25), (0, 0.5), (1, 0.25)):
         shares[np.arange(len(faces)), ages + years] = share
-    return Estimates.of(np.where(ages < 50, 0.9, 0.2).astype(np.float32), shares)
+    return Estimates.of(np.where(ages < 50, 0.9, 0.1).astype(np.float32), shares)
 
 
 @pytest.fixture
@@ -69,37 +70,29 @@ def gallery(tmp_path):
     return [(str(tmp_path / f"{name}.png"), None) for name in "abc"]
 
 
+def values_of(session):
+    """The values of the tab's components by name."""
+    components = "session image note table chart csv copy".split()
+    return dict(zip(components, images.view(session), strict=True))
+
+
 def test_faces_are_numbered_within_images(service, gallery):
     session = images.updated(service, gallery, None)
-    rows = images.table_of(session.results).to_numpy().tolist()
-    assert rows == [
-        ["a.png", 1, "20", "19-21", "female 90 %"],
-        ["a.png", 2, "60", "59-61", "male 80 %"],
-        ["c.png", 1, "30", "29-31", "female 90 %"],
-        ["c.png", 2, "60", "59-61", "male 80 %"],
+    assert values_of(session)["table"].to_numpy().tolist() == [
+        ["a.png", 1, "20.0", "19-21", "female 90%"],
+        ["a.png", 2, "60.0", "59-61", "male 90%"],
+        ["c.png", 1, "30.0", "29-31", "female 90%"],
+        ["c.png", 2, "60.0", "59-61", "male 90%"],
     ]
-    assert session.rows == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    assert session.faces == [(0, 0), (0, 1), (2, 0), (2, 1)]
 
 
-def test_uncertain_gender_has_question_mark(monkeypatch, service, gallery):
-    unsure = Estimates.of(np.float32([0.7, 0.7]), np.eye(101, dtype=np.float32)[[20, 60]])
-    session = images.updated(
-        Service(service.finder, lambda crops: unsure, service.arguments, service.folder),
-        gallery[:1],
-        None,
-    )
-    assert images.table_of(session.results)["gender"].tolist() == ["female? 70 %"] * 2
-
-
-def test_chosen_image_keeps_its_place_after_a_failure(service, gallery):
+def test_chosen_image_keeps_its_position_after_a_failure(service, gallery):
     """The gallery's index counts unreadable files."""
     session = images.updated(service, gallery, None)
-    ages = [
-        None if upload.result is None else upload.result.estimates.age[0]
-        for upload in session.uploads.values()
-    ]
+    ages = [u.result and u.result.faces[0].age for u in session.uploads.values()]
     assert ages == [20, None, 30]
-    note = images.note_of(session)
+    note = values_of(session)["note"]
     assert 'role="alert"' in note and "b.png: expected an image" in note
     assert str(service.folder) not in note
 
@@ -114,11 +107,12 @@ def test_only_new_files_are_analysed(service, gallery):
 
 
 def test_curve_of_chosen_face_is_drawn_last(service, gallery):
-    [result, _] = images.updated(service, gallery, None).results
-    curves = images.curves_of(result)
-    first = curves[curves["face"] == "face 1"]
-    assert first["age"].tolist() == list(AGES)
-    assert first["probability"][19:22].tolist() == [0.25, 0.5, 0.25]
+    [upload, *_] = images.updated(service, gallery, None).uploads.values()
+    curves = images.curves_of(upload.result, chosen=0)
+    assert curves["face"].unique().tolist() == ["face 2", "face 1"]
+    chosen = curves[curves["face"] == "face 1"]
+    assert chosen["age"].tolist() == list(AGES)
+    assert chosen["probability"][19:22].tolist() == [0.25, 0.5, 0.25]
 
 
 def test_face_at_point_of_a_shrunk_image(monkeypatch, service, gallery):
@@ -129,30 +123,22 @@ def test_face_at_point_of_a_shrunk_image(monkeypatch, service, gallery):
 
 
 def test_csv_equals_the_scripts(service, gallery):
-    session = images.updated(service, gallery, None)
-    lines = images.csv_of(session.results).decode().splitlines()
+    lines = Path(images.updated(service, gallery, None).csv).read_text().splitlines()
     assert lines[0].startswith("file,face,left,top,right,bottom,age,")
     assert lines[1].startswith("a.png,1,10,10,50,50,20.00,19,21,0.9")
     assert len(lines) == 5
 
 
-def ages_of(stream, *brightnesses):
-    for brightness in brightnesses:
-        result = stream.answer(image(brightness))
-    return result.estimates.age.round().tolist()
-
-
-def test_stream_ends_with_pause_or_other_size(monkeypatch, service):
+def test_stream_ends_tracks_in_a_pause(monkeypatch, service):
     now = 100.0
     monkeypatch.setattr(webcam.time, "monotonic", lambda: now)
     stream = webcam.Stream(service)
-    assert not stream.continues_with(image())
-    stream.answer(image())
-    now += 1
-    assert stream.continues_with(image())
-    assert not stream.continues_with(image()[:40])
-    now += 2
-    assert not stream.continues_with(image())
+    assert stream(image()).tracks == [1, 2]
+    now += 0.5
+    assert stream(image()).tracks == [1, 2]
+    assert stream.rate == pytest.approx(0.4)  # a running mean
+    now += 2.5
+    assert (stream(image()).tracks, stream.rate) == ([1, 2], 0)
 
 
 @pytest.fixture
@@ -168,42 +154,30 @@ def test_clip_is_annotated_as_by_script(service, clip, tmp_path):
     )
     assert len(seen) == len(frames(tmp_path / "out" / "clip.mp4")) == 12
     assert names(tmp_path / "out") == {"clip.mp4", "clip.tracks.csv", "clip.tracks", "faces.csv"}
-    rows = sorted(clips.rows_of(tracks), key=lambda row: int(row[2]))
-    assert [row[1::3] for row in rows] == [["0.0-1.1", "female"], ["0.0-1.1", "male"]]
-    assert [int(row[2]) for row in rows] == pytest.approx([20, 60], abs=5)  # compression
-    assert [face.shape[2] for face, _ in clips.faces_of(tracks)] == [3, 3]
+    rows = sorted((track.row for track in tracks.by_duration()), key=lambda row: row["age"])
+    assert [float(row["age"]) for row in rows] == pytest.approx([20, 60], abs=5)  # compression
+    assert [(row["from (s)"], row["to (s)"]) for row in rows] == 2 * [("0.0", "1.1")]
     assert job.video.problem == ""
 
 
-def test_stopped_clip_keeps_its_frames(service, clip, tmp_path):
-    clips.annotate_clip(
-        service, clip, tmp_path / "out", lambda result, video: result.frame.time < 0.45
-    )
-    assert len(frames(tmp_path / "out" / "clip.mp4")) == 6
-
-
-def test_long_clip_ends_at_the_limit(monkeypatch, service, clip, tmp_path):
-    monkeypatch.setattr(clips, "MAX_SECONDS", 0.25)
-    clips.annotate_clip(service, clip, tmp_path / "out", lambda result, video: True)
-    assert len(frames(tmp_path / "out" / "clip.mp4")) == 4
+@pytest.mark.parametrize("stop, limit, count", [(0.45, 180, 6), (9, 0.25, 4)])
+def test_stopped_or_long_clip_keeps_its_frames(
+    monkeypatch, service, clip, tmp_path, stop, limit, count
+):
+    monkeypatch.setattr(clips, "MAX_SECONDS", limit)
+    clips.annotate_clip(service, clip, tmp_path / "out", lambda r, video: r.frame.time < stop)
+    assert len(frames(tmp_path / "out" / "clip.mp4")) == count
 
 
 def test_unreadable_clip_is_an_alert(service, tmp_path):
     (tmp_path / "clip.mp4").write_text("no video")
-    *_, note = clips._answer(service, tmp_path / "clip.mp4", None)
+    _, note, *_ = clips.answer(service, tmp_path / "clip.mp4", None)
     assert 'role="alert"' in note and "clip.mp4" in note
     assert str(tmp_path) not in note
 
 
-def test_model_card_needs_no_other_page(service):
-    card = model_card(service)
+def test_model_card_needs_no_other_page(finding, tmp_path):
+    estimator = SimpleNamespace(description=None)
+    card = model_card(Service(finding(BOXES), estimator, Arguments(web=True), tmp_path))
     assert "## Limitations" in card and "license_name" not in card
     assert set(re.findall(r"\]\((\w+:)?", card)) == {"https:"}
-
-
-@pytest.mark.parametrize("host, port", [("127.0.0.1", None), ("a..b", 80)])
-def test_unavailable_address_is_named(host, port):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = port or taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"--host {host} --port {port}: not a free address"):
-            server.serve(None, None, Arguments(web=True, host=host, port=port))

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-from src.demo.sinks import window
 from src.demo.sinks.window import has_screen, result_window
 from tests.demo.made import job, two_faces
 
@@ -28,12 +27,8 @@ class Screen:
 
     def __init__(self, monkeypatch, keys, visible=1.0):
         self.keys, self.shown, self.waits, self.sizes = list(keys), [], [], []
-        self.open, self.titles, self.hints = False, [], []
+        self.open, self.titles = False, []
         monkeypatch.setattr(cv2, "setWindowTitle", lambda name, text: self.titles.append(text))
-        add_hint = window.add_hint
-        monkeypatch.setattr(
-            window, "add_hint", lambda image, text: self.hints.append(text) or add_hint(image, text)
-        )
         monkeypatch.setattr(cv2, "namedWindow", self.namedWindow)
         monkeypatch.setattr(cv2, "resizeWindow", lambda name, *size: self.sizes.append(size))
         monkeypatch.setattr(cv2, "imshow", lambda name, image: self.shown.append(image))
@@ -57,28 +52,26 @@ def frame(time):
 
 
 @pytest.mark.parametrize(
-    "key, goes_on", [(ESC, False), (QUIT, False), (SPACE, True), (ENTER, True)]
+    "kind, keys, goes_on",
+    [
+        ("image", [-1, -1, ESC], False),
+        ("image", [QUIT], False),
+        ("image", [-1, SPACE], True),
+        ("image", [ENTER], True),
+        ("video", [ESC], False),
+        ("video", [QUIT], False),
+        ("video", [-1], True),
+        ("video", [ENTER], True),
+        ("video", [SPACE, -1, ENTER, -1, SPACE], True),  # a pause
+        ("video", [SPACE, ESC], False),
+        ("video", [SPACE, -1, QUIT], False),
+    ],
 )
-def test_image_waits_for_a_key(monkeypatch, key, goes_on):
-    screen = Screen(monkeypatch, [-1, -1, key])
-    with result_window(job(images=["a.jpg"])) as show:
-        assert show(two_faces()) is goes_on
-    assert screen.keys == []
-
-
-@pytest.mark.parametrize("key, goes_on", [(ESC, False), (QUIT, False), (-1, True), (ENTER, True)])
-def test_esc_ends_a_video(monkeypatch, key, goes_on):
-    screen = Screen(monkeypatch, [key, -1])
-    with result_window(job(LIVE)) as show:
-        assert show(frame(0.0)) is goes_on
-    assert screen.keys == [-1]
-
-
-@pytest.mark.parametrize("then, goes_on", [(SPACE, True), (ESC, False), (QUIT, False)])
-def test_space_pauses_a_video(monkeypatch, then, goes_on):
-    screen = Screen(monkeypatch, [SPACE, -1, ENTER, -1, then])
-    with result_window(job(FILE)) as show:
-        assert show(frame(0.0)) is goes_on
+def test_keys(monkeypatch, kind, keys, goes_on):
+    screen = Screen(monkeypatch, keys)
+    own, found = (job(images=["a.jpg"]), two_faces()) if kind == "image" else (job(FILE), frame(0))
+    with result_window(own) as show:
+        assert show(found) is goes_on
     assert screen.keys == []
 
 
@@ -118,12 +111,10 @@ def test_camera_frames_are_shown_immediately(monkeypatch):
     assert screen.waits == [1, 1]
 
 
-@pytest.mark.parametrize(
-    "window", [lambda: result_window(job(images=["a.jpg"])), lambda: result_window(job(FILE))]
-)
-def test_closing_the_window_ends(monkeypatch, window):
+@pytest.mark.parametrize("own", [job(images=["a.jpg"]), job(FILE)])
+def test_closing_the_window_ends(monkeypatch, own):
     Screen(monkeypatch, [-1, -1], visible=0.0)
-    with window() as show:
+    with result_window(own) as show:
         assert not show(frame(0.0))
 
 
@@ -165,17 +156,16 @@ def test_window_keeps_the_users_size(monkeypatch):
     assert screen.sizes == [(80, 60)]
 
 
-def test_title_and_hint_tell_where_it_is(monkeypatch):
+def test_title_has_position_and_keys(monkeypatch):
     screen = Screen(monkeypatch, [-1, SPACE, SPACE])
     with result_window(job(FILE)) as show:
         show(frame(0.0))
         show(frame(0.1))
-    assert set(screen.titles) == {"clip"}
-    first, second, paused = screen.hints
-    assert first.startswith("0.0 of 2.0 s   space: pause")
-    assert re.match(r"0\.1 of 2\.0 s   \d+ frames/s   ", second)
+    first, second, paused = screen.titles
+    assert first == "clip (0.0 of 2.0 s)   space: pause, s: save, q: quit"
+    assert re.match(r"clip \(0\.1 of 2\.0 s, \d+ frames/s\)   space", second)
     assert "paused" in paused
     screen.keys = [ENTER]
     with result_window(job(images=["b.jpg", "a.jpg"])) as show:
         show(two_faces())
-    assert screen.titles[-1] == "a.jpg (2 of 2)"
+    assert screen.titles[-1].startswith("a.jpg (2 of 2)   any key: next")

@@ -10,8 +10,7 @@ import numpy as np
 
 from ...files import replacing
 from ...outputs import locked
-from ..job import Job
-from ..result import Result, Sink
+from ..job import Job, Result, Sink
 
 
 def copy_path(folder: Path, name: str) -> Path:

@@ -11,9 +11,8 @@ import numpy as np
 
 from ...files import defer_sigint, replacing
 from ...outputs import locked
-from ..job import Job
-from ..result import Result, Sink
-from ..sources.video import Video
+from ..job import Job, Result, Sink
+from ..sources import Video
 
 _TIME_BASE = Fraction(1, 90_000)  # seconds, as in MPEG
 _SOUND_RATE = 48_000  # samples per second

@@ -12,10 +12,9 @@ from itertools import count
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from ..job import Job
-from ..overlay import add_hint
-from ..result import Result
+from ..job import Job, Result
 from .copies import write_image
 
 NAME = "result"
@@ -39,40 +38,49 @@ class Window:
 
     def __call__(self, result: Result) -> bool:
         """Show a result; False when the window is left."""
-        name, now = result.frame.name, time.monotonic()
+        self._show(result.annotated)
         if self._video is None:
-            cv2.setWindowTitle(NAME, f"{name} ({self._order[name]} of {len(self._order)})")
-            self._show(result, "any key: next   s: save   q: quit")
+            position = f"{self._order[result.frame.name]} of {len(self._order)}"
+            self._set_title(f"{result.frame.name} ({position})", "any key: next")
             key = self._wait(result)
         else:
-            cv2.setWindowTitle(NAME, self._video.name)
-            self._times.append(now)
-            self._show(result, f"{self._position(result)}   space: pause   s: save   q: quit")
-            self._start = self._start or now - result.frame.time
-            early = 0 if self._video.live else self._start + result.frame.time - time.monotonic()
-            key = self._key(result, round(1000 * early))
-            if key == _SPACE:
-                self._show(result, f"{self._position(result)}   paused   space: continue")
-                paused = time.monotonic()
-                key = self._wait(result, (_SPACE, *_END))
-                self._start += time.monotonic() - paused
-                self._times.clear()
+            key = self._play(result)
         return key not in _END and self._is_open()
 
-    def _show(self, result: Result, hint: str) -> None:
-        height, width = result.annotated.shape[:2]
+    def _play(self, result: Result) -> int:
+        """Wait until a video's next frame is due, or the end of a pause; returns the last key."""
+        now, time_in_video = time.monotonic(), result.frame.time
+        self._times.append(now)
+        self._start = self._start or now - time_in_video
+        title = f"{self._video.name} ({self._position(time_in_video)})"
+        self._set_title(title, "space: pause")
+        early = 0 if self._video.live else self._start + time_in_video - time.monotonic()
+        key = self._key(result, round(1000 * early))
+        if key == _SPACE:
+            self._set_title(f"{title} paused", "space: continue")
+            paused = time.monotonic()
+            key = self._wait(result, (_SPACE, *_END))
+            self._start += time.monotonic() - paused
+            self._times.clear()
+        return key
+
+    def _set_title(self, title: str, key: str) -> None:
+        cv2.setWindowTitle(NAME, f"{title}   {key}, s: save, q: quit")
+
+    def _show(self, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
         if self._size != (width, height):  # otherwise the window keeps the user's size
             scale = min(1, _SIDE / max(height, width))
             cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
             self._size = width, height
-        cv2.imshow(NAME, add_hint(result.annotated, hint))
+        cv2.imshow(NAME, image)
 
-    def _position(self, result: Result) -> str:
+    def _position(self, seconds: float) -> str:
         """Time in a video, and frames per second."""
-        seconds = self._video.count / self._video.rate
-        position = f"{result.frame.time:.1f}{f' of {seconds:.1f}' if seconds else ''} s"
-        elapsed = self._times[-1] - self._times[0] if self._times else 0
-        rate = f"   {(len(self._times) - 1) / elapsed:.0f} frames/s" if elapsed else ""
+        length = self._video.count / self._video.rate
+        position = f"{seconds:.1f}{f' of {length:.1f}' if length else ''} s"
+        elapsed = self._times[-1] - self._times[0]
+        rate = f", {(len(self._times) - 1) / elapsed:.0f} frames/s" if elapsed else ""
         return position + rate
 
     def _is_open(self) -> bool:
@@ -123,7 +131,4 @@ def has_screen() -> bool:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     probe = [sys.executable, "-c", "import cv2; cv2.namedWindow('probe')"]
-    try:
-        return subprocess.run(probe, capture_output=True, timeout=20).returncode == 0
-    except subprocess.TimeoutExpired:  # the screen's host does not answer
-        return False
+    return subprocess.run(probe, capture_output=True).returncode == 0

@@ -15,7 +15,6 @@ from ...faces.images import EXTENSIONS
 from ...files import check_folder
 
 _TIMEOUT = 30  # seconds without data from an address
-_MAX_BYTES = 2**28  # of a download
 
 
 def folder_images(
@@ -29,28 +28,30 @@ def folder_images(
     """
     check_folder(folder)
     files = list(_walk(folder, recursive, outputs))
-    found = [path for path in files if _is_image(path)]
+    found = sorted(filter(_is_image, files))
     others = len(files) - len(found)
     if not found:
         deeper = 0 if recursive else sum(map(_is_image, _walk(folder, True, outputs)))
         hint = f"; its subfolders have {deeper:,}: pass --recursive" if deeper else ""
         raise UserError(f"{folder}: no images, {others:,} other files{hint}")
-    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}, others
+    return {path.relative_to(folder).as_posix(): path for path in found}, others
 
 
 def _walk(folder: Path, recursive: bool, outputs: tuple[Path, ...]) -> Iterator[Path]:
-    """The files of a folder and, if `recursive`, of the folders within, each once, without those
-    of `outputs`."""
     seen = {path.resolve() for path in outputs} - {folder.resolve()}
     for path, folders, files in os.walk(folder, followlinks=True):
-        real = Path(path).resolve()
-        if real in seen:
+        if (real := Path(path).resolve()) in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort(key=lambda name: (os.path.islink(os.path.join(path, name)), name))
-        folders[:] = folders if recursive else []
+        folders[:] = sorted(folders) if recursive else []
         yield from (Path(path, name) for name in files)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS or (
+        path.is_file() and cv2.haveImageReader(str(path))  # by the first bytes
+    )
 
 
 def named_images(names: Iterable[str], downloads: Path) -> dict[str, Path]:
@@ -72,42 +73,31 @@ def named_images(names: Iterable[str], downloads: Path) -> dict[str, Path]:
 
 
 def _files(name: str, downloads: Path) -> list[Path]:
-    path = Path(name)
     if name == "-":
-        return [_saved(sys.stdin.buffer.read(), downloads / "stdin")]
+        (downloads / "stdin").write_bytes(sys.stdin.buffer.read())
+        return [downloads / "stdin"]
     if re.match(r"https?://", name):
         return [_download(name, downloads)]
     if found := re.match(r"(https?):/", name):
         raise UserError(f"{name}: expected an address, {found[1]}://..., or a file")
-    if path.is_file():
-        return [path]
-    if path.is_dir():
+    if os.path.isfile(name):
+        return [Path(name)]
+    if os.path.isdir(name):
         raise UserError(f"{name} is a folder; pass one folder and no other images")
-    if matches := sorted(glob.glob(name)):  # cmd.exe does not expand patterns
-        return [Path(match) for match in matches if not os.path.isdir(match)]
+    if matches := sorted(filter(os.path.isfile, glob.glob(name))):  # cmd.exe does not expand them
+        return [Path(match) for match in matches]
     raise UserError(f"{name}: expected an image, found no file; see also --image_dir")
 
 
 def _download(address: str, folder: Path) -> Path:
     from urllib.request import Request, urlopen
 
+    path = folder / (Path(unquote(urlsplit(address).path)).name or "download")
     request = Request(address, headers={"User-Agent": "demo.py"})
     try:
         with urlopen(request, timeout=_TIMEOUT) as response:
-            content = response.read(_MAX_BYTES)
+            path.write_bytes(response.read())
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{address} could not be read: {getattr(error, 'reason', error)}"
-        ) from error
-    return _saved(content, folder / (Path(unquote(urlsplit(address).path)).name or "download"))
-
-
-def _saved(content: bytes, path: Path) -> Path:
-    path.write_bytes(content)
+        reason = getattr(error, "reason", error)
+        raise UserError(f"{address} could not be read: {reason}") from error
     return path
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS or (
-        path.is_file() and cv2.haveImageReader(str(path))  # by the first bytes
-    )

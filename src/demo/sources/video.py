@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,9 +10,8 @@ import cv2
 import numpy as np
 
 from ...errors import UserError
-from ...faces.detectors.base import SMALLEST_SHARE
 from ...faces.images import EXTENSIONS
-from . import Frame
+from . import Frame, Video
 
 _ANIMATED = {".gif", ".apng", ".png", ".webp"}  # images that may be videos
 _DEFAULT_RATE = 30.0  # frames per second
@@ -24,38 +22,6 @@ _STREAM_TIMEOUT = 15.0  # seconds without data from an address
 _CUT_SHORT = 0.5  # seconds between the last frame and the end in the header
 
 Timed = tuple[np.ndarray, float]  # an image, uint8 (H, W, 3), BGR, and its time in seconds
-
-
-@dataclass
-class Video:
-    """Frames in order, named by number.
-
-    frames: a generator of `Frame`, all of one size.
-    name: name of an annotated copy, without extension.
-    rate: nominal frames per second.
-    size: width and height of a frame in (square) pixels.
-    live: whether frames are lost unless read in time.
-    file: the video file, None for a camera and a stream.
-    start: time of the first frame on the file's own clock, in seconds.
-    count: number of frames in the file's header, 0 if unknown.
-    problem: message about unreadable frames, or "", once `frames` is exhausted.
-    """
-
-    frames: Generator[Frame]
-    name: str
-    rate: float
-    size: tuple[int, int]
-    live: bool
-    file: Path | None = None
-    start: float = 0.0
-    count: int = 0
-    problem: str = field(default="", init=False)
-
-    @property
-    def min_face(self) -> int:
-        """Default side of the smallest face to detect, in pixels: as for images, but at most 80,
-        so that dlib does not enlarge large frames."""
-        return min(80, round(max(self.size) * SMALLEST_SHARE))
 
 
 def open_camera(index: int = 0, size: tuple[int, int] | None = None) -> Video:

@@ -1,8 +1,6 @@
 """The page's tab for images, and the endpoint for programs."""
 
 from dataclasses import dataclass, field, replace
-from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,20 +9,29 @@ import numpy as np
 import pandas as pd
 
 from ...extras import library
-from ...faces.images import EXTENSIONS, ImageError, read_image, shrink
+from ...faces.images import EXTENSIONS, shrink
 from ...labels import AGES
-from ..result import Result
+from ..job import Result
 from ..results import image_result
-from ..sinks.records import COLUMNS, csv_header, csv_text, records
-from .page import FILE_TTL_SECONDS, Service
+from ..sinks.records import COLUMNS, csv_text, records
+from .service import (
+    EVENT,
+    FILE_TTL_SECONDS,
+    Service,
+    alert,
+    download,
+    download_buttons,
+    results_column,
+    table_of,
+)
 
 if TYPE_CHECKING:
     import gradio
 
-HEADERS = ["image", "face", "age", "interval", "gender"]
+HEADERS = ["file", "face", "age", "80 %", "gender"]
 SIDE = 1280  # pixels of the longer side of the image that goes back to the page
 _CHOSEN, _FAINT = "#c2410c", "#cbd5e1"  # curves of the chosen face and of all others
-_HINT = "Click a face, a row or a thumbnail to choose it."
+_HINT = "<p>Click a face, a row or a thumbnail to choose it.</p>"
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,8 @@ class Upload:
     """An uploaded image and its faces.
 
     result: None if the file could not be read; without the image, which may be large.
-    problem: the reason, or "".
-    shown: uint8 (H, W, 3), BGR, the annotated image, its longer side at most `SIDE` pixels.
+    problem: the reason, or that there is no face, or "".
+    shown: uint8 (H, W, 3), RGB, the annotated image, its longer side at most `SIDE` pixels.
     copy: path of the annotated image for the download.
     """
 
@@ -44,9 +51,10 @@ class Upload:
     copy: str | None = None
 
     @property
-    def scale(self) -> float:
-        """Pixels of `shown` per pixel of the image."""
-        return self.shown.shape[1] / self.result.frame.shape[1]
+    def boxes(self) -> np.ndarray:
+        """Boxes of the faces in pixels of `shown`, float (N, 4)."""
+        boxes = np.array([face.box for face in self.result.faces], float).reshape(-1, 4)
+        return boxes * self.shown.shape[1] / self.result.frame.shape[1]
 
 
 @dataclass(frozen=True)
@@ -62,36 +70,29 @@ class Session:
     csv: str | None = None
 
     @property
-    def chosen(self) -> Upload | None:
-        return list(self.uploads.values())[self.image] if self.uploads else None
+    def chosen(self) -> Upload:
+        return list(self.uploads.values())[self.image] if self.uploads else Upload("")
 
     @property
-    def results(self) -> list[Result]:
-        return [upload.result for upload in self.uploads.values() if upload.result]
-
-    @property
-    def rows(self) -> list[tuple[int, int]]:
-        """Index of the image and of the face of each row of the table."""
+    def faces(self) -> list[tuple[int, int]]:
+        """Index of the image and of the face per row of the table."""
         uploads = enumerate(self.uploads.values())
-        return [
-            (i, face) for i, one in uploads if one.result for face in range(len(one.result.boxes))
-        ]
+        return [(i, face) for i, u in uploads if u.result for face in range(len(u.result.faces))]
 
 
 def analyse(service: Service, path: Path) -> Upload:
     """The faces of an image file, from left to right."""
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        return Upload(path.name, str(error).replace(str(path), path.name))
-    found = service.finder.find(image)
+    found = service.finder.find_in_file(path, with_image=True)
+    if found.error:
+        return Upload(path.name, found.error.replace(str(path), path.name))
     result = image_result(path.name, found, service.estimator(found.crops), service.arguments)
     _, copy = cv2.imencode(".jpg", result.annotated)
-    stored = service.new_file(copy.tobytes(), f"{path.stem}.annotated.jpg")
-    small = shrink(result.annotated, SIDE)
-    del result.annotated  # only the small one is kept
     return Upload(
-        path.name, "", replace(result, frame=result.frame._replace(image=None)), small, stored
+        path.name,
+        "" if result.faces else f"{path.name}: no face was found",
+        replace(result, frame=result.frame._replace(image=None), crops=None),
+        cv2.cvtColor(shrink(result.annotated, SIDE), cv2.COLOR_BGR2RGB),
+        service.new_file(copy.tobytes(), f"{path.stem}.annotated.jpg") if result.faces else None,
     )
 
 
@@ -103,109 +104,60 @@ def updated(
     uploads = {path: known.get(path) or analyse(service, Path(path)) for path, _ in gallery or []}
     added = [i for i, path in enumerate(uploads) if path not in known]
     session = Session(uploads, added[0] if added else 0)
-    if not session.rows:
+    if not session.faces:
         return session
-    return replace(session, csv=service.new_file(csv_of(session.results), "faces.csv"))
+    rows = (row for upload in uploads.values() if upload.result for row in records(upload.result))
+    text = csv_text(rows, COLUMNS, header=True).encode("utf-8", "surrogateescape")
+    return replace(session, csv=service.new_file(text, "faces.csv"))
 
 
 def face_at(upload: Upload, x: int, y: int) -> int | None:
     """Index of the face at a pixel of the shown image; the nearest of overlapping ones."""
-    boxes = np.array(upload.result.boxes).reshape(-1, 4) * upload.scale
-    inside = (boxes[:, :2] <= (x, y)).all(axis=1) & ((x, y) < boxes[:, 2:]).all(axis=1)
-    distances = np.abs((boxes[:, :2] + boxes[:, 2:]) / 2 - (x, y)).sum(axis=1)
+    low, high = upload.boxes[:, :2], upload.boxes[:, 2:]
+    inside = (low <= (x, y)).all(axis=1) & ((x, y) < high).all(axis=1)
+    distances = np.abs((low + high) / 2 - (x, y)).sum(axis=1)
     return int(np.where(inside, distances, np.inf).argmin()) if inside.any() else None
 
 
-def table_of(results: list[Result]) -> pd.DataFrame:
-    """One row per face, as text, with the columns `HEADERS`."""
-    rows = []
-    for result in results:
-        for number, words in zip(result.numbers, result.words, strict=True):
-            doubt = "?" if words.initial.endswith("?") else ""
-            gender = f"{words.gender}{doubt} {100 * words.p_gender:.0f} %"
-            rows.append([result.frame.name, number, words.years, words.interval, gender])
-    return pd.DataFrame(rows, columns=HEADERS)
-
-
-def curves_of(result: Result) -> pd.DataFrame:
-    """The age distribution of each face: columns age, probability and face."""
-    distributions = np.asarray(result.estimates.age_distribution, float)
-    return pd.DataFrame(
-        {
-            "age": np.tile(AGES, len(distributions)),
-            "probability": distributions.ravel().round(4),
-            "face": np.repeat([f"face {number}" for number in result.numbers], len(AGES)),
-        }
-    )
-
-
-def csv_of(results: list[Result]) -> bytes:
-    """The records of demo.py --csv."""
-    rows = (record for result in results for record in records(result))
-    return (csv_header(COLUMNS) + csv_text(rows, COLUMNS)).encode("utf-8", "surrogateescape")
-
-
-def marked(upload: Upload, face: int) -> np.ndarray:
-    """The shown image, RGB, with a white frame around the box of a face if there are several."""
-    image = upload.shown.copy()
-    if len(upload.result.boxes) > 1:
-        left, top, right, bottom = (
-            round(side * upload.scale) for side in upload.result.boxes[face]
-        )
-        line = max(2, round(max(image.shape) / 400))
-        corners = (left - line, top - line), (right + line, bottom + line)
-        cv2.rectangle(image, *corners, (255, 255, 255), line)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
 def view(session: Session) -> list:
-    """Values of the tab's outputs: image, note, table, chart and both downloads."""
-    gradio = library("gradio")
-    upload, results = session.chosen, session.results
-    has_faces = bool(upload and upload.result and upload.result.boxes)
-    no_file = gradio.DownloadButton(value=None, interactive=False)
+    """The session, and values of the tab's image, note, table, chart and both downloads."""
+    upload, uploads = session.chosen, list(session.uploads.values())
+    problems = [u.problem for u in uploads if u.problem and (u is upload or not u.result)]
+    hint = _HINT if len(uploads) > 1 or len(session.faces) > 1 else ""
     return [
-        marked(upload, session.face) if has_faces else _plain(upload),
-        note_of(session),
-        table_of(results),
-        _chart(upload.result, session.face) if has_faces else gradio.LinePlot(visible=False),
-        gradio.DownloadButton(value=session.csv, interactive=True) if session.csv else no_file,
-        gradio.DownloadButton(value=upload.copy, interactive=True) if has_faces else no_file,
+        session,
+        upload.shown,
+        alert(problems) + hint,
+        table_of([row for u in uploads if u.result for row in u.result.rows]),
+        _chart(upload.result, session.face),
+        download(session.csv),
+        download(upload.copy),
     ]
 
 
-def _plain(upload: Upload | None) -> np.ndarray | None:
-    is_readable = upload and upload.shown is not None
-    return cv2.cvtColor(upload.shown, cv2.COLOR_BGR2RGB) if is_readable else None
+def curves_of(result: Result, chosen: int) -> pd.DataFrame:
+    """The age distribution of each face, the chosen one last: columns age, probability, face."""
+    order = sorted(range(len(result.faces)), key=lambda face: face == chosen)
+    distributions = [result.faces[face].age_distribution.astype(float).round(4) for face in order]
+    curves = {f"face {face + 1}": curve for face, curve in zip(order, distributions, strict=True)}
+    table = pd.DataFrame(curves, index=pd.Index(AGES, name="age"))
+    return table.reset_index().melt("age", var_name="face", value_name="probability")
 
 
-def _chart(result: Result, face: int) -> "gradio.LinePlot":
-    """The age distributions; all curves but the chosen face's are faint and behind it."""
+def _chart(result: Result | None, chosen: int) -> "gradio.LinePlot":
+    """The age distributions; all curves but the chosen face's are faint."""
+    if not result or not result.faces:
+        return library("gradio").LinePlot(visible=False)
     names = [f"face {number}" for number in result.numbers]
-    curves = curves_of(result)
-    curves = pd.concat(
-        [curves[curves["face"] != names[face]], curves[curves["face"] == names[face]]]
-    )
-    colours = {name: _CHOSEN if i == face else _FAINT for i, name in enumerate(names)}
-    label = f"Probability of each age, {names[face]}"
+    colours = {name: _CHOSEN if i == chosen else _FAINT for i, name in enumerate(names)}
+    label, curves = f"Probability of each age, {names[chosen]}", curves_of(result, chosen)
     return library("gradio").LinePlot(curves, color_map=colours, label=label, visible=True)
 
 
-def note_of(session: Session) -> str:
-    """Problems of the uploads as HTML, or a hint."""
-    problems = [upload.problem for upload in session.uploads.values() if upload.problem]
-    if session.chosen and session.chosen.result and not session.chosen.result.boxes:
-        problems.append(f"{session.chosen.name}: no face was found")
-    alerts = "<br>".join(map(escape, problems))
-    alert = f'<p role="alert">{alerts}</p>' if problems else ""
-    several = len(session.uploads) > 1 or any(len(r.boxes) > 1 for r in session.results)
-    return alert + (f"<p>{_HINT}</p>" if several else "")
-
-
 def image_tab(service: Service) -> None:
-    """The tab's components and events, in an open gradio.Blocks."""
+    """The tab's components and events, in an open gradio.Blocks, and the endpoint."""
     gradio = library("gradio")
-    session = gradio.State(time_to_live=FILE_TTL_SECONDS)
+    state = gradio.State(time_to_live=FILE_TTL_SECONDS)
     with gradio.Column(scale=3, min_width=320):
         shown = gradio.Image(
             label="Faces",
@@ -226,68 +178,34 @@ def image_tab(service: Service) -> None:
             allow_preview=False,
             elem_classes="uploads",
         )
-        example = gradio.Button("Example: a portrait of Grace Hopper", size="sm")
     with gradio.Column(scale=2, min_width=320):
-        note = gradio.HTML()
-        table = gradio.Dataframe(
-            headers=HEADERS,
-            interactive=False,
-            label="All faces",
-            elem_classes="faces",
-            buttons=[],
-        )
-        chart = gradio.LinePlot(
-            x="age", y="probability", color="face", x_lim=[0, 100], height=220, visible=False
-        )
-        with gradio.Row():
-            downloads = [
-                gradio.DownloadButton(text, interactive=False, size="sm")
-                for text in ("Results as CSV", "Annotated image")
-            ]
-    outputs = [session, shown, note, table, chart, *downloads]
-    _connect(service, gallery, example, session, shown, table, outputs)
-    _add_endpoint(service)
+        note, table = results_column(HEADERS, "faces", "All faces")
+        axes = {"x": "age", "y": "probability", "color": "face", "x_lim": [0, 100]}
+        chart = gradio.LinePlot(height=220, visible=False, **axes)
+        downloads = download_buttons("Results as CSV", "Annotated image")
 
+    def answer(files: list[tuple[str, str]] | None, session: Session | None) -> list:
+        return view(updated(service, files, session))
 
-def _connect(
-    service: Service,
-    gallery: "gradio.Gallery",
-    example: "gradio.Button",
-    session: "gradio.State",
-    shown: "gradio.Image",
-    table: "gradio.Dataframe",
-    outputs: "list[gradio.components.Component]",
-) -> None:
-    """The events of the tab."""
-    gradio = library("gradio")
+    def choose_image(session: Session | None, event: gradio.SelectData) -> list:
+        return view(replace(session or Session(), image=event.index, face=0))
 
-    def answer(files: list[tuple[str, str]] | None, before: Session | None) -> list:
-        after = updated(service, files, before)
-        return [after, *view(after)]
+    def choose_row(session: Session, event: gradio.SelectData) -> list:
+        image, face = session.faces[event.index[0]]
+        return view(replace(session, image=image, face=face))
 
-    def choose(now: Session | None, image: int, face: int = 0) -> list:
-        after = replace(now or Session(), image=image, face=face)
-        return [after, *view(after)]
+    def choose_face(session: Session, event: gradio.SelectData) -> list:
+        face = face_at(session.chosen, *event.index) if session.chosen.result else None
+        return view(session if face is None else replace(session, face=face))
 
-    def choose_image(now: Session | None, event: gradio.SelectData) -> list:
-        return choose(now, event.index)
-
-    def choose_row(now: Session | None, event: gradio.SelectData) -> list:
-        return choose(now, *now.rows[event.index[0]])
-
-    def choose_face(now: Session | None, event: gradio.SelectData) -> list:
-        face = face_at(now.chosen, *event.index) if now.chosen.result else None
-        return choose(now, now.image, now.face if face is None else face)
-
-    options = {"concurrency_limit": None, "api_visibility": "private"}
+    outputs = [state, shown, note, table, chart, *downloads]
     for event in (gallery.upload, gallery.delete):
-        event(answer, [gallery, session], outputs, **options)
-    quick = options | {"show_progress": "hidden"}
-    gallery.select(choose_image, session, outputs, **quick)
-    table.select(choose_row, session, outputs, **quick)
-    shown.select(choose_face, session, outputs, **quick)
-    filled = example.click(partial(_portrait, service), None, gallery, **options)
-    filled.then(answer, [gallery, session], outputs, **options)
+        event(answer, [gallery, state], outputs, **EVENT)
+    quick = EVENT | {"show_progress": "hidden"}
+    gallery.select(choose_image, state, outputs, **quick)
+    table.select(choose_row, state, outputs, **quick)
+    shown.select(choose_face, state, outputs, **quick)
+    _add_endpoint(service)
 
 
 def _add_endpoint(service: Service) -> None:
@@ -298,12 +216,6 @@ def _add_endpoint(service: Service) -> None:
         upload = analyse(service, Path(image["path"]))
         if not upload.result:
             raise gradio.Error(upload.problem)
-        return list(records(upload.result)) if upload.result.boxes else []
+        return records(upload.result) if upload.result.faces else []
 
     gradio.api(predict, api_name="predict", concurrency_limit=None)
-
-
-def _portrait(service: Service) -> list[str]:
-    name = "grace_hopper.jpg"  # of the US Navy, in the public domain
-    with library("matplotlib.cbook").get_sample_data(name) as file:
-        return [service.new_file(file.read(), name)]

@@ -1,58 +1,52 @@
-"""The page: a note on the model, and a tab each for images, videos and a webcam."""
+"""The page: a note on the model, and a tab each for images, videos and a webcam; its server."""
 
 from __future__ import annotations
 
+import logging
+import os
 import re
-from dataclasses import dataclass
+import signal
+import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...errors import UserError
 from ...estimation.estimator import Estimator
 from ...extras import library
 from ...faces.finder import FaceFinder
 from ...shipped import shipped_path
 from ..arguments import Arguments
+from .clips import clip_tab
+from .images import image_tab
+from .service import FILE_TTL_SECONDS, Service
+from .webcam import webcam_tab
 
 if TYPE_CHECKING:
     import gradio
 
-STYLE = Path(__file__).with_name("page.css")
-FILE_TTL_SECONDS = 300
 _NOTE = f"""## Age and gender from faces
 Statistical guesses, for research only; the interval contains the age with a probability of 80 %.
 Files stay on the computer that serves this page, for {FILE_TTL_SECONDS // 60} minutes."""
 _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
-
-
-@dataclass(frozen=True)
-class Service:
-    """State shared by the tabs.
-
-    arguments: of demo.py.  folder: private, deleted when the server ends.
-    """
-
-    finder: FaceFinder
-    estimator: Estimator
-    arguments: Arguments
-    folder: Path
-
-    def new_file(self, content: bytes, name: str) -> str:
-        """Path of a new file that Gradio serves and deletes."""
-        processing = library("gradio.processing_utils", "gradio")
-        return processing.save_bytes_to_cache(content, name, str(self.folder))
-
-    def copied(self, path: Path) -> str:
-        """Path of a copy of a file that Gradio serves and deletes."""
-        processing = library("gradio.processing_utils", "gradio")
-        return processing.save_file_to_cache(path, str(self.folder))
+_LAUNCH = {
+    "prevent_thread_lock": True,
+    "quiet": True,
+    "share": False,
+    "run_history": False,  # otherwise images stay in the browser
+    "enable_monitoring": False,
+    "mcp_server": False,
+    "ssr_mode": False,
+    "max_file_size": "200mb",
+    "state_session_capacity": 100,  # visitors whose results and tracks are stored
+    "footer_links": ["api"],
+    "css_paths": Path(__file__).with_name("page.css"),
+}
 
 
 def make_page(service: Service) -> gradio.Blocks:
     """The page; Gradio deletes its files after `FILE_TTL_SECONDS`."""
-    from .clips import clip_tab
-    from .images import image_tab
-    from .webcam import webcam_tab
-
     gradio = library("gradio")
     with gradio.Blocks(
         title="Age and gender",
@@ -74,15 +68,43 @@ def make_page(service: Service) -> gradio.Blocks:
 
 def model_card(service: Service) -> str:
     """The model card of the shipped weights as Markdown, or the description of another file."""
-    weight_file = service.arguments.weight_file
+    weight_file, description = service.arguments.weight_file, service.estimator.description
     if weight_file is None:
         card = shipped_path("README.md").read_text(encoding="utf-8")
         return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
-    description = service.estimator.description
-    trained = dict.fromkeys(part.get("db") or "unknown" for part in description.data)
-    data = ", ".join(trained) or "unknown"
+    datasets = ", ".join(sorted({part.get("db") or "unknown" for part in description.data}))
     metrics = ", ".join(f"{name} {value:.2f}" for name, value in description.metrics.items())
     return (
-        f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on {data}; "
-        f"validation metrics: {metrics or 'unknown'}. It has no model card."
+        f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on "
+        f"{datasets or 'unknown'}; validation metrics: {metrics or 'unknown'}. No model card."
     )
+
+
+def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> None:
+    """Serve the page until Ctrl-C.
+
+    Files are in a private folder, which is deleted at the end.
+    Raises `UserError` if Gradio is not installed or the address is not free.
+    """
+    host, port = arguments.host, arguments.port
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
+        os.environ["no_proxy"] = "*"  # Gradio sends itself a request at the start
+        # No download from Google.
+        theme = library("gradio.themes", "gradio").Default(font="system-ui", font_mono="system-ui")
+        page = make_page(Service(finder, estimator, arguments, Path(folder)))
+        address = {"server_name": f"[{host}]" if ":" in host else host, "server_port": port}
+        try:
+            page.launch(**address, root_path=arguments.root_path, theme=theme, **_LAUNCH)
+        except OSError as error:
+            raise UserError(
+                f"--host {host} --port {port}: not a free address of this computer; end the "
+                "program that uses it, or pass another"
+            ) from error
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # tracebacks at the end
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as well
+        print(f"{page.local_url} (Ctrl-C ends it)", flush=True)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+        page.server.force_exit = True  # without waiting for open pages
+        page.close(verbose=False)

@@ -1,7 +1,5 @@
 """The page's tab for a webcam."""
 
-from __future__ import annotations
-
 import time
 
 import cv2
@@ -9,47 +7,37 @@ import numpy as np
 
 from ...extras import library
 from ...faces.images import shrink
-from ..result import Result
-from ..results import frame_result
-from ..smoothing import Smoother
+from ..job import Result
+from ..results import TrackedFaces
 from ..sources import Frame
-from ..tracking import Tracker
 from .images import SIDE
-from .page import FILE_TTL_SECONDS, Service
+from .service import EVENT, FILE_TTL_SECONDS, Service
 
 _EVERY = 0.2  # seconds between the frames that a page sends
-_PAUSE = 2  # seconds without a frame after which a new stream begins
+_PAUSE = 2  # seconds without a frame after which new tracks begin
 
 
 class Stream:
-    """A webcam's stream: faces are tracked, and predictions smoothed along each track.
+    """A visitor's webcam, whose tracks end when no frame comes for `_PAUSE`.
 
     rate: frames per second, a running mean.
     """
 
     def __init__(self, service: Service):
-        self._service, self._smooth = service, Smoother(service.arguments.smooth)
-        self._track = Tracker(service.finder.detect, service.arguments.min_quality, live=True)
-        self._shape: tuple[int, ...] | None = None
-        self._time = time.monotonic()
-        self.rate = 0.0
+        self._service, self._time, self.rate = service, -np.inf, 0.0
 
-    def continues_with(self, image: np.ndarray) -> bool:
-        """Whether the frame `image` belongs to this stream, by its time and size."""
-        return image.shape == self._shape and time.monotonic() < self._time + _PAUSE
-
-    def answer(self, image: np.ndarray) -> Result:
+    def __call__(self, image: np.ndarray) -> Result:
         """The faces of the next frame, uint8 (H, W, 3), BGR."""
         now = time.monotonic()
-        rate = 1 / max(now - self._time, 1e-3)
-        self.rate = 0.8 * self.rate + 0.2 * rate if self._shape else 0.0
-        self._shape, self._time = image.shape, now
-        frame = Frame("webcam", image, image.shape[:2], now)
-        [(_, faces)] = self._track(frame)
-        service = self._service
-        return frame_result(
-            frame, faces, self._smooth, service.finder, service.estimator, service.arguments
-        )
+        if now - self._time > _PAUSE:
+            finder, estimator = self._service.finder, self._service.estimator
+            self._faces = TrackedFaces(finder, estimator, self._service.arguments, live=True)
+            self.rate = 0.0
+        else:
+            self.rate = 0.8 * self.rate + 0.2 / max(now - self._time, 1e-3)
+        self._time = now
+        [(frame, faces)] = self._faces.tracker(Frame("webcam", image, image.shape[:2], now))
+        return self._faces.estimate(frame, faces)
 
 
 def webcam_tab(service: Service) -> None:
@@ -57,10 +45,8 @@ def webcam_tab(service: Service) -> None:
     gradio = library("gradio")
 
     def answer(frame: np.ndarray, stream: Stream | None) -> tuple:
-        image = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        if stream is None or not stream.continues_with(image):
-            stream = Stream(service)
-        result = stream.answer(image)
+        stream = stream or Stream(service)
+        result = stream(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         annotated = cv2.cvtColor(shrink(result.annotated, SIDE), cv2.COLOR_BGR2RGB)
         return stream, gradio.Image(annotated, label=f"{stream.rate:.0f} frames per second")
 
@@ -82,13 +68,6 @@ def webcam_tab(service: Service) -> None:
             scale=1,
             min_width=220,
         )
-    stream = gradio.State(time_to_live=FILE_TTL_SECONDS)
-    camera.stream(
-        answer,
-        inputs=[camera, stream],
-        outputs=[stream, live],
-        stream_every=_EVERY,
-        show_progress="hidden",
-        concurrency_limit=None,
-        api_visibility="private",
-    )
+    state = gradio.State(time_to_live=FILE_TTL_SECONDS)
+    options = EVENT | {"stream_every": _EVERY, "show_progress": "hidden"}
+    camera.stream(answer, [camera, state], [state, live], **options)

@@ -1,0 +1,65 @@
+"""State and components shared by the tabs of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...estimation.estimator import Estimator
+from ...extras import library
+from ...faces.finder import FaceFinder
+from ..arguments import Arguments
+
+if TYPE_CHECKING:
+    import gradio
+    import pandas as pd
+
+FILE_TTL_SECONDS = 300
+EVENT = {"concurrency_limit": None, "api_visibility": "private"}  # options of events
+
+
+@dataclass(frozen=True)
+class Service:
+    """The model, the arguments of demo.py, and a private folder, deleted when the server ends."""
+
+    finder: FaceFinder
+    estimator: Estimator
+    arguments: Arguments
+    folder: Path
+
+    def new_file(self, content: bytes, name: str) -> str:
+        """Path of a new file that Gradio serves and deletes."""
+        processing = library("gradio.processing_utils", "gradio")
+        return processing.save_bytes_to_cache(content, name, str(self.folder))
+
+
+def results_column(headers: list[str], table_class: str, label: str) -> list:
+    """A note and a table, in an open gradio.Column."""
+    gradio = library("gradio")
+    table = {"headers": headers, "label": label, "elem_classes": table_class}
+    return [gradio.HTML(), gradio.Dataframe(interactive=False, buttons=[], **table)]
+
+
+def table_of(rows: list[dict]) -> pd.DataFrame | list:
+    """The value of a table; a row has cells by their headers."""
+    return library("pandas").DataFrame(rows) if rows else []
+
+
+def download_buttons(*labels: str) -> list[gradio.DownloadButton]:
+    """A row of buttons, without files."""
+    gradio = library("gradio")
+    with gradio.Row():
+        return [gradio.DownloadButton(label, interactive=False, size="sm") for label in labels]
+
+
+def download(file: str | None) -> gradio.DownloadButton:
+    """The value of a download button, which is inactive without a file."""
+    return library("gradio").DownloadButton(value=file, interactive=file is not None)
+
+
+def alert(problems: list[str]) -> str:
+    """Problems with uploads as HTML, "" if there is none."""
+    text = "<br>".join(map(escape, problems))
+    return f'<p role="alert">{text}</p>' if problems else ""
