@@ -11,7 +11,7 @@ from ..data.split import divide
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..evaluation.evaluate import estimate, with_uses
-from ..evaluation.labelled import DatabaseFaces, from_databases
+from ..evaluation.labelled import from_databases
 from ..evaluation.measures import measure, whole_ranges
 from ..evaluation.metrics import BY_NAME
 from ..evaluation.subgroups import ALL, USE, is_age_band, subgroups
@@ -77,14 +77,16 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     notes = [*faces.notes, *faces.check(estimator)]
     rows, estimates, _ = estimate(faces, estimator)
     labels = with_uses(faces.labels.iloc[rows], faces.uses(estimator.description))
-    first = _first_half(faces)[rows]
+    _, halves = divide(faces.parts, "random", 0.5, 0, seed=0)  # no image or person is in both
+    first = np.isin(labels.index, halves["validation"])
+    targets = gender_targets(labels["gender"].to_numpy()), age_targets(*whole_ranges(labels))
     description, fitted = {}, {}
-    for head, distribution in distributions(estimates).items():
-        targets, known = _targets(head, labels)
+    for (head, distribution), target in zip(distributions(estimates).items(), targets, strict=True):
+        known = (target == 0).any(axis=1)
         if not known.any():
             notes.append(f"no {head} is known: its temperature stays 1")
         chosen = fitted[head] = _fitted(head, labels, first & known) if known.any() else rows[:0]
-        temperature = fit(distribution[chosen], targets[chosen]) if len(chosen) else 1.0
+        temperature = fit(distribution[chosen], target[chosen]) if len(chosen) else 1.0
         description[f"{head}_temperature"] = temperature
     sources = labels["source"].iloc[np.union1d(*fitted.values())]
     description["faces"] = max(map(len, fitted.values()))
@@ -94,13 +96,6 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     table, outside = _compare(labels, estimates, scale(estimates, description))
     counts = {head: len(chosen) for head, chosen in fitted.items()}
     return Calibration(description, counts, table, outside + notes)
-
-
-def _targets(head: str, labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Targets of a head, (N, classes), and whether they are known, bool (N,)."""
-    if head == "gender":
-        return gender_targets(labels["gender"].to_numpy()), labels["gender"].notna().to_numpy()
-    return age_targets(*whole_ranges(labels)), labels["age_low"].notna().to_numpy()
 
 
 def _fitted(head: str, labels: pd.DataFrame, usable: np.ndarray) -> np.ndarray:
@@ -114,12 +109,6 @@ def _fitted(head: str, labels: pd.DataFrame, usable: np.ndarray) -> np.ndarray:
             "measurement); pass larger databases"
         )
     return rows
-
-
-def _first_half(faces: DatabaseFaces) -> np.ndarray:
-    """Random half of the faces, bool (N,), without images or persons in both halves."""
-    _, rows = divide(faces.parts, "random", 0.5, 0, seed=0)
-    return np.isin(faces.labels.index, rows["validation"])
 
 
 def _compare(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
+from PIL import ImageColor
 
 from ..faces.detectors.base import Face
 from ..faces.images import Box, data_url, shrink
 from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_interval, expected_age
-from .images import ImageSource, is_path, read_pixels
+from .images import ImageSource, read_pixels
 
 if TYPE_CHECKING:
     import pandas
@@ -138,23 +141,16 @@ class ImageFaces(list[FaceEstimate]):
         if self.error:
             return html.escape(self.error)
         image = read_pixels(self.source, self._channels)
-        boxes = "".join(_html_box(face, *image.shape[:2]) for face in self)
-        return (
-            '<div style="position:relative;display:inline-block;margin-top:1.5em">'
-            f'<img src="{data_url(shrink(image, _SHOWN))}" alt="{len(self)} faces">{boxes}</div>'
-        )
-
-
-def _html_box(face: FaceEstimate, height: int, width: int) -> str:
-    left, top, right, bottom = np.clip(face.box, 0, 2 * (width, height)) / (2 * (width, height))
-    gender = GENDERS.index(face.gender)
-    return (
-        f'<div title="{html.escape(str(face))}" style="position:absolute;box-sizing:border-box;'
-        f"left:{left:.2%};top:{top:.2%};width:{right - left:.2%};height:{bottom - top:.2%};"
-        f'border:2px solid {GENDER_COLOURS[gender]}"><span style="position:absolute;bottom:100%;'
-        f'left:-2px;padding:0 .3em;color:white;background:{GENDER_COLOURS[gender]}">'
-        f"{face.age:.0f} {INITIALS[gender]}</span></div>"
-    )
+        shown = shrink(image, _SHOWN)
+        for face in self:
+            box = np.multiply(face.box, len(shown) / len(image)).round().astype(int).tolist()
+            gender = GENDERS.index(face.gender)
+            colour = ImageColor.getrgb(GENDER_COLOURS[gender])[::-1]
+            cv2.rectangle(shown, box[:2], box[2:], colour, 2)
+            label, above = f"{face.age:.0f} {INITIALS[gender]}", (box[0], box[1] - 6)
+            cv2.putText(shown, label, above, cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 2)
+        lines = "".join(f"<br>{html.escape(str(face))}" for face in self)
+        return f'<img src="{data_url(shown)}" alt="{len(self)} faces">{lines}'
 
 
 def to_frame(results: Iterable[ImageFaces]) -> pandas.DataFrame:
@@ -170,7 +166,6 @@ def to_frame(results: Iterable[ImageFaces]) -> pandas.DataFrame:
 
     rows = []
     for position, faces in enumerate(results):
-        file = str(faces.source) if is_path(faces.source) else position
-        for number, face in enumerate(faces, 1):
-            rows.append({"file": file, "face": number, **face.as_dict()})
+        file = str(faces.source) if isinstance(faces.source, str | os.PathLike) else position
+        rows += [{"file": file, "face": i, **face.as_dict()} for i, face in enumerate(faces, 1)]
     return pandas.DataFrame(rows, columns=["file", "face", *Box._fields, *_COLUMNS])

@@ -24,7 +24,7 @@ from ..models.description import Original
 from ..shipped import resolve_weights
 from ..workers import map_in_order
 from .estimates import Estimates, FaceEstimate, ImageFaces, to_frame
-from .images import CHANNELS, ImageSource, check_array, is_image, is_path, read_pixels
+from .images import CHANNELS, ImageSource, check_array, is_image, read_pixels
 from .runtimes import load, runtime_of
 
 __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
@@ -68,22 +68,18 @@ class Estimator:
             UserError: The file cannot be loaded.
         """
         self.weight_file = resolve_weights(weight_file)
-        self._runtime = runtime or runtime_of(self.weight_file)
-        self._original = original
+        self._arguments = self.weight_file, runtime or runtime_of(self.weight_file), original
         self._load()
         self.crop = self.description.crop
 
     def _load(self) -> None:
-        self._predict, self.description = load(self.weight_file, self._runtime, self._original)
-        # The other runtimes are not thread-safe.
-        self._lock = nullcontext() if self._runtime == "onnx" else Lock()
         self._process = os.getpid()
+        self._predict, self.description = load(*self._arguments)
+        # The other runtimes are not thread-safe.
+        self._lock = nullcontext() if self._arguments[1] == "onnx" else Lock()
 
     def __reduce__(self) -> tuple:
-        return Estimator, (self.weight_file, self._runtime, self._original)
-
-    def __repr__(self) -> str:
-        return f"Estimator({str(self.weight_file)!r}), face crops: {self.crop}"
+        return Estimator, self._arguments
 
     def __call__(self, crops: np.ndarray) -> Estimates:
         """Estimate face crops that are ready for the network, as `crop` describes them.
@@ -104,14 +100,12 @@ class Estimator:
             # Never deleted, which would wait for these threads.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._predict))
             self._load()
-        genders = [np.empty((0, 2), np.float32)]
-        ages = [np.empty((0, 101), np.float32)]
+        outputs = [(np.empty((0, 2), np.float32), np.empty((0, 101), np.float32))]
         for start in range(0, len(crops), _BATCH):
             with self._lock:
-                gender, age = self._predict(crops[start : start + _BATCH])
-            genders.append(gender)
-            ages.append(age)
-        return Estimates.of(np.concatenate(genders)[:, 0], np.concatenate(ages))
+                outputs.append(self._predict(crops[start : start + _BATCH]))
+        gender, age = map(np.concatenate, zip(*outputs, strict=True))
+        return Estimates.of(gender[:, 0], age)
 
     def predict(
         self,
@@ -130,10 +124,6 @@ class Estimator:
 
         >>> [face] = estimator.predict(portrait)
         >>> face.age_low <= face.age <= face.age_high
-        True
-        >>> from pathlib import Path
-        >>> [[same]] = estimator.predict([Path(portrait).read_bytes()])
-        >>> face.box == same.box
         True
         >>> len(estimator.predict(portrait, boxes=[face.box]))
         1
@@ -194,7 +184,7 @@ def _find(
     try:
         if boxes is not None:
             found = _find_at_boxes(finder, read_pixels(source, channels), boxes)
-        elif is_path(source):
+        elif isinstance(source, str | os.PathLike):
             found = finder.find_in_file(source)
         elif isinstance(source, bytes):
             found = finder.find_in_file("image", content=source)
@@ -208,16 +198,16 @@ def _find(
     return ImageFaces(source, channels, found.error), found
 
 
-def _find_at_boxes(finder: FaceFinder, image: np.ndarray, boxes: Iterable) -> Found:
+def _find_at_boxes(finder: FaceFinder, image: np.ndarray, boxes: Sequence | np.ndarray) -> Found:
     """The faces in boxes; those without points are taken for upright."""
     faces = []
-    for box in boxes:
-        face = Face(Box(*(round(float(side)) for side in box)))
-        left, top, right, bottom = face.box
+    for left, top, right, bottom in np.reshape(boxes, (-1, 4)).round().astype(int).tolist():
         if not (left < min(right, image.shape[1]) and top < min(bottom, image.shape[0])):
             raise UserError(
-                f"boxes: expected left, top, right, bottom in the image, received {box}"
+                "boxes: expected left, top, right, bottom in the image, received "
+                f"{left}, {top}, {right}, {bottom}"
             )
+        face = Face(Box(left, top, right, bottom))
         upright = replace(face, points=_POINTS * (right - left, bottom - top) + (left, top))
         faces += finder.located(image, [face]) or finder.located(image, [upright])
     return Found(None, faces, finder.crop.stack(image, faces))

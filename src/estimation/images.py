@@ -13,11 +13,7 @@ from ..faces.images import decode_image, read_image
 # A path, the content of a file, an open file, uint8 (H, W, 3) or (H, W), or a PIL image.
 ImageSource: TypeAlias = str | os.PathLike | bytes | IO[bytes] | np.ndarray | Image.Image
 CHANNELS = ("bgr", "rgb")
-_PIL_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # of 8 bits or less
-
-
-def is_path(source: Any) -> bool:
-    return isinstance(source, str | os.PathLike)
+_PIL_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # of 8 bits or fewer
 
 
 def is_image(source: Any) -> bool:
@@ -37,12 +33,12 @@ def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
         UserError: The image cannot be read, or the object is not an image.
         FileNotFoundError: There is no file.
     """
-    if is_path(source):
+    if isinstance(source, str | os.PathLike):
         return read_image(source)
     if isinstance(source, bytes):
         return decode_image(source, "image")
     if isinstance(source, Image.Image):
-        if source.mode not in _PIL_MODES:
+        if source.mode not in _PIL_MODES:  # would be clipped to 8 bits
             raise UserError(f"expected a PIL image in RGB or grey, received mode {source.mode}")
         source, channels = np.asarray(ImageOps.exif_transpose(source).convert("RGB")), "rgb"
     if isinstance(source, np.ndarray) and source.ndim == 2 and source.dtype == np.uint8:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from io import BytesIO
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from matplotlib import cbook
-from PIL import Image
+from PIL import Image, ImageColor
 
 from src.errors import UserError
 from src.estimation.estimator import Estimator, to_frame
@@ -26,7 +25,8 @@ from src.faces.detectors import DEFAULT_DETECTOR
 from src.faces.detectors.base import Face
 from src.faces.detectors.centerface import CenterFace
 from src.faces.finder import FaceFinder
-from src.faces.images import Box, read_image
+from src.faces.images import Box, decode_image, read_image
+from src.labels import GENDER_COLOURS, GENDERS
 from tests.helpers import ROOT
 from tests.models.reference import made_faces, read_weights, wide_resnet
 
@@ -209,14 +209,17 @@ def test_face_in_words_and_numbers(onnx, two):
 
 
 def test_notebook_shows_the_faces(onnx, two):
-    html = onnx.predict(two)._repr_html_()
-    assert html.count('title="') == 2
-    content = re.search('base64,([^"]*)', html)[1]
-    shown = Image.open(BytesIO(base64.b64decode(content)))
-    assert max(shown.size) <= 800
-    left = re.findall(r"left:([\d.]+)%", html)
-    width, boxes = read_image(two).shape[1], [face.box for face in onnx.predict(two)]
-    assert [float(x) for x in left] == pytest.approx([100 * b.left / width for b in boxes], abs=0.1)
+    faces = onnx.predict(two)
+    html = faces._repr_html_()
+    assert html.endswith("".join(f"<br>{face}" for face in faces))
+    content = base64.b64decode(re.search('base64,([^"]*)', html)[1])
+    shown, image = decode_image(content, "shown"), read_image(two)
+    assert max(shown.shape) == 800
+    for face in faces:  # the left side of its box has the colour of the gender
+        left, top, _, bottom = np.multiply(face.box, 800 / image.shape[1]).round().astype(int)
+        side = np.median(shown[top:bottom, left], axis=0)[::-1]
+        expected = ImageColor.getrgb(GENDER_COLOURS[GENDERS.index(face.gender)])
+        np.testing.assert_allclose(side, expected, atol=40)
 
 
 GREY, PIXELS = np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3), np.uint8)
