@@ -1,8 +1,9 @@
 """Command-line flags from the fields of frozen dataclasses."""
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, make_dataclass, replace
+from dataclasses import MISSING, dataclass, make_dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from inspect import get_annotations
@@ -55,7 +56,7 @@ class Flag:
         """The type of one value: int of `int | None`, Path of `list[Path]`."""
         hint = self.hint
         while get_args(hint):
-            hint = next(one for one in get_args(hint) if one not in (NoneType, ...))
+            hint = next(arg for arg in get_args(hint) if arg not in (NoneType, ...))
         return hint
 
     @property
@@ -67,7 +68,7 @@ class Flag:
 
 def flag(default: Any = MISSING, **options: Any) -> Any:
     """A dataclass field that `parse` turns into a flag; options: as of `Flag`."""
-    return field(default=default, metadata={"flag": Flag(**options)})
+    return dataclasses.field(default=default, metadata={"flag": Flag(**options)})
 
 
 @lru_cache
@@ -77,19 +78,21 @@ def flags_of(cls: type) -> tuple[Flag, ...]:
     A subclass changes the default of a base's flag by `name: type = default`, and adds to its
     `needs` by a class variable, `NEEDS: ClassVar = {"detector": "detect"}`.
     """
-    hints, final, found = get_type_hints(cls), {one.name: one for one in fields(cls)}, {}
+    hints, final, found = get_type_hints(cls), cls.__dataclass_fields__, {}
     for base in cls.__mro__:
         group = None
         for name in get_annotations(base):
             declared = getattr(base, "__dataclass_fields__", {}).get(name)
-            if not declared or "flag" not in declared.metadata or name in found:
-                continue
-            options, default = declared.metadata["flag"], final[name].default
-            group = options.group or group
-            default = ... if default is MISSING else default
-            found[name] = replace(
-                options, name=name, group=group, default=default, hint=hints[name]
-            )
+            if declared and "flag" in declared.metadata and name not in found:
+                options, default = declared.metadata["flag"], final[name].default
+                group = options.group or group
+                found[name] = replace(
+                    options,
+                    name=name,
+                    group=group,
+                    default=... if default is MISSING else default,
+                    hint=hints[name],
+                )
     return tuple(found.values())
 
 
@@ -107,9 +110,9 @@ def parse(cls: type[Values], argv: Sequence[str], description: str | None = None
     parser = _Parser(description)
     add_flags(parser, cls)
     passed = vars(parser.parse_args(argv))
-    for one in flags_of(cls):
-        if one.collection and one.name in passed:
-            passed[one.name] = one.collection(passed[one.name])
+    for field in flags_of(cls):
+        if field.collection and field.name in passed:
+            passed[field.name] = field.collection(passed[field.name])
     values = cls(**passed)
     check_effects(values, passed)
     return values
@@ -151,77 +154,75 @@ def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
     Flags that are not passed are absent from the parsed namespace.
     """
     groups = {None: parser}
-    for one in flags_of(cls):
-        if one.group not in groups:
-            groups[one.group] = parser.add_argument_group(one.group)
-        names = [one.label, *filter(None, [one.short])]
-        groups[one.group].add_argument(*names, **_options(one))
-    positional = "".join(f" [{one.name} ...]" for one in flags_of(cls) if one.positional)
+    for field in flags_of(cls):
+        if field.group not in groups:
+            groups[field.group] = parser.add_argument_group(field.group)
+        names = [field.label, *filter(None, [field.short])]
+        groups[field.group].add_argument(*names, **_options(field))
+    positional = "".join(f" [{field.name} ...]" for field in flags_of(cls) if field.positional)
     parser.usage = f"%(prog)s [flags]{positional}"
 
 
-def _options(one: Flag) -> dict[str, Any]:
+def _options(field: Flag) -> dict[str, Any]:
     """Arguments of `add_argument`."""
-    options = {"help": _help(one), "default": argparse.SUPPRESS}
-    is_required = one.default is ...
-    if not one.positional:
+    options = {"help": _help(field), "default": argparse.SUPPRESS}
+    is_required = field.default is ...
+    if not field.positional:
         options["required"] = is_required
-    if one.kind is bool:
+    if field.kind is bool:
         return options | {"action": "store_true"}
-    if one.collection:
-        options["nargs"] = "*" if one.positional and not is_required else "+"
-    if one.const is not None:
-        options |= {"nargs": "?", "const": one.const}
-    if one.metavar or one.choices:
-        options["metavar"] = one.metavar or f"{{{','.join(map(str, one.choices))}}}"
-    return options | {"type": _converter(one)}
+    if field.collection:
+        options["nargs"] = "*" if field.positional and not is_required else "+"
+    if field.const is not None:
+        options |= {"nargs": "?", "const": field.const}
+    if field.metavar or field.choices:
+        options["metavar"] = field.metavar or f"{{{','.join(map(str, field.choices))}}}"
+    return options | {"type": _converter(field)}
 
 
-def _help(one: Flag) -> str:
-    text = one.help
-    if one.default is ...:
-        text += "" if one.positional else " (required)"
-    elif "(default" not in text and one.default not in (None, ()) and one.default is not False:
-        text += f" (default: {one.default})"
+def _help(field: Flag) -> str:
+    text = field.help
+    if field.default is ...:
+        text += "" if field.positional else " (required)"
+    elif "(default" not in text and field.default not in (None, ()) and field.default is not False:
+        text += f" (default: {field.default})"
     return text.replace("%", "%%")
 
 
-def _converter(one: Flag) -> Callable[[str], Any]:
+def _converter(field: Flag) -> Callable[[str], Any]:
     """Conversion of a flag's text to a value."""
 
     def convert(text: str) -> Any:
         try:
-            value = (one.parse or one.kind)(text)
+            value = (field.parse or field.kind)(text)
         except ValueError:
             value = None
         except UserError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
-        if value is None or not _accepts(one, value):
-            raise argparse.ArgumentTypeError(_expected(one, text))
+        if mistake := _mistake(field, value, text):
+            raise argparse.ArgumentTypeError(mistake)
         return value
 
     return convert
 
 
-def _accepts(one: Flag, value: Any) -> bool:
-    if one.choices:
-        return value in one.choices
-    return one.limits is None or within(value, one.limits)
-
-
-def _expected(one: Flag, value: Any) -> str:
-    near = ""
-    if one.choices:
-        expected, near = ", ".join(map(str, one.choices)), did_you_mean(value, one.choices)
-    else:
-        expected = "a whole number" if one.kind is int else "a number"
-        expected += f" in {one.limits}" if one.limits else ""
-    return f"expected {expected}, received {str(value)!r}{near}"
+def _mistake(field: Flag, value: Any, received: object) -> str:
+    """Why a flag does not accept a value, None if it could not be converted; "" if it does."""
+    if field.choices:
+        if value in field.choices:
+            return ""
+        near = did_you_mean(received, field.choices)
+        return f"expected {', '.join(map(str, field.choices))}, received {str(received)!r}{near}"
+    if value is not None and (field.limits is None or within(value, field.limits)):
+        return ""
+    expected = "a whole number" if field.kind is int else "a number"
+    expected += f" in {field.limits}" if field.limits else ""
+    return f"expected {expected}, received {str(received)!r}"
 
 
 def did_you_mean(text: object, known: Iterable[object]) -> str:
     """ "; did you mean --json?", or "" if no known text is similar."""
-    similar = {str(one).lower(): str(one) for one in known}
+    similar = {str(text).lower(): str(text) for text in known}
     near = get_close_matches(str(text).lower(), similar, n=1)
     return f"; did you mean {similar[near[0]]}?" if near else ""
 
@@ -235,25 +236,25 @@ def within(value: float, limits: str) -> bool:
 
 def check_values(values: Any) -> None:
     """Raise `UserError` if a flag of a dataclass instance has an invalid value."""
-    for one in flags_of(type(values)):
-        value = getattr(values, one.name)
-        if value is not None and value != one.default and not _accepts(one, value):
-            raise UserError(f"{one.label}: {_expected(one, value)}")
+    for field in flags_of(type(values)):
+        value = getattr(values, field.name)
+        if value not in (None, field.default) and (mistake := _mistake(field, value, value)):
+            raise UserError(f"{field.label}: {mistake}")
 
 
 def check_effects(values: Any, passed: Collection[str]) -> None:
     """Raise `UserError` if one of the `passed` flags has no effect, or excludes another."""
-    flags = {one.name: one for one in flags_of(type(values))}
+    flags = {field.name: field for field in flags_of(type(values))}
     added = [vars(base).get("NEEDS", {}) for base in type(values).__mro__]
-    for one in flags.values():
-        if one.name not in passed:
+    for field in flags.values():
+        if field.name not in passed:
             continue
-        for needs in (one.needs, *(needs[one.name] for needs in added if one.name in needs)):
+        for needs in (field.needs, *(needs[field.name] for needs in added if field.name in needs)):
             if unmet := _unmet(needs, values, flags):
-                raise UserError(f"{one.label} requires {unmet}")
-        for other in one.excludes:
+                raise UserError(f"{field.label} requires {unmet}")
+        for other in field.excludes:
             if other in passed:
-                raise UserError(f"{one.label} cannot be combined with {flags[other].label}")
+                raise UserError(f"{field.label} cannot be combined with {flags[other].label}")
 
 
 def _unmet(needs: Needs, values: Any, flags: Mapping[str, Flag]) -> str:
@@ -280,18 +281,22 @@ def flags_by_choice(name: str, choice: str, classes: Mapping[str, type]) -> type
     """
     found: dict[str, tuple[Flag, list[str]]] = {}
     for value, cls in classes.items():
-        for one in flags_of(cls):
-            found.setdefault(one.name, (one, []))[1].append(value)
+        for field in flags_of(cls):
+            found.setdefault(field.name, (field, []))[1].append(value)
     made = []
-    for one, users in found.values():
-        text, default, rest = one.help.partition(" (default")
-        text = f"{text}, for --{choice} {', '.join(users)}{default}{rest}"
-        needs, group = {choice: tuple(users)}, f"options of --{choice}"
-        options = replace(one, help=text, needs=needs, group=group)
-        made.append((one.name, one.hint, field(default=one.default, metadata={"flag": options})))
+    for field, users in found.values():
+        text, default, rest = field.help.partition(" (default")
+        options = replace(
+            field,
+            help=f"{text}, for --{choice} {', '.join(users)}{default}{rest}",
+            needs={choice: tuple(users)},
+            group=f"options of --{choice}",
+        )
+        declared = dataclasses.field(default=field.default, metadata={"flag": options})
+        made.append((field.name, field.hint, declared))
     return make_dataclass(name, made, frozen=True)
 
 
 def pick(cls: type[Values], values: Any) -> Values:
     """The dataclass `cls` with the flags that `values` has, such as a reader's options."""
-    return cls(**{one.name: getattr(values, one.name) for one in flags_of(cls)})
+    return cls(**{field.name: getattr(values, field.name) for field in flags_of(cls)})
