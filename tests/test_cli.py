@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -43,32 +44,22 @@ def script(tmp_path):
     return run
 
 
-def test_user_error_exits_with_code_2(script):
-    done = script("raise UserError('expected this, received that')")
-    assert done.returncode == 2
-    assert done.stderr == "made.py: error: expected this, received that\n"
-
-
-def test_user_error_is_one_line(script):
-    done = script(r"raise UserError('first\nsecond\n')")
-    assert done.stderr == "made.py: error: first second\n"
-
-
-def test_ctrl_c_exits_with_code_130(script):
-    done = script("raise KeyboardInterrupt")
-    assert done.returncode == 130
-    assert done.stderr == "made.py: interrupted\n"
-
-
-def test_bug_keeps_its_traceback(script):
-    done = script("raise ZeroDivisionError")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Traceback")
-
-
-def test_success_is_code_0(script):
-    done = script("print('fine')")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+@pytest.mark.parametrize(
+    "body, code, stdout, stderr",
+    [
+        ("print('fine')", 0, "fine\n", ""),
+        (r"raise UserError('first\nsecond\n')", 2, "", "made.py: error: first second\n"),
+        ("raise KeyboardInterrupt", 130, "", "made.py: interrupted\n"),
+        ("raise ZeroDivisionError", 1, "", "Traceback(.*\n)+ZeroDivisionError\n"),
+        ("open('/none/a.jpg')", 2, "", "made.py: error: /none/a.jpg: No such file.*\n"),
+        ("bytearray(2**62)", 2, "", "made.py: error: not enough memory.*\n"),
+        ("import no_such_library", 2, "", "made.py: error: .*no_such_library.*\n"),
+    ],
+)
+def test_exit_codes_and_messages(script, body, code, stdout, stderr):
+    done = script(body)
+    assert (done.returncode, done.stdout) == (code, stdout)
+    assert re.fullmatch(stderr, done.stderr), done.stderr
 
 
 @pytest.mark.parametrize("flush", [True, False])
@@ -84,28 +75,6 @@ def test_any_file_name_can_be_printed(script):
     done = script(r"print(os.fsdecode(b'Zo\xeb'), '\u65e5')", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Zo\\udceb \\u65e5\n"
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_abbreviated_flags_are_refused(name, run_here):
-    """`--conf recipe.yaml` would train the defaults."""
-    done = run_here(name, "--hel")
-    assert (done.returncode, done.stdout) == (2, "")
-
-
-@pytest.mark.parametrize(
-    "body, words",
-    [
-        ("open('/none/a.jpg')", ["/none/a.jpg", "No such file"]),
-        ("bytearray(2**62)", ["memory"]),
-        ("import no_such_library", ["no_such_library"]),
-    ],
-)
-def test_system_errors_are_one_line(script, body, words):
-    done = script(body)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert all(word in done.stderr for word in words)
 
 
 @pytest.mark.parametrize("closed", ["stdout", "stderr"])

@@ -13,29 +13,23 @@ from src.workers import in_order
 from tests.helpers import ROOT, allow_ctrl_c
 
 
-def test_results_come_in_order():
+def test_results_come_in_order_with_few_tasks_ahead():
+    taken, ahead, results = [], [], []
+
+    def tasks():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
     def late(number):
-        time.sleep(0.05 * (number % 3 == 0))
+        time.sleep(0.02 * (number % 3 == 0))
         return number
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(in_order(pool, late, range(10), lambda: 4)) == list(range(10))
-
-
-def test_tasks_under_way_are_limited():
-    taken, ahead = 0, []
-
-    def tasks():
-        nonlocal taken
-        for number in range(20):
-            taken += 1
-            yield number
-
-    with ThreadPoolExecutor(2) as pool:
-        for used, _ in enumerate(
-            in_order(pool, lambda number: time.sleep(0.002), tasks(), lambda: 5)
-        ):
-            ahead.append(taken - used)
+        for number in in_order(pool, late, tasks(), lambda: 5):
+            results.append(number)
+            ahead.append(len(taken) - number)
+    assert results == taken == list(range(20))
     assert max(ahead) == 5
 
 
