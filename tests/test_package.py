@@ -48,8 +48,10 @@ def installed(wheel, tmp_path_factory) -> Path:
 def test_files_of_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as content:
         found = set(content.namelist())
-    shipped = "age_gender.hdf5", "age_gender.hdf5.sha256", "centerface.onnx", "README.md"
-    assert {f"age_gender/pretrained_models/{name}" for name in shipped} <= found
+    shipped = {path.name for path in (ROOT / "pretrained_models").glob("age_gender*")}
+    shipped |= {"centerface.onnx", "centerface.onnx.sha256", "centerface.LICENSE", "README.md"}
+    models = {name for name in found if name.startswith("age_gender/pretrained_models/")}
+    assert models == {f"age_gender/pretrained_models/{name}" for name in shipped}
     assert f"age_gender-{__version__}.dist-info/licenses/LICENSE" in found
     sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     modules = {f"age_gender/{name}" for name in sources if name != "cli.py"}

@@ -125,14 +125,6 @@ def write_labelled(folder, count):
     (folder / "labels.csv").write_text("\n".join(rows))
 
 
-def run_program(page, capfd):
-    """What a page's Python program prints, run in the current folder."""
-    [program] = re.findall(r"```python\n(.+?)```", page.read_text(), re.DOTALL)
-    capfd.readouterr()
-    exec(program.replace("from age_gender import", "from src import"), {})
-    return capfd.readouterr().out
-
-
 def test_readme_commands_run(folder, run_here, monkeypatch):
     """The commands that need no camera, browser, APPA-REAL or network, in the README's order."""
     commands = [words for words in python_commands(README) if words[0] in SCRIPTS]
@@ -150,9 +142,3 @@ def test_readme_commands_run(folder, run_here, monkeypatch):
     assert (folder / "faces.csv").read_text().splitlines()[1].startswith("noise.jpg,,")
     assert (folder / "annotated" / "clip.mp4").exists()
     assert (folder / "evaluation" / "report.html").exists()
-
-
-def test_python_example_prints_the_face(folder, monkeypatch, capfd):
-    monkeypatch.chdir(folder)
-    printed = run_program(README, capfd)
-    assert re.fullmatch(r"(female|male) \d+ years \(\d+-\d+\) Box\(.+\)\n", printed)

@@ -1,6 +1,7 @@
 """Estimates from distributions, and from pictures."""
 
 import base64
+import doctest
 import json
 import os
 import pickle
@@ -19,6 +20,7 @@ from matplotlib import cbook
 from PIL import Image, ImageColor
 
 from src.errors import UserError
+from src.estimation import estimates, estimator
 from src.estimation.estimator import Estimator, to_frame
 from src.faces.crop import FaceCrop
 from src.faces.detectors import DEFAULT_DETECTOR
@@ -220,6 +222,13 @@ def test_notebook_shows_the_faces(onnx, two):
         side = np.median(shown[top:bottom, left], axis=0)[::-1]
         expected = ImageColor.getrgb(GENDER_COLOURS[GENDERS.index(face.gender)])
         np.testing.assert_allclose(side, expected, atol=40)
+
+
+@pytest.mark.parametrize("module", [estimator, estimates])
+def test_docstring_examples(module, portraits):
+    names = {"portrait": str(portraits / "hopper.jpg"), "to_frame": to_frame}
+    found = doctest.testmod(module, extraglobs=names | {"estimator": Estimator()})
+    assert found.attempted >= 3 and not found.failed
 
 
 GREY, PIXELS = np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3), np.uint8)
