@@ -20,12 +20,9 @@ def main(argv=()):
 
     from src.data.create import create_database
 
-    created = create_database(arguments)
-    total = created.rows + sum(created.removed.values())
-    rows = [("read", total), *created.removed.items(), ("kept", created.rows)]
-    rows += [(f"of these, {what}", count) for what, count in created.noted.items()]
-    print(tabulate(rows, headers=("rule", "rows"), intfmt=","))
-    print("wrote", *created.files)
+    counts, files = create_database(arguments)
+    print(tabulate(counts.items(), headers=("rule", "rows"), intfmt=","))
+    print("wrote", *files)
 
 
 if __name__ == "__main__":

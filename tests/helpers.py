@@ -129,7 +129,7 @@ def write_our_database(
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
     slots = writing.FaceSlots(path, len(faces), size, "0" * 64)
-    slots.begin()
+    slots.create()
     records = np.zeros(len(faces), writing.RECORD)
     records["state"] = 1
     for row in np.random.default_rng(0).permutation(len(faces)):

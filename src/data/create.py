@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,26 +32,17 @@ _BYTES_PER_TASK = 2**20  # of faces: 85 of 64x64
 _V5_LIMIT = 2**32  # bytes of one variable in scipy's files
 
 
-@dataclass
-class Created:
-    """The result of `create_database`: rows kept, rows removed by each rule, and files.
-
-    noted: number of kept rows without an age, and without a gender.
-    """
-
-    rows: int
-    removed: dict[str, int]
-    noted: dict[str, int]
-    files: list[Path]
-
-
-def create_database(args: Arguments) -> Created:
+def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
     """Clean the labels of a dataset and write its faces to `args.output`.
 
     Writes next to the database `{stem}.removed.csv` (rows removed by each rule),
     `{stem}.skipped.csv` (skipped images, with reasons) and `{stem}.png` (age by gender). A run
     that fails or is killed leaves `.{stem}.partial` and `.{stem}.states`, if they contain a face,
     for `args.resume`.
+
+    Returns:
+        Numbers of rows: read, removed by each rule, kept, and kept without an age or a gender; and
+        the written files.
 
     Raises:
         UserError: for errors that the user can fix.
@@ -76,16 +66,19 @@ def create_database(args: Arguments) -> Created:
         with ExitStack() as stack:
             partials = [stack.enter_context(atomic(output.path)) for output in outputs]
             writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
-            rules = pd.DataFrame([*removed.items(), ("kept", len(table))], columns=["rule", "rows"])
+            counts = removed | {"kept": len(table)}
+            rules = pd.DataFrame(counts.items(), columns=["rule", "rows"])
             rules.to_csv(partials[1], index=False)
             skipped.to_csv(partials[2], index=False, errors="backslashreplace")
             plot_ages(table, partials[3])
             if args.contact_sheet:
                 with wrap_write_errors(args.contact_sheet):  # which may be on another disk
                     draw_contact_sheet(open_database(partials[0]), args.seed, partials[4])
-    counts = {"age": table["age_low"].isna().sum(), "gender": table["gender"].isna().sum()}
-    noted = {f"{label} unknown": int(count) for label, count in counts.items() if count}
-    return Created(len(table), removed, noted, [output.path for output in outputs])
+    counts = {"read": sum(counts.values())} | counts
+    for label, column in (("age", "age_low"), ("gender", "gender")):
+        if table[column].isna().any():
+            counts[f"of these, {label} unknown"] = int(table[column].isna().sum())
+    return counts, [output.path for output in outputs]
 
 
 def _outputs(args: Arguments) -> list[Output]:
@@ -152,19 +145,12 @@ def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> Iterator
     """
     faces = repr((str(args.folder), args.db, args.options, reader, table.to_numpy().tolist()))
     run = hashlib.sha256(faces.encode()).hexdigest()  # all that the faces depend on
-    slots = writing.FaceSlots(args.output, len(table), args.img_size, run)
-    try:
-        is_resumed = args.resume and slots.resume()
-    except ValueError as error:
-        raise UserError(
-            f"--resume: expected {slots.path} to be of the same dataset and arguments, received "
-            "different ones; pass the same, or start over without --resume"
-        ) from error
+    slots = writing.FaceSlots(args.output, len(table), args.img_size, run, args.resume)
     _check_space(args, table, slots)
     with wrap_write_errors(args.output, slots.path):
         try:
-            if not is_resumed:
-                slots.begin()
+            if not slots.is_resumed:
+                slots.create()
             yield slots
         except BaseException as error:
             if not slots.done:
@@ -178,18 +164,16 @@ def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> Iterator
 def _check_space(args: Arguments, table: pd.DataFrame, slots: writing.FaceSlots) -> None:
     """Print the needed disk space; raise `UserError` if it exceeds the disk's or the format's."""
     size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
-    images = writing.image_bytes(len(table), args.img_size)
-    if args.mat_version == "5" and images >= _V5_LIMIT:
+    whole = writing.image_bytes(len(table), args.img_size)
+    if args.mat_version == "5" and whole >= _V5_LIMIT:
         raise UserError(
             f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of images, {size} take "
-            f"{images:,}; use --mat_version 7.3 or a smaller --img_size"
+            f"{whole:,}; use --mat_version 7.3 or a smaller --img_size"
         )
-    whole = writing.database_bytes(table, args.img_size)
     needed = 2 * whole - writing.image_bytes(slots.done, args.img_size)
     free = shutil.disk_usage(args.output.parent).free
-    print(
-        f"{size}: {needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free", flush=True
-    )
+    needs = f"{needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free"
+    print(f"{size}: {needs}", flush=True)
     if needed > free:
         raise UserError(
             f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "

@@ -7,8 +7,6 @@ exceed 4 GiB. MATLAB reverses the dimensions of HDF5: it sees `image` as 3 x S x
 is the classic format, which `scipy.io.loadmat` and the original toolkit read.
 """
 
-import math
-import mmap
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,7 +33,7 @@ _ORIGINAL_UTKFACE = "utk"  # `db` of the original toolkit's script, which stores
 class Database:
     """A training database, opened for reading.
 
-    image: uint8 (N, S, S, 3), BGR: an array, `MappedFaces` or `joined.JoinedFaces`; indexing with
+    image: uint8 (N, S, S, 3), BGR: a memory-mapped array, or `joined.JoinedFaces`; indexing with
         row numbers, (n,), returns these faces.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
     names: the images' paths in their dataset; empty if the file stores none.
@@ -48,7 +46,7 @@ class Database:
     """
 
     path: Path
-    image: "np.ndarray | MappedFaces"
+    image: np.ndarray
     gender: np.ndarray
     age_low: np.ndarray
     age_high: np.ndarray
@@ -98,7 +96,7 @@ def open_database(path: Path) -> Database:
     """
     check_input_file(path, "a database (create_db.py makes one)")
     with wrap_read_errors(path, "a database"):
-        fields = _read_7_3(path) if h5py.is_hdf5(path) else _read_5(path)
+        fields = _read_fields(path)
     for name in ("image", "gender", "age"):
         if name not in fields:
             listed = ", ".join(sorted(fields)) or "no field"
@@ -106,6 +104,7 @@ def open_database(path: Path) -> Database:
                 f"{path}: expected a database with the field {name!r}, it has {listed}; make one "
                 "with create_db.py"
             )
+    _check_images(path, fields["image"])
     fields = {"age_low": fields["age"], "age_high": fields["age"]} | fields
     gender = _labels(path, fields, "gender", 1)
     db = _single(fields, "db")
@@ -119,7 +118,7 @@ def open_database(path: Path) -> Database:
     names, group, person = (_texts(path, fields, name) for name in TEXTS)
     return Database(
         path=path,
-        image=fields["image"],
+        image=np.ascontiguousarray(fields["image"]),  # in files of version 5, N varies fastest
         gender=gender,
         age_low=_labels(path, fields, "age_low", MAX_AGE),
         age_high=_labels(path, fields, "age_high", MAX_AGE),
@@ -132,39 +131,31 @@ def open_database(path: Path) -> Database:
     )
 
 
-def _read_5(path: Path) -> dict:
-    """The fields of version 5, `image` in C order: in the file, N varies fastest."""
+def _read_fields(path: Path) -> dict:
+    """All fields: faces, arrays, and lists of texts."""
     import scipy.io
 
-    fields = scipy.io.loadmat(path)
-    fields = {name: value for name, value in fields.items() if not name.startswith("__")}
-    if "image" in fields:
-        _check_images(path, fields["image"])
-        fields["image"] = np.ascontiguousarray(fields["image"])
-    return fields
-
-
-def _read_7_3(path: Path) -> dict:
-    """The fields of version 7.3: memory-mapped faces, arrays, and lists of texts."""
+    if not h5py.is_hdf5(path):
+        fields = scipy.io.loadmat(path)
+        return {name: value for name, value in fields.items() if not name.startswith("__")}
     fields = {}
     with h5py.File(path) as file:
         for name, data in file.items():
             if isinstance(data, h5py.Group):
                 continue
-            if name == "image":
-                _check_images(path, data)
-                # Databases of version 0.2 have chunks.
-                is_mapped = data.chunks is None and data.id.get_offset() is not None
-                fields[name] = MappedFaces(path, data) if is_mapped else data[()]
-            elif matlab.is_char(data):
-                fields[name] = matlab.matrix_texts(data[()])
-            else:
-                fields[name] = data[()]
+            offset = data.id.get_offset() if data.chunks is None else None
+            if name == "image" and offset is not None and data.size:
+                # The system reads ahead until it notices that rows are read in random order.
+                faces = np.memmap(path, data.dtype, "r", offset, data.shape)
+                fields[name] = np.asarray(faces)
+            else:  # including the chunks of version 0.2
+                is_char = matlab.is_char(data)
+                fields[name] = matlab.matrix_texts(data[()]) if is_char else data[()]
     return fields
 
 
-def _check_images(path: Path, image: "np.ndarray | h5py.Dataset") -> None:
-    shape = tuple(image.shape)
+def _check_images(path: Path, image: np.ndarray) -> None:
+    shape = image.shape
     is_square = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and all(shape)
     if not is_square or image.dtype != np.uint8:
         raise UserError(
@@ -220,33 +211,3 @@ def _crop(path: Path, fields: dict) -> FaceCrop:
             f"{path}: expected an alignment of {', '.join(DEFAULT_MARGINS)}, received {alignment!r}"
         )
     return FaceCrop(fields["image"].shape[1], None if np.isnan(margin) else margin, alignment)
-
-
-class MappedFaces:
-    """The images of a 7.3 database, memory-mapped, so that it can exceed memory.
-
-    `faces[rows]`, rows int (n,), returns uint8 (n, S, S, 3).
-    """
-
-    def __init__(self, path: Path, data: h5py.Dataset):
-        self.shape, self.dtype = data.shape, data.dtype
-        self._offset, self._row_bytes = data.id.get_offset(), math.prod(data.shape[1:])
-        with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_RANDOM"):  # reads ahead would evict faces if memory is short
-            self._map.madvise(mmap.MADV_RANDOM)
-        faces = np.frombuffer(self._map, np.uint8, math.prod(self.shape), self._offset)
-        self._faces = faces.reshape(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        if len(rows) and hasattr(mmap, "MADV_WILLNEED"):  # neighbouring rows are read at once
-            count = int(np.ptp(rows)) + 1
-            if count <= 2 * len(rows):
-                start = self._offset + int(np.min(rows)) * self._row_bytes
-                first = start // mmap.PAGESIZE * mmap.PAGESIZE
-                end = start + count * self._row_bytes
-                self._map.madvise(mmap.MADV_WILLNEED, first, end - first)
-        return self._faces[rows]

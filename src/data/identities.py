@@ -40,14 +40,13 @@ class Identities:
         A face in several parts belongs to the first of `PARTS`.
         """
         faces, lists = list(faces), {}
+        none = np.empty(0, np.uint64)
         for kind in sorted({kind for kind, *_ in faces}):
-            earlier = np.empty(0, np.uint64)
             lists[kind] = {}
             for part in PARTS:
-                own = [ids for other, of, ids in faces if (other, of) == (kind, part)]
-                own = np.concatenate([np.empty(0, np.uint64), *own])
-                lists[kind][part] = np.setdiff1d(own, earlier)
-                earlier = np.union1d(earlier, own)
+                earlier = np.concatenate([none, *lists[kind].values()])
+                own = [ids for *of, ids in faces if of == [kind, part]]
+                lists[kind][part] = np.setdiff1d(np.concatenate([none, *own]), earlier)
         return cls(lists)
 
     def items(self) -> list[tuple[str, str, np.ndarray]]:

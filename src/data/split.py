@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
+import pandas as pd
 
 from ..errors import UserError
 from .database import Database
@@ -47,10 +48,8 @@ class Split:
             number = np.where(fold == self.fold, 2, within < self.validation_split)
             return np.array(PARTS)[number]
         held_out = round(self.validation_split + self.test_split, 12)
-        number = np.where(
-            positions < self.validation_split, 1, np.where(positions < held_out, 2, 0)
-        )
-        return np.array(PARTS)[number]
+        number = np.where(positions < held_out, 2, 0)
+        return np.array(PARTS)[np.where(positions < self.validation_split, 1, number)]
 
     def parts(self, databases: list[Database], keys: list[str | None]) -> np.ndarray:
         """The part of each row of joined databases, str (N,).
@@ -130,22 +129,24 @@ def description_of(databases: list[Database], split: Split, rows: dict[str, np.n
 
     rows: of the joined database, int64, by part.
     """
-    starts = np.cumsum([0, *map(len, databases)])
-    data, faces = [], []
-    for database, start in zip(databases, starts[:-1], strict=True):
-        data.append(
-            {
-                "db": database.db,
-                "file": database.path.name,
-                "rows": len(database),
-                "margin": database.crop.margin,
-                "identity": database.identity_kind,
-                "hashed_by": hashed_by(database, split.method),
-            }
-        )
-        for part, chosen in rows.items():
-            own = chosen[(chosen >= start) & (chosen < start + len(database))] - start
-            faces.append((database.identity_kind, part, database.identities[own]))
+    data = [
+        {
+            "db": database.db,
+            "file": database.path.name,
+            "rows": len(database),
+            "margin": database.crop.margin,
+            "identity": database.identity_kind,
+            "hashed_by": hashed_by(database, split.method),
+        }
+        for database in databases
+    ]
+    kinds = np.repeat([part["identity"] for part in data], [*map(len, databases)])
+    identities = np.concatenate([database.identities for database in databases])
+    faces = [
+        (kind, part, identities[own[kinds[own] == kind]])
+        for kind in np.unique(kinds).tolist()
+        for part, own in rows.items()
+    ]
     return {"data": data, "split": split.as_json(), "identities": Identities.of(faces)}
 
 
@@ -166,10 +167,22 @@ def hashed(name: str) -> float:
 
 
 def related(databases: list[Database]) -> np.ndarray:
-    """A number per row of joined databases, int64 (N,), the same for rows that show one person or
+    """A number per row of joined databases, int (N,), the same for rows that show one person or
     are identical images, also through further rows."""
-    count = sum(map(len, databases))
-    return _lowest(np.arange(count), _groups(databases))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pixels = np.concatenate([database.pixel_hashes for database in databases])
+    files = np.concatenate([database.identities for database in databases])
+    size = count = len(pixels)
+    nodes = []  # of a graph whose first nodes are the rows
+    for key in (pixels, files, _persons(databases)):
+        numbers = np.unique(key, return_inverse=True)[1]
+        nodes.append(size + numbers)
+        size += numbers.max(initial=-1) + 1
+    links = np.tile(np.arange(count), len(nodes)), np.concatenate(nodes)
+    graph = coo_array((np.ones(len(links[0]), bool), links), (size, size))
+    return connected_components(graph, directed=False)[1][:count]
 
 
 def database_names(databases: list[Database]) -> list[str]:
@@ -182,8 +195,7 @@ def database_names(databases: list[Database]) -> list[str]:
 
 def rows_by_database(databases: list[Database], rows: np.ndarray) -> dict[str, np.ndarray]:
     """`rows` of joined databases by database name."""
-    starts = np.cumsum([0, *map(len, databases)])
-    source = np.searchsorted(starts, rows, side="right") - 1
+    source = np.repeat(np.arange(len(databases)), [*map(len, databases)])[rows]
     return {name: rows[source == n] for n, name in enumerate(database_names(databases))}
 
 
@@ -195,11 +207,10 @@ def _positions(split: Split, databases: list[Database], keys: list[str | None]) 
     else:
         count = sum(map(len, databases))
         order = np.random.default_rng(split.seed).permutation(count)
-        positions = np.empty(count)
-        positions[order[::-1]] = np.arange(count) / max(count, 1)
-    groups = _groups(databases)
-    _, first = np.unique(groups[-1], return_index=True)
-    return _lowest(positions[first][groups[-1]], groups)
+        drawn = np.empty(count)
+        drawn[order[::-1]] = np.arange(count) / max(count, 1)
+        positions = pd.Series(drawn).groupby(_persons(databases)).transform("first")
+    return pd.Series(positions).groupby(related(databases)).transform("min").to_numpy()
 
 
 def _hashes(database: Database, key: str | None) -> np.ndarray:
@@ -215,26 +226,10 @@ def _name_key(paths: list[str]) -> str:
     return FILE if len({PurePosixPath(path).name for path in different}) == len(different) else PATH
 
 
-def _groups(databases: list[Database]) -> list[np.ndarray]:
-    """Numbers, int64 (N,) each, of equal pixels, of equal source files and, last, of persons."""
-    keys = [
-        np.concatenate([database.pixel_hashes for database in databases]),
-        np.concatenate([database.identities for database in databases]),
-        [p or f"\0{row}" for row, p in enumerate(p for d in databases for p in d.persons.tolist())],
-    ]
-    return [np.unique(key, return_inverse=True)[1] for key in keys]
-
-
-def _lowest(values: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """The lowest of the values (N,) of all rows that are connected by groups, int64 (N,) each."""
-    before = None
-    while before is None or (values != before).any():
-        before = values
-        for group in groups:
-            lowest = np.full(group.max(initial=-1) + 1, values.max(initial=0))
-            np.minimum.at(lowest, group, values)
-            values = lowest[group]
-    return values
+def _persons(databases: list[Database]) -> np.ndarray:
+    """The person of each row, str (N,), a text of its own where unknown."""
+    persons = np.concatenate([database.persons for database in databases]).tolist()
+    return np.array([person or f"\0{row}" for row, person in enumerate(persons)])
 
 
 def _is_named(database: Database) -> bool:

@@ -48,25 +48,19 @@ def draw_contact_sheet(database: Database, seed: int, path: Path) -> None:
     from matplotlib.image import imsave
 
     rng = np.random.default_rng(seed)
-    decade = np.minimum(age_midpoint(database.age_low, database.age_high) // 10, MAX_AGE // 10 - 1)
-    rows = []
-    for number in np.unique(decade[~np.isnan(decade)]):
-        there = np.flatnonzero(decade == number)
-        chosen = rng.permutation(there)[:_FACES_PER_DECADE]
-        cells = [_cell(database, row) for row in chosen]
-        cells += [np.full_like(cells[0], 255)] * (_FACES_PER_DECADE - len(cells))
-        rows.append(np.hstack(cells))
-    unknown = np.full((_CELL + _STRIP, _FACES_PER_DECADE * _CELL, 3), 255, np.uint8)
-    sheet = np.vstack(rows or [unknown])[:, :, ::-1]
+    low, high, gender = database.age_low, database.age_high, database.gender
+    decade = np.minimum(age_midpoint(low, high) // 10, MAX_AGE // 10 - 1)
+    decades = np.unique(decade[~np.isnan(decade)])
+    shape = (max(len(decades), 1), _CELL + _STRIP, _FACES_PER_DECADE, _CELL, 3)
+    sheet = np.full(shape, 255, np.uint8)
+    for line, number in zip(sheet, decades, strict=False):
+        rows = rng.permutation(np.flatnonzero(decade == number))[:_FACES_PER_DECADE]
+        for column, row in enumerate(rows):
+            cell = line[:, column]
+            cell[:_CELL] = resize(database.image[np.array([row])][0], _CELL)
+            label = age_text(low[row], high[row])
+            label += "" if np.isnan(gender[row]) else f" {INITIALS[int(gender[row])]}"
+            place = (4, _CELL + 15)
+            cv2.putText(cell, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
+    sheet = sheet.reshape(-1, _FACES_PER_DECADE * _CELL, 3)[:, :, ::-1]
     imsave(path, np.ascontiguousarray(sheet), format="png", metadata=_MARK)
-
-
-def _cell(database: Database, row: int) -> np.ndarray:
-    """A face above its label, uint8 (_CELL + _STRIP, _CELL, 3)."""
-    cell = np.full((_CELL + _STRIP, _CELL, 3), 255, np.uint8)
-    cell[:_CELL] = resize(database.image[np.array([row])][0], _CELL)
-    low, high, gender = (a[row] for a in (database.age_low, database.age_high, database.gender))
-    age = age_text(low, high)
-    label = age if np.isnan(gender) else f"{age} {INITIALS[int(gender)]}"
-    cv2.putText(cell, label, (4, _CELL + 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1)
-    return cell

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
+from ..errors import UserError
 from ..files import atomic
 from ..labels import age_midpoint
 from ..outputs import has_mark
@@ -39,12 +40,6 @@ def image_bytes(rows: int, img_size: int) -> int:
     return rows * img_size * img_size * 3
 
 
-def database_bytes(table: pd.DataFrame, img_size: int) -> int:
-    """Approximate size of a database with all rows of `table`, in bytes."""
-    texts = 2 * sum(int(table[name].str.len().max()) for name in TEXTS)
-    return image_bytes(len(table), img_size) + len(table) * (8 * len(COLUMNS) + 8 + texts) + 2**16
-
-
 class FaceSlots:
     """The faces and the states of the records of an unfinished database, in two files.
 
@@ -57,37 +52,32 @@ class FaceSlots:
             image, 0 if not computed; `state`: `TO_DO` or one of the caller's codes.
     """
 
-    def __init__(self, output: Path, rows: int, img_size: int, run: str):
+    def __init__(self, output: Path, rows: int, img_size: int, run: str, resume: bool = False):
+        """Open the files of an interrupted run if `resume`, else `create` is next.
+
+        Raises `UserError` if they are of another run.
+        """
         self.path, self.states = (
             output.with_name(f".{output.stem}{end}") for end in (".partial", ".states")
         )
         self.shape, self.run = (rows, img_size, img_size, 3), run
         self.records = np.zeros(rows, RECORD)
+        self.is_resumed = resume and self.states.exists()
+        if self.is_resumed:
+            if self.states.read_bytes()[:_RUN_BYTES] != run.encode():
+                raise UserError(
+                    f"--resume: expected {self.path} to be of the same dataset and arguments, "
+                    "received different ones; pass the same, or start over without --resume"
+                )
+            self.records = read_states(self.states)
 
-    def begin(self) -> None:
+    def create(self) -> None:
         """Create both files, with every record to do."""
         self.remove()
         with self.path.open("wb") as file:
             file.truncate(image_bytes(*self.shape[:2]))
         with atomic(self.states) as partial:
             partial.write_bytes(self.run.encode() + self.records.tobytes())
-
-    def resume(self) -> bool:
-        """Continue the files of an interrupted run.
-
-        Returns:
-            Whether there are any.
-
-        Raises:
-            ValueError: if they are of another run.
-        """
-        if not (self.states.exists() and self.path.exists()):
-            return False
-        with self.states.open("rb") as file:
-            if file.read(_RUN_BYTES) != self.run.encode():
-                raise ValueError
-        self.records = read_states(self.states)
-        return True
 
     def write(self, start: int, faces: np.ndarray, records: np.ndarray) -> None:
         """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their `RECORD`s."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..data.datasets.appa_real import AGE_COLUMNS, MARGIN, read_labels
+from ..data.datasets.published import AGE_COLUMNS, APPA_REAL_MARGIN, read_appa_real_labels
 from ..errors import UserError
 from ..files import check_folder
 from .labelled import ImageFaces
@@ -23,7 +23,7 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces,
     the folder of images is missing.
     """
     check_folder(data_dir)
-    table = read_labels(data_dir, split)
+    table = read_appa_real_labels(data_dir, split)
     unknown = table[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
     if table.empty or unknown.any():
         where = f"row {int(unknown.argmax()) + 1} has none" if len(table) else "it has no row"
@@ -37,7 +37,7 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces,
         kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
     labels = labels_table(names, table["gender"], age, age, **kinds)
     paths = [data_dir / split / name for name in names]
-    return ImageFaces(labels, [], paths, DB, MARGIN), table
+    return ImageFaces(labels, [], paths, DB, APPA_REAL_MARGIN), table
 
 
 def _categories(labels: pd.DataFrame) -> dict[str, pd.Series]:

@@ -90,4 +90,4 @@ def test_resume_with_another_selection(small_wiki, out, monkeypatch):
         patched.setattr(create, "_select", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(small_wiki, out)
-    assert run(small_wiki, out, max_per_age=1, resume=True).rows == 40
+    assert run(small_wiki, out, max_per_age=1, resume=True)[0]["kept"] == 40

@@ -98,7 +98,7 @@ def test_real_utkface_duplicates(utkface, tmp_path):
     agree = [labels for labels in several if len(set(labels)) == 1]
     disagree = [labels for labels in several if len(set(labels)) > 1]
 
-    created = create_database(
+    removed, _ = create_database(
         Arguments(
             output=tmp_path / "db.mat",
             data_dir=utkface,
@@ -108,7 +108,6 @@ def test_real_utkface_duplicates(utkface, tmp_path):
             max_per_age=300,
         )
     )
-    removed = created.removed
     assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) > 0
     assert removed[curate.DISAGREE] == sum(map(len, disagree)) > 0
     ages = Counter(labels[0][0] for labels in groups.values() if len(set(labels)) == 1)

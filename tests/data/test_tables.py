@@ -141,4 +141,4 @@ def test_other_genders_are_rejected(text):
 
 @pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "NaN", "None", "null", "Unknown", "u", "?"])
 def test_blanks_are_unknown(text):
-    assert parse_age(text) is parse_gender(text) is None
+    assert np.isnan([*parse_age(text), parse_gender(text)]).all()

@@ -6,6 +6,7 @@ import scipy.io
 
 from src.data import writing
 from src.data.database import open_database
+from src.errors import UserError
 from src.faces.crop import FaceCrop
 
 SIZE = 32
@@ -31,7 +32,7 @@ def fill(slots, faces, rows):
 
 def filled(path, faces, rows=None):
     slots = writing.FaceSlots(path, len(faces), SIZE, RUN)
-    slots.begin()
+    slots.create()
     fill(slots, faces, np.random.default_rng(0).permutation(len(faces)) if rows is None else rows)
     return slots
 
@@ -68,8 +69,8 @@ def test_half_filled_slots_resume(path):
     faces, table = make(70)
     first = np.random.default_rng(2).permutation(70)[:30]
     filled(path, faces, first)
-    slots = writing.FaceSlots(path, 70, SIZE, RUN)
-    assert slots.resume() and slots.done == 30
+    slots = writing.FaceSlots(path, 70, SIZE, RUN, resume=True)
+    assert slots.is_resumed and slots.done == 30
     assert set(np.flatnonzero(slots.records["state"] == 3)) == set(first)
     assert slots.records["identity"][first].tolist() == [2**63 + row for row in first.tolist()]
     fill(slots, faces, np.flatnonzero(slots.records["state"] == writing.TO_DO))
@@ -79,16 +80,9 @@ def test_half_filled_slots_resume(path):
 
 def test_slots_of_another_run_are_rejected(path):
     filled(path, make(3)[0])
-    with pytest.raises(ValueError):
-        writing.FaceSlots(path, 3, SIZE, "6" * 64).resume()
-    slots = writing.FaceSlots(path, 3, SIZE, RUN)
+    with pytest.raises(UserError, match=r"--resume: .*\.db\.partial"):
+        writing.FaceSlots(path, 3, SIZE, "6" * 64, resume=True)
+    slots = writing.FaceSlots(path, 3, SIZE, RUN, resume=True)
     slots.remove()
-    assert not slots.resume()
+    assert not writing.FaceSlots(path, 3, SIZE, RUN, resume=True).is_resumed
     assert list(path.parent.iterdir()) == []
-
-
-def test_size_is_predicted(path):
-    faces, table = make(500)
-    writing.write_database(path, filled(path, faces), table, np.arange(500), VALUES, "7.3")
-    size = path.stat().st_size
-    assert 0.9 * writing.database_bytes(table, SIZE) < size <= writing.database_bytes(table, SIZE)

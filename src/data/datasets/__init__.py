@@ -124,7 +124,7 @@ DATASETS = {
     "utkface": Dataset(_IN + "names:read_utkface"),
     "fairface": Dataset(_IN + "published:read_fairface", Split),
     "all_age_faces": Dataset(_IN + "names:read_all_age_faces", photos=True),
-    "appa_real": Dataset(_IN + "appa_real:read", AppaReal),
+    "appa_real": Dataset(_IN + "published:read_appa_real", AppaReal),
     "lap": Dataset(_IN + "published:read_lap", Split),
     "adience": Dataset(_IN + "published:read_adience"),
     "afad": Dataset(_IN + "names:read_afad"),

@@ -13,6 +13,7 @@ from ...errors import UserError
 from ...faces.images import Box
 from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE, whole_years
+from . import NAN
 from .values import OLDEST, is_unknown, parse_age, parse_gender, relative_paths
 
 _SEPARATORS = ",;\t"
@@ -24,8 +25,7 @@ class LabelTable:
 
     Attributes:
         path: the file.
-        frame: cells as str, stripped, "" if blank; the index is the number of each row in the file,
-            counted from 1 without the header and blank rows.
+        frame: cells as str, stripped, "" if blank, without the header and blank rows.
     """
 
     def __init__(self, path: Path, frame: pd.DataFrame):
@@ -55,60 +55,53 @@ class LabelTable:
         )
 
     def texts(self, column: str) -> pd.Series:
-        """A column as str, indexed from 0; all "" if the file lacks it."""
+        """A column as str; all "" if the file lacks it."""
         if column not in self.frame:
             return pd.Series([""] * len(self.frame), dtype=object)
-        return self.frame[column].reset_index(drop=True)
+        return self.frame[column]
 
     def genders(self, column: str) -> np.ndarray:
         """Genders, float64 (N,); see `parse_gender`."""
         return self.parsed(column, parse_gender, "female or male")
 
-    def ages(self, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest completed years, float64 (N,) each; see `parse_age`."""
-        expected = "an age like 25 or a range like 25-32"
-        low, high = (
-            self.parsed(column, lambda text, i=i: (parse_age(text) or (None, None))[i], expected)
-            for i in (0, 1)
-        )
-        return low, high
+    def ages(self, column: str) -> np.ndarray:
+        """Lowest and highest completed years, float64 (2, N); see `parse_age`."""
+        return self.parsed(column, parse_age, "an age like 25 or a range like 25-32").T
 
     def numbers(self, column: str, minimum: float, maximum: float) -> np.ndarray:
         """Numbers from `minimum` to `maximum`, float64 (N,), NaN where unknown."""
 
-        def parse(text: str) -> float | None:
-            if is_unknown(text):
-                return None
-            if not minimum <= float(text) <= maximum:
+        def parse(text: str) -> float:
+            number = NAN if is_unknown(text) else float(text)
+            if number < minimum or number > maximum:
                 raise ValueError(text)
-            return float(text)
+            return number
 
         return self.parsed(column, parse, f"a number from {minimum:g} to {maximum:g}")
 
     def parsed(self, column: str, parse: Callable, expected: str) -> np.ndarray:
-        """A column converted by `parse`, which raises `ValueError` for invalid text."""
+        """A column converted by `parse`, float64 (N, ...), which raises `ValueError` for invalid
+        text and accepts blanks."""
         codes, texts = pd.factorize(self.texts(column))
-        values = np.full(len(texts), np.nan)
+        values = [parse("")]  # for the shape of columns without rows
         for code, text in enumerate(texts):
             try:
-                value = parse(text)
+                values.append(parse(text))
             except ValueError:
-                row = self.frame.index[int((codes == code).argmax())]
+                row = int((codes == code).argmax()) + 1
                 raise UserError(
                     f"{self.path}: expected {expected} in column {column!r}, received {text!r} in "
                     f"row {row}"
                 ) from None
-            values[code] = np.nan if value is None else value
-        return values[codes]
+        return np.array(values, np.float64)[codes + 1]
 
     def check(self, right: np.ndarray, expected: str) -> None:
         """Raise `UserError` with the first row that is not `right`, bool (N,)."""
         if not right.all():
             row = int(right.argmin())
             received = ", ".join(f"{name} {text!r}" for name, text in self.frame.iloc[row].items())
-            number = self.frame.index[row]
             raise UserError(
-                f"{self.path}: expected {expected}, received {received} in row {number}"
+                f"{self.path}: expected {expected}, received {received} in row {row + 1}"
             )
 
     def _ranges(self) -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +162,7 @@ def read_table(
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     if separator != ",":
         cells = cells.replace(r"^(\d+),(\d+)$", r"\1.\2", regex=True)
-    cells = cells[(cells != "").any(axis=1)].reset_index(drop=True)
+    cells = cells[(cells != "").any(axis=1)]
     is_header = not by_position or not re.search(r"\d", "".join(cells.iloc[0]))
     names = list(columns)[: cells.shape[1]] if by_position else cells.iloc[0].tolist()
     known = {_plain(name): column for name, column in columns.items()}
@@ -181,8 +174,8 @@ def read_table(
         if columns[name] not in found:
             raise UserError(f"{path}: expected the column {name!r}, found {listed}")
     rows = cells.iloc[int(is_header) :, : len(names)].set_axis(found, axis=1)
-    rows.index = range(1, len(rows) + 1)
-    return LabelTable(path, rows.loc[:, [bool(name) for name in names]])
+    rows = rows.loc[:, [bool(name) for name in names]]
+    return LabelTable(path, rows.reset_index(drop=True))
 
 
 def _read_text(path: Path, encoding: str | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...labels import GENDERS, MAX_AGE
+from . import NAN
 
 OLDEST = 122  # years, the longest known life; larger numbers are rejected
 _UNKNOWN = {"", "na", "n/a", "#n/a", "nan", "none", "null", "unknown", "u", "?", "-"}
@@ -27,14 +28,14 @@ def is_unknown(text: str) -> bool:
     return text.strip().casefold() in _UNKNOWN
 
 
-def parse_age(text: str) -> tuple[int, int] | None:
-    """The lowest and highest completed year of an age or an age range, None where unknown.
+def parse_age(text: str) -> tuple[float, float]:
+    """The lowest and highest completed year of an age or an age range, NaN where unknown.
 
     Decimals are completed years (25.9 is 25), and ages above 100 are 100.
     Raises `ValueError` for other text, reversed ranges and ages above `OLDEST`.
     """
     if is_unknown(text):
-        return None
+        return NAN, NAN
     parsed = _AGE.fullmatch(text.strip().casefold())
     if not parsed:
         raise ValueError(text)
@@ -47,13 +48,13 @@ def parse_age(text: str) -> tuple[int, int] | None:
     return min(int(low), MAX_AGE), min(int(high), MAX_AGE)
 
 
-def parse_gender(text: str) -> int | None:
-    """0 for female, 1 for male, None where unknown.
+def parse_gender(text: str) -> float:
+    """0 for female, 1 for male, NaN where unknown.
 
     Raises `ValueError` for other text; digits too, as datasets disagree on their meaning.
     """
     if is_unknown(text):
-        return None
+        return NAN
     word = text.strip().casefold()
     for code, gender in enumerate(GENDERS):
         if word in _WORDS[gender]:
