@@ -60,7 +60,8 @@ def read_appa_real(data_dir: Path, split: str, target: str, ignore_list: Path | 
     if ignore_list or names.is_file():
         skipped = read_table(names, {"img_name": "img_name"}).texts("img_name")
         ignored = labels["file_name"].isin(skipped).to_numpy()
-    return Records(table[~ignored], {"on the ignore list": int(ignored.sum())}, margin=APPA_REAL_MARGIN)
+    removed = {"on the ignore list": int(ignored.sum())}
+    return Records(table[~ignored], removed, margin=APPA_REAL_MARGIN)
 
 
 def read_appa_real_labels(data_dir: Path, split: str) -> pd.DataFrame:
