@@ -12,11 +12,11 @@ AUGMENTATIONS = ("plain", "strong")
 # Metrics that can choose the best epoch, and whether higher is better.
 MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
 MONITORED |= {"pred_age_top5": True}
-_PLACE = {"distribute", "hosts", "num_hosts", "host_id"}  # machines, which do not affect results
-_NOT_RECORDED = _PLACE | {"config", "resume"}
+# Machines and files of flags, which do not affect results.
+_NOT_RECORDED = {"distribute", "hosts", "num_hosts", "host_id", "config", "resume"}
 # Flags that may differ when a run is resumed; the data themselves are compared by `state`.
-_MAY_CHANGE = _PLACE | {"input", "output_path", "nb_epochs", "early_stopping", "resume"}
-_MAY_CHANGE |= {"config", "tensorboard", "wandb"}
+_MAY_CHANGE = {"input", "output_path", "nb_epochs", "early_stopping", "tensorboard", "wandb"}
+_MAY_CHANGE |= _NOT_RECORDED
 _WIDTHS = ("wide_resnet", *RESNETS)
 
 LOSSES = {  # name -> "module:function" of labels and predictions, imported at first use
@@ -27,7 +27,7 @@ AGE_LOSSES = {  # name -> functions, as of LOSSES, whose values are added; "loss
     "ce": ("loss",),
     "dldl": (".training.losses:label_distribution",),
     "mean_variance": ("loss", ".training.losses:mean_and_variance"),
-    "corn": (".training.losses:conditional_ordinal",),
+    "corn": (".training.losses:cross_entropy",),  # of the distribution that its head computes
 }
 AGE_HEADS = {"corn": "conditional"}  # of the age losses that need another head, see models.heads
 BALANCES = {"none": 0.0, "sqrt": -0.5, "inverse": -1.0}  # powers of the frequency of a label
@@ -62,15 +62,13 @@ class Arguments:
         limits="(0, inf)",
     )
     seed: int = flag(
-        0,
-        help="seed of the split, the initial weights and the augmentation",
-        limits=f"[0, {2**32 - 1}]",
+        0, help="seed of split, initial weights and augmentation", limits=f"[0, {2**32 - 1}]"
     )
     arch: str = flag(
         "wide_resnet",
-        help="network: wide_resnet (--depth, --width); resnet18, resnet34, resnet50 or resnet101 "
-        "of the PyTorch toolkit (--width 8 is its size); face_resnet, dlib's face recognition "
-        "network; or a name of keras.applications, such as EfficientNetB3",
+        help="network: wide_resnet; resnet18, resnet34, resnet50 or resnet101 of the PyTorch "
+        "toolkit (--width 8 is its size); face_resnet, dlib's face recognition network; or a name "
+        "of keras.applications, such as EfficientNetB3",
         group="network",
     )
     depth: int = flag(
@@ -80,14 +78,12 @@ class Arguments:
     )
     width: int = flag(8, help="width of network", limits="[1, inf)", needs={"arch": _WIDTHS})
     use_se: bool = flag(
-        False,
-        help="add squeeze and excitation to the blocks of a resnet",
-        needs={"arch": tuple(RESNETS)},
+        False, help="squeeze and excitation in the blocks", needs={"arch": tuple(RESNETS)}
     )
     extra_blocks: str | None = flag(
         None,
-        help="blocks added to the five stages of face_resnet, such as 0,0,2,2,1; they begin as the "
-        "identity, so that --init takes weights with fewer blocks (default: none)",
+        help="number of blocks added to each of the five stages, such as 0,0,2,2,1; they begin as "
+        "the identity, so that --init accepts weights with fewer blocks (default: none)",
         metavar="N,N,N,N,N",
         needs={"arch": ("face_resnet",)},
     )
@@ -113,10 +109,7 @@ class Arguments:
         limits="(0, 1)",
     )
     test_split: float = flag(
-        0.0,
-        help="test split ratio, of faces that are neither trained nor validated on, for "
-        "evaluate.py --part test",
-        limits="[0, 1)",
+        0.0, help="test split ratio, for evaluate.py --part test", limits="[0, 1)"
     )
     split_by: str | None = flag(
         None,
@@ -127,31 +120,27 @@ class Arguments:
     leave_out: str | None = flag(
         None,
         help="database to leave out of training and to evaluate on; --leave_out alone: each one in "
-        "turn; the metrics of all runs are written to leave_out.csv and leave_out.md in "
-        "output_path (default: none)",
+        "turn; metrics of all runs in leave_out.csv and leave_out.md (default: none)",
         const="all",
         metavar="DATABASE",
     )
     folds: int | None = flag(
         None,
         help="number of networks, each trained without one fold, by person or path as the split; "
-        "the predictions for every face of networks that were not trained on it are written to "
-        "out_of_fold.csv in output_path (default: one network)",
+        "predictions for every face in out_of_fold.csv (default: one network)",
         limits="[2, inf)",
         metavar="K",
         excludes=("leave_out", "test_split", "hosts"),
     )
     fold: int | None = flag(
         None,
-        help="train one network of --folds, without this fold, from 0 (default: all, one after "
-        "the other)",
+        help="index from 0 of the only one of --folds to train without (default: each in turn)",
         limits="[0, inf)",
         needs="folds",
     )
     repeat: int = flag(
         1,
-        help="number of seeds, from --seed on; their mean and standard deviation are written to "
-        "output_path",
+        help="number of seeds, from --seed on; their mean and standard deviation in repeat.md",
         limits="[1, inf)",
         metavar="N",
         excludes=("folds", "hosts"),
@@ -182,9 +171,7 @@ class Arguments:
     )
     age_weight: float = flag(1.0, help="weight of the age loss", limits="[0, inf)")
     gender_weight: float = flag(1.0, help="weight of the gender loss", limits="[0, inf)")
-    label_smoothing: float = flag(
-        0.0, help="label smoothing, as a share of the label", limits="[0, 1)"
-    )
+    label_smoothing: float = flag(0.0, help="label smoothing, 0..1", limits="[0, 1)")
     teacher: str | None = flag(
         None,
         help="weight file whose predictions are averaged with the labels (knowledge distillation) "
@@ -200,7 +187,7 @@ class Arguments:
     )
     max_weight: float = flag(
         10.0,  # more than doubles the effective number of faces with inverse, see docs/training.md
-        help="maximum class weight of --balance; the mean is 1",
+        help="maximum class weight; the mean is 1",
         limits="[1, inf)",
         needs={"balance": ("sqrt", "inverse")},
     )
@@ -216,22 +203,18 @@ class Arguments:
     weight_decay: float | None = flag(
         None,
         help="weight decay of kernels: for adamw as a share of the learning rate (default: 0.05), "
-        "for sgd and adam the factor of an L2 penalty (default: the network's, 0.0005 for our "
-        "networks, none for keras.applications)",
+        "for sgd and adam the factor of an L2 penalty (default: 0.0005, none for "
+        "keras.applications)",
         limits="[0, inf)",
     )
     backbone_lr: float = flag(
-        1.0,
-        help="factor of the learning rate of all layers but the heads",
-        limits="(0, inf)",
+        1.0, help="factor of the learning rate of all layers but the heads", limits="(0, inf)"
     )
     clip_norm: float | None = flag(
         None, help="maximum global gradient norm (default: no clipping)", limits="(0, inf)"
     )
     accumulate: int = flag(
-        1,
-        help="batches per step, whose gradients are averaged",
-        limits="[1, inf)",
+        1, help="batches per step, whose gradients are averaged", limits="[1, inf)"
     )
     ema: float | None = flag(
         None,
@@ -290,10 +273,6 @@ class Arguments:
             raise UserError(f"--fold: expected 0 to {self.folds - 1}, received {self.fold}")
         if self.hosts not in (None, "auto") and not self.hosts.rpartition(":")[2].isdecimal():
             raise UserError(f"--hosts: expected HOST:PORT or auto, received {self.hosts}")
-        if None not in (self.num_hosts, self.host_id) and self.host_id >= self.num_hosts:
-            raise UserError(
-                f"--host_id: expected 0 to {self.num_hosts - 1}, received {self.host_id}"
-            )
 
     @property
     def trains_many(self) -> bool:
@@ -315,15 +294,12 @@ class Arguments:
                 weights[name] = float(weight) if colon else 1.0
             except ValueError:
                 weights[name] = 0.0
-            if not 0 < weights[name] < float("inf") or not name.startswith("val_"):
-                raise UserError(
-                    f"--monitor: expected val_METRIC or val_METRIC:WEIGHT, received {text!r}"
-                )
         metrics = {_metric(name) for name in weights}
-        if len(metrics) > 1 or None in metrics:
+        is_weight = all(0 < weight < float("inf") for weight in weights.values())
+        if len(metrics) > 1 or None in metrics or not is_weight:
             raise UserError(
-                "--monitor: expected val_ and one metric, of all databases or of several, received "
-                f"{self.monitor}; metrics: {', '.join(MONITORED)}"
+                "--monitor: expected val_METRIC or val_METRIC:WEIGHT, of all databases or of "
+                f"several, received {self.monitor}; metrics: {', '.join(MONITORED)}"
             )
         return weights
 
@@ -340,56 +316,45 @@ class Arguments:
     @property
     def architecture(self) -> dict:
         """The network as a checkpoint describes it: its name and the arguments set for it."""
-        architecture = {"name": self.arch}
-        if self.arch in _WIDTHS:
-            architecture["width"] = self.width
-        if self.arch == "wide_resnet":
-            architecture["depth"] = self.depth
-        if self.use_se:
-            architecture["use_se"] = True
-        if self.extra_blocks:
-            architecture["extra_blocks"] = self._extra_blocks()
-        if self.dropout is not None:
-            architecture["dropout"] = self.dropout
-        if self.age_loss in AGE_HEADS:
-            architecture["age_head"] = AGE_HEADS[self.age_loss]
-        return architecture
+        arguments = {
+            "width": self.width if self.arch in _WIDTHS else None,
+            "depth": self.depth if self.arch == "wide_resnet" else None,
+            "use_se": self.use_se or None,
+            "extra_blocks": self._extra_blocks() if self.extra_blocks else None,
+            "dropout": self.dropout,
+            "age_head": AGE_HEADS.get(self.age_loss),
+        }
+        return {"name": self.arch} | {k: v for k, v in arguments.items() if v is not None}
 
     def _extra_blocks(self) -> list[int]:
-        try:
-            return [int(count) for count in self.extra_blocks.split(",")]
-        except ValueError:
+        counts = self.extra_blocks.split(",")
+        if len(counts) != 5 or not all(count.isdecimal() for count in counts):
             raise UserError(
-                f"--extra_blocks: expected numbers, 0,0,2,2,1, received {self.extra_blocks!r}"
-            ) from None
+                "--extra_blocks: expected five numbers, one per stage, such as 0,0,2,2,1, received "
+                f"{self.extra_blocks}"
+            )
+        return [int(count) for count in counts]
 
     def as_json(self) -> dict:
         """Names and values as JSON types, without the machines of the run."""
-        values = {name: value for name, value in asdict(self).items() if name not in _NOT_RECORDED}
-        return values | {
-            "input": [str(path) for path in self.input],
-            "output_path": str(self.output_path),
-        }
-
-    @property
-    def comparable(self) -> dict:
-        """The values that are the same on all hosts; folders may have other names elsewhere."""
-        values = self.as_json()
-        return {name: values[name] for name in values if name not in ("input", "output_path")}
+        paths = {"input": [str(path) for path in self.input], "output_path": str(self.output_path)}
+        values = asdict(self) | paths
+        return {name: value for name, value in values.items() if name not in _NOT_RECORDED}
 
     def check_same(self, recorded: dict, epochs: int) -> None:
-        """Raise `UserError` if the `recorded` arguments of the run to resume are different.
+        """Raise `UserError` if this run cannot continue another one.
 
-        Flags that the run did not know yet had their default.
-        epochs: that the run has completed.
+        Args:
+            recorded: `as_json` of the other run; flags that it did not know yet had their default.
+            epochs: completed epochs of the other run.
         """
         values = self.as_json()
-        for one in flags_of(Arguments):
-            began = recorded.get(one.name, one.default)
-            if one.name not in _MAY_CHANGE and began != values[one.name]:
+        for field in flags_of(Arguments):
+            before = recorded.get(field.name, field.default)
+            if field.name not in _MAY_CHANGE and before != values[field.name]:
                 raise UserError(
-                    f"--resume: expected --{one.name} {began}, as in the run in "
-                    f"{self.output_path}, received {values[one.name]}; pass the same value, or "
+                    f"--resume: expected --{field.name} {before}, as in the run in "
+                    f"{self.output_path}, received {values[field.name]}; pass the same value, or "
                     "another --output_path"
                 )
         planned = recorded.get("nb_epochs", epochs)
@@ -403,4 +368,6 @@ class Arguments:
 
 def _metric(name: str) -> str | None:
     """The metric in a column of history.csv: pred_age_mae of val_utkface_pred_age_mae."""
+    if not name.startswith("val_"):
+        return None
     return next((metric for metric in MONITORED if name.endswith(f"_{metric}")), None)

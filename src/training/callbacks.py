@@ -1,7 +1,6 @@
-"""Callbacks of a run: validation, history.csv, best checkpoints, interrupts."""
+"""Callbacks of a run: validation, files of every epoch, interrupts."""
 
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,10 +20,11 @@ from ..models.description import OUTPUTS, Description
 from ..models.statistics import estimate_statistics
 from .arguments import Arguments
 from .batches import FaceBatches
-from .hosts import is_first_host
-from .metrics import LABELLED
+from .distribution import is_first_host
+from .metrics import METRICS
 from .network import Evaluator, averaged
 from .run import BEST, HISTORY
+from .state import write_state
 
 _CHECK_INTERVAL = 20  # steps; the loss is a mean over the epoch, which stays NaN
 _DRAWING_INTERVAL = 10.0  # seconds between curves: drawing takes longer than a tiny epoch
@@ -41,22 +41,16 @@ class DeferInterrupt(keras.callbacks.Callback):
     """
 
     def __enter__(self) -> "DeferInterrupt":
-        self._defer()
+        self._deferred = ExitStack()
+        self._deferred.enter_context(defer_sigint())
         return self
 
     def __exit__(self, *_) -> None:
         self._deferred.close()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._deferred.close()  # raises KeyboardInterrupt if Ctrl-C was pressed
-        self._defer()
-
-    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.on_train_batch_end(batch)
-
-    def _defer(self) -> None:
-        self._deferred = ExitStack()
-        self._deferred.enter_context(defer_sigint())
+        self.__exit__()  # raises KeyboardInterrupt if Ctrl-C was pressed
+        self.__enter__()
 
 
 class Validation(keras.callbacks.Callback):
@@ -83,22 +77,29 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self._evaluator = evaluator
         self._batches = {name: own for name, own in batches.items() if len(own)}
+        self._known = pd.DataFrame(  # faces per metric and database
+            {
+                name: {metric: own.known[output] for metric, output in METRICS.items()}
+                for name, own in self._batches.items()
+            }
+        )
+        self._databases = {"val_": [*self._batches]}  # by prefix
+        if len(self._batches) > 1:
+            self._databases |= {f"val_{name}_": [name] for name in self._batches}
         self._loss_weights = dict(zip(OUTPUTS, loss_weights, strict=True))
         self._faces = faces
 
     def check_monitor(self, arguments: Arguments) -> None:
         """Raise `UserError` if a metric of --monitor has no validation face with a known label."""
-        metric = arguments.monitored_metric
-        prefixes = {"val_": self._batches.values()}
-        if len(self._batches) > 1:
-            prefixes |= {f"val_{name}_": [own] for name, own in self._batches.items()}
+        existing = set()
+        for prefix, names in self._databases.items():
+            known = self._known[names].any(axis=1)
+            existing |= {f"{prefix}{metric}" for metric in ["loss", *known.index[known]]}
         for monitored in arguments.monitor_weights:
-            databases = prefixes.get(monitored.removesuffix(metric), [])
-            if not sum(own.known[output] for own in databases for output in LABELLED[metric]):
-                known = ", ".join(f"{prefix}{metric}" for prefix in prefixes)
+            if monitored not in existing:
                 raise UserError(
-                    f"--monitor: expected a metric of validation faces with a label, {known}, "
-                    f"received {monitored}"
+                    f"--monitor: expected metrics of validation faces with a label, {monitored} is "
+                    f"none of {', '.join(sorted(existing))}"
                 )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
@@ -109,143 +110,36 @@ class Validation(keras.callbacks.Callback):
                 name: self._evaluator.evaluate(batches, verbose=0, return_dict=True)
                 for name, batches in self._batches.items()
             }
-        means = self._means({name: own.known for name, own in self._batches.items()}, found)
-        if len(found) > 1:
-            for name, batches in self._batches.items():
-                own = self._means({name: batches.known}, found)
-                logs |= {f"val_{name}_{metric}": value for metric, value in own.items()}
-        logs |= {f"val_{metric}": value for metric, value in means.items()}
-
-    def _means(
-        self, known: dict[str, dict[str, int]], found: dict[str, dict[str, float]]
-    ) -> dict[str, float]:
-        """The means over several databases, weighted by their known labels; without metrics of
-        labels that are unknown in all of them."""
-        means = {"loss": next(iter(found.values()))["loss"]}  # the regularization loss
-        for metric, (output, *others) in LABELLED.items():
-            counts = [own[output] for own in known.values()]
-            if others or not sum(counts):
-                continue
-            values = [found[name][metric] for name in known]
-            means[metric] = float(np.dot(counts, values) / sum(counts))
-        for output, weight in self._loss_weights.items():
-            means["loss"] += weight * means.get(f"{output}_loss", 0.0)
-        return means
+        values = pd.DataFrame(found)
+        penalty = values.loc["loss"].iloc[0]  # of kernels, the same in all databases
+        for prefix, names in self._databases.items():
+            known = self._known[names]
+            sums = (values[names] * known).sum(axis=1)
+            means = (sums / known.sum(axis=1)).dropna()  # no metric without a known label
+            terms = [w * means.get(f"{name}_loss", 0.0) for name, w in self._loss_weights.items()]
+            logs[f"{prefix}loss"] = float(penalty + sum(terms))
+            logs |= {f"{prefix}{metric}": value for metric, value in means.to_dict().items()}
 
 
-class History(keras.callbacks.Callback):
-    """Writes `history.csv` after every epoch, and its curves at most every ten seconds.
+class Speed(keras.callbacks.Callback):
+    """Adds the learning rate, the training faces per second, and `data_wait`, the share of the
+    time spent waiting for batches, to the logs of every epoch."""
 
-    Adds to the metrics of an epoch the learning rate, the training faces per second, and
-    `data_wait`, the share of the time spent waiting for batches. `epochs` are the rows so far.
-
-    Args:
-        batches: of the training set.
-        done: epochs of a resumed run, whose rows are kept.
-    """
-
-    def __init__(
-        self, folder: Path, schedule: LearningRateSchedule, batches: FaceBatches, done: int = 0
-    ):
+    def __init__(self, schedule: LearningRateSchedule, batches: FaceBatches):
         super().__init__()
-        self._folder = folder
-        self._schedule = schedule
-        self._batches = batches
-        self._trained = 0.0  # end of the last training step
-        self._drawn = -math.inf  # the same of the last epoch with curves
-        self.epochs = read_history(folder / HISTORY, done) if done else []
+        self._schedule, self._batches = schedule, batches
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._begun, self._waited = time.perf_counter(), self._batches.waited
+        self._start, self._waited = time.perf_counter(), self._batches.waited
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self._trained = time.perf_counter()
+        self._end = time.perf_counter()  # before validation
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        seconds = self._trained - self._begun
+        seconds = self._end - self._start
         logs["learning_rate"] = float(self._schedule((epoch + 1) * len(self._batches) - 1))
         logs["faces_per_second"] = self._batches.faces / seconds
         logs["data_wait"] = (self._batches.waited - self._waited) / seconds
-        self.epochs.append({"epoch": epoch + 1, **logs})
-        if is_first_host():
-            with replacing(self._folder / HISTORY) as path:
-                pd.DataFrame(self.epochs).to_csv(path, index=False)
-            if self._trained > self._drawn + _DRAWING_INTERVAL:
-                self._draw()
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        if is_first_host() and self._trained > self._drawn:
-            self._draw()
-
-    def _draw(self) -> None:
-        for name, columns in _CURVES.items():
-            with replacing(self._folder / name) as path:
-                _plot(pd.DataFrame(self.epochs), columns, path)
-        self._drawn = self._trained
-
-
-def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
-    """The rows of the first `epochs` epochs of a history; `UserError` if it lacks one."""
-    expected = f"the history of {epochs} epochs; restore it, or pass another --output_path"
-    with wrap_read_errors(path, expected):
-        history = pd.read_csv(path)[:epochs]
-        if history["epoch"].tolist() != list(range(1, epochs + 1)):
-            raise ValueError(f"{len(history)} rows")
-        return history.astype({"val_loss": float}).to_dict("records")
-
-
-class BestCheckpoints(keras.callbacks.Callback):
-    """Saves `weights.{epoch}-{val_loss}.hdf5`, and the same file as `best.hdf5`, whenever the
-    monitored metric improves.
-
-    Stops the run after `--early_stopping` epochs without improvement.
-    """
-
-    def __init__(self, arguments: Arguments, description: Description, history: History):
-        super().__init__()
-        self._arguments = arguments
-        self._description = description
-        self._history = history
-
-    def _monitored(self, epoch: dict[str, float]) -> float:
-        """The weighted mean of the monitored metrics; lower is better."""
-        weights = self._arguments.monitor_weights
-        mean = sum(weight * epoch[name] for name, weight in weights.items()) / sum(weights.values())
-        return -mean if self._arguments.higher_is_better else mean
-
-    @property
-    def best(self) -> dict[str, float] | None:
-        """The metrics of the best epoch so far, `epoch` counted from 1."""
-        return min(self._history.epochs, key=self._monitored, default=None)
-
-    @property
-    def best_file(self) -> Path | None:
-        best = self.best
-        if best is None:
-            return None
-        name = f"weights.{best['epoch']:02d}-{best['val_loss']:.2f}.hdf5"
-        return self._arguments.output_path / name
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether early stopping ends the run after the last epoch."""
-        patience, epochs = self._arguments.early_stopping, self._history.epochs
-        if not (patience and epochs):
-            return False
-        return epochs[-1]["epoch"] - self.best["epoch"] >= patience
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        if self.best["epoch"] == epoch + 1:
-            metrics = {name: float(value) for name, value in self.best.items()}
-            description = replace(self._description, metrics=metrics | {"epoch": epoch + 1})
-            with averaged(self.model):
-                if is_first_host():
-                    save_checkpoint(self.best_file, self.model, description)
-                    _link(self.best_file, self.best_file.with_name(BEST))
-        elif self.is_exhausted:
-            patience = self._arguments.early_stopping
-            print(f"early stopping: {self._arguments.monitor} did not improve in {patience} epochs")
-            self.model.stop_training = True
 
 
 class FiniteLoss(keras.callbacks.Callback):
@@ -262,21 +156,103 @@ class FiniteLoss(keras.callbacks.Callback):
         self._check(logs["loss"], f"the end of epoch {epoch + 1}")
         self._check(logs["val_loss"], f"the validation of epoch {epoch + 1}")
 
-    def _check(self, loss: float, where: str) -> None:
+    def _check(self, loss: float, position: str) -> None:
         if not math.isfinite(loss):
             raise UserError(
-                f"the loss is {float(loss)} at {where}; pass a lower --lr, or --clip_norm; "
+                f"the loss is {float(loss)} at {position}; pass a lower --lr, or --clip_norm; "
                 "checkpoints of earlier epochs are kept"
             )
 
 
-def _link(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, or a copy if the file system has no hard links."""
-    with replacing(target) as partial:
-        try:
-            os.link(source, partial)
-        except OSError:
-            shutil.copyfile(source, partial)
+class EpochFiles(keras.callbacks.Callback):
+    """Writes the files of a run after every epoch: `history.csv`, its curves, at most every ten
+    seconds, `weights.{epoch}-{val_loss}.hdf5` and its copy `best.hdf5` if the monitored metric
+    improved, and `state.hdf5`.
+
+    Stops the run after `--early_stopping` epochs without improvement.
+
+    Args:
+        arguments: of the run.
+        description: of its checkpoints, without metrics.
+        digest: of its data, see `state.data_digest`.
+        done: completed epochs of a resumed run, whose rows are kept.
+    """
+
+    def __init__(self, arguments: Arguments, description: Description, digest: str, done: int = 0):
+        super().__init__()
+        self._arguments, self._folder = arguments, arguments.output_path
+        self._description, self._digest = description, digest
+        self.epochs = read_history(self._folder / HISTORY, done) if done else []
+        self._drawn, self._drawing_time = 0, -math.inf  # epochs, seconds
+
+    def _monitored(self, epoch: dict[str, float]) -> float:
+        """The weighted mean of the monitored metrics; lower is better."""
+        weights = self._arguments.monitor_weights
+        mean = sum(weight * epoch[name] for name, weight in weights.items()) / sum(weights.values())
+        return -mean if self._arguments.higher_is_better else mean
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The metrics of the best epoch so far, `epoch` counted from 1."""
+        return min(self.epochs, key=self._monitored, default=None)
+
+    @property
+    def best_file(self) -> Path:
+        """The checkpoint of the best epoch."""
+        return self._folder / f"weights.{self.best['epoch']:02d}-{self.best['val_loss']:.2f}.hdf5"
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether early stopping ends the run after the last epoch."""
+        patience, epochs = self._arguments.early_stopping, self.epochs
+        return bool(patience and epochs) and len(epochs) - self.best["epoch"] >= patience
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.epochs.append({"epoch": epoch + 1, **logs})
+        if is_first_host():
+            with replacing(self._folder / HISTORY) as path:
+                pd.DataFrame(self.epochs).to_csv(path, index=False)
+            if time.monotonic() > self._drawing_time + _DRAWING_INTERVAL:
+                self._draw()
+        if self.best["epoch"] == epoch + 1:
+            with averaged(self.model):  # on all hosts
+                if is_first_host():
+                    self._save_best()
+        if is_first_host():
+            architecture = self._description.architecture
+            write_state(self._folder, self.model, epoch + 1, self._digest, architecture)
+        if self.is_exhausted:
+            patience = self._arguments.early_stopping
+            print(f"early stopping: {self._arguments.monitor} did not improve in {patience} epochs")
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if is_first_host() and self._drawn < len(self.epochs):
+            self._draw()
+
+    def _save_best(self) -> None:
+        metrics = {name: float(value) for name, value in self.best.items()}
+        metrics["epoch"] = self.best["epoch"]
+        save_checkpoint(self.best_file, self.model, replace(self._description, metrics=metrics))
+        with replacing(self._folder / BEST) as path:
+            shutil.copyfile(self.best_file, path)
+
+    def _draw(self) -> None:
+        history = pd.DataFrame(self.epochs)
+        for name, columns in _CURVES.items():
+            with replacing(self._folder / name) as path:
+                _plot(history, columns, path)
+        self._drawn, self._drawing_time = len(self.epochs), time.monotonic()
+
+
+def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
+    """The rows of the first `epochs` epochs of a history; `UserError` if it lacks one."""
+    expected = f"the history of {epochs} epochs; restore it, or pass another --output_path"
+    with wrap_read_errors(path, expected):
+        history = pd.read_csv(path)[:epochs]
+        if history["epoch"].tolist() != list(range(1, epochs + 1)):
+            raise ValueError(f"{len(history)} rows")
+        return history.astype({"val_loss": float}).to_dict("records")
 
 
 def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Devices, precision, and distribution over this machine's or several machines' devices.
+"""Devices, precision, and distribution over the devices of one or several machines.
 
 Data parallelism, as Keras documents it: every device has the whole network and a part of each
 batch. See docs/distributed.md.
@@ -7,6 +7,7 @@ batch. See docs/distributed.md.
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from io import StringIO
 
@@ -15,7 +16,6 @@ import numpy as np
 
 from ..errors import UserError
 from .arguments import Arguments
-from .hosts import initialize, is_first_host
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,14 @@ class Devices:
     @property
     def are_many(self) -> bool:
         return len(self.names) > 1
+
+    @property
+    def use_xla(self) -> bool:
+        """Whether XLA compiles the steps: on CPUs TensorFlow's oneDNN kernels are faster, and its
+        strategy for several devices does not support it."""
+        if keras.backend.backend() != "tensorflow":
+            return True
+        return has_accelerator() and not self.are_many
 
     def steps(self, faces: int, batch_size: int) -> int:
         """Training steps per epoch: several devices drop the last batch if it is smaller."""
@@ -58,14 +66,6 @@ def has_accelerator() -> bool:
     return not list_devices()[0].startswith("cpu")
 
 
-def use_xla(devices: Devices) -> bool:
-    """Whether XLA compiles the steps: on CPUs TensorFlow's oneDNN kernels are faster, and its
-    strategy for several devices does not support it."""
-    if keras.backend.backend() != "tensorflow":
-        return True
-    return has_accelerator() and not devices.are_many
-
-
 def backend_version() -> str:
     """The backend and its version: "tensorflow 2.21.0"."""
     name = keras.backend.backend()
@@ -80,8 +80,7 @@ def precision(mixed: bool) -> Iterator[None]:
     bfloat16 has float32's range, so that the loss needs no scaling.
     """
     before = keras.config.dtype_policy()
-    if mixed:
-        keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else before)
     try:
         yield
     finally:
@@ -94,17 +93,17 @@ def distributed(arguments: Arguments) -> Iterator[Devices]:
 
     Raises `UserError` if the devices cannot share a batch evenly.
     """
-    engine = keras.backend.backend()
-    if arguments.hosts and engine != "jax":
+    backend = keras.backend.backend()
+    if arguments.hosts and backend != "jax":
         raise UserError(
-            f"--hosts: expected Keras on JAX, found {engine}, which does not support several "
+            f"--hosts: expected Keras on JAX, found {backend}, which does not support several "
             "machines in Keras 3's fit; set KERAS_BACKEND=jax"
         )
     if not (arguments.hosts or arguments.distribute):
         yield Devices(list_devices()[:1])
-    elif engine == "jax":
+    elif backend == "jax":
         if arguments.hosts:
-            initialize(arguments.hosts, arguments.num_hosts, arguments.host_id)
+            _join_hosts(arguments.hosts, arguments.num_hosts, arguments.host_id)
         import jax
 
         devices = Devices(list_devices(), jax.process_index(), jax.process_count())
@@ -132,4 +131,44 @@ def _check_batch_size(batch_size: int, devices: Devices) -> None:
         raise UserError(
             f"--batch_size: expected a multiple of the {count} devices, which share each batch, "
             f"received {batch_size}; pass {-(-batch_size // count) * count}"
+        )
+
+
+def _join_hosts(hosts: str, count: int | None, host_id: int | None) -> None:
+    """Join the devices on all hosts through JAX's distributed runtime, until the process ends.
+
+    Raises `UserError` if the environment lacks what the flags lack.
+    """
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    address = None if hosts == "auto" else hosts
+    detection = None if None in (address, count, host_id) else "deactivate"
+    try:
+        jax.distributed.initialize(address, count, host_id, cluster_detection_method=detection)
+    except ValueError as error:
+        raise UserError(
+            "--hosts: expected HOST:PORT, --num_hosts and --host_id, or an environment that sets "
+            f"them: {error}"
+        ) from error
+
+
+def is_first_host() -> bool:
+    """Whether this process prints and writes files."""
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return jax.process_index() == 0
+
+
+def check_agreed(*values: object) -> None:
+    """Raise `UserError` on all hosts unless the values are the same on all of them."""
+    from jax.experimental.multihost_utils import process_allgather
+
+    digest = np.frombuffer(sha256(repr(values).encode()).digest(), np.uint8)
+    if (process_allgather(digest).reshape(-1, digest.size) != digest).any():
+        raise UserError(
+            "--hosts: expected the same flags, databases, --init and --output_path on all hosts, "
+            "received different ones"
         )

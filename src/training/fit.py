@@ -7,7 +7,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras.optimizers.schedules import LearningRateSchedule
 
 from ..data.database import Database, open_database
 from ..data.identities import PARTS, Identities
@@ -21,14 +20,13 @@ from ..models.description import Description
 from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
 from .arguments import Arguments
 from .batches import FaceBatches, statistics_faces, training_batches
-from .callbacks import BestCheckpoints, DeferInterrupt, FiniteLoss, History, Validation
-from .distribution import Devices, backend_version, distributed
-from .hosts import check_agreed, is_first_host
+from .callbacks import DeferInterrupt, EpochFiles, FiniteLoss, Speed, Validation
+from .distribution import Devices, backend_version, check_agreed, distributed, is_first_host
 from .loggers import loggers
 from .network import compile_network, get_evaluator, get_network
 from .optimizers import get_schedule
 from .run import check_run, lock, start_run, weight_files
-from .state import SavedState, State, data_digest, read_state
+from .state import data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
 
@@ -45,14 +43,13 @@ class Trained:
 class Data:
     """The databases of a run, joined, and their split.
 
-    rows: rows of the joined database, int64, by part.  digest: see `data_digest`.
+    rows: rows of the joined database, int64, by part.
     """
 
     databases: list[Database]
     joined: Database
     split: Split
     rows: dict[str, np.ndarray]
-    digest: str
 
 
 def train(arguments: Arguments) -> Trained:
@@ -76,9 +73,9 @@ def train(arguments: Arguments) -> Trained:
 
 
 def open_data(arguments: Arguments) -> Data:
+    """The databases and the split of some arguments."""
     databases = [open_database(path) for path in arguments.input]
     joined = join(databases)
-    check_run(arguments)
     split, rows = divide(
         databases,
         arguments.split_by,
@@ -88,25 +85,39 @@ def open_data(arguments: Arguments) -> Data:
         arguments.folds,
         arguments.fold,
     )
-    return Data(databases, joined, split, rows, data_digest(databases, rows))
+    return Data(databases, joined, split, rows)
 
 
 def _train(
     arguments: Arguments, data: Data, devices: Devices, interruptible: DeferInterrupt
 ) -> Trained:
     check_run(arguments)
-    folder, rows = arguments.output_path, data.rows["training"]
-    state = read_state(folder) if arguments.resume else None
+    rows, digest = data.rows["training"], data_digest(data.databases, data.rows)
+    if arguments.hosts:  # folders may have other names there
+        check_agreed(replace(arguments, input=[], output_path=Path()).as_json(), digest)
+    state = read_state(arguments.output_path, digest) if arguments.resume else None
+    done = state.epochs if state else 0
     if arguments.hosts:
-        check_agreed(arguments.comparable, data.digest, state and state.epochs)
-    if state:
-        state.check(data.digest)
-    else:
+        check_agreed(done)
+    if not state:
         for flag, path in weight_files(arguments).items():
             _check_start(flag, path, data)
-    model, architecture, schedule = _compiled(arguments, data, devices, state)
-    done = state.epochs if state else 0
     batches = training_batches(devices, arguments, data.joined, rows, done)
+    if not len(batches):
+        raise UserError(
+            f"--batch_size: expected at most the {len(rows):,} training faces, received "
+            f"{arguments.batch_size}: several devices share full batches"
+        )
+    schedule = get_schedule(
+        arguments.schedule, arguments.lr, arguments.nb_epochs, len(batches), arguments.warmup_epochs
+    )
+    keras.utils.set_random_seed(arguments.seed)
+    faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
+    size = data.joined.crop.size
+    model, architecture = get_network(arguments, size, faces, state and state.architecture)
+    compile_network(devices, model, arguments, schedule)
+    if state:
+        state.restore(model)
     validation = Validation(
         get_evaluator(devices, model, arguments),
         {
@@ -117,20 +128,11 @@ def _train(
         partial(statistics_faces, data.joined, rows),
     )
     validation.check_monitor(arguments)
-    history = History(folder, schedule, batches, done)
-    best = BestCheckpoints(arguments, _describe(architecture, data, arguments), history)
+    files = EpochFiles(arguments, _describe(architecture, data, arguments), digest, done)
     run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
     _print_run(devices, arguments, model, data)
-    callbacks = [
-        interruptible,
-        validation,
-        FiniteLoss(),
-        history,
-        best,
-        *(loggers(arguments, run_id) if is_first_host() else []),
-        SavedState(folder, data.digest, architecture),
-    ]
-    if best.is_exhausted:
+    logs = loggers(arguments, run_id) if is_first_host() else []
+    if files.is_exhausted:
         print(
             f"already stopped early after epoch {done}; raise --early_stopping to continue",
             flush=True,
@@ -142,34 +144,16 @@ def _train(
             epochs=arguments.nb_epochs,
             shuffle=False,  # FaceBatches does
             verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=callbacks,
+            callbacks=[
+                interruptible,
+                validation,
+                FiniteLoss(),
+                Speed(schedule, batches),
+                *logs,
+                files,  # the state last
+            ],
         )
-    return Trained(best.best_file, _row(arguments, data.joined.crop.size, best.best))
-
-
-def _compiled(
-    arguments: Arguments, data: Data, devices: Devices, state: State | None
-) -> tuple[keras.Model, dict, LearningRateSchedule]:
-    """The network, with the weights of `state` if the run is resumed, and its architecture."""
-    rows = data.rows["training"]
-    keras.utils.set_random_seed(arguments.seed)
-    faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
-    model, architecture = get_network(
-        arguments, data.joined.crop.size, faces, state and state.architecture
-    )
-    steps = devices.steps(len(rows), arguments.batch_size)
-    if not steps:
-        raise UserError(
-            f"--batch_size: expected at most the {len(rows):,} training faces, received "
-            f"{arguments.batch_size}: several devices share full batches"
-        )
-    schedule = get_schedule(
-        arguments.schedule, arguments.lr, arguments.nb_epochs, steps, arguments.warmup_epochs
-    )
-    compile_network(devices, model, arguments, schedule)
-    if state:
-        state.restore(model)
-    return model, architecture, schedule
+    return Trained(files.best_file, _row(arguments, size, files.best))
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:
@@ -197,52 +181,44 @@ def _check_start(flag: str, path: Path, data: Data) -> None:
         print(f"{path}: may have been trained on {unknown:,} {of}", flush=True)
 
 
-def _row(arguments: Arguments, img_size: int, figures: dict[str, float]) -> dict:
+def _row(arguments: Arguments, img_size: int, metrics: dict[str, float]) -> dict:
     """Row of the final table, with the columns of the PyTorch toolkit."""
     return {
         "image size": f"{img_size}x{img_size}",
         "network": arguments.arch,
-        "epoch": figures["epoch"],
-        "gender accuracy": figures.get("val_pred_gender_accuracy"),
-        "age top-5 accuracy": figures.get("val_pred_age_top5"),
-        "age MAE (years)": figures.get("val_pred_age_mae"),
+        "epoch": metrics["epoch"],
+        "gender accuracy": metrics.get("val_pred_gender_accuracy"),
+        "age top-5 accuracy": metrics.get("val_pred_age_top5"),
+        "age MAE (years)": metrics.get("val_pred_age_mae"),
     }
 
 
 def _describe(architecture: dict, data: Data, arguments: Arguments) -> Description:
-    """The description of the run's checkpoints."""
-    joined, rows = data.joined, data.rows["training"]
-    crop = joined.crop
+    """The description of the run's checkpoints, with the data and identities of initial weights and
+    teacher."""
+    crop, rows = data.joined.crop, data.rows["training"]
     if crop.margin is None:
         crop = replace(crop, margin=DEFAULT_MARGINS[crop.alignment])
     crops = {str(database.crop) for database in data.databases}
     if len(crops) > 1:
         print(f"crops differ ({'; '.join(sorted(crops))}): checkpoints store {crop}")
-    ages = age_midpoint(joined.age_low[rows], joined.age_high[rows])
-    own = Description(
-        architecture,
-        crop,
-        training=_averages(ages, joined.gender[rows]),
-        **description_of(data.databases, data.split, data.rows),
-    )
-    return _with_initial(own, arguments)
-
-
-def _with_initial(description: Description, arguments: Arguments) -> Description:
-    """The description with the data and identities of initial weights and teacher."""
-    data, faces = [*description.data], description.identities.items()
+    own = description_of(data.databases, data.split, data.rows)
+    parts, faces = own["data"], own["identities"].items()
     for path in weight_files(arguments).values():
         initial = stored_description(path)
         known = initial.data if initial else []
-        data += [part | {"initial": True} for part in known or [{"db": None, "file": path.name}]]
+        parts += [part | {"initial": True} for part in known or [{"db": None, "file": path.name}]]
         faces += initial.identities.items() if initial and initial.identities else []
-    data = [part for number, part in enumerate(data) if part not in data[:number]]
-    return replace(description, data=data, identities=Identities.of(faces))
+    own["data"] = [part for index, part in enumerate(parts) if part not in parts[:index]]
+    own["identities"] = Identities.of(faces)
+    return Description(architecture, crop, training=_averages(data.joined, rows), **own)
 
 
-def _averages(ages: np.ndarray, gender: np.ndarray) -> dict[str, float] | None:
+def _averages(database: Database, rows: np.ndarray) -> dict[str, float] | None:
     """Mean and median age and share of men, for the constant baseline; None if no age or no
     gender is known."""
+    ages = age_midpoint(database.age_low[rows], database.age_high[rows])
+    gender = database.gender[rows]
     if np.isnan(ages).all() or np.isnan(gender).all():
         return None
     return {

@@ -13,16 +13,9 @@ from ..labels import AGES
 from ..models.description import OUTPUTS
 from .losses import Loss, expectation
 
-GENDER, AGE = ((output,) for output in OUTPUTS)
-# Outputs whose labels a metric needs, by name in history.csv.
-LABELLED = {
-    "loss": OUTPUTS,
-    "pred_gender_loss": GENDER,
-    "pred_gender_accuracy": GENDER,
-    "pred_age_loss": AGE,
-    "pred_age_mae": AGE,
-    "pred_age_top5": AGE,
-}
+# The output of each metric, by name in history.csv.
+METRICS = {f"{OUTPUTS[0]}_{name}": OUTPUTS[0] for name in ("loss", "accuracy")}
+METRICS |= {f"{OUTPUTS[1]}_{name}": OUTPUTS[1] for name in ("loss", "mae", "top5")}
 
 
 class LabelledMean(keras.metrics.Mean):

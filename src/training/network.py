@@ -12,12 +12,12 @@ from ..models import NETWORKS, build_model
 from ..models.heads import in_head
 from ..models.transfer import freeze_until, initialised
 from .arguments import Arguments
-from .distribution import Devices, precision, use_xla
+from .distribution import Devices, precision
 from .losses import Loss, age_loss, gender_loss
 from .metrics import training_metrics, validation_metrics
 from .optimizers import get_optimizer
 
-PENALTY = 5e-4  # of our networks, as in the original toolkit
+PENALTY = 5e-4  # of kernels of our networks, as in the original toolkit
 
 
 def get_network(
@@ -28,9 +28,12 @@ def get_network(
 ) -> tuple[keras.Model, dict]:
     """The network to train, with its initial weights, and its architecture.
 
-    faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
-    resumed: the architecture of the run to resume; its state replaces all weights, so --init is not
-        read.
+    Args:
+        arguments: of the run.
+        img_size: side of the faces in pixels.
+        faces: uint8 (N, img_size, img_size, 3), BGR, some training faces, see `initialised`.
+        resumed: the architecture of the run to resume; its state replaces all weights, so --init is
+            not read.
     """
     architecture = resumed or arguments.architecture
     with precision(arguments.mixed_precision):
@@ -49,12 +52,17 @@ def compile_network(
     devices: Devices, model: keras.Model, arguments: Arguments, schedule: LearningRateSchedule
 ) -> None:
     """Compile the model with the losses, optimizer and metrics of a run."""
-    set_penalty(model, _penalty(arguments))
     is_tensorflow = keras.backend.backend() == "tensorflow"
     if is_tensorflow and devices.are_many:
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # means and variances of the whole batch
+    if arguments.opt == "adamw":
+        set_penalty(model, 0.0)  # it decays kernels itself
+    elif arguments.weight_decay is not None:
+        set_penalty(model, arguments.weight_decay)
+    else:
+        set_penalty(model, PENALTY if arguments.arch in NETWORKS else 0.0)
     model.compile(
         optimizer=get_optimizer(
             arguments.opt,
@@ -68,7 +76,7 @@ def compile_network(
         loss=_losses(arguments),
         loss_weights=[arguments.gender_weight, arguments.age_weight],
         weighted_metrics=training_metrics(arguments.mixes_labels),
-        jit_compile=use_xla(devices),
+        jit_compile=devices.use_xla,
     )
     if is_tensorflow and not devices.are_many:
         _create_variables(model)
@@ -102,19 +110,9 @@ class Evaluator(keras.Model):
 def get_evaluator(devices: Devices, model: keras.Model, arguments: Arguments) -> Evaluator:
     """A network with the layers of `model`, for `evaluate`."""
     evaluator = Evaluator(model.inputs, model.outputs)
-    evaluator.compile(
-        weighted_metrics=validation_metrics(_losses(arguments)), jit_compile=use_xla(devices)
-    )
+    metrics = validation_metrics(_losses(arguments))
+    evaluator.compile(weighted_metrics=metrics, jit_compile=devices.use_xla)
     return evaluator
-
-
-def _penalty(arguments: Arguments) -> float:
-    """The L2 penalty of kernels; adamw decays them itself."""
-    if arguments.opt == "adamw":
-        return 0.0
-    if arguments.weight_decay is None:
-        return PENALTY if arguments.arch in NETWORKS else 0.0
-    return arguments.weight_decay
 
 
 def set_penalty(model: keras.Model, factor: float) -> None:

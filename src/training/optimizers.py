@@ -53,11 +53,11 @@ class _PerVariable:
 
 
 class SGD(_PerVariable, keras.optimizers.SGD):
-    pass
+    """SGD per variable."""
 
 
 class Adam(_PerVariable, keras.optimizers.Adam):
-    pass
+    """Adam per variable; AdamW with `decay`."""
 
 
 def get_optimizer(
@@ -110,9 +110,6 @@ class WarmUp(LearningRateSchedule):
         warm = (ops.cast(step, "float32") + 1) / max(self._steps, 1)
         after = self._then(ops.maximum(step - self._steps, 0))
         return ops.where(step < self._steps, self._rate * warm, after)
-
-    def get_config(self) -> dict:
-        return {"rate": self._rate, "steps": self._steps, "then": self._then}
 
 
 def get_schedule(

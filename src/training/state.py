@@ -2,7 +2,7 @@
 
 `state.hdf5` stores every variable of model and optimizer after an epoch: weights, moments, moving
 averages, step, and the random states of dropout. Batches need no state: each draws from seed, epoch
-and number. History and arguments have their own files.
+and index. History and arguments have their own files.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ import numpy as np
 from ..data.database import Database
 from ..errors import UserError
 from ..files import replacing_hdf5, wrap_read_errors
-from .hosts import is_first_host
 from .run import STATE
 
 
@@ -25,35 +24,23 @@ from .run import STATE
 class State:
     """The state of a run after `epochs` epochs.
 
-    data: `data_digest`.  architecture: as checkpoints store it.  values: the variables, in order.
+    digest: of its data, see `data_digest`.
+    architecture: as checkpoints store it.
+    values: the variables, in order.
     """
 
     path: Path
     epochs: int
-    data: str
+    digest: str
     architecture: dict
     values: list[np.ndarray]
-
-    def check(self, data: str) -> None:
-        """Raise `UserError` unless the run began with these data."""
-        if self.data != data:
-            raise UserError(
-                "--resume: expected the faces, labels, crop and split that the run of "
-                f"{self.path} began with, received other data; pass the same --input, or another "
-                "--output_path"
-            )
 
     def restore(self, model: keras.Model) -> None:
         """Set all variables of a compiled model; `UserError` if they do not fit."""
         model.optimizer.build(model.trainable_variables)
-        variables = _variables(model)
-        shapes = [np.shape(value) for value in self.values]
-        if shapes != [tuple(variable.shape) for variable in variables]:
-            raise UserError(
-                f"{self.path}: expected the state of {model.name}, found that of another network"
-            )
-        for variable, value in zip(variables, self.values, strict=True):
-            variable.assign(value)
+        with wrap_read_errors(self.path, f"the state of {model.name}"):
+            for variable, value in zip(_variables(model), self.values, strict=True):
+                variable.assign(value)
 
 
 def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
@@ -69,40 +56,36 @@ def data_digest(databases: list[Database], rows: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def read_state(folder: Path) -> State | None:
+def read_state(folder: Path, digest: str) -> State | None:
     """The state in a run's folder, None before its first epoch ends.
 
-    Raises `UserError` if the file is damaged.
+    Raises `UserError` if the file is damaged, or the run began with data of another digest.
     """
     path = folder / STATE
     if not path.exists():
         return None
     expected = "the state of a run; restore it, or pass another --output_path"
     with wrap_read_errors(path, expected), h5py.File(path) as file:
-        return State(
-            path=path,
-            epochs=int(file.attrs["epochs"]),
-            data=str(file.attrs["data"]),
-            architecture=json.loads(file.attrs["architecture"]),
-            values=[file[str(number)][()] for number in range(len(file))],
-        )
+        if file.attrs["data"] != digest:
+            raise UserError(
+                "--resume: expected the faces, labels, crop and split that the run of "
+                f"{path} began with, received other data; pass the same --input, or another "
+                "--output_path"
+            )
+        architecture = json.loads(file.attrs["architecture"])
+        values = [file[str(index)][()] for index in range(len(file))]
+        return State(path, int(file.attrs["epochs"]), digest, architecture, values)
 
 
-class SavedState(keras.callbacks.Callback):
-    """Writes `state.hdf5` after every epoch, as the last of all callbacks."""
-
-    def __init__(self, folder: Path, data: str, architecture: dict):
-        super().__init__()
-        self._path = folder / STATE
-        self._attributes = {"data": data, "architecture": json.dumps(architecture)}
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if not is_first_host():
-            return
-        with replacing_hdf5(self._path) as file:
-            file.attrs.update(self._attributes | {"epochs": epoch + 1})
-            for number, variable in enumerate(_variables(self.model)):
-                file[str(number)] = keras.ops.convert_to_numpy(variable)
+def write_state(
+    folder: Path, model: keras.Model, epochs: int, digest: str, architecture: dict
+) -> None:
+    """Write the state of a run after `epochs` epochs, atomically; see `State`."""
+    with replacing_hdf5(folder / STATE) as file:
+        attributes = {"data": digest, "architecture": json.dumps(architecture), "epochs": epochs}
+        file.attrs.update(attributes)
+        for index, variable in enumerate(_variables(model)):
+            file[str(index)] = keras.ops.convert_to_numpy(variable)
 
 
 def _variables(model: keras.Model) -> list:

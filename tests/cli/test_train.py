@@ -91,31 +91,15 @@ def test_no_database(tmp_path, train):
     assert names(tmp_path) == []
 
 
-def test_database_twice_is_rejected(database, tmp_path, train):
-    done = train("-i", database, database, "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "--input", "wiki.mat")
-    assert names(tmp_path) == []
-
-
-def test_text_is_not_a_database(tmp_path, train):
-    (tmp_path / "wiki.mat").write_text("faces\n" * 100)
-    done = train("-i", tmp_path / "wiki.mat", "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "wiki.mat")
-    assert names(tmp_path) == ["wiki.mat"]
-
-
 @pytest.mark.parametrize(
     "flags, words",
     [
         (("--depth", "12"), ("12", "10")),
-        (("--validation_split", "0"), ("--validation_split", "'0'")),
         (("--validation_split", "0.99"), ("--validation_split", "0.99")),
         (("--batch_size", "0"), ("--batch_size", "'0'")),
-        (("--opt", "sdg"), ("--opt", "'sdg'")),
         (("--monitor", "val_wiki_loss"), ("--monitor", "val_wiki_loss")),
         (("--width", "2", "--arch", "face_resnet"), ("--width", "--arch wide_resnet")),
         (("--arch", "resnet20"), ("--arch", "resnet20")),
-        (("--conf", "recipe.yaml"), ("--conf",)),
         (("--split_by", "hash"), ("--split_by hash", "wiki.mat")),
     ],
 )
