@@ -85,6 +85,12 @@ def test_divergence_is_one_line(database, tmp_path, train):
     assert names(tmp_path) == ["arguments.json"]
 
 
+def test_database_twice_is_rejected(database, tmp_path, train):
+    done = train("-i", database, database, "--output_path", tmp_path / "out")
+    assert_one_line_error(done, "train.py", "--input", "wiki.mat")
+    assert names(tmp_path) == []
+
+
 def test_no_database(tmp_path, train):
     done = train("-i", tmp_path / "wiki.mat", "--output_path", tmp_path / "out")
     assert_one_line_error(done, "train.py", "wiki.mat")
