@@ -1,6 +1,5 @@
 """src/training/fit.py: whole runs on a small database."""
 
-
 import keras
 import numpy as np
 import pandas as pd
