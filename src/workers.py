@@ -5,7 +5,6 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -62,23 +61,14 @@ def available_cores() -> int:
 def processes(workers: int) -> ProcessPoolExecutor:
     """A pool of spawned processes, as some libraries cannot be forked. They ignore Ctrl-C."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
-    with _blocking_ctrl_c():  # inherited by the processes while they start
-        for _ in range(workers):
-            pool.submit(int)  # starts one
-    return pool
-
-
-@contextmanager
-def _blocking_ctrl_c() -> Iterator[None]:
-    """Delay Ctrl-C until the end of the block, except on Windows, which cannot block signals."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
+    can_block = hasattr(signal, "pthread_sigmask")  # Windows cannot
+    if can_block:  # inherited by the processes while they start
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    for _ in range(workers):
+        pool.submit(int)  # starts one
+    if can_block:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
 
 
 def _begin() -> None:

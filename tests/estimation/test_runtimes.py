@@ -1,8 +1,7 @@
-"""src/estimation/runtimes.py: exported files predict as their checkpoint does, without Keras."""
+"""src/estimation/runtimes.py: exported files predict as their checkpoint does."""
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,19 +13,9 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.faces.crop import FaceCrop
 from src.models.checkpoints import load_checkpoint
-from tests.helpers import ROOT
 from tests.models.reference import made_faces
 
 EXPORTED = ("hdf5", "onnx", "litert", "openvino", "saved_model", "keras")
-WITHOUT_KERAS = """
-import sys
-import numpy as np
-sys.modules.update(tensorflow=None, keras=None)  # importing them fails
-from src.estimation.estimator import Estimator
-from pathlib import Path
-faces = np.load(sys.argv[2])
-print(*Estimator(Path(sys.argv[1]))(faces).age)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +45,6 @@ def test_runtimes_equal_keras(exports, faces, expected, runtime):
         np.testing.assert_allclose(found.age_distribution, ages, atol=1e-5)
         np.testing.assert_allclose(found.age, ages @ np.arange(101), atol=1e-3)
         assert found.age_low.shape == found.age_high.shape == (count,)
-
-
-@pytest.mark.parametrize("runtime", ["onnx", "litert"])
-def test_exports_run_without_keras(exports, faces, expected, tmp_path, runtime):
-    np.save(tmp_path / "faces.npy", faces)
-    command = [sys.executable, "-c", WITHOUT_KERAS, exports[runtime], tmp_path / "faces.npy"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    ages = [float(age) for age in done.stdout.split()]
-    np.testing.assert_allclose(ages, expected[1] @ np.arange(101), atol=1e-3)
 
 
 def test_runtime_flag_overrides_the_name(exports, faces, expected, tmp_path):
