@@ -135,7 +135,7 @@ def test_metric(example, monkeypatch, tmp_path):
     faces = from_databases([write_database(tmp_path / "wiki.mat")])
     results = evaluate(faces, {"model": ColourModel(16)}, resamples=5)
     row = results.table.set_index(["model", "subgroup", "metric"]).loc["model", "all", metric.name]
-    assert row["value"] == (results.evaluations[0].error > 0).mean()
+    assert row["value"] == (results.evaluations[0].measures["error"] > 0).mean()
     assert any(line.startswith(metric.title) for line in tables.console(results).splitlines())
     write_report(tmp_path / "report.html", results)
     assert metric.title in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -75,8 +75,8 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
         )
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
     notes = [*faces.notes, *faces.check(estimator)]
-    rows, estimates, _ = estimate(faces, estimator)
-    labels = with_uses(faces.labels.iloc[rows], faces.uses(estimator.description))
+    labels, estimates, _ = estimate(faces, estimator)
+    labels = with_uses(labels, faces.uses(estimator.description))
     _, halves = divide(faces.parts, "random", 0.5, 0, seed=0)  # no image or person is in both
     first = np.isin(labels.index, halves["validation"])
     targets = gender_targets(labels["gender"].to_numpy()), age_targets(*whole_ranges(labels))
@@ -85,7 +85,9 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
         known = (target == 0).any(axis=1)
         if not known.any():
             notes.append(f"no {head} is known: its temperature stays 1")
-        chosen = fitted[head] = _fitted(head, labels, first & known) if known.any() else rows[:0]
+        chosen = fitted[head] = (
+            _fitted(head, labels, first & known) if known.any() else np.arange(0)
+        )
         temperature = fit(distribution[chosen], target[chosen]) if len(chosen) else 1.0
         description[f"{head}_temperature"] = temperature
     sources = labels["source"].iloc[np.union1d(*fitted.values())]

@@ -36,8 +36,7 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces,
     if target == "apparent" and "apparent_age_std" in table:
         kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
     labels = labels_table(names, table["gender"], age, age, **kinds)
-    paths = [data_dir / split / name for name in names]
-    return ImageFaces(labels, [], paths, DB, APPA_REAL_MARGIN), table
+    return ImageFaces(labels, [], data_dir / split, DB, APPA_REAL_MARGIN), table
 
 
 def _categories(labels: pd.DataFrame) -> dict[str, pd.Series]:

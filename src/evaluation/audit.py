@@ -4,14 +4,14 @@ import csv
 import io
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from tabulate import tabulate
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates
-from ..faces.images import data_url, resize, shrink
+from ..faces.images import data_url, shrink
 from ..files import replacing, wrap_read_errors
 from ..labels import GENDERS, age_errors, age_text
 from ..outputs import Output, check_outputs, has_mark, locked
@@ -34,7 +34,7 @@ DECISIONS = COLUMNS[-3:]
 _CLASSES = {"age": "age, by more than the next band of ten years", "gender": "gender"}
 _SURE = 0.5  # suspicion from which a reason is given
 _THUMBNAIL = 160  # pixels
-_SHEET = (10, 6, 128)  # columns, rows, and pixels of a face, of the contact sheet
+_SHEET = (10, 6)  # columns and rows of the contact sheet
 
 
 def run_audit(arguments: Arguments) -> None:
@@ -49,7 +49,7 @@ def run_audit(arguments: Arguments) -> None:
     with locked(arguments.audit):
         if arguments.folds:
             faces = from_databases(arguments.input)
-            rows, skipped = np.arange(len(faces.labels)), []
+            labels, skipped = faces.labels, []
             estimates = from_folds(faces, arguments.folds)
             about = f"Predictions of {arguments.folds}."
         else:
@@ -59,21 +59,25 @@ def run_audit(arguments: Arguments) -> None:
             faces = faces_of(arguments, models)
             remedy = "it repeats their labels: pass --folds of train.py --folds, or --part test"
             faces.notes.extend(check_unseen(models, faces, "--audit", remedy))
-            rows, estimates, skipped = estimate(faces, model)
+            labels, estimates, skipped = estimate(faces, model)
             about = f"Predictions of {name}."
-        labels = faces.labels.iloc[rows]
-        identity, db = faces.identities()
-        table = audit_table(labels, estimates, identity[rows], db[rows], skipped)
+        table = audit_table(labels, estimates, *faces.identities(labels.index), skipped)
         rates = noise_rates(labels, estimates, arguments.seed, min(arguments.resamples, 200))
-        worst = table.index[table["suspicion"].notna()][: arguments.worst]
+        worst = table.index[: min(arguments.worst, len(labels))]
         if arguments.folds:
             images = faces.database.image[worst.to_numpy()]
         else:
-            images, _ = faces.read(faces.labels.index.get_indexer(worst), model)
+            images, _ = faces.read(worst, model)
         table = keep_decisions(table, arguments.audit)
         write_audit(arguments.audit, table, images, rates, about)
-    notes = [f"note: {note}" for note in faces.notes]
-    print("\n".join([rates_text(rates, table["suspicion"]), *notes]))
+    rows = [
+        [_CLASSES[name], f"{value:.1%}", f"{low:.1%} to {high:.1%}"]
+        for name, (value, low, high) in rates.items()
+    ]
+    print(tabulate(rows, ["wrong labels (confident learning)", "share", "95 % interval"]))
+    print(f"\nexpected number of wrong labels, by suspicion: {table['suspicion'].sum():,.0f}")
+    for note in faces.notes:
+        print(f"note: {note}")
     print(f"\naudit: {arguments.audit}, page: {page}, contact sheet: {sheet}")
 
 
@@ -92,16 +96,15 @@ def from_folds(faces: EvaluationSet, path: Path) -> Estimates:
     table = table[key].assign(position=np.arange(len(table)))
     if table.duplicated(key).any():
         raise UserError(f"--folds: expected one prediction per face, {path} has several")
-    wanted = faces.labels[key]
-    found = wanted.merge(table, on=key, how="left")["position"].to_numpy()
-    missing = wanted[np.isnan(found)]
+    found = faces.labels[key].merge(table, on=key, how="left")
+    missing = found[found["position"].isna()]
     if len(missing):
         first = missing.iloc[0]
         raise UserError(
             f"--folds: expected predictions of all faces, {path} lacks {len(missing):,}, "
             f"row {first['row']} of {first['source']} first; pass the databases of its run"
         )
-    return estimates.of_faces(found.astype(np.int64))
+    return estimates.of_faces(found["position"].to_numpy(np.int64))
 
 
 def audit_table(
@@ -117,12 +120,13 @@ def audit_table(
         without a face, at the end.
     """
     found = suspect(labels, estimates)
-    right = one_label_per_image(1 - found.either, identity, labels)
+    right = one_label_per_image(1 - found["either"].to_numpy(), identity, labels)
     error = age_errors(estimates.age, *labels[["age_low", "age_high"]].to_numpy().T)
+    is_repeated = right < 1 - found["either"] - 1e-9
     reasons = (
-        np.where(found.age >= _SURE, [_words(each) for each in error], ""),
-        np.where(found.gender >= _SURE, "gender", ""),
-        np.where(right < 1 - found.either - 1e-9, "the same image under another label", ""),
+        np.where(found["age"] >= _SURE, [_words(each) for each in error], ""),
+        np.where(found["gender"] >= _SURE, "gender", ""),
+        np.where(is_repeated, "the same image under another label", ""),
     )
     table = labels[["path", "age_low", "age_high"]].assign(
         db=db,
@@ -131,15 +135,15 @@ def audit_table(
         est_age=estimates.age.astype(np.float64).round(1),
         low=estimates.age_low,
         high=estimates.age_high,
-        p_age=found.p_age,
-        p_gender=found.p_gender,
+        p_age=found["p_age"],
+        p_gender=found["p_gender"],
         suspicion=1 - right,
         reason=[", ".join(filter(None, each)) for each in zip(*reasons, strict=True)],
     )
     table = table.sort_values("suspicion", ascending=False, kind="stable")
     table["rank"] = np.arange(1, len(table) + 1)
-    rest = pd.DataFrame(skipped, columns=["path", "reason"])
-    table = pd.concat([table, rest]) if len(rest) else table
+    if skipped:
+        table = pd.concat([table, pd.DataFrame(skipped, columns=["path", "reason"])])
     return table.assign(**dict.fromkeys(DECISIONS, ""))
 
 
@@ -155,7 +159,7 @@ def keep_decisions(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     with wrap_read_errors(path, "an earlier audit"):
         earlier = pd.read_csv(path, dtype=str, keep_default_na=False)[["path", "db", *DECISIONS]]
     earlier = earlier[earlier["decision"] != ""].drop_duplicates(["path", "db"])
-    kept = table.drop(columns=list(DECISIONS)).merge(earlier, on=["path", "db"], how="left")
+    kept = table.drop(columns=DECISIONS).merge(earlier, on=["path", "db"], how="left")
     return kept.fillna(dict.fromkeys(DECISIONS, ""))
 
 
@@ -171,52 +175,32 @@ def write_audit(
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     rows = list(csv.reader(io.StringIO(text)))[1:]
+    shown = [
+        (
+            row,
+            f"{age_text(row.age_low, row.age_high)} {row.gender}",
+            data_url(shrink(face, _THUMBNAIL)),
+        )
+        for face, row in zip(faces, table.head(len(faces)).itertuples(), strict=True)
+    ]
     write_page(
         page,
         "audit.html",
         about=about,
         name=path.name,
-        rates={name: tuple(f"{100 * x:.1f}" for x in rate) for name, rate in rates.items()},
+        rates=rates,
         header=COLUMNS,
         rows=[row[:-3] for row in rows],
         decided=[row[-3:] for row in rows],
-        faces=[
-            {
-                "image": data_url(shrink(face, _THUMBNAIL)),
-                "label": f"{age_text(row.age_low, row.age_high)} {row.gender}",
-                "estimate": f"{row.est_age:.0f} ({row.low:.0f}-{row.high:.0f})",
-                "reason": f"wrong with {row.suspicion:.0%}" + f": {row.reason}" * bool(row.reason),
-                "path": row.path,
-            }
-            for face, row in zip(faces, table.head(len(faces)).itertuples(), strict=True)
-        ],
+        faces=shown,
         genders=GENDERS,
     )
+    columns, rows = _SHEET
+    figure = Figure(figsize=(columns, rows * 1.3), layout="constrained")
+    for axes in figure.subplots(rows, columns).flat:
+        axes.axis("off")
+    for axes, face, (row, label, _) in zip(figure.axes, faces, shown, strict=False):
+        axes.imshow(face[..., ::-1])
+        axes.set_title(f"label {label}\nest. {row.est_age:.0f}", fontsize=6)
     with replacing(sheet) as partial:
-        cv2.imwrite(str(partial), contact_sheet(table, faces), [cv2.IMWRITE_JPEG_QUALITY, 92])
-
-
-def contact_sheet(table: pd.DataFrame, faces: np.ndarray) -> np.ndarray:
-    """The first faces, uint8 (H, W, 3), BGR, with label and estimate below each."""
-    columns, rows, side = _SHEET
-    faces = faces[: columns * rows]
-    height = side + 36
-    sheet = np.full((height * -(-len(faces) // columns), side * columns, 3), 255, np.uint8)
-    for index, (face, row) in enumerate(zip(faces, table.itertuples(), strict=False)):
-        top, left = index // columns * height, index % columns * side
-        sheet[top : top + side, left : left + side] = resize(face, side)
-        label = f"label {age_text(row.age_low, row.age_high)} {row.gender[:1].upper()}"
-        for line, text in enumerate((label, f"est. {row.est_age:.0f}")):
-            corner = (left + 4, top + side + 14 + 16 * line)
-            cv2.putText(sheet, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 3 * (30,))
-    return sheet
-
-
-def rates_text(rates: dict[str, Interval], suspicion: pd.Series) -> str:
-    """The noise rates as a table, and the expected number of wrong labels."""
-    rows = [
-        [_CLASSES[name], f"{value:.1%}", f"{low:.1%} to {high:.1%}"]
-        for name, (value, low, high) in rates.items()
-    ]
-    table = tabulate(rows, ["wrong labels (confident learning)", "share", "95 % interval"])
-    return f"{table}\n\nexpected number of wrong labels, by suspicion: {suspicion.sum():,.0f}"
+        figure.savefig(partial, dpi=128, bbox_inches="tight")

@@ -13,10 +13,9 @@ from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark, locked
 from .appa_real import from_appa_real, mean_errors
 from .arguments import AppaRealArguments, Arguments, ResultFlags
-from .card import check_card, write_card
 from .evaluate import check_unseen, evaluate, load_models
 from .labelled import EvaluationSet, from_csv, from_databases
-from .output import folder_output, free_folder, write_results
+from .output import folder_output, free_folder, split_card, write_card, write_results
 from .predictions import MARK, write_predictions
 from .results import Results
 from .tables import console
@@ -29,18 +28,18 @@ def run_evaluation(arguments: Arguments, command: list[str]) -> None:
 
     command: the command line, for the model card.
     """
-    section = "pictures" if arguments.image_csv else "figures"
-    cards = [Output("--card", arguments.card, "a model card", lambda _: True)]
-    with _writing(arguments, inputs_of(arguments), cards if arguments.card else []) as arguments:
-        if arguments.card:
-            check_card(arguments.card, section)
+    section, card = "pictures" if arguments.image_csv else "figures", arguments.card
+    cards = [Output("--card", card, "a model card", lambda _: True)] if card else []
+    with _writing(arguments, inputs_of(arguments), cards) as arguments:
+        if card:
+            split_card(card, section)
         paths = arguments.weight_file or [None]
         models = load_models(paths, arguments.runtime, arguments.original)
         faces = faces_of(arguments, models)
         results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
         _finish(arguments, results)
-        if arguments.card:
-            write_card(arguments.card, results, shlex.join(["python", *command]), section)
+        if card:
+            write_card(card, results, shlex.join(["python", *command]), section)
 
 
 def inputs_of(arguments: Arguments) -> Inputs:
@@ -82,8 +81,7 @@ def run_appa_real(arguments: AppaRealArguments) -> None:
         [evaluation] = results.evaluations
         errors = mean_errors(evaluation, labels)
         rows = [(kind, error, len(evaluation.labels)) for kind, error in errors.items()]
-        headers = ("age", "MAE (years)", "images")
-        print(tabulate(rows, headers, floatfmt=".2f", intfmt=","))
+        print(tabulate(rows, ("age", "MAE (years)", "images"), floatfmt=".2f", intfmt=","))
         print(f"\nagainst the {arguments.target} age:\n")
         _finish(arguments, results)
 

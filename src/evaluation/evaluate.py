@@ -17,8 +17,8 @@ from ..shipped import resolve_weights
 from .labelled import EvaluationSet
 from .measures import baseline, measure
 from .results import Evaluation, Results
-from .subgroups import USE
-from .table import difference_table, metric_table
+from .subgroups import ALL, USE, subgroups
+from .table import difference_table, measures_table
 
 WORST = 24  # faces
 
@@ -28,16 +28,14 @@ def load_models(
     runtime: str | None = None,
     original: Original = Original(),
 ) -> dict[str, Estimator]:
-    """Models by name, the shortest distinct ends of their paths; see `Estimator`."""
+    """Models by file name, or by path if file names repeat; see `Estimator`."""
     paths = [resolve_weights(path) for path in weight_files]
     if len(set(paths)) < len(paths):
         raise UserError(
             f"--weight_file: expected different models, received {', '.join(map(str, paths))}"
         )
-    parts, shown = [path.absolute().parts for path in paths], 1
-    while len({part[-shown:] for part in parts}) < len(parts):
-        shown += 1
-    names = [str(Path(*part[-shown:])) for part in parts]
+    names = [path.name for path in paths]
+    names = names if len(set(names)) == len(names) else [*map(str, paths)]
     return {
         name: Estimator(path, runtime, original) for name, path in zip(names, paths, strict=True)
     }
@@ -80,40 +78,41 @@ def evaluate(
     for name, estimator in models.items():
         notes += [f"{name}: {note}" for note in faces.check(estimator)]
     evaluations = [_evaluate(faces, name, estimator) for name, estimator in models.items()]
-    first, *others = evaluations
-    differences = {f"{one.model} - {first.model}": one for one in others}
-    tables = [metric_table(one, seed, resamples) for one in evaluations]
+    tables = []
+    for one in evaluations:
+        groups = subgroups(one.labels)
+        tables.append(measures_table(one.model, one.measures, groups, seed, resamples))
+        groups = {ALL: groups[ALL]}
+        tables.append(measures_table(one.baseline, one.baseline_measures, groups, seed, resamples))
+    first = evaluations[0]
     tables += [
-        difference_table(name, one, first, seed, resamples) for name, one in differences.items()
+        difference_table(f"{one.model} - {first.model}", one, first, seed, resamples)
+        for one in evaluations[1:]
     ]
     table = pd.concat(tables).drop_duplicates(["model", "subgroup", "metric"], ignore_index=True)
     crops = {name: asdict(model.crop) for name, model in models.items()}
-    return Results(
-        labels=faces.labels,
-        evaluations=evaluations,
-        table=table,
-        differences={name: (one.model, first.model) for name, one in differences.items()},
-        arguments={"version": __version__, **(arguments or {}), "models": crops},
-        notes=notes,
-    )
+    arguments = {"version": __version__, **(arguments or {}), "models": crops}
+    return Results(faces.labels, evaluations, table, arguments, notes)
 
 
 def _evaluate(faces: EvaluationSet, name: str, estimator: Estimator) -> Evaluation:
-    rows, estimates, skipped = estimate(faces, estimator)
+    labels, estimates, skipped = estimate(faces, estimator)
     uses = faces.uses(estimator.description)
-    labels = with_uses(faces.labels.iloc[rows], uses)
+    labels = with_uses(labels, uses)
     measures = measure(labels, estimates)
-    size = measures["error"].fillna(measures["range_error"]).abs().fillna(0).to_numpy()
-    worst = np.argsort(-size, kind="stable")[: min(WORST, np.count_nonzero(size))]
+    constant, baseline_measures = baseline(estimator.description.training, labels)
+    worst = measures["distance"].abs().nlargest(WORST)
+    worst = worst.index[worst > 0]
     return Evaluation(
         model=name,
+        baseline=constant,
         labels=labels,
         estimates=estimates,
         measures=measures,
+        baseline_measures=baseline_measures,
         worst=worst,
-        worst_faces=faces.read(rows[worst], estimator)[0],
+        worst_faces=faces.read(worst, estimator)[0],
         skipped=skipped,
-        baseline=baseline(estimator.description.training, labels),
         uses=uses,
         calibration=_calibration(estimator.description),
     )
@@ -134,9 +133,8 @@ def with_uses(labels: pd.DataFrame, uses: dict[str, str]) -> pd.DataFrame:
 
 def estimate(
     faces: EvaluationSet, estimator: Estimator
-) -> tuple[np.ndarray, Estimates, list[tuple[str, str]]]:
-    """Positions of labels with a face, int64 (M,), their estimates, and name and reason of each
-    other label."""
+) -> tuple[pd.DataFrame, Estimates, list[tuple[str, str]]]:
+    """Labels of the rows with a face, their estimates, and name and reason of each other row."""
     reasons, pieces = [], []
     with (
         Progress(len(faces.labels), faces.unit) as progress,
@@ -146,9 +144,10 @@ def estimate(
             pieces.append(estimator(read))
             reasons += reasons_of_batch
             progress.update(len(reasons_of_batch))
-    names = faces.labels["path"]
-    skipped = [(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
-    if len(skipped) == len(reasons):
+    is_skipped = np.array(reasons) != ""
+    names = faces.labels["path"].to_numpy()
+    skipped = [(names[row], reasons[row]) for row in np.flatnonzero(is_skipped)]
+    if is_skipped.all():
         name, reason = skipped[0]
         raise UserError(
             f"expected faces to evaluate, could read none of {len(reasons):,}; of the first, "
@@ -158,4 +157,4 @@ def estimate(
         column.name: np.concatenate([getattr(piece, column.name) for piece in pieces])
         for column in fields(Estimates)
     }
-    return np.flatnonzero([not reason for reason in reasons]), Estimates(**joined), skipped
+    return faces.labels[~is_skipped], Estimates(**joined), skipped

@@ -30,15 +30,13 @@ def with_intervals(
     units, `seed` and `resamples` alone, so that models are compared on paired resamples.
     """
     _, units = np.unique(units, return_inverse=True)
-    once, drawn = np.ones((1, len(units))), {name: [] for name in functions}
     count = int(units.max()) + 1
-    for weights in _draw(units, count, seed, resamples if count > 1 else 0):
-        for name, function in functions.items():
-            drawn[name].append(function(weights))
+    batches = _draw(units, count, seed, resamples if count > 1 else 0)
+    drawn = [np.stack([each(weights) for each in functions.values()]) for weights in batches]
+    drawn = np.concatenate([np.empty((len(functions), 0)), *drawn], axis=1)
     found = {}
-    for name, function in functions.items():
-        value = float(function(once)[0])
-        values = np.concatenate([*drawn[name], np.empty(0)])
+    for (name, function), values in zip(functions.items(), drawn, strict=True):
+        value = float(function(np.ones((1, len(units))))[0])
         found[name] = (value, *_percentiles(value, values[np.isfinite(values)]))
     return found
 
@@ -73,13 +71,12 @@ def share_interval(
     of units: photos of one person may agree. Strata are joined as by Zou & Donner, "Construction of
     confidence limits about effect measures", Statistics in Medicine 2008.
     """
-    strata = []
-    for hits, members in share.strata(*measures):
-        strata.append((hits[members].mean(), len(np.unique(units[members]))))
-    if all(min(p, 1 - p) * trials >= EXTREME for p, trials in strata):
+    hits, strata = share.strata(*measures)
+    found = [(hits[each].mean(), len(np.unique(units[each]))) for each in strata]
+    if all(min(p, 1 - p) * trials >= EXTREME for p, trials in found):
         return bootstrap
-    shares, lows, highs = np.array([(p, *wilson(p, trials)) for p, trials in strata]).T
-    below, above = (np.linalg.norm(shares - ends) / len(strata) for ends in (lows, highs))
+    shares, lows, highs = np.array([(p, *wilson(p, trials)) for p, trials in found]).T
+    below, above = (np.linalg.norm(shares - ends) / len(found) for ends in (lows, highs))
     return float(shares.mean() - below), float(shares.mean() + above)
 
 

@@ -1,10 +1,11 @@
 """Labelled faces of databases and images, cropped as each model expects them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from ..data.joined import join
 from ..data.split import database_names
 from ..errors import UserError
 from ..estimation.estimator import Estimator
-from ..faces.finder import FaceFinder, Found
+from ..faces.finder import FaceFinder
 from ..faces.images import change_margin, resize
 from ..models.description import Description
 from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
@@ -28,44 +29,54 @@ Faces = tuple[np.ndarray, list[str]]
 
 
 @dataclass(frozen=True)
-class DatabaseFaces:
-    """Faces of joined databases.
+class EvaluationSet:
+    """Labelled faces, of databases or of images.
 
-    labels: see `results.labels_table`, whose index is the row in `database`.
+    labels: see `results.labels_table`; its index is the row in what was read.
     notes: warnings, one line each.
-    parts: the databases that are joined to `database`.
-    fit_margin: whether faces with a margin unknown to the model are cropped or padded.
-    unit: plural noun for the rows.
     """
 
     labels: pd.DataFrame
     notes: list[str]
+    unit: ClassVar = "faces"
+
+    def uses(self, description: Description) -> dict[str, str]:
+        """Use of each source in the model's training, see `models.seen.use_of`."""
+        seen = pd.Series(self.seen(description), self.labels.index)
+        return seen.groupby(self.labels["source"], sort=False).agg(use_of).to_dict()
+
+
+@dataclass(frozen=True)
+class DatabaseFaces(EvaluationSet):
+    """Faces of joined databases.
+
+    parts: the databases that are joined to `database`.
+    fit_margin: whether faces with a margin unknown to the model are cropped or padded.
+    """
+
     database: Database
     parts: list[Database]
     fit_margin: bool = False
-    unit: str = "faces"
 
-    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
-        """Faces at the positions `rows`, int64 (n,), of `labels`, as the model expects them.
+    def read(self, index: pd.Index, estimator: Estimator) -> Faces:
+        """Faces at an index, (n,), of `labels`, as the model expects them.
 
         Returns:
             uint8 (m, S, S, 3), m <= n, BGR, and per row the reason of a missing face, or "".
         """
-        rows, size = self.labels.index.to_numpy()[rows], estimator.crop.size
-        faces = self.database.image[rows]
+        faces = self.database.image[index.to_numpy()]
         if self.fit_margin:
-            margin = self._per_row([part.crop.margin for part in self.parts])[rows]
-            for i, each in enumerate(margin):
-                if _is_other(each, estimator):
-                    faces[i] = change_margin(faces[i], each, estimator.crop.margin)
-        if self.database.crop.size != size:
-            faces = _stack([resize(face, size) for face in faces], size)
-        return faces, [""] * len(rows)
+            margins = self._per_row([part.crop.margin for part in self.parts])[index]
+            for row in np.flatnonzero([_is_other(margin, estimator) for margin in margins]):
+                faces[row] = change_margin(faces[row], margins[row], estimator.crop.margin)
+        if self.database.crop.size != estimator.crop.size:
+            faces = _stack([resize(face, estimator.crop.size) for face in faces], estimator)
+        return faces, [""] * len(index)
 
-    def batches(self, estimator: Estimator) -> Iterator[Faces]:
+    def batches(self, estimator: Estimator) -> Generator[Faces]:
         """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
         for start in range(0, len(self.labels), BATCH):
-            yield self.read(np.arange(start, min(start + BATCH, len(self.labels))), estimator)
+            yield self.read(self.labels.index[start : start + BATCH], estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
         """Differences between these faces and the model's, one line each.
@@ -81,24 +92,22 @@ class DatabaseFaces:
             )
         effect = f"{_OTHER_CROPS} (--fit_margin crops or pads them)"
         effect = "they are cropped or padded to it" if self.fit_margin else effect
-        notes = [
-            _margin_note(part.path.name, part.crop.margin, estimator) + effect
-            for part in self.parts
-            if _is_other(part.crop.margin, estimator)
-        ]
+        notes = []
+        for part in self.parts:
+            notes += _margin_notes(part.path.name, part.crop.margin, estimator, effect)
         if crop.size != expected.size:
             notes.append(f"faces are {crop.size} pixels wide, and resized to {expected.size}")
         return notes
 
-    def identities(self) -> tuple[np.ndarray, np.ndarray]:
-        """Identity, uint64 (N,), see `data.identities`, and dataset, str (N,), of each face."""
+    def identities(self, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        """Identity, uint64 (n,), see `data.identities`, and dataset, str (n,), of faces at an index
+        of `labels`."""
         identities = np.concatenate([part.identities for part in self.parts])
-        datasets = self._per_row([part.db for part in self.parts])
-        return identities[self.labels.index], datasets[self.labels.index]
+        return identities[index], self._per_row([part.db for part in self.parts])[index]
 
-    def uses(self, description: Description) -> dict[str, str]:
-        """Use of each source in the model's training, see `models.seen.use_of`."""
-        return _uses(self.labels, seen_in(self.parts, description)[self.labels.index])
+    def seen(self, description: Description) -> np.ndarray:
+        """What a model has seen of each face, str (N,), see `models.seen.seen_in`."""
+        return seen_in(self.parts, description)[self.labels.index]
 
     def _per_row(self, values: list) -> np.ndarray:
         """A value per database as one per row of `database`."""
@@ -106,38 +115,41 @@ class DatabaseFaces:
 
 
 @dataclass(frozen=True)
-class ImageFaces:
-    """One face of each of `paths`, the largest that `detector` finds; with "none" images are
-    face crops, without alignment.
+class ImageFaces(EvaluationSet):
+    """One face of each image, the largest that `detector` finds; with "none" images are face
+    crops, without alignment.
 
-    margin: of these crops; None if unknown.
+    folder: of the paths in `labels`.
     collection: the dataset of the images, see `models.seen.seen_in_files`.
+    margin: of face crops; None if unknown.
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
-    labels: pd.DataFrame
-    notes: list[str]
-    paths: list[Path]
+    folder: Path
     collection: str = ""
     margin: float | None = None
     detector: str = "none"
     min_face: int | None = None
     scheduler: str | None = None
-    unit: str = "images"
+    unit: ClassVar = "images"
 
-    def read(self, rows: np.ndarray, estimator: Estimator) -> Faces:
-        found = self._finder(estimator).find_all([self.paths[row] for row in rows])
-        return _largest(found, estimator.crop.size)
+    def read(self, index: pd.Index, estimator: Estimator) -> Faces:
+        images = self.labels.loc[index]
+        [faces] = replace(self, labels=images, scheduler=None).batches(estimator)
+        return faces
 
-    def batches(self, estimator: Estimator) -> Iterator[Faces]:
-        with closing(self._finder(estimator).find_all(self.paths, self.scheduler)) as found:
-            for _ in range(0, len(self.paths), BATCH):
-                yield _largest(islice(found, BATCH), estimator.crop.size)
+    def batches(self, estimator: Estimator) -> Generator[Faces]:
+        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
+        paths = self._paths(self.labels.index)
+        with closing(finder.find_all(paths, self.scheduler)) as found:
+            for _ in range(0, len(paths), BATCH):
+                batch = list(islice(found, BATCH))
+                faces = [each.largest_crop for each in batch if each.faces]
+                yield _stack(faces, estimator), [each.reason for each in batch]
 
     def check(self, estimator: Estimator) -> list[str]:
-        notes, alignment = [], estimator.crop.alignment
-        if _is_other(self.margin, estimator):
-            notes.append(_margin_note("images", self.margin, estimator) + _OTHER_CROPS)
+        alignment = estimator.crop.alignment
+        notes = _margin_notes("images", self.margin, estimator, _OTHER_CROPS)
         if self.margin is not None and estimator.crop.is_aligned:
             notes.append(f"images are not aligned, the model expects {alignment}: {_OTHER_CROPS}")
         if UNKNOWN in self.uses(estimator.description).values():
@@ -146,39 +158,27 @@ class ImageFaces:
             notes.append(f"whether the images were used in training is unknown{of}")
         return notes
 
-    def identities(self) -> tuple[np.ndarray, np.ndarray]:
-        values = [file_identity(p.read_bytes()) if p.is_file() else 0 for p in self.paths]
+    def identities(self, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+        values = [file_identity(path.read_bytes()) for path in self._paths(index)]
         return np.array(values, np.uint64), np.full(len(values), self.collection or "csv")
 
-    def uses(self, description: Description) -> dict[str, str]:
-        return _uses(self.labels, seen_in_files(self.paths, self.collection, description))
+    def seen(self, description: Description) -> np.ndarray:
+        return seen_in_files(self._paths(self.labels.index), self.collection, description)
 
-    def _finder(self, estimator: Estimator) -> FaceFinder:
-        return FaceFinder(self.detector, self.min_face, estimator.crop)
-
-
-EvaluationSet = DatabaseFaces | ImageFaces
+    def _paths(self, index: pd.Index) -> list[Path]:
+        return [self.folder / name for name in self.labels.loc[index, "path"]]
 
 
-def _uses(labels: pd.DataFrame, seen: np.ndarray) -> dict[str, str]:
-    """Use of each source, from what the model has seen of the faces, str (N,)."""
-    return pd.Series(seen).groupby(labels["source"].to_numpy(), sort=False).agg(use_of).to_dict()
-
-
-def _largest(images: Iterable[Found], size: int) -> Faces:
-    """The largest face of each image, in the form of `DatabaseFaces.read`."""
-    found = list(images)
-    faces = [each.largest_crop for each in found if each.faces]
-    return _stack(faces, size), [each.reason for each in found]
-
-
-def _stack(faces: list[np.ndarray], size: int) -> np.ndarray:
+def _stack(faces: list[np.ndarray], estimator: Estimator) -> np.ndarray:
+    size = estimator.crop.size
     return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
 
 
-def _margin_note(name: str, margin: float, estimator: Estimator) -> str:
+def _margin_notes(name: str, margin: float | None, estimator: Estimator, effect: str) -> list[str]:
+    if not _is_other(margin, estimator):
+        return []
     expected = " or ".join(f"{known:g}" for known in estimator.description.margins)
-    return f"{name} were cropped with a margin of {margin:g}, the model with {expected}: "
+    return [f"{name} were cropped with a margin of {margin:g}, the model with {expected}: {effect}"]
 
 
 def _is_other(margin: float | None, estimator: Estimator) -> bool:
@@ -240,9 +240,9 @@ def from_csv(
     if table["group"].any():
         kinds["group"] = table["group"]
     columns = (table[name] for name in ("path", "gender", "age_low", "age_high"))
-    labels, notes = _with_label(labels_table(*columns, person=table["person"], **kinds))
-    paths = [path.parent / name for name in labels["path"]]
-    return ImageFaces(labels, notes, paths, collection, None, detector, min_face, scheduler)
+    labels = labels_table(*columns, person=table["person"], **kinds)
+    how = {"detector": detector, "min_face": min_face, "scheduler": scheduler}
+    return ImageFaces(*_with_label(labels), path.parent, collection, **how)
 
 
 def _with_label(labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from ..estimation.estimator import Estimates
 from ..labels import (
+    GENDERS,
     MAX_AGE,
     age_errors,
     age_midpoint,
@@ -13,13 +14,14 @@ from ..labels import (
     is_exact,
     whole_years,
 )
-from .results import Baseline, units
+from .results import units
 
 _TINY = 1e-30  # floor of probabilities in likelihoods
 
 
-def baseline(training: dict[str, float] | None, labels: pd.DataFrame) -> Baseline:
-    """The median age and the majority gender of a model's training faces, or else of the labels.
+def baseline(training: dict[str, float] | None, labels: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Name and measures, see `errors`, of a constant prediction: the median age, which has the
+    smallest MAE, and the majority gender of a model's training faces, or else of the labels.
 
     training: `Description.training`; files of version 0.2 lack the median.
     """
@@ -28,7 +30,10 @@ def baseline(training: dict[str, float] | None, labels: pd.DataFrame) -> Baselin
     else:
         age = age_midpoint(labels["age_low"], labels["age_high"]).median()
         male, source = labels["gender"].mean(), "evaluated faces"
-    return Baseline(age, male if np.isnan(male) else float(male >= 0.5), source)
+    gender = male if np.isnan(male) else float(male >= 0.5)
+    parts = [] if np.isnan(age) else [f"{age:g} years"]
+    parts += [] if np.isnan(gender) else [GENDERS[int(gender)]]
+    return f"baseline: {', '.join(parts)} ({source})", errors(labels, age, gender)
 
 
 def whole_ranges(labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +74,8 @@ def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
 def errors(
     labels: pd.DataFrame, age: np.ndarray | float, gender: np.ndarray | float
 ) -> pd.DataFrame:
-    """Measures of ages, years, and genders, 0 or 1, alone: of exact ages, of ranges, of genders."""
+    """Measures of ages, years, and genders, 0 or 1, alone: signed distances to all ages, to exact
+    ages and to ranges, and hits of all genders and of each."""
     low, high, male = (labels[name] for name in ("age_low", "age_high", "gender"))
     distance = age_errors(np.broadcast_to(age, len(labels)), low, high)
     exact = is_exact(low, high)
@@ -77,6 +83,7 @@ def errors(
     return pd.DataFrame(
         {
             "unit": units(labels),
+            "distance": distance,
             "error": np.where(exact, distance, np.nan),
             "range_error": np.where(exact, np.nan, distance),
             "correct": correct,

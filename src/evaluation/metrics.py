@@ -63,26 +63,24 @@ def root_mean_square(error: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Share:
-    """Share of faces, 0 to 1, with a true `hit`; the mean over the strata of `by`, if given.
+    """Share of faces, 0 to 1, with a true `hit`, a function of the metric's measures, (N,) each.
 
-    hit, by: functions of the metric's measures, (N,) each.
+    balanced: whether it is the mean over the strata of the first measure.
     """
 
     hit: Callable[..., np.ndarray]
-    by: Callable[..., np.ndarray] | None = None
+    balanced: bool = False
 
-    def strata(self, *measures: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Hits, (N,), 0 or 1, and membership, bool (N,), of each stratum."""
-        hits = np.asarray(self.hit(*measures), np.float64)
-        by = np.zeros(len(hits)) if self.by is None else self.by(*measures)
-        return [(hits, by == stratum) for stratum in np.unique(by)]
+    def strata(self, *measures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hits, float64 (N,), 0 or 1, and membership of the strata, bool (S, N)."""
+        by = measures[0] if self.balanced else np.zeros(len(measures[0]))
+        return self.hit(*measures).astype(np.float64), by == np.unique(by)[:, None]
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         *measures, weights = arrays
-        strata = self.strata(*measures)
-        counts = np.stack([weights @ members for _, members in strata])
-        sums = np.stack([weights @ (hits * members) for hits, members in strata])
-        return (sums / np.maximum(counts, 1)).sum(axis=0) / (counts > 0).sum(axis=0)
+        hits, strata = self.strata(*measures)
+        counts, sums = weights @ strata.T, weights @ (strata * hits).T
+        return (sums / np.maximum(counts, 1)).sum(axis=1) / (counts > 0).sum(axis=1)
 
 
 HITS = Share(lambda hit: hit)  # of a measure that is 0 or 1
@@ -145,7 +143,7 @@ METRICS = (  # name, title, format, whether higher is better, function, needs, c
            "range_error", "in range"),
     Metric("gender_accuracy", "gender accuracy", ".1%", 1, HITS, "correct", "gender accuracy"),
     Metric("balanced_accuracy", "balanced gender accuracy", ".1%", 1,
-           Share(lambda male, correct: correct, by=lambda male, correct: male), "male correct"),
+           Share(lambda male, correct: correct, balanced=True), "male correct"),
     Metric("female_accuracy", "gender accuracy, female faces", ".1%", 1, HITS, "correct_0"),
     Metric("male_accuracy", "gender accuracy, male faces", ".1%", 1, HITS, "correct_1"),
     Metric("ece", "gender calibration error", ".3f", -1, calibration_error,
@@ -155,17 +153,3 @@ METRICS = (  # name, title, format, whether higher is better, function, needs, c
 # fmt: on
 BY_NAME = {metric.name: metric for metric in METRICS}
 BY_SUBGROUP = [metric for metric in METRICS if metric.column]
-MEANINGS = {  # explanations in the report
-    "mae": "the mean distance of the estimated age to the exact age",
-    "median_error": "half of the faces have a smaller error",
-    "bias": "the mean signed error: above 0 ages are overestimated, below 0 underestimated",
-    "coverage": "the share of exact ages within the interval; 80 % is right",
-    "interval_width": "narrower is more informative, if the interval contains 80 % of the ages",
-    "nll": "a proper score of all 101 probabilities; large for confident mistakes",
-    "crps": "a proper score (CRPS): the MAE, if all probability is on one age",
-    "epsilon_error": "the error relative to the spread of the ratings; 0 is best, 1 is worst",
-    "range_error": "for labels that are ranges of several years; 0 within the range",
-    "balanced_accuracy": "the mean of the accuracies of women and men; 50 % is chance",
-    "ece": "the mean distance between predicted probability and accuracy",
-    "gender_nll": "a proper score; 0.693 is chance",
-}

@@ -1,9 +1,11 @@
 """Which labels are probably wrong, and how many: suspicion per face, and rates of label noise."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import expit, softmax
 
 from ..estimation.estimator import Estimates
 from ..labels import AGES, GENDERS, age_midpoint
@@ -19,23 +21,7 @@ _PRIOR = np.array([17.0, 1, 1, 1])  # faces with right label, wrong age, wrong g
 _BOUNDS = ((-2, 2), (-7, 0), (-3, 3))
 
 
-@dataclass(frozen=True)
-class Suspicion:
-    """Suspicion of N labels.
-
-    p_age, p_gender: float64 (N,), probability of the label under the calibrated prediction; NaN if
-        unknown.
-    age, gender, either: float64 (N,), 0..1, probability that the label is wrong.
-    """
-
-    p_age: np.ndarray
-    p_gender: np.ndarray
-    age: np.ndarray
-    gender: np.ndarray
-    either: np.ndarray
-
-
-def suspect(labels: pd.DataFrame, estimates: Estimates) -> Suspicion:
+def suspect(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
     """The probability that each label is wrong.
 
     The label of a face comes from the prediction of a network that never saw the face, or from all
@@ -43,6 +29,10 @@ def suspect(labels: pd.DataFrame, estimates: Estimates) -> Suspicion:
     (a temperature, and for ages a tilt towards the ages of this dataset) and the shares of the four
     cases are fitted by maximum likelihood, so that wrong labels do not make the network look
     overconfident; the rest is Bayes' rule.
+
+    Returns:
+        One row per label. `p_age`, `p_gender`: probability of the label under the calibrated
+        prediction, NaN if unknown. `age`, `gender`, `either`: probability that it is wrong, 0..1.
     """
     low, high = whole_ranges(labels)
     years = (low[:, None] <= AGES) & (AGES <= high[:, None])
@@ -60,13 +50,14 @@ def suspect(labels: pd.DataFrame, estimates: Estimates) -> Suspicion:
         posterior = shares * cases / np.maximum((shares * cases).sum(axis=0), 1e-30)
         shares = (posterior.sum(axis=1) + _PRIOR)[:, None] / (len(labels) + _PRIOR.sum())
     _, age, gender, both = posterior  # a label that another face lent may still be right
-    return Suspicion(
-        p_age,
-        p_gender,
-        (age + both) * (1 - ages[0]),
-        (gender + both) * (1 - genders[0]),
-        age * (1 - ages[0]) + gender * (1 - genders[0]) + both * (1 - cases[0]),
-    )
+    columns = {
+        "p_age": p_age,
+        "p_gender": p_gender,
+        "age": (age + both) * (1 - ages[0]),
+        "gender": (gender + both) * (1 - genders[0]),
+        "either": age * (1 - ages[0]) + gender * (1 - genders[0]) + both * (1 - cases[0]),
+    }
+    return pd.DataFrame(columns, labels.index)
 
 
 def _genders(estimates: Estimates) -> np.ndarray:
@@ -83,8 +74,6 @@ def _probabilities(
     p: predictions, (N, C).  label: bool (N, C).  kernel: smoothing of predictions, (C, C).
     tilt: (C,), the logarithm of an optional factor of predictions, in units of its slope.
     """
-    from scipy.optimize import minimize
-
     known = label.any(axis=1)
     calibrated, among_all = np.full(len(label), np.nan), np.ones(len(label))
     if not known.any():
@@ -93,15 +82,14 @@ def _probabilities(
     own = label[known].astype(np.float64)
     weights, smoothed = own / own.sum(axis=1, keepdims=True), own @ kernel.T
     others = weights.sum(axis=0) - weights + 1 / own.shape[1]  # without the face itself
-    among = np.einsum("nc,nc->n", others, smoothed) / len(own)
+    among = (others * smoothed).sum(axis=1) / len(own)
 
     def predicted(values: np.ndarray) -> np.ndarray:
-        scaled = logits / np.exp(values[0]) + values[2] * tilt
-        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.einsum("nc,nc->n", powers, smoothed) / powers.sum(axis=1)
+        scores = logits / np.exp(values[0]) + values[2] * tilt
+        return (softmax(scores, axis=1) * smoothed).sum(axis=1)
 
     def loss(values: np.ndarray) -> float:
-        share = 1 / (1 + np.exp(-values[1]))
+        share = expit(values[1])
         likelihood = (1 - share) * predicted(values) + share * among
         prior = _PRIOR[0] * np.log(1 - share) + _PRIOR[1:].sum() * np.log(share)
         return -np.log(np.maximum(likelihood, 1e-30)).mean() - prior / len(own)
@@ -140,7 +128,7 @@ def noise_rates(
     as wrong, as a person of 29 may well look 31. Northcutt, Jiang & Chuang, "Confident learning:
     estimating uncertainty in dataset labels", JAIR 2021.
     """
-    starts = np.arange(len(AGE_BANDS)) * 10
+    starts = 10 * np.arange(len(AGE_BANDS))
     bands = np.add.reduceat(estimates.age_distribution.astype(np.float64), starts, axis=1)
     band = age_band(age_midpoint(labels["age_low"], labels["age_high"]).to_numpy())
     gender = labels["gender"].fillna(-1).to_numpy(int)
@@ -151,37 +139,34 @@ def noise_rates(
     ):
         known = label >= 0
         if known.any():
-            found[name] = _noise_rate(
-                p[known], label[known], tolerance, units(labels)[known], seed, resamples
-            )
+            rate = partial(_noise_rates, p[known], label[known], tolerance)
+            own = units(labels)[known]
+            value, *ends = with_intervals({name: rate}, own, seed, resamples)[name]
+            if min(value, 1 - value) * len(own) < EXTREME:
+                ends = wilson(value, len(np.unique(own)))
+            found[name] = value, *np.clip(ends, 0, 1).tolist()
     return found
 
 
-def _noise_rate(
-    p: np.ndarray, label: np.ndarray, tolerance: int, units: np.ndarray, seed: int, resamples: int
-) -> Interval:
-    """Share of wrong labels, int (N,), by probabilities of C classes, (N, C).
+def _noise_rates(
+    p: np.ndarray, label: np.ndarray, tolerance: int, weights: np.ndarray
+) -> np.ndarray:
+    """Share of wrong labels, float64 (B,), of faces that count `weights` times, (B, N).
 
-    tolerance: distance of classes that is not an error.
+    p: probabilities of C classes, (N, C).  label: int (N,).  tolerance: distance of classes that is
+        not an error.
     """
-    count = p.shape[1]
-    own = p[np.arange(len(p)), label]
-    classes = np.arange(count)
-    wrong = np.abs(classes[:, None] - classes) > tolerance
-
-    def rate(weights: np.ndarray) -> float:
-        counts = np.bincount(label, weights, count)
-        thresholds = np.bincount(label, weights * own, count) / np.maximum(counts, 1e-9)
+    size, classes = p.shape[1], np.arange(p.shape[1])
+    own, wrong = p[np.arange(len(p)), label], abs(classes[:, None] - classes) > tolerance
+    rates = []
+    for each in weights:
+        counts = np.bincount(label, each, size)
+        thresholds = np.bincount(label, each * own, size) / np.maximum(counts, 1e-9)
         thresholds[counts == 0] = np.inf  # no label of this class
         confident = np.where(p >= thresholds, p, -1)
         guess, sure = confident.argmax(axis=1), confident.max(axis=1) >= 0
-        joint = np.bincount(label[sure] * count + guess[sure], weights[sure], count**2)
-        joint = joint.reshape(count, count)
+        joint = np.zeros((size, size))
+        np.add.at(joint, (label[sure], guess[sure]), each[sure])
         joint *= (counts / np.maximum(joint.sum(axis=1), 1e-9))[:, None]
-        return float(joint[wrong].sum() / max(joint.sum(), 1e-9))
-
-    rates = {"rate": lambda weights: np.array([rate(each) for each in weights])}
-    value, low, high = with_intervals(rates, units, seed, resamples)["rate"]
-    if min(value, 1 - value) * len(units) < EXTREME:
-        low, high = wilson(value, len(np.unique(units)))
-    return value, float(max(low, 0)), float(min(high, 1))
+        rates.append(joint[wrong].sum() / max(joint.sum(), 1e-9))
+    return np.array(rates)

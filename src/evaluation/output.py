@@ -1,13 +1,16 @@
-"""Output folder of an evaluation: results.json, results.csv, report.html."""
+"""Outputs of an evaluation: a folder of results.json, results.csv, report.html; a model card."""
 
 import json
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
+from ..errors import UserError
 from ..files import defer_sigint, replacing
 from ..outputs import Output, has_mark
+from .report import write_report
 from .results import Results
+from .tables import legend, markdown
 
 JSON, CSV, REPORT = FILES = ("results.json", "results.csv", "report.html")
 _is_results = has_mark(b'{\n "arguments"')
@@ -35,20 +38,8 @@ def _is_evaluation(folder: Path) -> bool:
 
 def write_results(folder: Path, results: Results) -> None:
     """Write the evaluation to `folder` atomically; an existing one is replaced."""
-    from .report import write_report
-
-    with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
-        partial.mkdir()
-        text = json.dumps(_as_json(results), indent=1, default=str, allow_nan=False)
-        (partial / JSON).write_text(text + "\n", encoding="utf-8")
-        results.table.to_csv(partial / CSV, index=False, errors="backslashreplace")
-        write_report(partial / REPORT, results)
-        finishing.enter_context(defer_sigint())  # until the folder has its name
-
-
-def _as_json(results: Results) -> dict:
     table = results.table.astype(object)
-    return {
+    values = {
         "arguments": results.arguments,
         "notes": results.notes,
         "faces": len(results.labels),
@@ -57,7 +48,7 @@ def _as_json(results: Results) -> dict:
                 "model": evaluation.model,
                 "faces": len(evaluation.labels),
                 "skipped": dict(evaluation.skipped),
-                "baseline": str(evaluation.baseline),
+                "baseline": evaluation.baseline,
                 "uses": evaluation.uses,
                 "calibration": evaluation.calibration,
             }
@@ -65,3 +56,49 @@ def _as_json(results: Results) -> dict:
         ],
         "metrics": table.where(table.notna(), None).to_dict("records"),
     }
+    with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
+        partial.mkdir()
+        text = json.dumps(values, indent=1, default=str, allow_nan=False)
+        (partial / JSON).write_text(text + "\n", encoding="utf-8")
+        results.table.to_csv(partial / CSV, index=False, errors="backslashreplace")
+        write_report(partial / REPORT, results)
+        finishing.enter_context(defer_sigint())  # until the folder has its name
+
+
+def write_card(path: Path, results: Results, command: str, section: str = "figures") -> None:
+    """Replace the text between the marks of a section in `path` by tables of all models.
+
+    command: the command of the evaluation, for reference.
+    """
+    before, begin, _, end, after = split_card(path, section)
+    notes = [f"{e.model}: {e.calibration}." for e in results.evaluations if e.calibration]
+    notes += [
+        f"{e.model}: {len(e.skipped):,} of {len(results.labels):,} images skipped: missing, "
+        "undecodable or without a face."
+        for e in results.evaluations
+        if e.skipped
+    ]
+    explained = legend().replace("[...]", r"\[...\]").replace("*:", r"\*:")
+    code = f"Written by\n\n```bash\n{command}\n```"
+    tables = "\n\n".join([begin, markdown(results), explained, *notes, code, end])
+    with replacing(path) as partial:
+        partial.write_text(before + tables + after, encoding="utf-8")
+
+
+def split_card(path: Path, section: str = "figures") -> tuple[str, str, str, str, str]:
+    """The text before a section of a model card, its first line, the tables, its last line, and the
+    text after it. Raises `UserError` unless both lines are in `path`, once each."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise UserError(
+            f"--card: expected a Markdown file, {path} cannot be read: {error}"
+        ) from error
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    before, _, rest = content.partition(begin)
+    tables, found, after = rest.partition(end)
+    if not found or content.count(begin) + content.count(end) > 2:
+        raise UserError(
+            f"--card: expected {begin} and below it {end} in {path}, once each; add both lines"
+        )
+    return before, begin, tables, end, after

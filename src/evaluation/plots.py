@@ -13,28 +13,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ..labels import MAX_AGE, age_midpoint
-from .metrics import BY_NAME, ECE_BINS, MEANINGS
+from .metrics import BY_NAME, ECE_BINS
 from .results import Evaluation, Results
 from .subgroups import AGE_BANDS, FEW, is_age_band
 
 # Colour, text sign and matplotlib marker per model, legible on white and on black.
-SERIES = [
+SERIES = (
     ("#2f80d8", "●", "o"),
     ("#d9722b", "■", "s"),
     ("#259a72", "▲", "^"),
     ("#a862c9", "◆", "D"),
-]
+)
 _INK = "#010203"  # placeholder for the page's text colour
 _STYLE = dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK)
 _STYLE |= {"axes.spines.right": False, "axes.spines.top": False, "font.size": 10}
 _STYLE |= {"axes.grid": True, "grid.alpha": 0.15, "grid.color": _INK}
 _STYLE |= {"svg.fonttype": "none", "svg.hashsalt": "reproducible ids"}
 _GUIDE = {"color": _INK, "alpha": 0.6, "linewidth": 1, "linestyle": "--"}
-_YEARS = np.arange(21)  # of the cumulative score
 _CELL = 2  # years, the side of a cell of the histogram of ages
 # Metrics by age band, with the value of a guide.
 _BY_AGE = {"mae": None, "range_error": None, "bias": 0, "coverage": 0.8, "gender_accuracy": None}
-_HOLLOW = f"Hollow marks have fewer than {FEW} faces."
+_PERCENT = PercentFormatter(1, decimals=0, symbol=" %")
 
 Plot = tuple[str, str, str]  # title, caption, SVG
 
@@ -43,13 +42,13 @@ def draw_plots(results: Results) -> Iterator[Plot]:
     """The plots that the known labels allow."""
     bands = results.table[results.table["subgroup"].map(is_age_band)]
     bands = bands[bands["model"].isin(results.models)]
-    for metric, guide in _BY_AGE.items():
+    for metric in _BY_AGE:
         if (bands["metric"] == metric).any():
-            yield _by_age(results, metric, bands[bands["metric"] == metric], guide)
+            yield _by_age(results, metric, bands[bands["metric"] == metric])
     if results.evaluations[0].measures["error"].notna().any():
         yield _cumulative_score(results)
     for index, evaluation in enumerate(results.evaluations):
-        if np.isfinite(evaluation.error).any():
+        if evaluation.measures["distance"].notna().any():
             name = f": {evaluation.model}" if len(results.models) > 1 else ""
             yield _age_histogram(evaluation, f"Estimated against true age{name}", series(index)[0])
     if results.labels["gender"].notna().any():
@@ -61,9 +60,9 @@ def series(index: int) -> tuple[str, str, str]:
     return SERIES[index % len(SERIES)]
 
 
-def _by_age(results: Results, metric: str, table: pd.DataFrame, guide: float | None) -> Plot:
+def _by_age(results: Results, metric: str, table: pd.DataFrame) -> Plot:
     """One mark with its interval per age band and model."""
-    shown = BY_NAME[metric]
+    shown, guide = BY_NAME[metric], _BY_AGE[metric]
     names = [name for name in AGE_BANDS if f"age {name}" in set(table["subgroup"])]
 
     def draw(axes: Axes) -> None:
@@ -71,29 +70,27 @@ def _by_age(results: Results, metric: str, table: pd.DataFrame, guide: float | N
             axes.axhline(guide, **_GUIDE)
         for index, model in enumerate(results.models):
             rows = table[table["model"] == model]
+            color, _, marker = series(index)
             offset = (index - (len(results.models) - 1) / 2) * 0.5 / len(results.models)
             x = [names.index(name.removeprefix("age ")) + offset for name in rows["subgroup"]]
-            axes.vlines(x, rows["low"], rows["high"], color=series(index)[0], linewidth=1.5)
-            _draw_marks(axes, x, rows["value"], rows["n"], index)
+            axes.vlines(x, rows["low"], rows["high"], color=color, linewidth=1.5)
+            fill = np.where(rows["n"] < FEW, "none", color)
+            axes.scatter(x, rows["value"], s=22, marker=marker, facecolors=fill, edgecolors=color)
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set(xlabel="true age, years", ylabel=shown.title)
         if shown.format.endswith("%"):
-            _in_percent(axes.yaxis)
+            axes.yaxis.set_major_formatter(_PERCENT)
 
     title = f"{shown.title.partition(',')[0].capitalize()} by age"
-    meaning = f"{MEANINGS[metric].capitalize()}. " if metric in MEANINGS else ""
-    return title, f"{meaning}Bars are 95 % intervals. {_HOLLOW}", _svg(draw)
+    return title, f"Bars are 95 % intervals. Hollow marks have fewer than {FEW} faces.", _svg(draw)
 
 
 def _cumulative_score(results: Results) -> Plot:
     def draw(axes: Axes) -> None:
         for index, evaluation in enumerate(results.evaluations):
-            error = evaluation.measures["error"].dropna().abs().to_numpy()
-            color, _, marker = series(index)
-            score = (error[:, None] <= _YEARS).mean(axis=0)
-            axes.plot(_YEARS, score, color=color, marker=marker, markersize=3)
-        axes.set(xlabel="maximum error, years", ylabel="faces")
-        _in_percent(axes.yaxis)
+            axes.ecdf(evaluation.measures["error"].dropna().abs(), color=series(index)[0])
+        axes.set(xlabel="maximum error, years", ylabel="faces", xlim=(0, 20))
+        axes.yaxis.set_major_formatter(_PERCENT)
 
     caption = "The share of exact ages with at most this error. Higher is better."
     return "Cumulative score", caption, _svg(draw)
@@ -118,27 +115,22 @@ def _age_histogram(evaluation: Evaluation, title: str, color: str) -> Plot:
         )
         axes.set(xlabel="true age, years", ylabel="estimated age, years", aspect="equal")
 
-    caption = (
-        "Stronger colours are more faces. Above the dashed line ages are overestimated. Age ranges "
-        "are at their middle."
-    )
-    return title, caption, _svg(draw)
+    caption = "Above the dashed line ages are overestimated. Age ranges are at their middle."
+    return title, f"Stronger colours are more faces. {caption}", _svg(draw)
 
 
 def _gender_calibration(results: Results) -> Plot:
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], **_GUIDE)
         for index, evaluation in enumerate(results.evaluations):
-            bins = calibration_bins(evaluation)
-            predicted, women = bins["predicted"], bins["women"]
-            axes.plot(predicted, women, color=series(index)[0], linewidth=1)
-            _draw_marks(axes, predicted, women, bins["faces"], index)
+            bins, (color, _, marker) = calibration_bins(evaluation), series(index)
+            axes.plot(bins["predicted"], bins["women"], color=color, marker=marker, markersize=4)
         axes.set(xlabel="predicted probability of female", ylabel="share of women", aspect="equal")
-        _in_percent(axes.xaxis)
-        _in_percent(axes.yaxis)
+        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.yaxis.set_major_formatter(_PERCENT)
 
-    caption = "The share of women per predicted probability; on the dashed line it is calibrated. "
-    return "Gender calibration", caption + _HOLLOW, _svg(draw)
+    caption = "The share of women per predicted probability; on the dashed line it is calibrated."
+    return "Gender calibration", caption, _svg(draw)
 
 
 def calibration_bins(evaluation: Evaluation) -> pd.DataFrame:
@@ -148,18 +140,6 @@ def calibration_bins(evaluation: Evaluation) -> pd.DataFrame:
     faces = pd.DataFrame({"predicted": predicted, "women": male == 0, "faces": 1})
     bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
     return faces.groupby(bins).agg({"predicted": "mean", "women": "mean", "faces": "sum"})
-
-
-def _draw_marks(axes: Axes, x: list, y: pd.Series, faces: pd.Series, index: int) -> None:
-    """Marks of a model, hollow for few `faces`."""
-    color, _, marker = series(index)
-    fill = np.where(faces < FEW, "none", color)
-    axes.scatter(x, y, s=22, marker=marker, facecolors=fill, edgecolors=color, zorder=3)
-
-
-def _in_percent(axis: matplotlib.axis.Axis) -> None:
-    axis.axes.set(**{f"{axis.axis_name}lim": (-0.03, 1.03)})
-    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
 def _svg(draw: Callable[[Axes], None]) -> str:

@@ -10,11 +10,10 @@ import pandas as pd
 
 from ..faces.images import data_url, shrink
 from ..files import replacing
-from ..labels import GENDERS, age_text
-from .metrics import BY_NAME, MEANINGS
+from ..labels import age_text
 from .plots import draw_plots, series
 from .results import LABELS, Evaluation, Results, gender_names
-from .tables import ALL_FACES, legend, skipped, tables
+from .tables import legend, skipped, tables
 
 _THUMBNAIL = 128  # pixels, maximum side
 
@@ -36,8 +35,6 @@ def write_page(path: Path, template: str, **values: object) -> None:
 def write_report(path: Path, results: Results) -> None:
     """Write the results to `path` as a self-contained HTML page without scripts."""
     evaluations = results.evaluations
-    shown = {BY_NAME[name].title: text for name, text in MEANINGS.items()}
-    frames = tables(results)
     write_page(
         path,
         "report.html",
@@ -45,13 +42,9 @@ def write_report(path: Path, results: Results) -> None:
         notes=results.notes,
         evaluations=evaluations,
         keys={model: series(index)[:2] for index, model in enumerate(results.models)},
-        tables={title: _html(frame) for title, frame in frames.items()},
-        meanings={title: shown[title] for title in frames[ALL_FACES].index if title in shown},
+        tables={title: _html(frame) for title, frame in tables(results).items()},
         legend=legend(),
         plots=draw_plots(results),
-        confusions={
-            e.model: _html(_confusion(e)) for e in evaluations if e.labels["gender"].notna().any()
-        },
         worst={e.model: list(_worst(e)) for e in evaluations},
         skipped=list(dict.fromkeys(filter(None, map(skipped, evaluations)))),
     )
@@ -83,34 +76,20 @@ def _about(results: Results) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " "), "not set" if value in (None, ()) else text
 
 
-def _confusion(evaluation: Evaluation) -> pd.DataFrame:
-    """Numbers of faces by true and predicted gender, and their shares of the row."""
-    known = evaluation.labels["gender"].notna().to_numpy()
-    pairs = (evaluation.labels["gender"], evaluation.estimates.gender)
-    true, predicted = (pd.Categorical(gender_names(each)[known], GENDERS) for each in pairs)
-    counts = pd.crosstab(true, predicted, dropna=False)
-    shares = counts.div(counts.sum(axis=1), axis=0).fillna(0)
-    frame = counts.map("{:,}".format) + shares.map(" ({:.1%})".format)
-    return frame.add_prefix("predicted ").rename_axis(None).rename_axis(None, axis=1)
-
-
 def _worst(evaluation: Evaluation) -> Iterator[tuple[str, str, list[str]]]:
-    """Image, name, and error, label and estimate in words of the faces with the largest age
-    errors."""
-    labels = evaluation.labels.iloc[evaluation.worst]
-    estimates = evaluation.estimates.of_faces(evaluation.worst)
-    true, estimated = gender_names(labels["gender"]), gender_names(estimates.gender)
-    errors = evaluation.error[evaluation.worst]
-    for i, label in enumerate(labels.itertuples()):
-        interval = age_text(estimates.age_low[i], estimates.age_high[i])
-        age = age_text(label.age_low, label.age_high)
+    """Image, name, and error, label and estimate in words of the faces with the largest errors."""
+    labels, of = evaluation.labels.loc[evaluation.worst], evaluation.estimates
+    errors, genders = evaluation.measures["distance"], gender_names(of.gender)
+    for face, label in zip(evaluation.worst_faces, labels.itertuples(), strict=True):
+        row, error = evaluation.labels.index.get_loc(label.Index), errors[label.Index]
         yield (
-            data_url(shrink(evaluation.worst_faces[i], _THUMBNAIL)),
+            data_url(shrink(face, _THUMBNAIL)),
             label.path,
             [
-                f"{abs(errors[i]):.1f} years too {'old' if errors[i] > 0 else 'young'}",
-                f"labelled {age}, {true[i] or 'gender unknown'}",
-                f"estimated {estimates.age[i]:.0f} ({interval}), "
-                f"{estimates.p_gender[i]:.0%} {estimated[i]}",
+                f"{abs(error):.1f} years too {'old' if error > 0 else 'young'}",
+                f"labelled {age_text(label.age_low, label.age_high)}, "
+                f"{gender_names(label.gender) or 'gender unknown'}",
+                f"estimated {of.age[row]:.0f} ({age_text(of.age_low[row], of.age_high[row])}), "
+                f"{of.p_gender[row]:.0%} {genders[row]}",
             ],
         )

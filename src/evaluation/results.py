@@ -48,53 +48,31 @@ def gender_names(gender: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """A constant prediction.
-
-    age: years, the median, which has the smallest MAE.  gender: 0 or 1.  Either is NaN if unknown.
-    source: the faces of the median age and the majority gender.
-    """
-
-    age: float
-    gender: float
-    source: str
-
-    def __str__(self) -> str:
-        """Its name in the table of metrics."""
-        parts = [] if np.isnan(self.age) else [f"{self.age:g} years"]
-        parts += [] if np.isnan(self.gender) else [GENDERS[int(self.gender)]]
-        return f"baseline: {', '.join(parts)} ({self.source})"
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """Results of one model.
 
-    model: its name in tables.
+    model, baseline: names of the model and of its constant baseline in tables.
     labels: of the M faces that were found, with their index in `Results.labels`.
-    estimates: of these faces.  measures: of these faces, see `measures.measure`.
-    worst: int64 (W,), positions of the largest age errors, largest first.
+    estimates: of these faces.
+    measures, baseline_measures: of these faces, see `measures.measure` and `measures.errors`.
+    worst: their index of the largest age errors, largest first.
     worst_faces: uint8 (W, S, S, 3), BGR.
-    skipped: name and reason of each row without a face.
+    skipped: name and reason of each image without a face.
     uses: the use of each source in the model's training, see `models.seen.use_of`.
     calibration: description of the faces for temperature scaling; "" without it.
     """
 
     model: str
+    baseline: str
     labels: pd.DataFrame
     estimates: Estimates
     measures: pd.DataFrame
-    worst: np.ndarray
+    baseline_measures: pd.DataFrame
+    worst: pd.Index
     worst_faces: np.ndarray
-    baseline: Baseline
     skipped: list[tuple[str, str]] = field(default_factory=list)
     uses: dict[str, str] = field(default_factory=dict)
     calibration: str = ""
-
-    @property
-    def error(self) -> np.ndarray:
-        """Signed age errors in years, float64 (M,), of exact ages and of ranges."""
-        return self.measures["error"].fillna(self.measures["range_error"]).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -104,17 +82,21 @@ class Results:
     table: one row per model, subgroup and metric, columns `model`, `subgroup`, `metric`, `value`,
         `low`, `high` (the 95 % interval) and `n` (number of faces). Rows of the constant baselines
         and of differences between models have their names as `model`.
-    differences: the two models, the second less the first, of each difference, by name.
     arguments: of the run, and the toolkit's version.  notes: warnings, one line each.
     """
 
     labels: pd.DataFrame
     evaluations: list[Evaluation]
     table: pd.DataFrame
-    differences: dict[str, tuple[str, str]]
     arguments: dict
     notes: list[str] = field(default_factory=list)
 
     @property
     def models(self) -> list[str]:
         return [evaluation.model for evaluation in self.evaluations]
+
+    @property
+    def differences(self) -> dict[str, tuple[str, str]]:
+        """The two models, the second less the first, of each difference, by its name."""
+        first, *others = self.models
+        return {f"{model} - {first}": (model, first) for model in others}

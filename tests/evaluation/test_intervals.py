@@ -24,7 +24,7 @@ OF_SAMPLE = {
     "median": lambda e: np.median(np.abs(e)),
 }
 ACCURACY = Share(lambda correct: correct)
-BALANCED = Share(lambda male, correct: correct, by=lambda male, correct: male)
+BALANCED = Share(lambda male, correct: correct, balanced=True)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

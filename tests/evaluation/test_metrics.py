@@ -67,7 +67,7 @@ def test_median_of_even_number():
 @pytest.mark.parametrize("k", [1, 5])
 def test_top_accuracy_as_scikit_learn(k):
     labels, estimates = exact(AGE, DISTRIBUTION)
-    ranks = measure(labels, estimates)["rank"]
+    ranks = measure(labels, estimates)["rank"].to_numpy()
     theirs = by_sklearn(
         sklearn_metrics.top_k_accuracy_score, AGE, DISTRIBUTION, k=k, labels=range(101)
     )

@@ -3,12 +3,11 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from src.errors import UserError
-from src.evaluation import report
+from src.evaluation import output
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
 from src.evaluation.output import folder_output, free_folder, write_results
@@ -41,7 +40,7 @@ def test_json_and_csv_hold_all_metrics(results, tmp_path):
         for row in stored["metrics"]
         if (row["model"], row["subgroup"], row["metric"]) == ("one", "all", "mae")
     ]
-    assert mae == pytest.approx(np.abs(results.evaluations[0].error).mean())
+    assert mae == pytest.approx(results.evaluations[0].measures["error"].abs().mean())
     table = pd.read_csv(folder / "results.csv")
     assert list(table) == ["model", "subgroup", "metric", "value", "low", "high", "n"]
     pd.testing.assert_frame_equal(table, results.table.reset_index(drop=True), check_dtype=False)
@@ -86,7 +85,7 @@ def test_impossible_output_folders(tmp_path):
 def test_failure_keeps_earlier_evaluation(results, tmp_path, monkeypatch):
     write_results(tmp_path / "out", results)
     before = (tmp_path / "out" / "results.csv").read_bytes()
-    monkeypatch.setattr(report, "write_report", lambda *_: 1 / 0)
+    monkeypatch.setattr(output, "write_report", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_results(tmp_path / "out", results)
     assert names(tmp_path) == {"out"}
