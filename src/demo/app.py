@@ -64,7 +64,9 @@ def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
         return Job(arguments, video=video, opens_window=opens_window)
     labels = None
     if arguments.label_file:
-        images, labels = labelled_images(arguments.label_file, arguments.image_dir)
+        images, labels = labelled_images(
+            arguments.label_file, arguments.image_dir, arguments.encoding
+        )
     elif arguments.folder:
         written = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
         images, others = folder_images(arguments.folder, arguments.recursive, written)

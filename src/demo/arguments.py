@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from ..cluster import SchedulerFlags
+from ..data.datasets import EncodingFlags
 from ..errors import UserError
 from ..estimation.arguments import RuntimeFlags, WeightFlags
 from ..faces.arguments import DetectorFlags
@@ -37,12 +38,13 @@ def _size(text: str) -> Size:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags):
+class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, EncodingFlags):
     """Sources, outputs and models of a run of demo.py."""
 
     NEEDS: ClassVar = {
         "min_face": {"detector": tuple(name for name in DETECTORS if name != "none")},
         "scheduler": {"source": ("--image_dir",)},
+        "encoding": {"source": ("--labels",)},
         "resume": {"source": _IMAGES},
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..cluster import SchedulerFlags
+from ..data.datasets import EncodingFlags
 from ..errors import UserError
 from ..estimation.arguments import RuntimeFlags, WeightFlags
 from ..faces.arguments import DetectorFlags
@@ -34,12 +35,14 @@ class ResultFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(WeightFlags, RuntimeFlags, DetectorFlags, SchedulerFlags, ResultFlags):
+class Arguments(
+    WeightFlags, RuntimeFlags, DetectorFlags, SchedulerFlags, EncodingFlags, ResultFlags
+):
     """The arguments of evaluate.py."""
 
     NEEDS: ClassVar = {
         **dict.fromkeys(("detector", "min_face", "scheduler"), "detect"),
-        "detect": "image_csv",
+        **dict.fromkeys(("detect", "encoding"), "image_csv"),
     }
     input: tuple[Path, ...] = flag(
         (),

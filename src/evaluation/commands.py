@@ -63,6 +63,7 @@ def faces_of(arguments: Arguments, models: dict[str, Estimator]) -> EvaluationSe
             arguments.detector if arguments.detect else "none",
             arguments.min_face,
             arguments.scheduler,
+            arguments.encoding,
         )
     owner = next(iter(models.values())).description
     faces = from_databases(arguments.input, arguments.part, owner, arguments.fit_margin)

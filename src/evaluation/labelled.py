@@ -229,13 +229,14 @@ def from_csv(
     detector: str = "none",
     min_face: int | None = None,
     scheduler: str | None = None,
+    encoding: str | None = None,
 ) -> ImageFaces:
     """The images that a CSV file labels, see `datasets.labels_csv`; paths are absolute or relative
     to its folder.
 
-    collection, detector, min_face, scheduler: see `ImageFaces`.
+    collection, detector, min_face, scheduler: see `ImageFaces`.  encoding: one of Python's names.
     """
-    table = labels_csv.read(path.parent, path, anywhere=True).table
+    table = labels_csv.read(path.parent, path, encoding, anywhere=True).table
     kinds = {"source": collection or path.stem}
     if table["group"].any():
         kinds["group"] = table["group"]

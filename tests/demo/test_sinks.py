@@ -249,8 +249,9 @@ def test_long_page_is_cut(tmp_path):
 
 
 def test_labelled_images_have_paths(tmp_path):
-    (tmp_path / "labels.csv").write_text(LABELS)
-    images, records = labelled_images(tmp_path / "labels.csv", tmp_path / "photos")
+    (tmp_path / "labels.csv").write_text(f"{LABELS}王.jpg,25,,,\n", encoding="gbk")
+    images, records = labelled_images(tmp_path / "labels.csv", tmp_path / "photos", "gbk")
+    assert images["王.jpg"] == tmp_path / "photos" / "王.jpg"
     assert images["inner/two.jpg"] == tmp_path / "photos" / "inner" / "two.jpg"
     assert records.loc["inner/two.jpg", "age_low"] == 30
 

@@ -120,6 +120,11 @@ def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
     return folder / name
 
 
+def test_encoding_of_the_label_file(tmp_path):
+    (tmp_path / "labels.csv").write_text("path,age\n王.jpg,25\n", encoding="gbk")
+    assert from_csv(tmp_path / "labels.csv", encoding="gbk").paths == [tmp_path / "王.jpg"]
+
+
 def test_batches_and_order_change_nothing(real_faces, shipped, monkeypatch):
     folder, rows = real_faces
     estimator = Estimator(shipped)

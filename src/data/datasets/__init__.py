@@ -88,15 +88,21 @@ class AppaReal(Split):
     )
 
 
-@dataclass(frozen=True)
-class Csv:
-    labels: Path | None = flag(
-        None, help="CSV file of paths and labels (default: labels.csv in --data_dir)"
-    )
+@dataclass(frozen=True, kw_only=True)
+class EncodingFlags:
+    """The encoding of a label file, shared by scripts."""
+
     encoding: str | None = flag(
         None,
         help="encoding of the CSV file, one of Python's names, such as gbk or cp1252 "
         "(default: UTF-8, or UTF-16 by its mark)",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv(EncodingFlags):
+    labels: Path | None = flag(
+        None, help="CSV file of paths and labels (default: labels.csv in --data_dir)"
     )
 
 

@@ -82,15 +82,18 @@ def write_histogram(job: Job, results: list[Result]) -> None:
             plot_ages(pd.DataFrame(rows, columns=["age_low", "age_high", "gender"]), partial)
 
 
-def labelled_images(labels: Path, folder: Path | None) -> tuple[dict[str, Path], pd.DataFrame]:
+def labelled_images(
+    labels: Path, folder: Path | None, encoding: str | None = None
+) -> tuple[dict[str, Path], pd.DataFrame]:
     """The labelled images of a CSV file by name, and its records, indexed by name.
 
-    labels: see `datasets.labels_csv`; paths are relative to `folder`, by default the file's folder.
+    labels, encoding: see `datasets.labels_csv`; paths are relative to `folder`, by default the
+        file's folder.
     """
     from ...data.datasets import read_dataset
 
     folder = folder or labels.parent
-    table = read_dataset("csv", folder, labels=labels).table
+    table = read_dataset("csv", folder, labels=labels, encoding=encoding).table
     return {name: folder / name for name in table["path"]}, table.set_index("path")
 
 
