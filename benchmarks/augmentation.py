@@ -78,10 +78,11 @@ def erase(picture: np.ndarray) -> np.ndarray:
 
 def ours(database, aug: str) -> Iterator[tuple]:
     """This toolkit's batches, epoch after epoch."""
+    from src.training.arguments import Arguments
     from src.training.batches import FaceBatches
 
-    rows, how = np.arange(len(database)), {"aug": aug, "erasing": 0.5, "mixup": 0.2}
-    batches = FaceBatches(database, rows, BATCH_SIZE, shuffle=True, **how)
+    arguments = Arguments([], batch_size=BATCH_SIZE, aug=aug, erasing=0.5, mixup=0.2)
+    batches = FaceBatches(database, np.arange(len(database)), arguments, is_training=True)
     while True:
         for i in range(len(batches)):
             yield batches[i]

@@ -82,7 +82,8 @@ def predict(
     import keras
 
     from src.models.heads import twin_heads
-    from src.training.losses import age_loss, gender_loss
+    from src.training.arguments import Arguments as TrainingArguments
+    from src.training.losses import get_losses
     from src.training.optimizers import get_optimizer, get_schedule
 
     features, labels, weights = training
@@ -92,8 +93,10 @@ def predict(
     net = keras.layers.Dropout(0.2)(inputs)
     model = keras.Model(inputs, twin_heads(net, hidden=256, use_bias=True, age_head=head))
     steps = -(-len(features) // BATCH_SIZE)
-    schedule = get_schedule("cosine", 0.001, epochs, steps, 1.0)
-    model.compile(get_optimizer("adamw", schedule), [gender_loss(), age_loss(name)])
+    chosen = {"age_loss": name, "opt": "adamw", "schedule": "cosine", "warmup_epochs": 1.0}
+    arguments = TrainingArguments([], nb_epochs=epochs, **chosen)
+    schedule = get_schedule(arguments, steps)
+    model.compile(get_optimizer(arguments, schedule), get_losses(arguments))
     model.fit(
         features, labels, sample_weight=weights, batch_size=BATCH_SIZE, epochs=epochs, verbose=0
     )

@@ -53,6 +53,7 @@ def limit_memory(cgroup: Path, database: Path) -> int:
 def main(argv=()):
     args = flags.parse(Arguments, argv, __doc__)
     from src.data.database import open_database
+    from src.training.arguments import Arguments as TrainingArguments
     from src.training.batches import FaceBatches
 
     if args.cgroup:
@@ -62,8 +63,9 @@ def main(argv=()):
     databases = {"from disk": mapped}
     if not args.cgroup:
         databases = {"in memory": replace(mapped, image=mapped.image[rows])} | databases
+    arguments = TrainingArguments([args.input], batch_size=args.batch_size)
     sides = {
-        name: partial(rate, FaceBatches(database, rows, args.batch_size, shuffle=True))
+        name: partial(rate, FaceBatches(database, rows, arguments, is_training=True))
         for name, database in databases.items()
     }
     rates = in_turns(sides, args.turns)

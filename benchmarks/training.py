@@ -69,14 +69,15 @@ def ours(args, database) -> tuple:
         width=args.width,
         batch_size=args.batch_size,
         mixed_precision=args.mixed_precision,
+        aug=args.aug,
+        lr=0.01,
+        nb_epochs=1,
     )
     model, _ = get_network(arguments, database.crop.size)
     devices = Devices(list_devices()[:1])
-    compile_network(devices, model, arguments, get_schedule("step", 0.01, 1, 1000))
+    compile_network(devices, model, arguments, get_schedule(arguments, 1000))
     rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
-    how = {"aug": args.aug, "erasing": arguments.erasing, "mixup": arguments.mixup}
-    batches = FaceBatches(database, rows, args.batch_size, shuffle=True, **how)
-    return model, batches
+    return model, FaceBatches(database, rows, arguments, is_training=True)
 
 
 def original(args, database) -> tuple:

@@ -10,16 +10,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from .jitter import (
-    ALIGNED,
-    Jitter,
-    add_texture,
-    compress,
-    draw_jitter,
-    recolour,
-    reduce_resolution,
-    warp,
-)
+from ..faces.crop import FaceCrop
+from .arguments import Arguments
+from .jitter import ALIGNED, Jitter, degrade, draw_jitter, warp
 
 SHIFT = 0.1  # maximum, as a fraction of the side; whole pixels, which blur nothing
 ERASED_AREA = (0.02, 0.4)  # as a fraction of the face
@@ -51,26 +44,16 @@ class Draw:
     jitter: Jitter | None = None
 
 
-def draw(
-    rng: np.random.Generator,
-    count: int,
-    size: int,
-    kind: str = "plain",
-    erasing: float = 0.0,
-    mixup: float = 0.0,
-    aligned: bool = False,
-) -> Draw:
-    """Draw for `count` faces of `size` x `size` pixels.
+def draw(rng: np.random.Generator, count: int, crop: FaceCrop, arguments: Arguments) -> Draw:
+    """Draw for `count` faces, as `--aug`, `--erasing` and `--mixup` set.
 
-    kind: "plain" or "strong".  erasing: random erasing probability.  mixup: alpha of its Beta
-        distribution, 0 for none.  aligned: whether the faces are aligned by their landmarks, which
-        halves the geometric part of "strong".
+    Alignment by landmarks halves the geometric part of "strong".
     """
-    erased = np.flatnonzero(rng.random(count) < erasing)
+    size, mixup, is_strong = crop.size, arguments.mixup, arguments.aug == "strong"
+    erased = np.flatnonzero(rng.random(count) < arguments.erasing)
     patch = np.zeros((count, 4), np.int64)
     patch[erased] = _draw_patches(rng, len(erased), size)
-    strong = kind == "strong"
-    most = int(SHIFT * size * (ALIGNED if strong and aligned else 1))
+    most = int(SHIFT * size * (ALIGNED if is_strong and crop.is_aligned else 1))
     drawn = Draw(
         shift=rng.integers(-most, most, (count, 2), endpoint=True),
         flip=rng.random(count) < 0.5,
@@ -79,7 +62,9 @@ def draw(
         partner=rng.permutation(count),
         share=rng.beta(mixup, mixup, count) if mixup else np.ones(count),
     )
-    return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size, aligned)) if strong else drawn
+    if not is_strong:
+        return drawn
+    return replace(drawn, jitter=draw_jitter(rng, drawn.flip, size, crop.is_aligned))
 
 
 def _draw_patches(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
@@ -120,17 +105,14 @@ def augment(
     """
     moved = _buffer_like(faces)
     shifts, flips, patches = drawn.shift.tolist(), drawn.flip.tolist(), drawn.patch.tolist()
-    strong = drawn.jitter
+    jitter = drawn.jitter
     for i, (face, out) in enumerate(zip(faces, moved, strict=True)):
-        if strong and strong.warped[i]:
-            warp(face, strong.matrix[i], out)
+        if jitter and jitter.warped[i]:
+            warp(face, jitter.matrix[i], out)
         else:
             _move(face, shifts[i], flips[i], out)
-        if strong:
-            reduce_resolution(out, strong.side[i])
-            recolour(out, strong.colour[i], strong.blur[i])
-            add_texture(out, strong.texture[i], strong.strength[i], strong.offset[i])
-            compress(out, strong.quality[i])
+        if jitter:
+            degrade(out, jitter, i)
         left, top, width, height = patches[i]
         if width:
             out[top : top + height, left : left + width] = drawn.value[i]

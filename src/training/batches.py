@@ -30,8 +30,8 @@ class FaceBatches(keras.utils.PyDataset):
 
     A batch is uint8 faces (n, S, S, 3), BGR; labels, a tuple in the order of `OUTPUTS` of
     distributions (n, 2) and (n, 101); and sample weights, a tuple of (n,), 0 for unknown labels.
-    With `shuffle` the order changes every epoch. The random state of a batch depends on seed, epoch
-    and index alone, so that batches can be computed in any order.
+    The random state of a batch depends on seed, epoch and index alone, so that batches can be
+    computed in any order.
 
     `known` is the number of rows with a known label per output. `waited` is the time in seconds
     spent waiting for batches, an upper bound of the device's.
@@ -39,18 +39,16 @@ class FaceBatches(keras.utils.PyDataset):
     Args:
         database: faces and labels.
         rows: int64 (N,), of the database.
-        batch_size: faces per batch, of all devices together.
-        shuffle: whether the rows are for training.
-        aug, erasing, mixup: see `augment.draw`; no augmentation if `aug` is None.
+        arguments: of the run: size of the batches, seed, augmentation.
+        is_training: whether the rows are shuffled in every epoch, and augmented.
         weights: class weights by output, float32, per row of the database.
         teacher: predictions by output, float32 (., classes), per row of the database; averaged with
             known labels, instead of unknown ones.
-        seed: of order and augmentation.
         epoch: the first epoch, counted from 0.
         threads: number of threads that prefetch batches; 0 computes each batch on demand, which is
             best if the CPU trains.
         devices: the devices that share each batch. If there are several, the last batch of an
-            epoch, which may be smaller, is dropped with `shuffle`, else filled up by faces of
+            epoch, which may be smaller, is dropped in training, else filled up by faces of
             weight 0. Each process augments and mixes its own rows.
     """
 
@@ -58,32 +56,22 @@ class FaceBatches(keras.utils.PyDataset):
         self,
         database: Database,
         rows: np.ndarray,
-        batch_size: int,
+        arguments: Arguments,
         *,
-        shuffle: bool = False,
-        aug: str | None = None,
-        erasing: float = 0.0,
-        mixup: float = 0.0,
+        is_training: bool = False,
         weights: dict[str, np.ndarray] | None = None,
         teacher: dict[str, np.ndarray] | None = None,
-        seed: int = 0,
         epoch: int = 0,
         threads: int = 0,
         devices: Devices | None = None,
     ):
         super().__init__()
-        self._database = database
-        self._rows = rows
-        self._batch_size = batch_size
-        self._shuffle = shuffle
-        self._aug = aug
-        self._erasing, self._mixup = erasing, mixup
-        self._weights = weights
-        self._teacher = teacher
-        self._seed = seed
+        self._database, self._rows = database, rows
+        self._arguments, self._is_training = arguments, is_training
+        self._weights, self._teacher = weights, teacher
         self._epoch = epoch - 1
         self._devices = devices or Devices(["cpu:0"])
-        self._ahead = 2 * threads  # batches
+        self._depth = 2 * threads  # prefetched batches
         self._pool = ThreadPoolExecutor(threads) if threads else None
         labels = database.gender[rows], database.age_low[rows]
         self.known = {
@@ -93,48 +81,46 @@ class FaceBatches(keras.utils.PyDataset):
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        if self._shuffle:
-            return self._devices.steps(len(self._rows), self._batch_size)
-        return -(-len(self._rows) // self._batch_size)
+        if self._is_training:
+            return self._devices.steps(len(self._rows), self._arguments.batch_size)
+        return -(-len(self._rows) // self._arguments.batch_size)
 
     @property
     def faces(self) -> int:
         """Number of faces per epoch."""
-        return min(len(self._rows), len(self) * self._batch_size)
+        return min(len(self._rows), len(self) * self._arguments.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple, tuple]:
-        asked = time.perf_counter()
+        start = time.perf_counter()
         batch = self._take(index) if self._pool else self._make(self._order, self._epoch, index)
-        self.waited += time.perf_counter() - asked
+        self.waited += time.perf_counter() - start
         return batch
 
     def _take(self, index: int) -> tuple:
         """A prefetched batch; further ones are requested from the threads."""
-        for ahead in range(index, min(index + self._ahead, len(self))):
-            if ahead not in self._coming:
-                self._coming[ahead] = self._pool.submit(self._make, self._order, self._epoch, ahead)
-        return self._coming.pop(index).result()
+        for later in range(index, min(index + self._depth, len(self))):
+            if later not in self._futures:
+                args = self._order, self._epoch, later
+                self._futures[later] = self._pool.submit(self._make, *args)
+        return self._futures.pop(index).result()
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
-        self._coming: dict[int, Future] = {}
+        self._futures: dict[int, Future] = {}
         self._order = self._rows
-        if self._shuffle:
-            rng = np.random.default_rng((self._seed, self._epoch, 0))
+        if self._is_training:
+            rng = np.random.default_rng((self._arguments.seed, self._epoch, 0))
             self._order = rng.permutation(self._rows)
 
     def _make(self, order: np.ndarray, epoch: int, index: int) -> tuple:
-        start = index * self._batch_size
-        rows = order[start : start + self._batch_size]
+        arguments = self._arguments
+        rows = order[index * arguments.batch_size :][: arguments.batch_size]
         own, is_padding = self._devices.own_rows(len(rows))
         faces = self._database.image[rows[own]]
         labels, weights = self._labels(rows[own])
-        if self._aug:
-            rng = np.random.default_rng((self._seed, epoch, 1 + index, self._devices.process))
-            crop = self._database.crop
-            drawn = draw(
-                rng, len(own), crop.size, self._aug, self._erasing, self._mixup, crop.is_aligned
-            )
+        if self._is_training and arguments.aug:
+            state = arguments.seed, epoch, 1 + index, self._devices.process
+            drawn = draw(np.random.default_rng(state), len(own), self._database.crop, arguments)
             faces, labels, weights = augment(faces, labels, weights, drawn)
         if is_padding.any():
             weights = [np.where(is_padding, 0, weight) for weight in weights]
@@ -169,21 +155,17 @@ def training_batches(
         is_counted = np.isin(np.arange(len(database)), rows)
         columns = (database.age_low, database.age_high, database.gender)
         labels = [np.where(is_counted, column, np.nan) for column in columns]
-        weights = class_weights(arguments.balance, *labels, arguments.max_weight)
+        weights = class_weights(arguments, *labels)
     teacher = None
     if arguments.teacher and done < arguments.nb_epochs:
         teacher = predictions(Path(arguments.teacher), database, rows)
     return FaceBatches(
         database,
         rows,
-        arguments.batch_size,
-        shuffle=True,
-        aug=arguments.aug,
-        erasing=arguments.erasing,
-        mixup=arguments.mixup,
+        arguments,
+        is_training=True,
         weights=weights,
         teacher=teacher,
-        seed=arguments.seed,
         epoch=done,
         threads=_THREADS if has_accelerator() else 0,
         devices=devices,

@@ -108,9 +108,7 @@ def _train(
             f"--batch_size: expected at most the {len(rows):,} training faces, received "
             f"{arguments.batch_size}: several devices share full batches"
         )
-    schedule = get_schedule(
-        arguments.schedule, arguments.lr, arguments.nb_epochs, len(batches), arguments.warmup_epochs
-    )
+    schedule = get_schedule(arguments, len(batches))
     keras.utils.set_random_seed(arguments.seed)
     faces = data.joined.image[rows[:: -(-len(rows) // _INIT_FACES)]]
     size = data.joined.crop.size
@@ -121,7 +119,7 @@ def _train(
     validation = Validation(
         get_evaluator(devices, model, arguments),
         {
-            name: FaceBatches(data.joined, own, arguments.batch_size, devices=devices)
+            name: FaceBatches(data.joined, own, arguments, devices=devices)
             for name, own in rows_by_database(data.databases, data.rows["validation"]).items()
         },
         (arguments.gender_weight, arguments.age_weight),

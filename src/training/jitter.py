@@ -140,6 +140,15 @@ def warp(face: np.ndarray, matrix: np.ndarray, out: np.ndarray) -> None:
     cv2.warpAffine(face, matrix, out.shape[:2], out, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
 
 
+def degrade(face: np.ndarray, jitter: Jitter, i: int) -> None:
+    """Apply the draw of the `i`-th face, except its warp, to `face`, uint8 (S, S, 3), BGR, in
+    place."""
+    reduce_resolution(face, jitter.side[i])
+    recolour(face, jitter.colour[i], jitter.blur[i])
+    add_texture(face, jitter.texture[i], jitter.strength[i], jitter.offset[i])
+    compress(face, jitter.quality[i])
+
+
 def recolour(face: np.ndarray, colour: np.ndarray, blur: float) -> None:
     """Blur `face`, uint8 (S, S, 3), BGR, and transform its colours, in place."""
     if blur:

@@ -12,7 +12,7 @@ from keras import ops
 from ..extras import resolve
 from ..labels import AGES, age_targets, gender_targets
 from ..models.description import OUTPUTS
-from .arguments import AGE_LOSSES, BALANCES, LOSSES
+from .arguments import AGE_LOSSES, BALANCES, LOSSES, Arguments
 
 FOCUS = 2.0  # gamma of the focal loss, the paper's default
 BLUR = 2.0  # years, as in Gao et al. for datasets that record no spread
@@ -23,30 +23,20 @@ SMALLEST = 1e-37  # probability; the smallest whose inverse float32 holds
 Loss = Callable[[object, object], object]
 
 
-def gender_loss(loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The gender loss: `loss` is a key of `LOSSES`.
+def get_losses(arguments: Arguments) -> list[Loss]:
+    """The gender and the age loss of a run.
 
-    label_smoothing: Szegedy et al., CVPR 2016, https://arxiv.org/abs/1512.00567.
+    Label smoothing, of terms of `--loss`: Szegedy et al., CVPR 2016,
+    https://arxiv.org/abs/1512.00567.
     """
-    classify = resolve(LOSSES[loss])
+    classify, smoothing = resolve(LOSSES[arguments.loss]), arguments.label_smoothing
 
     def smoothed(labels, predictions):
-        even = label_smoothing / labels.shape[-1]
-        return classify(labels * (1 - label_smoothing) + even, predictions)
+        return classify(labels * (1 - smoothing) + smoothing / labels.shape[-1], predictions)
 
-    return smoothed
-
-
-def age_loss(age_loss: str = "ce", loss: str = "ce", label_smoothing: float = 0.0) -> Loss:
-    """The age loss: `age_loss` is a key of `AGE_LOSSES`.
-
-    loss, label_smoothing: of `gender_loss`, if the age loss includes --loss.
-    """
-    terms = [
-        gender_loss(loss, label_smoothing) if term == "loss" else resolve(term)
-        for term in AGE_LOSSES[age_loss]
-    ]
-    return lambda labels, predictions: sum(term(labels, predictions) for term in terms)
+    names = AGE_LOSSES[arguments.age_loss]
+    terms = [smoothed if name == "loss" else resolve(name) for name in names]
+    return [smoothed, lambda labels, predictions: sum(term(labels, predictions) for term in terms)]
 
 
 def cross_entropy(labels, predictions):
@@ -105,38 +95,23 @@ def mean_and_variance(labels, predictions):
     return MEAN_WEIGHT * squared / 2 + VARIANCE_WEIGHT * variance
 
 
-def conditional_ordinal(labels, predictions):
-    """CORN, (N,): the sum of the cross-entropies of the 100 questions "older than k?", each asked
-    of the faces that are at least k years old.
-
-    Shi, Cao & Raschka, 2021, https://arxiv.org/abs/2111.08851, who divide by the number of
-    questions. P(age = 30) is the product of the answers, so that the sum is the cross-entropy of
-    the distribution: what differs from `cross_entropy` is the head, see `models.heads`.
-    """
-    return cross_entropy(labels, predictions)
-
-
 def expectation(distributions):
     """Expectation in years, (N,), of age distributions (N, 101)."""
     return ops.sum(distributions * ops.convert_to_tensor(AGES, "float32"), axis=-1)
 
 
 def class_weights(
-    balance: str,
-    age_low: np.ndarray,
-    age_high: np.ndarray,
-    gender: np.ndarray,
-    max_weight: float = np.inf,
+    arguments: Arguments, age_low: np.ndarray, age_high: np.ndarray, gender: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Class weights per row for the loss of each output, float32 (N,).
+    """Class weights of `--balance` per row for the loss of each output, float32 (N,).
 
-    Weights are 1 for unknown labels and have a mean of 1 over known ones, before `max_weight`
-    limits them.
-    balance: "inverse": 1 / frequency of the label; "sqrt": its square root; or "none". The
-        frequency of an age is smoothed over the years from 2 below to 2 above it, and a range is
-        uniform over its years: Yang et al., "Delving into deep imbalanced regression", ICML 2021,
-        https://arxiv.org/abs/2102.09554. The frequency of a gender is its share of the faces of
-        the same ages plus one imaginary face of each gender; unknown ages are uniform.
+    Weights are 1 for unknown labels and have a mean of 1 over known ones, before `--max_weight`
+    limits them: "inverse", 1 / frequency of the label, or "sqrt", its square root. The frequency of
+    an age is smoothed over the years from 2 below to 2 above it, and a range is uniform over its
+    years: Yang et al., "Delving into deep imbalanced regression", ICML 2021,
+    https://arxiv.org/abs/2102.09554. The frequency of a gender is its share of the faces of the
+    same ages plus one imaginary face of each gender; unknown ages are uniform.
+
     age_low, age_high, gender: labels (N,), NaN if unknown.
     """
     genders, ages = gender_targets(gender), age_targets(age_low, age_high)
@@ -150,7 +125,7 @@ def class_weights(
     weights = {}
     for name, known, frequency in zip(OUTPUTS, (is_gender, is_age), frequencies, strict=True):
         weight = np.ones(len(ages))
-        weight[known] = frequency[known] ** BALANCES[balance]
+        weight[known] = frequency[known] ** BALANCES[arguments.balance]
         weight[known] /= weight[known].mean() if known.any() else 1
-        weights[name] = np.minimum(weight, max_weight).astype(np.float32)
+        weights[name] = np.minimum(weight, arguments.max_weight).astype(np.float32)
     return weights

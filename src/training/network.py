@@ -13,7 +13,7 @@ from ..models.heads import in_head
 from ..models.transfer import freeze_until, initialised
 from .arguments import Arguments
 from .distribution import Devices, precision
-from .losses import Loss, age_loss, gender_loss
+from .losses import get_losses
 from .metrics import training_metrics, validation_metrics
 from .optimizers import get_optimizer
 
@@ -64,29 +64,14 @@ def compile_network(
     else:
         set_penalty(model, PENALTY if arguments.arch in NETWORKS else 0.0)
     model.compile(
-        optimizer=get_optimizer(
-            arguments.opt,
-            schedule,
-            arguments.weight_decay,
-            arguments.clip_norm,
-            arguments.ema,
-            arguments.accumulate,
-            rate_factors(model, arguments.backbone_lr),
-        ),
-        loss=_losses(arguments),
+        optimizer=get_optimizer(arguments, schedule, rate_factors(model, arguments.backbone_lr)),
+        loss=get_losses(arguments),
         loss_weights=[arguments.gender_weight, arguments.age_weight],
         weighted_metrics=training_metrics(arguments.mixes_labels),
         jit_compile=devices.use_xla,
     )
     if is_tensorflow and not devices.are_many:
         _create_variables(model)
-
-
-def _losses(arguments: Arguments) -> list[Loss]:
-    return [
-        gender_loss(arguments.loss, arguments.label_smoothing),
-        age_loss(arguments.age_loss, arguments.loss, arguments.label_smoothing),
-    ]
 
 
 def _create_variables(model: keras.Model) -> None:
@@ -110,7 +95,7 @@ class Evaluator(keras.Model):
 def get_evaluator(devices: Devices, model: keras.Model, arguments: Arguments) -> Evaluator:
     """A network with the layers of `model`, for `evaluate`."""
     evaluator = Evaluator(model.inputs, model.outputs)
-    metrics = validation_metrics(_losses(arguments))
+    metrics = validation_metrics(get_losses(arguments))
     evaluator.compile(weighted_metrics=metrics, jit_compile=devices.use_xla)
     return evaluator
 

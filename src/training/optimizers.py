@@ -6,6 +6,8 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import CosineDecay, LearningRateSchedule, PiecewiseConstantDecay
 
+from .arguments import Arguments
+
 WEIGHT_DECAY = 0.05  # of adamw
 _NOT_DECAYED = ("gamma", "beta", "bias", "alpha")
 
@@ -61,39 +63,33 @@ class Adam(_PerVariable, keras.optimizers.Adam):
 
 
 def get_optimizer(
-    name: str,
+    arguments: Arguments,
     learning_rate: LearningRateSchedule | float,
-    weight_decay: float | None = None,
-    clip_norm: float | None = None,
-    ema: float | None = None,
-    accumulate: int = 1,
     factors: dict[str, float] | None = None,
 ) -> keras.optimizers.Optimizer:
-    """An optimizer.
+    """The optimizer of a run.
+
+    "sgd" has a Nesterov momentum of 0.9, as in the original toolkit; "adamw" decouples the weight
+    decay of kernels: Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101. The weight
+    decay of the other optimizers is `network.set_penalty`.
 
     Args:
-        name: "sgd", with a Nesterov momentum of 0.9, as in the original toolkit; "adam"; or
-            "adamw", which decouples the weight decay of kernels: Loshchilov & Hutter, ICLR 2019,
-            https://arxiv.org/abs/1711.05101.
+        arguments: of the run.
         learning_rate: per step.
-        weight_decay: of "adamw", as a share of the learning rate, by default 0.05; for the other
-            optimizers, see `network.set_penalty`.
-        clip_norm: maximum global gradient norm.
-        ema: momentum of the moving average of the weights, see `network.averaged`.
-        accumulate: batches per step, whose gradients are averaged.
         factors: of the learning rate, by path of the variable.
     """
+    accumulate, decay = arguments.accumulate, arguments.weight_decay
     options = {
-        "global_clipnorm": clip_norm,
-        "use_ema": ema is not None,
-        "ema_momentum": ema or 0,
+        "global_clipnorm": arguments.clip_norm,
+        "use_ema": arguments.ema is not None,
+        "ema_momentum": arguments.ema or 0,
         "gradient_accumulation_steps": accumulate if accumulate > 1 else None,
         "factors": factors,
     }
-    if name == "sgd":
+    if arguments.opt == "sgd":
         return SGD(learning_rate, momentum=0.9, nesterov=True, **options)
-    if name == "adamw":
-        options["decay"] = WEIGHT_DECAY if weight_decay is None else weight_decay
+    if arguments.opt == "adamw":
+        options["decay"] = WEIGHT_DECAY if decay is None else decay
     return Adam(learning_rate, **options)
 
 
@@ -112,21 +108,19 @@ class WarmUp(LearningRateSchedule):
         return ops.where(step < self._steps, self._rate * warm, after)
 
 
-def get_schedule(
-    name: str, rate: float, epochs: int, steps_per_epoch: int, warmup_epochs: float = 0
-) -> LearningRateSchedule:
-    """Learning rate per step, counted from 0, after a linear warm-up over `warmup_epochs`.
+def get_schedule(arguments: Arguments, steps_per_epoch: int) -> LearningRateSchedule:
+    """Learning rate per step, counted from 0, after a linear warm-up.
 
     "step" divides by 5 after 1/4, 1/2 and 3/4 of the remaining epochs, at the start of an epoch, as
     the original toolkit does, and Zagoruyko & Komodakis (BMVC 2016) at other points. "cosine"
     decays to 0 per step: Loshchilov & Hutter, ICLR 2017, https://arxiv.org/abs/1608.03983.
     """
-    warm_up = round(warmup_epochs * steps_per_epoch)
-    if name == "cosine":
+    rate, epochs, warmup = arguments.lr, arguments.nb_epochs, arguments.warmup_epochs
+    warm_up = round(warmup * steps_per_epoch)
+    if arguments.schedule == "cosine":
         decay = CosineDecay(rate, max(epochs * steps_per_epoch - warm_up, 1))
     else:
-        rest = epochs - warmup_epochs
-        starts = [math.ceil(warmup_epochs + rest * part / 4 - 1e-9) for part in (1, 2, 3)]
+        starts = [math.ceil(warmup + (epochs - warmup) * n / 4 - 1e-9) for n in (1, 2, 3)]
         # Keras divides after the step of a boundary.
         boundaries = [start * steps_per_epoch - warm_up - 1 for start in starts]
         decay = PiecewiseConstantDecay(boundaries, [rate / 5**part for part in range(4)])

@@ -9,6 +9,7 @@ from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import save_checkpoint
 from src.models.description import Description
+from src.training.arguments import Arguments
 from src.training.batches import FaceBatches, predictions
 from src.training.distribution import Devices
 from tests.helpers import made_database
@@ -25,22 +26,26 @@ def database():
     return made_database(image, gender, low, high)
 
 
+def made(database, batch_size: int, rows=ROWS, cls=FaceBatches, flags=None, **options):
+    """Batches with some flags; augmentation is without erasing."""
+    flags = {"mixup": 0.2, "erasing": 0.0} | (flags or {})
+    return cls(database, rows, Arguments([], batch_size=batch_size, **flags), **options)
+
+
 def rows_of(batches: FaceBatches) -> list[int]:
     """The rows of the faces of an epoch, in order."""
     return [int(face[0, 0, 0]) for i in range(len(batches)) for face in batches[i][0]]
 
 
 def test_epoch_holds_every_row_once(database):
-    assert rows_of(FaceBatches(database, ROWS, 3)) == list(ROWS)
-
-
-def test_last_batch_may_be_smaller(database):
-    batches = FaceBatches(database, ROWS, 3)
+    batches = made(database, 3)
+    assert rows_of(batches) == list(ROWS)
     assert [len(batches[i][0]) for i in range(len(batches))] == [3, 3, 1]
+    assert (batches.faces, batches.known) == (7, {"pred_gender": 6, "pred_age": 6})
 
 
 def test_shuffling_changes_every_epoch(database):
-    batches = FaceBatches(database, ROWS, 3, shuffle=True)
+    batches = made(database, 3, is_training=True)
     epochs = []
     for _ in range(4):
         epochs.append(rows_of(batches))
@@ -68,7 +73,7 @@ def test_keras_sees_every_row_once(database):
     heads = [keras.layers.Dense(n, "softmax", name=name)(pooled) for name, n in sizes.items()]
     model = keras.Model(inputs, heads)
     model.compile("sgd", ["categorical_crossentropy"] * 2)
-    batches = Noted(database, ROWS, 3, shuffle=True)
+    batches = made(database, 3, cls=Noted, is_training=True)
     model.fit(batches, epochs=3, shuffle=False, verbose=0)
     first, *epochs, _ = asked
     assert len(first) < len(ROWS)  # Keras looks at the shapes
@@ -82,9 +87,7 @@ def assert_same(batch, other):
 
 
 def test_batches_do_not_depend_on_order(database):
-    forward, backward = (
-        FaceBatches(database, ROWS, 3, shuffle=True, aug="plain", mixup=0.2) for _ in "ab"
-    )
+    forward, backward = (made(database, 3, is_training=True, flags={"aug": "plain"}) for _ in "ab")
     first = [forward[i] for i in (0, 1, 2)]
     second = [backward[i] for i in (2, 1, 0)][::-1]
     for a, b in zip(first, second, strict=True):
@@ -92,18 +95,19 @@ def test_batches_do_not_depend_on_order(database):
 
 
 def test_batches_epochs_seeds_draw_anew(database):
-    twice = np.repeat(ROWS[:3], 2)[[0, 2, 4, 1, 3, 5]]  # two batches of the same faces
-    batches = FaceBatches(database, twice, 3, aug="plain", mixup=0.2)
-    shares = [batches[0][1][1], batches[1][1][1]]
+    """A face is mixed with itself: only its pixels change."""
+    same, flags = np.full(6, 3), {"aug": "plain", "erasing": 1.0}
+    batches = made(database, 3, same, is_training=True, flags=flags)
+    faces = [batches[0][0], batches[1][0]]
     batches.on_epoch_end()
-    shares.append(batches[0][1][1])
-    shares.append(FaceBatches(database, twice, 3, aug="plain", mixup=0.2, seed=1)[0][1][1])
-    assert len({share.tobytes() for share in shares}) == 4
+    faces.append(batches[0][0])
+    faces.append(made(database, 3, same, is_training=True, flags=flags | {"seed": 1})[0][0])
+    assert len({own.tobytes() for own in faces}) == 4
 
 
 @pytest.mark.parametrize("aug", [None, "plain", "strong"])
 def test_shapes_and_types(database, aug):
-    faces, labels, weights = FaceBatches(database, ROWS, 4, aug=aug, mixup=0.2)[0]
+    faces, labels, weights = made(database, 4, is_training=True, flags={"aug": aug})[0]
     assert (faces.shape, faces.dtype) == ((4, 16, 16, 3), np.uint8)
     assert [own.shape for own in labels] == [(4, 2), (4, 101)]
     assert [own.shape for own in weights] == [(4,), (4,)]
@@ -111,7 +115,7 @@ def test_shapes_and_types(database, aug):
 
 
 def test_labels_known_unknown_and_ranges(database):
-    _, (gender, age), weights = FaceBatches(database, ROWS, 4)[0]  # rows 3, 4, 5, 7
+    _, (gender, age), weights = made(database, 4)[0]  # rows 3, 4, 5, 7
     np.testing.assert_array_equal(gender, [[0, 1], [0.5, 0.5], [0, 1], [0, 1]])
     expected = np.zeros((4, 101), np.float32)
     expected[0, 3] = expected[1, 4] = 1
@@ -123,7 +127,7 @@ def test_labels_known_unknown_and_ranges(database):
 
 def test_database_is_not_written_to(database):
     before = database.image.copy()
-    batches = FaceBatches(database, ROWS, 3, aug="plain", mixup=0.2)
+    batches = made(database, 3, is_training=True, flags={"aug": "strong"})
     for i in range(len(batches)):
         batches[i]
     np.testing.assert_array_equal(database.image, before)
@@ -131,8 +135,8 @@ def test_database_is_not_written_to(database):
 
 def test_class_weights_are_sample_weights(database):
     weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.arange(12, dtype="f4")}
-    plain = FaceBatches(database, ROWS, 4)[0]
-    _, labels, found = FaceBatches(database, ROWS, 4, weights=weights)[0]  # rows 3, 4, 5, 7
+    plain = made(database, 4)[0]
+    _, labels, found = made(database, 4, weights=weights)[0]  # rows 3, 4, 5, 7
     np.testing.assert_array_equal(found, [[2, 0, 2, 2], [3, 4, 0, 7]])
     np.testing.assert_array_equal(labels[1], plain[1][1])
 
@@ -144,7 +148,7 @@ def test_teacher_labels_the_unknown(database):
         "pred_age": np.full((12, 101), 1 / 101, "f4"),
     }
     weights = {"pred_gender": np.full(12, 2, np.float32), "pred_age": np.ones(12, np.float32)}
-    _, (gender, age), found = FaceBatches(database, ROWS, 4, teacher=predicted, weights=weights)[
+    _, (gender, age), found = made(database, 4, teacher=predicted, weights=weights)[
         0
     ]  # rows 3, 4, 5, 7
     np.testing.assert_allclose(gender, [[0.1, 0.9], [0.2, 0.8], [0.1, 0.9], [0.1, 0.9]], 1e-6)
@@ -156,18 +160,15 @@ def test_teacher_labels_the_unknown(database):
 
 
 def test_hosts_share_a_batch(database):
-    options = {"rows": ROWS, "batch_size": 4}
-    whole = FaceBatches(database, **options)[0]
+    whole = made(database, 4)[0]
     names = [f"cpu:{index}" for index in range(4)]
-    parts = [
-        FaceBatches(database, **options, devices=Devices(names, host, 2))[0] for host in (0, 1)
-    ]
+    parts = [made(database, 4, devices=Devices(names, host, 2))[0] for host in (0, 1)]
     joined = keras.tree.map_structure(lambda *own: np.concatenate(own), *parts)
     assert_same(joined, whole)
 
 
 def test_devices_fill_up_the_last_validation_batch(database):
-    batches = FaceBatches(database, ROWS, 4, devices=Devices(["cpu:0", "cpu:1"]))
+    batches = made(database, 4, devices=Devices(["cpu:0", "cpu:1"]))
     faces, _, weights = batches[1]  # rows 8, 9, 10
     assert faces[:, 0, 0, 0].tolist() == [8, 9, 10, 10]
     np.testing.assert_array_equal(weights, [[1, 1, 1, 0]] * 2)
@@ -175,32 +176,24 @@ def test_devices_fill_up_the_last_validation_batch(database):
 
 def test_devices_drop_the_last_training_batch(database):
     devices = Devices(["cpu:0", "cpu:1"])
-    batches = FaceBatches(database, ROWS, 4, shuffle=True, devices=devices)
+    batches = made(database, 4, is_training=True, devices=devices)
     assert (len(batches), batches.faces, len(batches[0][0])) == (1, 4, 4)
 
 
-def test_predictions_of_a_teacher(database, tmp_path):
+@pytest.mark.parametrize("size", [16, 24])
+def test_predictions_of_a_teacher(database, tmp_path, size):
+    """Faces are resized for it, which leaves a face of one grey level as it is."""
     architecture = {"name": "small_cnn"}
-    model = build_model(architecture, 16)
-    save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(16)))
+    model = build_model(architecture, size)
+    save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(size)))
     found = predictions(tmp_path / "t.hdf5", database, ROWS)
-    for name, expected in zip(found, model.predict_on_batch(database.image[ROWS]), strict=True):
+    faces = np.tile(database.image[ROWS][:, :1, :1], (1, size, size, 1))
+    for name, expected in zip(found, model.predict_on_batch(faces), strict=True):
         np.testing.assert_allclose(found[name][ROWS], expected, rtol=1e-5)
         assert not np.delete(found[name], ROWS, axis=0).any()
 
 
-def test_faces_are_resized_for_a_teacher(database, tmp_path):
-    """Bilinear interpolation leaves a face of one grey level as it is."""
-    architecture = {"name": "small_cnn"}
-    model = build_model(architecture, 24)
-    save_checkpoint(tmp_path / "t.hdf5", model, Description(architecture, FaceCrop(24)))
-    found = predictions(tmp_path / "t.hdf5", database, ROWS)
-    faces = np.tile(database.image[ROWS][:, :1, :1], (1, 24, 24, 1))
-    for name, expected in zip(found, model.predict_on_batch(faces), strict=True):
-        np.testing.assert_allclose(found[name][ROWS], expected, rtol=1e-5)
-
-
-def test_teacher_of_another_alignment_is_refused(database, tmp_path):
+def test_teacher_of_another_alignment_is_rejected(database, tmp_path):
     architecture = {"name": "small_cnn"}
     description = Description(architecture, FaceCrop(16, 0.0, "five_points"))
     save_checkpoint(tmp_path / "t.hdf5", build_model(architecture, 16), description)
@@ -209,25 +202,19 @@ def test_teacher_of_another_alignment_is_refused(database, tmp_path):
 
 
 def test_resumed_epochs_draw_the_same(database):
-    batches = FaceBatches(database, ROWS, 3, shuffle=True, aug="strong", erasing=0.5, mixup=0.2)
+    flags = {"aug": "strong", "erasing": 0.5}
+    batches = made(database, 3, is_training=True, flags=flags)
     for _ in range(2):
         batches.on_epoch_end()
-    resumed = FaceBatches(
-        database, ROWS, 3, shuffle=True, aug="strong", erasing=0.5, mixup=0.2, epoch=2, threads=3
-    )
+    resumed = made(database, 3, is_training=True, flags=flags, epoch=2, threads=3)
     for i in range(len(batches)):
         assert_same(batches[i], resumed[i])
 
 
 def test_batches_are_prefetched(database):
-    batches = FaceBatches(database, ROWS, 1, threads=1)
+    batches = made(database, 1, threads=1)
     batches[0]
-    for future in list(batches._coming.values()):
+    for future in list(batches._futures.values()):
         future.result()
     batches._make = None  # what is there need not be made
-    assert_same(batches[1], FaceBatches(database, ROWS, 1)[1])
-
-
-def test_counts_of_known_labels(database):
-    batches = FaceBatches(database, ROWS, 3)
-    assert (batches.faces, batches.known) == (7, {"pred_gender": 6, "pred_age": 6})
+    assert_same(batches[1], made(database, 1)[1])

@@ -158,9 +158,10 @@ def test_speed_excludes_validation(monkeypatch):
     clock = iter([10.0, 18.0])
     timer = SimpleNamespace(perf_counter=lambda: next(clock))
     monkeypatch.setattr("src.training.callbacks.time", timer)
-    batches = FaceBatches(made_database(np.zeros((100, 4, 4, 3), "u1"), *[[0] * 100] * 3),
-                          np.arange(100), 10)  # fmt: skip
-    speed, logs = Speed(get_schedule("step", 0.25, 40, 10), batches), {}
+    database = made_database(np.zeros((100, 4, 4, 3), "u1"), *[[0] * 100] * 3)
+    arguments = Arguments([Path("a.mat")], batch_size=10, lr=0.25)
+    batches = FaceBatches(database, np.arange(100), arguments)
+    speed, logs = Speed(get_schedule(arguments, 10), batches), {}
     speed.on_epoch_begin(0)
     batches.waited = 2.0
     speed.on_train_batch_end(9)
@@ -185,13 +186,14 @@ def compiled():
     arguments = Arguments([Path("a.mat")], gender_weight=2.0)
     model = build_model(ARCHITECTURE, 16)
     devices = Devices(["cpu:0"])
-    compile_network(devices, model, arguments, get_schedule("step", 0.1, 1, 1))
+    compile_network(devices, model, arguments, get_schedule(arguments, 1))
     return model, get_evaluator(devices, model, arguments)
 
 
 def validate(database, compiled, **rows) -> tuple[Validation, dict[str, float]]:
     """The callback of some databases, and its logs."""
-    batches = {name: FaceBatches(database, own, 4) for name, own in rows.items()}
+    arguments = Arguments([Path("a.mat")], batch_size=4)
+    batches = {name: FaceBatches(database, own, arguments) for name, own in rows.items()}
     validation, logs = Validation(compiled[1], batches, (2.0, 1.0)), {}
     validation.set_model(compiled[0])
     validation.on_epoch_end(0, logs)

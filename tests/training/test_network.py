@@ -47,8 +47,8 @@ def test_step_is_traced_once():
 
     faces = keras.Input((2, 2, 3))
     model = Counted(faces, twin_heads(keras.layers.Flatten()(faces)))
-    arguments = Arguments([], batch_size=4)
-    compile_network(ONE, model, arguments, get_schedule("step", 0.1, 2, 2))
+    arguments = Arguments([])
+    compile_network(ONE, model, arguments, get_schedule(arguments, 2))
     targets = np.full((8, 2), 0.5, "f4"), np.full((8, 101), 1 / 101, "f4")
     model.fit(
         np.ones((8, 2, 2, 3)), targets, sample_weight=(np.ones(8, "f4"),) * 2,
