@@ -1,4 +1,4 @@
-"""Age and gender estimation from face pictures: see README.md."""
+"""Age and gender estimation from face images: see README.md."""
 
 import os
 from importlib import import_module
@@ -8,7 +8,7 @@ __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
 # TensorFlow's start-up notes would bury a script's own lines; it raises its errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# OpenCV reports undecodable pictures on stderr; read_image reports them itself.
+# OpenCV reports undecodable images on stderr; read_image reports them itself.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 # FFmpeg prints a line per broken packet; the demo counts the frames that were lost.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

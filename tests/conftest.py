@@ -46,9 +46,9 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
-    assert all(path.exists() for path in places)
-    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+    positions = {ROOT / "tests" / name: i for i, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in positions)
+    items.sort(key=lambda item: positions.get(item.path, len(LONGEST)))
 
 
 def required(path: Path) -> Path:
@@ -104,7 +104,7 @@ def portraits(once) -> Path:
 
 @pytest.fixture(scope="session")
 def wiki(shared, once) -> Path:
-    """The real wiki_crop folder with the pictures of a tenth of its people."""
+    """The real wiki_crop folder with the images of a tenth of its people."""
     command = ["tar", "xzf", shared / "wiki_crop.tar.gz", "--wildcards"]
     command += ["wiki_crop/wiki.mat", "wiki_crop/0*"]
     unpacked = once("wiki", lambda folder: subprocess.run(command, cwd=folder, check=True))

@@ -76,7 +76,7 @@ def mounted(folder, options):
 
 
 def make_picture(path: Path, seed: int = 0, size: int = 40) -> None:
-    """Write a random picture."""
+    """Write a random image."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
     cv2.imwrite(str(path), cv2.resize(noise, (size, size)))
@@ -100,7 +100,7 @@ def wiki_struct(count: int) -> dict[str, np.ndarray]:
 
 
 def write_wiki(folder: Path, fields: dict[str, np.ndarray], db: str = "wiki") -> Path:
-    """Write `{db}.mat` and its pictures into `folder`."""
+    """Write `{db}.mat` and its images into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     scipy.io.savemat(folder / f"{db}.mat", {db: fields})
     for i, cell in enumerate(fields["full_path"].ravel()):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the pictures of docs/pictures/ anew, with the shipped weights: `make pictures`.
+"""Generates the screenshots of docs/pictures/, with the shipped weights: `make pictures`.
 
 The people are Grace Hopper (U.S. Navy, from matplotlib's sample data) and Eileen Collins (NASA,
 from scikit-image's), both in the public domain.
@@ -21,11 +21,12 @@ from tests.cli.browser import PHONE, choose, chromium, elements, press, rows, se
 from tests.cli.browser import visit as visit_page
 from tests.demo.made import frames, write_timed
 from tests.helpers import ROOT
+from tests.portraits import two_people
 
 PICTURES = ROOT / "docs" / "pictures"
 WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 _MAX_BYTES = 150_000
-_HEIGHT, _CLIP = 600, (450, 800)  # of the portraits, and height and width of the clip's frames
+_CLIP = 450, 800  # height and width of the clip's frames
 _SECONDS, _RATE = 4, 15
 
 
@@ -38,21 +39,6 @@ def save(name: str, image: np.ndarray) -> None:
             break
     (PICTURES / name).write_bytes(content)
     print(f"{PICTURES / name}: {len(content):,} bytes")
-
-
-def portraits() -> np.ndarray:
-    """Both portraits next to each other, uint8 (H, W, 3), BGR."""
-    from matplotlib.cbook import get_sample_data
-    from skimage.data import astronaut
-
-    with get_sample_data("grace_hopper.jpg") as file:
-        hopper = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
-    collins = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR)
-    images = [
-        cv2.resize(image, (round(_HEIGHT * image.shape[1] / image.shape[0]), _HEIGHT))
-        for image in (hopper, collins)
-    ]
-    return np.hstack(images)
 
 
 def pan(image: np.ndarray) -> Iterator[np.ndarray]:
@@ -141,7 +127,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        image = portraits()
+        image = two_people()
         cv2.imwrite(str(folder / "portraits.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 92])
         images = list(pan(image))
         times = [i / _RATE for i in range(len(images))]

@@ -1,4 +1,4 @@
-"""Real faces from the sample data of matplotlib and scikit-image, as pictures and clips."""
+"""Real faces from the sample data of matplotlib and scikit-image, as images and clips."""
 
 from fractions import Fraction
 from functools import cache

@@ -15,7 +15,7 @@ distributed = pytest.importorskip("distributed")
 @pytest.fixture
 def run_task(monkeypatch, tmp_path):
     """Run `len` of "abc" as on a worker with one file in its storage."""
-    (tmp_path / "picture.jpg").touch()
+    (tmp_path / "photo.jpg").touch()
 
     def run(threads=1, version=__version__, folder=tmp_path):
         worker = SimpleNamespace(address="tcp://worker:1", state=SimpleNamespace(nthreads=threads))

@@ -97,9 +97,9 @@ def test_detector(example, monkeypatch):
     from src.faces.finder import FaceFinder
 
     register(monkeypatch, detectors.DETECTORS, example("A detector", "skin", detectors))
-    picture = np.full((100, 200, 3), 90, np.uint8)
-    picture[20:80, 110:170] = skin = 120, 150, 210  # BGR
-    found = FaceFinder("skin", 40, FaceCrop(32, 0.0)).find(picture)
+    image = np.full((100, 200, 3), 90, np.uint8)
+    image[20:80, 110:170] = skin = 120, 150, 210  # BGR
+    found = FaceFinder("skin", 40, FaceCrop(32, 0.0)).find(image)
     (face,) = found.faces
     assert np.abs(np.subtract(face.box, (110, 20, 170, 80))).max() <= 2
     assert np.abs(np.median(found.crops, axis=(0, 1, 2)) - skin).max() <= 1

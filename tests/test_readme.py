@@ -131,7 +131,7 @@ def test_readme_commands_run(folder, run_here, monkeypatch):
     commands = [words for words in commands if len(words) > 1 and "--web" not in words]
     assert {words[0] for words in commands} == set(SCRIPTS) - {"evaluate_appa_real.py"}
     monkeypatch.chdir(folder)
-    for name, value in NO_SCREEN.items():  # with a screen, pictures wait for a key
+    for name, value in NO_SCREEN.items():  # with a screen, images wait for a key
         monkeypatch.setenv(name, value)
     for script, *arguments in commands:
         shorter = [flag for word in (script, *arguments) for flag in SHORTENED.get(word, [])]

@@ -82,14 +82,13 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     targets = gender_targets(labels["gender"].to_numpy()), age_targets(*whole_ranges(labels))
     description, fitted = {}, {}
     for (head, distribution), target in zip(distributions(estimates).items(), targets, strict=True):
-        known = (target == 0).any(axis=1)
-        if not known.any():
+        known = (target == 0).any(axis=1)  # targets of unknown labels are uniform
+        if known.any():
+            chosen = fitted[head] = _fitted(head, labels, first & known)
+            description[f"{head}_temperature"] = fit(distribution[chosen], target[chosen])
+        else:
             notes.append(f"no {head} is known: its temperature stays 1")
-        chosen = fitted[head] = (
-            _fitted(head, labels, first & known) if known.any() else np.arange(0)
-        )
-        temperature = fit(distribution[chosen], target[chosen]) if len(chosen) else 1.0
-        description[f"{head}_temperature"] = temperature
+            fitted[head], description[f"{head}_temperature"] = np.arange(0), 1.0
     sources = labels["source"].iloc[np.union1d(*fitted.values())]
     description["faces"] = max(map(len, fitted.values()))
     description["collections"] = sorted(set(sources))

@@ -50,7 +50,7 @@ def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:
 def check_array(array: object, free: tuple[str, ...], fixed: tuple[int, ...]) -> None:
     """Raise `UserError` unless `array` is uint8 of the shape (*free, *fixed).
 
-    Other arrays would be broadcast or rounded without an error: those of floats to zeros and ones.
+    Other arrays would be broadcast or rounded without an error, floats to zeros and ones.
     """
     is_array = isinstance(array, np.ndarray)
     if is_array and array.dtype == np.uint8 and array.shape[len(free) :] == fixed:

@@ -140,5 +140,5 @@ def _predict_by_name(run: Callable[[np.ndarray], Mapping[str, Any]]) -> Predict:
 
 def _read_description(path: Path) -> Description:
     """The description in a folder, or in the zip archive that a file is or ends with."""
-    place = path if path.is_dir() else zipfile.Path(path)
-    return read_description(path, (place / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    root = path if path.is_dir() else zipfile.Path(path)
+    return read_description(path, (root / DESCRIPTION_FILE).read_text(encoding="utf-8"))

@@ -59,8 +59,8 @@ def save_litert(path: Path, model: keras.Model, precision: str, faces: np.ndarra
 
 
 def save_onnx(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
-    """Write an ONNX file; int8 is for weights and activations, but those of the softmax: in steps
-    of 1/256 the 101 ages would not add up to 1."""
+    """Write an ONNX file; int8 is for weights and activations except the softmax: in steps of 1/256
+    the 101 ages would not add up to 1."""
     onnx, tf2onnx = library("onnx"), library("tf2onnx")
     freezing = library("tensorflow.python.framework.convert_to_constants", "tensorflow")
     serve = _serving(model).get_concrete_function()

@@ -18,7 +18,7 @@ from ..models.description import Description
 
 _STRIDE = 4  # pixels of a face per pixel of the last map
 _WINDOW = 8
-_BEFORE = 3  # pixels of a window before its place; "same" padding adds 3 before and 4 after
+_BEFORE = 3  # pixels of a window before its centre; "same" padding adds 3 before and 4 after
 
 
 def to_original(

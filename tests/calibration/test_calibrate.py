@@ -131,8 +131,8 @@ def test_validation_faces_are_halved(database):
     )
 
 
-def test_only_unseen_collections_are_fitted(database, tmp_path):
-    """Errors on unseen collections are larger: coverage is 80 % there, and higher elsewhere."""
+def test_only_unseen_datasets_are_fitted(database, tmp_path):
+    """Errors on unseen datasets are larger: coverage is 80 % there, and higher elsewhere."""
     elsewhere = write(tmp_path / "lap.mat", 1, 12)
     found = calibrate(Overconfident(database), [database, elsewhere])
     assert found.description["collections"] == ["lap"]

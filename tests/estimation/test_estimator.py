@@ -1,4 +1,4 @@
-"""Estimates from distributions, and from pictures."""
+"""Estimates of images of every kind."""
 
 import base64
 import doctest

@@ -49,7 +49,7 @@ def test_mean_of_weights(written, tmp_path):
 
 
 def test_normalizations_are_estimated_on_faces(tmp_path):
-    """Means of the inputs of a normalization are those of the averaged network, computed here."""
+    """A normalization has the means of its inputs in the averaged network, computed here."""
     architecture = {"name": "wide_resnet", "depth": 10, "width": 1}
     paths = []
     for seed in range(2):

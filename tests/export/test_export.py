@@ -32,7 +32,7 @@ EXPORTED = tuple(EXPORTS.keys() - {"hdf5"})
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    """Of a network that is converted faster than that of `exports`."""
+    """A network that is converted faster than the one of `exports`."""
     architecture = {"name": "small_cnn", "channels": 256}
     model = build_model(architecture, 32)
     fill(model)
