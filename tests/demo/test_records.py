@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.demo.sinks.records import csv_file, jsonl_file, outputs, read_done
+from src.demo.sinks.records import outputs, read_done, record_file
 from src.errors import UserError
 from src.files import partial_of
 from tests.demo.made import job, result, two_faces
@@ -26,7 +26,7 @@ def path(tmp_path):
 
 
 def open_file(flag, path, **options):
-    return {"csv": csv_file, "jsonl": jsonl_file}[flag](job(**{flag: path}, **options))
+    return record_file(job(**{flag: path}, **options), flag)
 
 
 def write_all(flag, path, results=RESULTS, done=None):

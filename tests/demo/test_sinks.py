@@ -77,14 +77,6 @@ def test_video_table_has_tracks(capsys):
     assert captured.err.startswith("4 faces are not shown: brief or unclear")
 
 
-def test_long_table_is_cut(capsys):
-    own = job(images=["a.jpg"], table=True)
-    run_sink(summary.image_summary, own, [two_faces(f"{i}.jpg") for i in range(600)])
-    rows, last = cells(capsys.readouterr().out)
-    assert len(rows) == 51
-    assert last.startswith("1,200 faces in 600 images, 50 ")
-
-
 @pytest.mark.parametrize(
     "name, written",
     [
@@ -190,8 +182,10 @@ def test_gallery_shows_every_copy(tmp_path):
         "inner/two%20%26%20more.jpg",
         "grey.pgm.annotated.jpg",
     ]
-    assert "two &amp; more.jpg</b><br>1: 20 (15-25) F; 2: 60 (55-65) M?" in text
-    assert "no face" in text
+    assert re.findall("<td>([^<]+)</td>", text) == [
+        *("inner/two &amp; more.jpg", "1: 20 (15-25) F; 2: 60 (55-65) M?"),
+        *("grey.pgm", "no face"),
+    ]
 
 
 def write_labelled(folder, labels, found):

@@ -1,14 +1,15 @@
 """Registry of sinks, which receive the results."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from ..job import Job, Sink
 from . import copies, pages, records, summary, tracks, video, window
 
 # Whether a job uses a sink, and a context manager that yields the sink and completes its output.
 SINKS = (
-    (lambda job: job.arguments.csv, records.csv_file),
-    (lambda job: job.arguments.jsonl, records.jsonl_file),
+    (lambda job: job.arguments.csv, partial(records.record_file, flag="csv")),
+    (lambda job: job.arguments.jsonl, partial(records.record_file, flag="jsonl")),
     (lambda job: job.arguments.output_dir and job.images, copies.annotated_copies),
     (lambda job: job.arguments.crops, copies.face_crops),
     (lambda job: job.arguments.output_dir and job.video, video.annotated_video),

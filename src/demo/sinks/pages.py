@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_LABELLED = 20  # images in the table
 _RAW_SIDE = 224  # maximum, in pixels
+_ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
 _HEAD = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -34,36 +35,44 @@ _HEAD = """<!doctype html>
 <title>Ages and genders, estimated</title>
 <style>
   body { font: 16px/1.4 system-ui, sans-serif; margin: 1rem }
-  main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)) }
-  figure { margin: 0; overflow-wrap: anywhere }
-  figure img { background: #eee; height: 15rem; object-fit: contain; width: 100% }
   th, td { padding: .5rem; text-align: left }
+  .gallery thead { display: none }
+  .gallery tr { display: inline-block; vertical-align: top; width: 16rem }
+  .gallery td { display: block; overflow-wrap: anywhere; padding: 0 .5rem }
+  .gallery img { background: #eee; height: 15rem; object-fit: contain; width: 15rem }
 </style>
 """
-_ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
+
+
+def _write_page(job: Job, name: str, title: str, rows: list[dict[str, str]]) -> None:
+    """Write a page with a table of cells in HTML, by their headers."""
+    import pandas as pd
+
+    with pd.option_context("display.max_colwidth", None):
+        table = pd.DataFrame(rows).to_html(
+            escape=False, index=False, border=0, classes=Path(name).stem
+        )
+    with replacing(job.arguments.output_dir / name) as partial:
+        text = f"{_HEAD}<h1>{title}</h1>\n{table}\n</html>\n"
+        partial.write_text(text, encoding="utf-8", errors="replace")
+
+
+def _image(source: str, text: str) -> str:
+    return f'<img src="{source}" alt="{escape(text)}" loading="lazy">'
 
 
 def write_gallery(job: Job, results: list[Result]) -> None:
     """gallery.html with the copies of all images and their faces."""
-    cards = "".join(map(_card, results))
-    _write_page(job, "gallery.html", f"<h1>{len(results)} images</h1>\n<main>\n{cards}</main>")
-
-
-def _card(result: Result) -> str:
-    name, faces = result.frame.name, [words.full for words in result.words]
-    if len(faces) > 1:
-        faces = [f"{number}: {face}" for number, face in enumerate(faces, 1)]
-    link = quote(os.fsencode(copy_path(Path(), name).as_posix()))
-    return (
-        f'<figure><a href="{link}"><img src="{link}" alt="{escape(name)}" loading="lazy"></a>\n'
-        f"<figcaption><b>{escape(name)}</b><br>{'; '.join(faces) or 'no face'}</figcaption>"
-        "</figure>\n"
-    )
-
-
-def _write_page(job: Job, name: str, body: str) -> None:
-    with replacing(job.arguments.output_dir / name) as partial:
-        partial.write_text(f"{_HEAD}{body}\n</html>\n", encoding="utf-8", errors="replace")
+    rows = []
+    for result in results:
+        name, faces = result.frame.name, [words.full for words in result.words]
+        if len(faces) > 1:
+            faces = [f"{number}: {face}" for number, face in enumerate(faces, 1)]
+        link = quote(os.fsencode(copy_path(Path(), name).as_posix()))
+        image = f'<a href="{link}">{_image(link, name)}</a>'
+        cells = {"image": image, "file": escape(name), "faces": "; ".join(faces) or "no face"}
+        rows.append(cells)
+    _write_page(job, "gallery.html", f"{len(rows)} images", rows)
 
 
 def write_histogram(job: Job, results: list[Result]) -> None:
@@ -113,25 +122,19 @@ def labelled_page(job: Job) -> Iterator[Sink]:
     for result in job.done.values():
         add(result)
     yield add
-    import pandas as pd
-
-    table = pd.DataFrame(rows, columns=["raw", "aligned", "true", "predicted"])
-    with pd.option_context("display.max_colwidth", None):
-        _write_page(job, "table.html", table.to_html(escape=False, index=False, border=0))
+    _write_page(job, "table.html", "Labels and estimates", rows)
 
 
-def _row(result: Result, image: np.ndarray, record: pd.Series) -> tuple[str, ...]:
-    """An image and its largest face as HTML, and the texts of its label and its estimate."""
+def _row(result: Result, image: np.ndarray, record: pd.Series) -> dict[str, str]:
+    """An image, its largest face, its label and its estimate, in HTML."""
     years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
-    raw, true = _image(shrink(image, _RAW_SIDE), result.frame.name), f"{years}, {gender}"
-    if not result.faces:
-        return raw, "", true, "no face found"
-    face = result.faces[i := widest([face.box for face in result.faces])]
-    words, crops = result.words[i], _ALIGNED.find(image, [face.box]).crops
-    aligned = "".join(_image(crop, "aligned") for crop in crops)
-    return raw, aligned, true, f"{words.years} ({words.interval}), {face.gender}"
-
-
-def _image(image: np.ndarray, text: str) -> str:
-    return f'<img src="{data_url(image)}" alt="{escape(text)}">'
+    raw = _image(data_url(shrink(image, _RAW_SIDE)), result.frame.name)
+    row = {"raw": raw, "aligned": "", "true": f"{years}, {gender}", "predicted": "no face found"}
+    if result.faces:
+        largest = widest([face.box for face in result.faces])
+        face, words = result.faces[largest], result.words[largest]
+        crops = _ALIGNED.find(image, [face.box]).crops
+        row["aligned"] = "".join(_image(data_url(crop), "aligned") for crop in crops)
+        row["predicted"] = f"{words.years} ({words.interval}), {face.gender}"
+    return row

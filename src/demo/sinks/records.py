@@ -69,49 +69,40 @@ class _Format(NamedTuple):
     decode: Callable[[str], Iterable[dict]]
 
 
-_CSV = _Format(
-    "a CSV file of demo.py",
-    ",".join(COLUMNS[:-1]),  # also before `quality`
-    csv_text,
-    lambda text: csv.DictReader(io.StringIO(text, newline="")),
-)
-_JSONL = _Format(
-    "a file of JSON lines of demo.py",
-    '{"file": "',
-    lambda rows, columns, header: "".join(json.dumps(row) + "\n" for row in rows),
-    lambda text: map(json.loads, text.splitlines()),
-)
+_FORMATS = {  # by flag
+    "csv": _Format(
+        "a CSV file of demo.py",
+        ",".join(COLUMNS[:-1]),  # also before `quality`
+        csv_text,
+        lambda text: csv.DictReader(io.StringIO(text, newline="")),
+    ),
+    "jsonl": _Format(
+        "a file of JSON lines of demo.py",
+        '{"file": "',
+        lambda rows, columns, header: "".join(json.dumps(row) + "\n" for row in rows),
+        lambda text: map(json.loads, text.splitlines()),
+    ),
+}
 
 
 def outputs(arguments: Arguments) -> list[Output]:
     """The files of --csv and --jsonl."""
-    named = (("--csv", arguments.csv, _CSV), ("--jsonl", arguments.jsonl, _JSONL))
     return [
-        Output(flag, path, format.kind, has_mark(format.mark.encode()))
-        for flag, path, format in named
-        if path not in (None, STANDARD_OUTPUT)
+        Output(f"--{flag}", path, format.kind, has_mark(format.mark.encode()))
+        for flag, format in _FORMATS.items()
+        if (path := getattr(arguments, flag)) not in (None, STANDARD_OUTPUT)
     ]
 
 
-def csv_file(job: Job):
-    """A context manager that yields a sink into --csv."""
-    return _record_file(job, job.arguments.csv, _CSV)
-
-
-def jsonl_file(job: Job):
-    """A context manager that yields a sink into --jsonl."""
-    return _record_file(job, job.arguments.jsonl, _JSONL)
-
-
 @contextmanager
-def _record_file(job: Job, path: Path, format: _Format) -> Iterator[Sink]:
-    """A file that begins with the records of an earlier run about images that are done."""
-    columns = VIDEO_COLUMNS if job.video else COLUMNS
+def record_file(job: Job, flag: str) -> Iterator[Sink]:
+    """The file of a flag, csv or jsonl, which begins with the records of an earlier run."""
+    columns, encode = VIDEO_COLUMNS if job.video else COLUMNS, _FORMATS[flag].encode
     done = [record for result in job.done.values() for record in records(result)]
-    with _open(path, format.encode(done, columns, True), bool(done)) as file:
+    with _open(getattr(job.arguments, flag), encode(done, columns, True), bool(done)) as file:
 
         def write(result: Result) -> None:
-            file.write(format.encode(records(result), columns, False))
+            file.write(encode(records(result), columns, False))
             file.flush()  # so that a killed run leaves them
 
         yield write
@@ -145,7 +136,8 @@ def read_done(arguments: Arguments) -> dict[str, Result]:
 
     The last image counts as incomplete; the other file has all images before it.
     """
-    for path, format in ((arguments.csv, _CSV), (arguments.jsonl, _JSONL)):
+    for flag, format in _FORMATS.items():
+        path = getattr(arguments, flag)
         for file in (partial_of(path), path) if path else ():
             if file.exists():
                 by_name = _read(file, format)

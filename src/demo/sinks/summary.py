@@ -8,8 +8,6 @@ from ...progress import Progress
 from ..job import Job, Result, Sink
 from .pages import write_gallery, write_histogram
 
-MAX_ROWS = 50  # of the printed table
-
 
 def has_lines(job: Job) -> bool:
     arguments = job.arguments
@@ -40,8 +38,7 @@ def image_summary(job: Job) -> Iterator[Sink]:
                 write_histogram(job, results)
     finally:
         rows = [row for result in results for row in result.rows]
-        if arguments.table:
-            print_table(rows, f"{len(rows):,} faces in {len(results):,} images")
+        print_table(job, rows, f"{len(rows):,} faces in {len(results):,} images")
         if len(job.images) > 1:
             without = sum(not result.faces for result in results)
             read = f"{len(results):,} of {len(job.images):,} images"
@@ -50,36 +47,34 @@ def image_summary(job: Job) -> Iterator[Sink]:
         print_hints(job, bool(rows or not results), skipped, "below --min_quality")
 
 
-def print_table(rows: list[dict[str, str | int]], total: str) -> None:
-    """Print the first `MAX_ROWS` rows, and a line below them."""
-    from tabulate import tabulate
+def print_table(job: Job, rows: list[dict[str, str | int]], total: str) -> None:
+    """Print the table of --table."""
+    if job.arguments.table:
+        from tabulate import tabulate
 
-    shown = rows[:MAX_ROWS]
-    print(tabulate(shown, headers="keys", disable_numparse=True))
-    more = f", {len(shown)} of them shown" if len(shown) < len(rows) else ""
-    print(f"{total}{more}", flush=True)
+        print(tabulate(rows, headers="keys", disable_numparse=True), total, sep="\n", flush=True)
 
 
 def print_hints(job: Job, has_faces: bool, skipped: int, reason: str) -> None:
     """Print to stderr the number of faces that are not shown; without any face, the smallest face
     that was searched for."""
-    arguments = job.arguments
+    pixels = job.arguments.min_face
     if skipped:
         text = f"{skipped:,} faces are not shown: {reason}; --min_quality 0 shows all"
         print(text, file=sys.stderr)
     elif not has_faces:
-        smallest = f"{arguments.min_face} pixels" if arguments.min_face else "a 16th of the image"
+        smallest = f"{pixels} pixels" if pixels else "a 16th of the image"
         print(f"only faces of at least {smallest} were searched; see --min_face", file=sys.stderr)
+
+
+def _total(job: Job) -> int:
+    return len(job.images) - len(job.done) if job.images else job.video.count
 
 
 def has_progress(job: Job) -> bool:
     """Whether no other line is printed next to a progress bar."""
     is_alone = sys.stderr.isatty() and not (has_lines(job) and sys.stdout.isatty())
     return is_alone and _total(job) > 1
-
-
-def _total(job: Job) -> int:
-    return len(job.images) - len(job.done) if job.images else job.video.count
 
 
 @contextmanager

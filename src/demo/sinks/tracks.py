@@ -90,8 +90,7 @@ def track_summary(job: Job) -> Iterator[Tracks]:
             _write(job, tracks.by_duration())
     finally:
         rows = [track.row for track in tracks.by_duration()]
-        if job.arguments.table:
-            print_table(rows, f"{len(rows):,} tracks in {tracks.frames:,} frames")
+        print_table(job, rows, f"{len(rows):,} tracks in {tracks.frames:,} frames")
         is_live = job.video.live or not tracks.frames
         print_hints(job, bool(rows or is_live), tracks.skipped, "brief or unclear")
 

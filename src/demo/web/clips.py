@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...extras import library
 from ..app import run_video
 from ..job import Job, Result
-from ..sinks.records import csv_file
+from ..sinks.records import record_file
 from ..sinks.tracks import Tracks, track_paths, track_summary
 from ..sinks.video import annotated_video, video_path
 from ..sources import Video
@@ -46,8 +46,9 @@ def annotate_clip(
         outputs = {"web": False, "output_dir": folder, "csv": folder / "faces.csv"}
         job = Job(replace(service.arguments, **outputs), video=video)
         finder = replace(service.finder, min_face=service.finder.min_face or video.min_face)
-        copy, tracks, rows = (
-            stack.enter_context(sink(job)) for sink in (annotated_video, track_summary, csv_file)
+        copy, tracks, rows = map(
+            stack.enter_context,
+            (annotated_video(job), track_summary(job), record_file(job, "csv")),
         )
 
         def is_running(result: Result) -> bool:

@@ -67,17 +67,12 @@ def make_page(service: Service) -> gradio.Blocks:
 
 
 def model_card(service: Service) -> str:
-    """The model card of the shipped weights as Markdown, or the description of another file."""
-    weight_file, description = service.arguments.weight_file, service.estimator.description
-    if weight_file is None:
-        card = shipped_path("README.md").read_text(encoding="utf-8")
-        return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
-    datasets = ", ".join(sorted({part.get("db") or "unknown" for part in description.data}))
-    metrics = ", ".join(f"{name} {value:.2f}" for name, value in description.metrics.items())
-    return (
-        f"`{weight_file.name}`: network `{description.architecture['name']}`, trained on "
-        f"{datasets or 'unknown'}; validation metrics: {metrics or 'unknown'}. No model card."
-    )
+    """The model card of the shipped weights, or the training data of another file, as Markdown."""
+    if file := service.arguments.weight_file:
+        data = [part.get("db") or "unknown" for part in service.estimator.description.data]
+        return f"`{file.name}` was trained on {', '.join(data) or 'unknown data'}. No model card."
+    card = shipped_path("README.md").read_text(encoding="utf-8")
+    return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
 
 
 def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> None:
