@@ -13,15 +13,14 @@ import numpy as np
 from ..errors import UserError
 from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder
-from ..outputs import Output, check_outputs, is_same
+from ..files import check_folder
+from ..outputs import check_outputs, is_same
 from .arguments import Arguments
 from .job import Job, Result, Sink
 from .results import image_results, video_results
 from .sinks import open_sinks
-from .sinks.copies import copy_path, crop_path
-from .sinks.pages import labelled_images
+from .sinks.images import copy_path, crop_path, labelled_images
 from .sinks.records import outputs, read_done
-from .sinks.tracks import track_paths
 from .sinks.video import video_path
 from .sinks.window import has_screen
 from .sources import Video
@@ -55,12 +54,8 @@ def run(arguments: Arguments) -> None:
 def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
     opens_window = not arguments.no_display and has_screen()
     if arguments.source in ("--video", "the webcam"):
-        video = (
-            open_video(arguments.clip)
-            if arguments.clip
-            else open_camera(arguments.camera, arguments.camera_size)
-        )
-        stack.enter_context(closing(video.frames))
+        camera = arguments.camera, arguments.camera_size
+        video = open_video(arguments.clip) if arguments.clip else open_camera(*camera)
         return Job(arguments, video=video, opens_window=opens_window)
     labels = None
     if arguments.label_file:
@@ -91,21 +86,18 @@ def _is_done(result: Result) -> bool:
 
 def _check_outputs(job: Job) -> None:
     """Raise `UserError` if an output would replace an input, or a file of another kind."""
-    arguments, written = job.arguments, outputs(job.arguments)
-    for flag, folder in (("--output_dir", arguments.output_dir), ("--crops", arguments.crops)):
-        if folder and folder.exists():
-            written.append(Output(flag, folder, "a folder", lambda path: True, folder=True))
-    if job.video and arguments.output_dir and arguments.output_dir.is_dir():
-        for path in (video_path(job), track_paths(job)[0]):
-            written.append(Output("--output_dir", path, "a copy", lambda path: True))
+    arguments, folder = job.arguments, job.arguments.output_dir
+    for path in (folder, arguments.crops):
+        if path and path.exists():
+            check_folder(path)
+    sources = list(job.images.values()) or [job.video.file]
     inputs = [("--weight_file", arguments.weight_file), ("--labels", arguments.label_file)]
-    inputs += [("--video", job.video and job.video.file)]
-    inputs += [("an image", path) for path in job.images.values()]
-    check_outputs(written, inputs)
-    for name, path in job.images.items():
-        copy = arguments.output_dir and copy_path(arguments.output_dir, name)
-        if copy and copy.exists() and is_same(copy, path):
-            raise UserError(f"--output_dir: a copy would replace {copy}; name another folder")
+    check_outputs(outputs(arguments), inputs + [("an input", source) for source in sources])
+    if folder:
+        copies = [copy_path(folder, name) for name in job.images] or [video_path(job)]
+        for copy, source in zip(copies, sources, strict=True):
+            if source and copy.exists() and is_same(copy, source):
+                raise UserError(f"--output_dir: a copy would replace {copy}; name another folder")
 
 
 def _finder_and_estimator(

@@ -1,5 +1,6 @@
 """Arguments of demo.py."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from ..faces.detectors import DETECTORS
 from ..flags import flag
 
 STANDARD_OUTPUT = Path("-")
-_IMAGES = ("images", "--image_dir", "--labels")
-_VIDEOS = ("--video", "the webcam")
+_OF_IMAGES = {"source": ("images", "--image_dir", "--labels")}
+_OF_FOLDER = {"source": ("--image_dir",)}
+_OF_WEBCAM = {"source": ("the webcam",)}
+_OF_VIDEO = {"source": ("--video", "the webcam")}
+_OF_TRACKS = {"source": ("--video", "the webcam", "--web")}
 _VIDEO = re.compile(
     r"(rtsps?|rtmps?|udp|rtp|srt)://.*"
     r"|.*\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|wmv|flv|3gp|ogv)",
@@ -43,9 +47,9 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
 
     NEEDS: ClassVar = {
         "min_face": {"detector": tuple(name for name in DETECTORS if name != "none")},
-        "scheduler": {"source": ("--image_dir",)},
+        "scheduler": _OF_FOLDER,
         "encoding": {"source": ("--labels",)},
-        "resume": {"source": _IMAGES},
+        "resume": _OF_IMAGES,
     }
 
     images: tuple[str, ...] = flag(
@@ -60,9 +64,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         group="sources, one of them",
     )
     recursive: bool = flag(
-        False,
-        help="include the images in subfolders of --image_dir",
-        needs={"source": ("--image_dir",)},
+        False, help="include the images in subfolders of --image_dir", needs=_OF_FOLDER
     )
     labels: str | None = flag(
         None,
@@ -72,25 +74,21 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     )
     video: str | None = flag(None, metavar="FILE|URL", help="video file, or address of a stream")
     camera: int = flag(
-        0,
-        metavar="INDEX",
-        help="index of the webcam",
-        limits="[0, 9999]",
-        needs={"source": ("the webcam",)},
+        0, metavar="INDEX", help="index of the webcam", limits="[0, 9999]", needs=_OF_WEBCAM
     )
     camera_size: Size | None = flag(
         None,
         metavar="WIDTHxHEIGHT",
         help="image size to request from the webcam (default: 640x480)",
         parse=_size,
-        needs={"source": ("the webcam",)},
+        needs=_OF_WEBCAM,
     )
     every: float | None = flag(
         None,
         metavar="SECONDS",
         help="interval between the video frames that are analysed (default: every frame)",
         limits="(0, inf)",
-        needs={"source": _VIDEOS},
+        needs=_OF_VIDEO,
     )
     output_dir: Path | None = flag(
         None,
@@ -129,7 +127,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         metavar="FRAMES",
         help="number of video frames over which estimates are averaged along a track; 1 for none",
         limits="[1, inf)",
-        needs={"source": (*_VIDEOS, "--web")},
+        needs=_OF_TRACKS,
     )
     web: bool = flag(
         False,
@@ -152,9 +150,9 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
 
     def __post_init__(self) -> None:
         """Raise `UserError` if flags exclude each other, or if a needed one is missing."""
-        given = [name for name, value in self._sources().items() if value]
-        if len(given) > 1:
-            raise UserError(f"expected one source of images, received {' and '.join(given)}")
+        sources = self._sources()
+        if len(sources) > 1:
+            raise UserError(f"expected one source of images, received {' and '.join(sources)}")
         if self.label_file and not self.output_dir:
             raise UserError("--labels requires --output_dir, for the table")
         if self.label_file and self.anonymize:
@@ -165,34 +163,37 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
             name = "resume" if self.resume else "table"
             raise UserError(f"--{name} requires --csv or --jsonl to a file, not standard output")
 
-    def _sources(self) -> dict[str, object]:
-        """What is set, by the phrase that names it."""
-        return {
+    def _sources(self) -> list[str]:
+        """The flags of the sources that are set; "images" for the argument."""
+        is_set = {
             "images": self.images,
             "--image_dir": self.image_dir and not self.label_file,
             "--labels": self.label_file,
             "--video": self.video,
             "--web": self.web,
         }
+        return [name for name, value in is_set.items() if value]
 
     @property
     def source(self) -> str:
         """The source of images, as messages name it."""
         if self.images:
             return "--image_dir" if self.folder else "--video" if self.clip else "images"
-        return next((name for name, value in self._sources().items() if value), "the webcam")
+        return next(iter(self._sources()), "the webcam")
 
     @property
     def folder(self) -> Path | None:
         """The folder of images, --image_dir or the only argument."""
-        alone = Path(self.images[0]) if len(self.images) == 1 else None
-        return alone if alone and alone.is_dir() else self.image_dir
+        return Path(self._alone) if os.path.isdir(self._alone) else self.image_dir
 
     @property
     def clip(self) -> str | None:
         """The video file or address, --video or the only argument."""
-        alone = self.images[0] if len(self.images) == 1 else ""
-        return alone if _VIDEO.fullmatch(alone) else self.video
+        return self._alone if _VIDEO.fullmatch(self._alone) else self.video
+
+    @property
+    def _alone(self) -> str:
+        return self.images[0] if len(self.images) == 1 else ""
 
     @property
     def label_file(self) -> Path | None:

@@ -1,10 +1,12 @@
-"""Results of images and videos: detection, tracking, estimation."""
+"""Results of images and videos: detection, tracking, estimation, threads."""
 
 import sys
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from threading import Event
+from threading import Condition, Event, Thread
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,15 +15,19 @@ from ..estimation.estimator import Estimates, Estimator
 from ..faces.detectors.base import Face
 from ..faces.finder import FaceFinder, Found
 from ..faces.images import Box
+from ..files import defer_sigint
 from .arguments import Arguments
 from .job import Job, Result
-from .smoothing import Smoother
 from .sources import Frame
-from .threads import prefetch
-from .tracking import TrackedFace, Tracker
+from .tracking import Smoother, TrackedFace, Tracker
 
 BATCH = 32  # faces or images; larger batches are no faster on a CPU
 _MAX_BYTES = 2**27  # of the images in a batch
+_PREFETCHED = 2  # items
+_POLL = 0.05  # seconds between two looks at the event that ends a thread
+_TIMEOUT = 2.0  # seconds to wait for a camera's last frame
+
+Item = TypeVar("Item")
 
 
 def image_results(
@@ -144,3 +150,50 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
                 yield faces.estimate(frame, found_faces)
 
     return prefetch(estimated(), stop)
+
+
+def prefetch(items: Generator[Item], stop: Event, live: bool = False) -> Generator[Item]:
+    """Items that another thread produces, up to two ahead; with `live` only the newest one.
+
+    Ends with the items, whose exceptions are raised here, or when `stop` is set, even if the next
+    item never comes: the thread of a hanging camera ends with the program. Sets `stop` if it is
+    closed early. `items` is closed at the end.
+    """
+    ready, failed, changed = deque(maxlen=1 if live else None), [], Condition()
+
+    def produce() -> None:
+        try:
+            for item in items:
+                with changed:
+                    while not live and len(ready) >= _PREFETCHED and not stop.is_set():
+                        changed.wait(_POLL)
+                    ready.append(item)
+                    changed.notify()
+                if stop.is_set():
+                    break
+        except BaseException as error:  # raised where the items are used
+            failed.append(error)
+        finally:
+            items.close()
+
+    thread = Thread(target=produce, daemon=True)
+    try:
+        with defer_sigint():
+            thread.start()
+        while not stop.is_set():
+            is_alive = thread.is_alive()  # asked before, so that the last item is not missed
+            with changed:
+                if not ready and is_alive:
+                    changed.wait(_POLL)
+                item = [ready.popleft()] if ready else []
+                changed.notify()
+            yield from item
+            if not (item or is_alive):
+                break
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        thread.join(_TIMEOUT if live else None)
+    if failed:
+        raise failed[0]

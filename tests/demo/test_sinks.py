@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from src.demo.overlay import COLOURS
-from src.demo.sinks import copies, summary, tracks
-from src.demo.sinks.pages import MAX_LABELLED, labelled_images, labelled_page
+from src.demo.sinks import console, images, video
+from src.demo.sinks.images import MAX_LABELLED, labelled_images, labelled_page
 from src.errors import UserError
 from src.faces.crop import TEMPLATES
 from src.faces.detectors import get_detector
@@ -28,7 +28,7 @@ def run_sink(sink, own, found):
 
 
 def test_lines_per_face(capsys):
-    run_sink(summary.face_lines, job(), [two_faces(), result("dogs.jpg")])
+    run_sink(console.face_lines, job(), [two_faces(), result("dogs.jpg")])
     assert capsys.readouterr().out == (
         "a.jpg: 20.1 years (15-25), F 0.99\na.jpg: 60.0 years (55-65), M 0.75\ndogs.jpg: no face\n"
     )
@@ -43,7 +43,7 @@ def cells(text):
 def test_table_has_a_row_per_face(capsys):
     """Also for images of an earlier run."""
     own = job(images=["a.jpg"], table=True, done={"a.jpg": two_faces().without_pixels()})
-    run_sink(summary.image_summary, own, [result("dogs.jpg")])
+    run_sink(console.image_summary, own, [result("dogs.jpg")])
     rows, last = cells(capsys.readouterr().out)
     assert rows == [
         ["file", "face", "age", "80", "%", "gender"],
@@ -63,7 +63,7 @@ CLIP = SimpleNamespace(name="clip", live=False)
 
 
 def test_video_table_has_tracks(capsys):
-    with pytest.raises(KeyboardInterrupt), tracks.track_summary(job(CLIP, table=True)) as add:
+    with pytest.raises(KeyboardInterrupt), video.track_summary(job(CLIP, table=True)) as add:
         for one in video_results():
             add(one)
         raise KeyboardInterrupt
@@ -90,7 +90,7 @@ def test_video_table_has_tracks(capsys):
 def test_copies_show_the_annotation(tmp_path, name, written):
     one = result(name, [Box(10, 20, 30, 40)], [20], [0.9])
     own = job(images=[name], output_dir=tmp_path / "made" / "c")
-    run_sink(copies.annotated_copies, own, [one])
+    run_sink(images.annotated_copies, own, [one])
     data = np.fromfile(tmp_path / "made" / "c" / written, np.uint8)
     copy = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert np.abs(copy[30, 30].astype(int) - COLOURS[0]).max() < 60
@@ -99,13 +99,13 @@ def test_copies_show_the_annotation(tmp_path, name, written):
 def test_crops_are_the_network_s_faces(tmp_path):
     one = two_faces("inner/a.jpg")
     one.crops[1] = 200
-    run_sink(copies.face_crops, job(images=["inner/a.jpg"], crops=tmp_path / "crops"), [one])
+    run_sink(images.face_crops, job(images=["inner/a.jpg"], crops=tmp_path / "crops"), [one])
     assert names(tmp_path / "crops" / "inner") == {"a.jpg_1.png", "a.jpg_2.png"}
     crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_2.png"))
     assert (crop == one.crops[1]).all()
 
 
-@pytest.mark.parametrize("sink", [copies.annotated_copies, copies.face_crops])
+@pytest.mark.parametrize("sink", [images.annotated_copies, images.face_crops])
 def test_folder_of_another_run(tmp_path, sink):
     both = job(images=["a.jpg"], output_dir=tmp_path, crops=tmp_path)
     with sink(both):
@@ -116,7 +116,7 @@ def test_folder_of_another_run(tmp_path, sink):
 
 def summarise(folder, found, **flags):
     folder.mkdir(exist_ok=True)
-    run_sink(tracks.track_summary, job(CLIP, output_dir=folder, **flags), found)
+    run_sink(video.track_summary, job(CLIP, output_dir=folder, **flags), found)
     with (folder / "clip.tracks.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -141,7 +141,7 @@ def test_only_images_of_earlier_tracks_are_deleted(tmp_path, anonymize, kept):
 
 def test_summary_counts_images_and_faces(capsys):
     own = job(images=["a.jpg", "b.jpg", "c.jpg"], min_quality=0.3)
-    run_sink(summary.image_summary, own, [two_faces(skipped=1), result("b.jpg", skipped=2)])
+    run_sink(console.image_summary, own, [two_faces(skipped=1), result("b.jpg", skipped=2)])
     counts, skipped = capsys.readouterr().err.splitlines()
     assert [int(word) for word in counts.split() if word.isdigit()] == [2, 3, 2, 1]
     assert skipped.startswith("3 faces are not shown: below --min_quality")
@@ -149,7 +149,7 @@ def test_summary_counts_images_and_faces(capsys):
 
 @pytest.mark.parametrize("found, words", [(result(), "90 pixels"), (two_faces(), "")])
 def test_min_face_is_hinted_at(capsys, found, words):
-    run_sink(summary.image_summary, job(images=["a.jpg"], min_face=90), [found])
+    run_sink(console.image_summary, job(images=["a.jpg"], min_face=90), [found])
     hint = capsys.readouterr().err
     assert words in hint and bool(words) == bool(hint)
 
@@ -164,7 +164,7 @@ def test_min_face_is_hinted_at(capsys, found, words):
 def test_histogram_replaces_no_copy(tmp_path, images, written):
     """Its bars have the colours of the boxes."""
     own = job(images=images, image_dir=tmp_path, output_dir=tmp_path)
-    run_sink(summary.image_summary, own, [two_faces()])
+    run_sink(console.image_summary, own, [two_faces()])
     assert names(tmp_path) == {written, "gallery.html"}
     image = cv2.imread(str(tmp_path / written))
     for colour in COLOURS:
@@ -175,7 +175,7 @@ def test_gallery_shows_every_copy(tmp_path):
     """Names are escaped; formats that cannot be written in colour are shown as JPEG."""
     images = ["inner/two & more.jpg", "grey.pgm"]
     own = job(images=images, image_dir=tmp_path, output_dir=tmp_path)
-    run_sink(summary.image_summary, own, [two_faces(images[0]), result(images[1])])
+    run_sink(console.image_summary, own, [two_faces(images[0]), result(images[1])])
     text = (tmp_path / "gallery.html").read_text(encoding="utf-8")
     assert "<h1>2 images</h1>" in text
     assert re.findall('src="(.*?)"', text) == [
@@ -252,7 +252,7 @@ def test_labelled_images_have_paths(tmp_path):
 
 def test_ended_demo_writes_no_page(tmp_path):
     own = job(images=["a.jpg"], image_dir=tmp_path, output_dir=tmp_path)
-    with pytest.raises(KeyboardInterrupt), summary.image_summary(own) as add:
+    with pytest.raises(KeyboardInterrupt), console.image_summary(own) as add:
         add(two_faces())
         raise KeyboardInterrupt
     assert names(tmp_path) == set()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from src.demo.smoothing import Smoother
+from src.demo.tracking import Smoother
 from src.estimation.estimator import Estimates, Estimator
 from src.faces.detectors import get_detector
 from src.labels import age_interval

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from src.demo import threads
-from src.demo.threads import prefetch
+from src.demo import results
+from src.demo.results import prefetch
 
 LIVE = pytest.mark.parametrize("live", [False, True])
 
@@ -91,7 +91,7 @@ def test_live_items_are_new_and_the_last_is_kept():
 
 
 def test_hanging_source_can_be_left(monkeypatch):
-    monkeypatch.setattr(threads, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(results, "_TIMEOUT", 0.2)
     unplugged = threading.Event()
 
     def camera():

@@ -12,7 +12,7 @@ from src.demo.sources.video import open_camera, open_video
 from src.errors import UserError
 from tests.conftest import required
 from tests.demo.made import frames, write_clip, write_timed
-from tests.helpers import ROOT, make_picture
+from tests.helpers import ROOT
 
 EVEN = [i / 30 for i in range(60)]
 SLOWING = [*EVEN[:30], *(1 + i / 5 for i in range(30))]
@@ -79,13 +79,6 @@ def test_cut_file_is_read_partially(tmp_path, name):
     path.write_bytes(whole)
     found, video = times(path)
     assert (len(found), video.problem) == (60, "")
-
-
-def test_picture_is_no_video(tmp_path):
-    """FFmpeg ignores the orientation of a JPEG."""
-    make_picture(tmp_path / "a.jpg")
-    with pytest.raises(UserError, match=r"--video.*a\.jpg"):
-        open_video(str(tmp_path / "a.jpg"))
 
 
 def test_broken_frame_is_counted(tmp_path):

@@ -162,7 +162,7 @@ def test_title_has_position_and_keys(monkeypatch):
         show(frame(0.0))
         show(frame(0.1))
     first, second, paused = screen.titles
-    assert first == "clip (0.0 of 2.0 s)   space: pause, s: save, q: quit"
+    assert first == "clip (0.0 of 2.0 s, 0 frames/s)   space: pause, s: save, q: quit"
     assert re.match(r"clip \(0\.1 of 2\.0 s, \d+ frames/s\)   space", second)
     assert "paused" in paused
     screen.keys = [ENTER]

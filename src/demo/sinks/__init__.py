@@ -4,21 +4,21 @@ from contextlib import ExitStack
 from functools import partial
 
 from ..job import Job, Sink
-from . import copies, pages, records, summary, tracks, video, window
+from . import console, images, records, video, window
 
 # Whether a job uses a sink, and a context manager that yields the sink and completes its output.
 SINKS = (
     (lambda job: job.arguments.csv, partial(records.record_file, flag="csv")),
     (lambda job: job.arguments.jsonl, partial(records.record_file, flag="jsonl")),
-    (lambda job: job.arguments.output_dir and job.images, copies.annotated_copies),
-    (lambda job: job.arguments.crops, copies.face_crops),
+    (lambda job: job.arguments.output_dir and job.images, images.annotated_copies),
+    (lambda job: job.arguments.crops, images.face_crops),
     (lambda job: job.arguments.output_dir and job.video, video.annotated_video),
-    (lambda job: job.labels is not None, pages.labelled_page),
+    (lambda job: job.labels is not None, images.labelled_page),
     (lambda job: job.opens_window, window.result_window),
-    (summary.has_lines, summary.face_lines),
-    (lambda job: job.images, summary.image_summary),
-    (lambda job: job.video, tracks.track_summary),
-    (summary.has_progress, summary.progress),
+    (console.has_lines, console.face_lines),
+    (lambda job: job.images, console.image_summary),
+    (lambda job: job.video, video.track_summary),
+    (console.has_progress, console.progress),
 )
 
 

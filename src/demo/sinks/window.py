@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,16 +11,14 @@ from itertools import count
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from ..job import Job, Result
-from .copies import write_image
+from .images import write_image
 
 NAME = "result"
 _ESC, _SPACE, _SAVE, _QUIT, _NONE = 27, ord(" "), ord("s"), ord("q"), -1
 _END = _ESC, _QUIT
 _SIDE = 900  # pixels; a larger image is shown smaller
-_RATE_FRAMES = 20  # whose times make the frame rate
 
 
 class Window:
@@ -34,11 +31,16 @@ class Window:
         self._order = {name: number for number, name in enumerate(job.images, 1)}
         self._size: tuple[int, int] | None = None
         self._start: float | None = None  # of the video, on the clock
-        self._times: deque[float] = deque(maxlen=_RATE_FRAMES)
+        self._last, self._rate = 0.0, 0.0  # time of the last frame; frames per second
 
     def __call__(self, result: Result) -> bool:
         """Show a result; False when the window is left."""
-        self._show(result.annotated)
+        height, width = result.annotated.shape[:2]
+        if self._size != (width, height):  # otherwise the window keeps the user's size
+            scale = min(1, _SIDE / max(height, width))
+            cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
+            self._size = width, height
+        cv2.imshow(NAME, result.annotated)
         if self._video is None:
             position = f"{self._order[result.frame.name]} of {len(self._order)}"
             self._set_title(f"{result.frame.name} ({position})", "any key: next")
@@ -49,39 +51,27 @@ class Window:
 
     def _play(self, result: Result) -> int:
         """Wait until a video's next frame is due, or the end of a pause; returns the last key."""
-        now, time_in_video = time.monotonic(), result.frame.time
-        self._times.append(now)
-        self._start = self._start or now - time_in_video
-        title = f"{self._video.name} ({self._position(time_in_video)})"
+        now, seconds = time.monotonic(), result.frame.time
+        self._start = self._start or now - seconds
+        if self._last:
+            rate = 1 / max(now - self._last, 1e-3)
+            self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
+        self._last, length = now, self._video.count / self._video.rate
+        position = f"{seconds:.1f}{f' of {length:.1f}' if length else ''} s"
+        title = f"{self._video.name} ({position}, {self._rate:.0f} frames/s)"
         self._set_title(title, "space: pause")
-        early = 0 if self._video.live else self._start + time_in_video - time.monotonic()
+        early = 0 if self._video.live else self._start + seconds - time.monotonic()
         key = self._key(result, round(1000 * early))
         if key == _SPACE:
             self._set_title(f"{title} paused", "space: continue")
             paused = time.monotonic()
             key = self._wait(result, (_SPACE, *_END))
             self._start += time.monotonic() - paused
-            self._times.clear()
+            self._last = 0.0
         return key
 
     def _set_title(self, title: str, key: str) -> None:
         cv2.setWindowTitle(NAME, f"{title}   {key}, s: save, q: quit")
-
-    def _show(self, image: np.ndarray) -> None:
-        height, width = image.shape[:2]
-        if self._size != (width, height):  # otherwise the window keeps the user's size
-            scale = min(1, _SIDE / max(height, width))
-            cv2.resizeWindow(NAME, round(width * scale), round(height * scale))
-            self._size = width, height
-        cv2.imshow(NAME, image)
-
-    def _position(self, seconds: float) -> str:
-        """Time in a video, and frames per second."""
-        length = self._video.count / self._video.rate
-        position = f"{seconds:.1f}{f' of {length:.1f}' if length else ''} s"
-        elapsed = self._times[-1] - self._times[0]
-        rate = f", {(len(self._times) - 1) / elapsed:.0f} frames/s" if elapsed else ""
-        return position + rate
 
     def _is_open(self) -> bool:
         return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) >= 1

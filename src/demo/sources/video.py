@@ -10,10 +10,8 @@ import cv2
 import numpy as np
 
 from ...errors import UserError
-from ...faces.images import EXTENSIONS
 from . import Frame, Video
 
-_ANIMATED = {".gif", ".apng", ".png", ".webp"}  # images that may be videos
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # higher rates in a header are clock rates
 _CAMERA_SIZE = 640, 480
@@ -49,8 +47,6 @@ def open_camera(index: int = 0, size: tuple[int, int] | None = None) -> Video:
             "INDEX, close the programs that use it, allow access to it (also for containers and "
             "WSL), or pass images, --image_dir or --video"
         )
-    rate = _plausible(capture.get(cv2.CAP_PROP_FPS))
-    video = Video(None, f"camera{index}", rate, first.shape[1::-1], True)
 
     def images() -> Iterator[Timed]:
         start, image = time.monotonic(), first
@@ -62,7 +58,8 @@ def open_camera(index: int = 0, size: tuple[int, int] | None = None) -> Video:
         finally:
             capture.release()
 
-    video.frames = _frames(images(), video)
+    rate = _plausible(capture.get(cv2.CAP_PROP_FPS))
+    video = Video(_frames(images()), f"camera{index}", rate, first.shape[1::-1], live=True)
     return video
 
 
@@ -75,18 +72,13 @@ def open_video(source: str) -> Video:
     file = None if is_url else Path(source)
     if file and not file.is_file():
         raise UserError(f"--video: expected a file or a URL, found no file at {source}")
-    if file and file.suffix.lower() in EXTENSIONS - _ANIMATED:  # FFmpeg would not turn it upright
-        raise UserError(f"--video: {source} is an image; pass it without --video")
     try:
         # An absolute path, as FFmpeg reads the part before a colon as a protocol.
         reader = _Reader(source if is_url else str(file.resolve()))
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = "check the address and the network" if is_url else f"not a video? {error}"
         raise UserError(f"--video: no frame of {source} can be read; {reason}") from error
-    name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
     live = is_url and reader.container.duration is None
-    video = Video(None, name, reader.rate, reader.size, live, file)
-    video.start, video.count = reader.start, reader.stream.frames
 
     def images() -> Iterator[Timed]:
         begun = time.monotonic()
@@ -98,17 +90,21 @@ def open_video(source: str) -> Video:
         finally:
             reader.container.close()
 
-    video.frames = _frames(images(), video)
+    name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
+    timing = {"live": live, "start": reader.start, "count": reader.stream.frames}
+    video = Video(_frames(images()), name, reader.rate, reader.size, file=file, **timing)
     return video
 
 
-def _frames(images: Iterator[Timed], video: Video) -> Generator[Frame]:
-    """The frames, resized to `video.size`."""
+def _frames(images: Iterator[Timed]) -> Generator[Frame]:
+    """The frames, all resized to the size of the first one."""
+    shape = None
     try:
         for number, (image, now) in enumerate(images):
-            if image.shape[1::-1] != video.size:
-                image = cv2.resize(image, video.size, interpolation=cv2.INTER_LINEAR)
-            yield Frame(f"frame{number:06d}.jpg", image, image.shape[:2], now)
+            shape = shape or image.shape[:2]
+            if image.shape[:2] != shape:
+                image = cv2.resize(image, shape[::-1], interpolation=cv2.INTER_LINEAR)
+            yield Frame(f"frame{number:06d}.jpg", image, shape, now)
     finally:
         images.close()
 
@@ -139,11 +135,13 @@ class _Reader:
     def __iter__(self) -> Iterator[Timed]:
         frame = self._first
         while frame is not None:
-            width, height = self._square
-            image = frame.reformat(width, height, "bgr24").to_ndarray()
+            image = frame.reformat(*self._square, "bgr24").to_ndarray()
             if frame.rotation:
                 image = np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
-            yield image, self._time(frame)
+            # A time by the rate if time stamps do not advance.
+            stamp = -1.0 if frame.time is None else frame.time - self.start
+            self._last = stamp if stamp > self._last else self._last + 1 / self.rate
+            yield image, self._last
             frame = next(self._decoded, None)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -162,23 +160,15 @@ class _Reader:
             except av.FFmpegError:
                 self._broken += not packet.is_corrupt
 
-    def _time(self, frame: av.VideoFrame) -> float:
-        """The time stamp of a frame; a time by the rate if stamps do not advance."""
-        stamp = -1.0 if frame.time is None else frame.time - self.start
-        self._last = stamp if stamp > self._last else self._last + 1 / self.rate
-        return self._last
-
     def problem(self) -> str:
         """A message about frames that could not be read, or "", after the last one."""
-        count = self.stream.frames
+        count, duration = self.stream.frames, (self.container.duration or 0) / av.time_base
         if count and (self._broken or self._packets < count):
             return f"{self._frames:,} of {count:,} frames could be read"
-        if self._broken:
-            return f"{self._broken:,} frames could not be read"
-        is_alone = len(self.container.streams) == 1  # otherwise its sound may last longer
-        end = (self.container.duration or 0) / av.time_base if is_alone and not count else 0
-        if end - self._last > _CUT_SHORT:
-            return f"the file is cut short, {self._frames:,} frames could be read"
+        # A header without a count has a length, unless the sound lasts longer.
+        is_alone = not count and len(self.container.streams) == 1
+        if self._broken or (is_alone and duration - self._last > _CUT_SHORT):
+            return f"the file is damaged or cut short, {self._frames:,} frames could be read"
         return ""
 
 

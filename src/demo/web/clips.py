@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -15,8 +15,7 @@ from ...extras import library
 from ..app import run_video
 from ..job import Job, Result
 from ..sinks.records import record_file
-from ..sinks.tracks import Tracks, track_paths, track_summary
-from ..sinks.video import annotated_video, video_path
+from ..sinks.video import Tracks, annotated_video, track_paths, track_summary, video_path
 from ..sources import Video
 from ..sources.video import open_video
 from .service import EVENT, Service, alert, download, download_buttons, results_column, table_of
@@ -42,7 +41,6 @@ def annotate_clip(
     """
     with ExitStack() as stack:
         video = open_video(str(path))
-        stack.enter_context(closing(video.frames))
         outputs = {"web": False, "output_dir": folder, "csv": folder / "faces.csv"}
         job = Job(replace(service.arguments, **outputs), video=video)
         finder = replace(service.finder, min_face=service.finder.min_face or video.min_face)

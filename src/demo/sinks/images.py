@@ -1,4 +1,4 @@
-"""Pages in --output_dir: all copies of a folder, a histogram, and a table of labelled images."""
+"""Images in --output_dir and --crops: annotated copies, crops, a histogram, pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import cv2
 import numpy as np
 
 from ...faces.crop import FaceCrop
@@ -19,13 +20,14 @@ from ...faces.finder import FaceFinder
 from ...faces.images import data_url, read_image, shrink, widest
 from ...files import replacing
 from ...labels import GENDERS, age_text
+from ...outputs import locked
 from ..job import Job, Result, Sink
-from .copies import copy_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_LABELLED = 20  # images in the table
+_GREY = {".pgm", ".pbm"}  # formats without colour
 _RAW_SIDE = 224  # maximum, in pixels
 _ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
 _HEAD = """<!doctype html>
@@ -36,43 +38,52 @@ _HEAD = """<!doctype html>
 <style>
   body { font: 16px/1.4 system-ui, sans-serif; margin: 1rem }
   th, td { padding: .5rem; text-align: left }
-  .gallery thead { display: none }
-  .gallery tr { display: inline-block; vertical-align: top; width: 16rem }
-  .gallery td { display: block; overflow-wrap: anywhere; padding: 0 .5rem }
-  .gallery img { background: #eee; height: 15rem; object-fit: contain; width: 15rem }
+  img { max-height: 15rem; max-width: 100% }
 </style>
 """
 
 
-def _write_page(job: Job, name: str, title: str, rows: list[dict[str, str]]) -> None:
-    """Write a page with a table of cells in HTML, by their headers."""
-    import pandas as pd
-
-    with pd.option_context("display.max_colwidth", None):
-        table = pd.DataFrame(rows).to_html(
-            escape=False, index=False, border=0, classes=Path(name).stem
-        )
-    with replacing(job.arguments.output_dir / name) as partial:
-        text = f"{_HEAD}<h1>{title}</h1>\n{table}\n</html>\n"
-        partial.write_text(text, encoding="utf-8", errors="replace")
+def copy_path(folder: Path, name: str) -> Path:
+    """The path of the annotated copy of the image `name`: its own name, or a JPEG if its format
+    cannot be written in colour."""
+    path = folder / name
+    can_write = path.suffix.lower() not in _GREY and cv2.haveImageWriter(path.name)
+    return path if can_write else path.with_name(f"{path.name}.annotated.jpg")
 
 
-def _image(source: str, text: str) -> str:
-    return f'<img src="{source}" alt="{escape(text)}" loading="lazy">'
+def crop_path(folder: Path, name: str, number: int) -> Path:
+    return folder / f"{name}_{number}.png"
 
 
-def write_gallery(job: Job, results: list[Result]) -> None:
-    """gallery.html with the copies of all images and their faces."""
-    rows = []
-    for result in results:
-        name, faces = result.frame.name, [words.full for words in result.words]
-        if len(faces) > 1:
-            faces = [f"{number}: {face}" for number, face in enumerate(faces, 1)]
-        link = quote(os.fsencode(copy_path(Path(), name).as_posix()))
-        image = f'<a href="{link}">{_image(link, name)}</a>'
-        cells = {"image": image, "file": escape(name), "faces": "; ".join(faces) or "no face"}
-        rows.append(cells)
-    _write_page(job, "gallery.html", f"{len(rows)} images", rows)
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write `image`, uint8 (H, W, 3), BGR, in the format of the path's suffix, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _, data = cv2.imencode(path.suffix, image)
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+@contextmanager
+def annotated_copies(job: Job) -> Iterator[Sink]:
+    """Copies with boxes and labels, in the folder --output_dir."""
+    folder = job.arguments.output_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "copies"):
+        yield lambda result: write_image(copy_path(folder, result.frame.name), result.annotated)
+
+
+@contextmanager
+def face_crops(job: Job) -> Iterator[Sink]:
+    """The network's crop of every face, as NAME_FACE.png in the folder --crops."""
+    folder = job.arguments.crops
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def save(result: Result) -> None:
+        for number, face in zip(result.numbers, result.crops, strict=True):
+            write_image(crop_path(folder, result.frame.name, number), face)
+
+    with locked(folder, "crops"):
+        yield save
 
 
 def write_histogram(job: Job, results: list[Result]) -> None:
@@ -89,6 +100,34 @@ def write_histogram(job: Job, results: list[Result]) -> None:
 
         with replacing(path) as partial:
             plot_ages(pd.DataFrame(rows, columns=["age_low", "age_high", "gender"]), partial)
+
+
+def write_gallery(job: Job, results: list[Result]) -> None:
+    """gallery.html with the copies of all images and their faces."""
+    rows = []
+    for result in results:
+        name, faces = result.frame.name, [words.full for words in result.words]
+        if len(faces) > 1:
+            faces = [f"{number}: {face}" for number, face in enumerate(faces, 1)]
+        link = quote(os.fsencode(copy_path(Path(), name).as_posix()))
+        image = f'<a href="{link}">{_image(link, name)}</a>'
+        rows.append({"image": image, "file": escape(name), "faces": "; ".join(faces) or "no face"})
+    _write_page(job.arguments.output_dir / "gallery.html", f"{len(rows)} images", rows)
+
+
+def _image(source: str, text: str) -> str:
+    return f'<img src="{source}" alt="{escape(text)}" loading="lazy">'
+
+
+def _write_page(path: Path, title: str, rows: list[dict[str, str]]) -> None:
+    """Write a page with a table of cells in HTML, by their headers."""
+    import pandas as pd
+
+    with pd.option_context("display.max_colwidth", None):
+        table = pd.DataFrame(rows).to_html(escape=False, index=False, border=0)
+    with replacing(path) as partial:
+        text = f"{_HEAD}<h1>{title}</h1>\n{table}\n</html>\n"
+        partial.write_text(text, encoding="utf-8", errors="replace")
 
 
 def labelled_images(
@@ -115,21 +154,22 @@ def labelled_page(job: Job) -> Iterator[Sink]:
 
     def add(result: Result) -> None:
         if len(rows) < MAX_LABELLED:
-            name, image = result.frame.name, result.frame.image
-            image = read_image(job.images[name]) if image is None else image
-            rows.append(_row(result, image, job.labels.loc[name]))
+            rows.append(_labelled_row(job, result))
 
     for result in job.done.values():
         add(result)
     yield add
-    _write_page(job, "table.html", "Labels and estimates", rows)
+    _write_page(job.arguments.output_dir / "table.html", "Labels and estimates", rows)
 
 
-def _row(result: Result, image: np.ndarray, record: pd.Series) -> dict[str, str]:
+def _labelled_row(job: Job, result: Result) -> dict[str, str]:
     """An image, its largest face, its label and its estimate, in HTML."""
+    name, image = result.frame.name, result.frame.image
+    image = read_image(job.images[name]) if image is None else image
+    record = job.labels.loc[name]
     years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
-    raw = _image(data_url(shrink(image, _RAW_SIDE)), result.frame.name)
+    raw = _image(data_url(shrink(image, _RAW_SIDE)), name)
     row = {"raw": raw, "aligned": "", "true": f"{years}, {gender}", "predicted": "no face found"}
     if result.faces:
         largest = widest([face.box for face in result.faces])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ...progress import Progress
 from ..job import Job, Result, Sink
-from .pages import write_gallery, write_histogram
+from .images import write_gallery, write_histogram
 
 
 def has_lines(job: Job) -> bool:
