@@ -128,15 +128,14 @@ def write_our_database(
     without identities, as version 0.2 did."""
     table = pd.DataFrame({"person": ""} | columns, index=range(len(faces)))
     size = faces.shape[1]
-    slots = writing.FaceSlots(path, len(faces), size, "0" * 64)
-    slots.create()
     records = np.zeros(len(faces), writing.RECORD)
     records["state"] = 1
-    for row in np.random.default_rng(0).permutation(len(faces)):
-        slots.write(row, faces[row : row + 1], records[row : row + 1])
     fields = {"db": "wiki", "img_size": size, "min_score": 1.5, "margin": 0.4, "alignment": "none"}
-    writing.write_database(path, slots, table, np.arange(len(faces)), fields | values, version)
-    slots.remove()
+    with writing.FaceSlots(path, len(faces), size, "0" * 64) as slots:
+        for row in np.random.default_rng(0).permutation(len(faces)):
+            slots.write(row, faces[row : row + 1], records[row : row + 1])
+        kept = np.arange(len(faces))
+        writing.write_database(path, slots, table, kept, fields | values, version)
     if version == "5":
         stored = scipy.io.loadmat(path)
         kept = {name: stored[name] for name in stored if name[0] != "_" and name != "identity"}

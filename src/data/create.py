@@ -3,8 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..faces.crop import FaceCrop
-from ..faces.detectors import DEFAULT_DETECTOR
+from ..faces.detectors import DEFAULT_DETECTOR, get_detector
 from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder
 from ..files import atomic, check_folder, check_output_path, wrap_write_errors
 from ..outputs import Output, check_outputs, has_mark, locked
@@ -56,24 +55,27 @@ def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
     values = {"db": args.db, "min_score": args.options.get("min_score", NO_SCORE)}
     values |= {"img_size": args.img_size, "alignment": args.alignment}
     values |= {"margin": records.margin if reader.whole else args.crop_margin}
-    with locked(args.output), _slots(args, records.table, reader) as slots:
+    with ExitStack() as stack:
+        stack.enter_context(locked(args.output))
+        slots = _slots(args, records.table, reader)
+        stack.enter_context(wrap_write_errors(args.output, slots.path))
+        stack.enter_context(slots)
         _fill(slots, args, records.table, reader)
         labels, kept, removed, skipped = _select(records, slots.records, args)
         if not len(kept):
             slots.remove()
             raise UserError(f"{args.folder}: no image is left, {_reasons(removed)}")
         table = labels.iloc[kept]
-        with ExitStack() as stack:
-            partials = [stack.enter_context(atomic(output.path)) for output in outputs]
-            writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
-            counts = removed | {"kept": len(table)}
-            rules = pd.DataFrame(counts.items(), columns=["rule", "rows"])
-            rules.to_csv(partials[1], index=False)
-            skipped.to_csv(partials[2], index=False, errors="backslashreplace")
-            plot_ages(table, partials[3])
-            if args.contact_sheet:
-                with wrap_write_errors(args.contact_sheet):  # which may be on another disk
-                    draw_contact_sheet(open_database(partials[0]), args.seed, partials[4])
+        partials = [stack.enter_context(atomic(output.path)) for output in outputs]
+        writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
+        counts = removed | {"kept": len(table)}
+        rules = pd.DataFrame(counts.items(), columns=["rule", "rows"])
+        rules.to_csv(partials[1], index=False)
+        skipped.to_csv(partials[2], index=False, errors="backslashreplace")
+        plot_ages(table, partials[3])
+        if args.contact_sheet:
+            with wrap_write_errors(args.contact_sheet):  # which may be on another disk
+                draw_contact_sheet(open_database(partials[0]), args.seed, partials[4])
     counts = {"read": sum(counts.values())} | counts
     for label, column in (("age", "age_low"), ("gender", "gender")):
         if table[column].isna().any():
@@ -137,32 +139,12 @@ def _check_filled(args: Arguments, paths: pd.Series) -> None:
         )
 
 
-@contextmanager
-def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> Iterator[writing.FaceSlots]:
-    """The slots of the faces, new or of the run to resume.
-
-    They are deleted at the end, and kept for `args.resume` if the block fails with a face in them.
-    """
+def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> writing.FaceSlots:
+    """The slots of the faces, new or of the run to resume. Prints the needed disk space; raises
+    `UserError` if it exceeds the disk's or the format's."""
     faces = repr((str(args.folder), args.db, args.options, reader, table.to_numpy().tolist()))
-    run = hashlib.sha256(faces.encode()).hexdigest()  # all that the faces depend on
+    run = hashlib.sha256(faces.encode()).hexdigest()  # of all that the faces depend on
     slots = writing.FaceSlots(args.output, len(table), args.img_size, run, args.resume)
-    _check_space(args, table, slots)
-    with wrap_write_errors(args.output, slots.path):
-        try:
-            if not slots.is_resumed:
-                slots.create()
-            yield slots
-        except BaseException as error:
-            if not slots.done:
-                slots.remove()
-            elif isinstance(error, KeyboardInterrupt):
-                raise KeyboardInterrupt("resume with the same command and --resume") from None
-            raise
-        slots.remove()
-
-
-def _check_space(args: Arguments, table: pd.DataFrame, slots: writing.FaceSlots) -> None:
-    """Print the needed disk space; raise `UserError` if it exceeds the disk's or the format's."""
     size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
     whole = writing.image_bytes(len(table), args.img_size)
     if args.mat_version == "5" and whole >= _V5_LIMIT:
@@ -179,6 +161,7 @@ def _check_space(args: Arguments, table: pd.DataFrame, slots: writing.FaceSlots)
             f"{args.output.parent}: expected {needed:,} free bytes for {size}, {free:,} are free; "
             "make room or choose a smaller --img_size"
         )
+    return slots
 
 
 def _fill(
@@ -196,7 +179,7 @@ def _fill(
         reader.read,
         tasks,
         workers=args.workers,
-        threads=reader.is_parallel,
+        threads=get_detector(reader.finder.detector).is_parallel,
         scheduler=args.scheduler,
         folder=args.folder,
     )

@@ -2,9 +2,8 @@
 
 Fields as in the original toolkit: `image` uint8 (N, S, S, 3) BGR, `gender`, `age`, `db`,
 `img_size`, `min_score`; and `age_low`, `age_high`, `group`, `person`, `path`, `identity`, `margin`,
-`alignment`, `version`. The format is MATLAB 7.3, HDF5 with a MATLAB header, so that the file can
-exceed 4 GiB. MATLAB reverses the dimensions of HDF5: it sees `image` as 3 x S x S x N. Version "5"
-is the classic format, which `scipy.io.loadmat` and the original toolkit read.
+`alignment`, `version`. The format is MATLAB 7.3, HDF5 with a MATLAB header; version "5" is the
+classic format, which the original toolkit reads.
 """
 
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..errors import UserError
 from ..faces import DEFAULT_MARGINS, NO_ALIGNMENT
 from ..faces.crop import FaceCrop
 from ..files import check_input_file, wrap_read_errors
@@ -95,40 +93,33 @@ def open_database(path: Path) -> Database:
     fields.
     """
     check_input_file(path, "a database (create_db.py makes one)")
-    with wrap_read_errors(path, "a database"):
+    with wrap_read_errors(path, "a database of create_db.py"):
         fields = _read_fields(path)
-    for name in ("image", "gender", "age"):
-        if name not in fields:
-            listed = ", ".join(sorted(fields)) or "no field"
-            raise UserError(
-                f"{path}: expected a database with the field {name!r}, it has {listed}; make one "
-                "with create_db.py"
+        _check_images(fields["image"])
+        fields = {"age_low": fields["age"], "age_high": fields["age"]} | fields
+        gender = _labels(fields, "gender", 1)
+        db = _single(fields, "db")
+        if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
+            gender = 1 - gender
+            print(
+                f"{path}: made by the original toolkit's UTKFace script, in which gender 0 is male;"
+                " converted to 0 female, 1 male",
+                file=sys.stderr,
             )
-    _check_images(path, fields["image"])
-    fields = {"age_low": fields["age"], "age_high": fields["age"]} | fields
-    gender = _labels(path, fields, "gender", 1)
-    db = _single(fields, "db")
-    if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
-        gender = 1 - gender
-        print(
-            f"{path}: made by the original toolkit's UTKFace script, in which gender 0 is male; "
-            "converted to 0 female, 1 male",
-            file=sys.stderr,
+        names, group, person = (_texts(fields, name) for name in TEXTS)
+        return Database(
+            path=path,
+            image=np.ascontiguousarray(fields["image"]),  # in files of version 5, N varies fastest
+            gender=gender,
+            age_low=_labels(fields, "age_low", MAX_AGE),
+            age_high=_labels(fields, "age_high", MAX_AGE),
+            names=names,
+            db=db,
+            crop=_crop(fields),
+            group=group,
+            person=np.array(person) if any(person) else None,
+            identity=_column(fields, "identity", np.uint64) if "identity" in fields else None,
         )
-    names, group, person = (_texts(path, fields, name) for name in TEXTS)
-    return Database(
-        path=path,
-        image=np.ascontiguousarray(fields["image"]),  # in files of version 5, N varies fastest
-        gender=gender,
-        age_low=_labels(path, fields, "age_low", MAX_AGE),
-        age_high=_labels(path, fields, "age_high", MAX_AGE),
-        names=names,
-        db=db,
-        crop=_crop(path, fields),
-        group=group,
-        person=np.array(person) if any(person) else None,
-        identity=_column(path, fields, "identity", np.uint64) if "identity" in fields else None,
-    )
 
 
 def _read_fields(path: Path) -> dict:
@@ -154,43 +145,38 @@ def _read_fields(path: Path) -> dict:
     return fields
 
 
-def _check_images(path: Path, image: np.ndarray) -> None:
+def _check_images(image: np.ndarray) -> None:
     shape = image.shape
     is_square = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and all(shape)
     if not is_square or image.dtype != np.uint8:
-        raise UserError(
-            f"{path}: expected uint8 images (N, S, S, 3) with N and S > 0, received {image.dtype} "
-            f"{shape}; make the database again with create_db.py"
-        )
+        raise ValueError(f"expected faces, uint8 (N, S, S, 3), received {image.dtype} {shape}")
 
 
-def _column(path: Path, fields: dict, name: str, dtype: type) -> np.ndarray:
+def _column(fields: dict, name: str, dtype: type) -> np.ndarray:
     """A field with one value per image, (N,)."""
     casting = "unsafe" if dtype is np.str_ else "same_kind"
-    with wrap_read_errors(path, f"{name!r} as {dtype.__name__}, one per image"):
-        values = np.ravel(fields[name]).astype(dtype, casting=casting)
-        return values.reshape(len(fields["image"]))
+    values = np.ravel(fields[name]).astype(dtype, casting=casting)
+    if len(values) != len(fields["image"]):
+        raise ValueError(f"{name!r} has {len(values)} values for {len(fields['image'])} images")
+    return values
 
 
-def _labels(path: Path, fields: dict, name: str, largest: int) -> np.ndarray:
+def _labels(fields: dict, name: str, largest: int) -> np.ndarray:
     """Whole numbers up to `largest`, float64 (N,), NaN where unknown."""
-    values = _column(path, fields, name, np.float64)
+    values = _column(fields, name, np.float64)
     values = np.where(values == -1, np.nan, values)  # the original's unknown
     wrong = ~np.isnan(values) & ~np.isin(values, range(largest + 1))
     if wrong.any():
         row = int(wrong.argmax())
-        raise UserError(
-            f"{path}: expected {name!r} to be a whole number from 0 to {largest}, received "
-            f"{values[row]:g} in row {row}"
-        )
+        raise ValueError(f"{name!r} is {values[row]:g} in row {row}, not a whole 0..{largest}")
     return values
 
 
-def _texts(path: Path, fields: dict, name: str) -> list[str]:
+def _texts(fields: dict, name: str) -> list[str]:
     """Texts (N,); [] if the file stores none."""
     if not np.size(fields.get(name, ())):
         return []
-    return [text.rstrip(" ") for text in _column(path, fields, name, np.str_).tolist()]
+    return [text.rstrip(" ") for text in _column(fields, name, np.str_).tolist()]
 
 
 def _single(fields: dict, name: str, default: str | float = "") -> str | float:
@@ -199,15 +185,12 @@ def _single(fields: dict, name: str, default: str | float = "") -> str | float:
     return np.ravel(value)[0].item() if np.size(value) else default
 
 
-def _crop(path: Path, fields: dict) -> FaceCrop:
-    with wrap_read_errors(path, "a number as margin"):
-        margin = float(_single(fields, "margin", np.nan))
+def _crop(fields: dict) -> FaceCrop:
+    margin = float(_single(fields, "margin", np.nan))
     # Version 0.1 stored `align`, and aligned faces without a margin.
     alignment = _single(fields, "alignment") or _single(fields, "align") or NO_ALIGNMENT
+    if alignment not in DEFAULT_MARGINS:
+        raise ValueError(f"unknown alignment {alignment!r}")
     if "align" in fields and alignment != NO_ALIGNMENT:
         margin = 0.0
-    if alignment not in DEFAULT_MARGINS:
-        raise UserError(
-            f"{path}: expected an alignment of {', '.join(DEFAULT_MARGINS)}, received {alignment!r}"
-        )
     return FaceCrop(fields["image"].shape[1], None if np.isnan(margin) else margin, alignment)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..faces.detectors import get_detector
-from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, only_face
+from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, Found, only_face
 from ..faces.images import (
     Box,
     ImageError,
@@ -29,7 +28,7 @@ _CLEARLY_LARGER = 1.5  # sides of a reduced image, in sides of the face
 
 @dataclass(frozen=True)
 class FaceReader:
-    """The face of an image for a database: at the record's box, else the largest detected one.
+    """Reads the face of an image: at the record's box, else the largest detected one.
 
     Attributes:
         finder: detector and crop of the faces.
@@ -42,12 +41,6 @@ class FaceReader:
     one_face: bool = False
     whole: bool = False
     hash_pixels: bool = False
-
-    @property
-    def is_parallel(self) -> bool:
-        """Whether threads use all cores: all work is done by libraries that release Python's lock;
-        the detector "none" of whole images and boxes does nothing."""
-        return get_detector(self.finder.detector).is_parallel
 
     def read(
         self, task: tuple[Sequence[str], Sequence[Box | None]]
@@ -71,37 +64,27 @@ class FaceReader:
             try:
                 content = read_bytes(path)
                 identity = file_identity(content)
-                reason, face, image = self._read_face(content, path, box)
-                if not reason:
-                    faces[row] = face
-                    if self.hash_pixels:
-                        pixels = file_identity(repr(image.shape).encode() + image.tobytes())
+                found = self._find(content, path, box)
+                reason = found.reason
+                if self.one_face and not reason and box is None:
+                    reason = only_face(found.faces, found.shape)
             except FileNotFoundError:
                 reason = MISSING
             except ImageError:
                 reason = UNDECODABLE
+            if not reason:
+                faces[row] = resize(found.image, size) if self.whole else found.largest_crop
+                if self.hash_pixels:
+                    pixels = file_identity(repr(found.image.shape).encode() + found.image.tobytes())
             records[row] = (identity, pixels, STATES.index(reason or USABLE))
         return faces, records
 
-    def _read_face(
-        self, content: bytes, path: str, box: Box | None
-    ) -> tuple[str, np.ndarray | None, np.ndarray | None]:
-        """The rule by which there is no face, or "", the face, uint8 (S, S, 3), and the image."""
-        size = self.finder.crop.size
-        if self.whole and not self.one_face:
-            # libjpeg's reduction differs from INTER_AREA by less than a grey level on average.
-            sides = jpeg_sides(content)
-            reduction = jpeg_reduction(size * _CLEARLY_LARGER / min(sides)) if sides else 1
-            image = decode_image(content, path, reduction)
-            return "", resize(image, size), image
+    def _find(self, content: bytes, path: str, box: Box | None) -> Found:
         if box is not None:
-            found = self.finder.find(decode_image(content, path), [box])
-        else:
-            found = self.finder.find_in_file(path, self.whole or self.hash_pixels, content)
-        reason = found.reason
-        if self.one_face and not reason and box is None:
-            reason = only_face(found.faces, found.shape)
-        if reason:
-            return reason, None, None
-        face = resize(found.image, size) if self.whole else found.largest_crop
-        return "", face, found.image
+            return self.finder.find(decode_image(content, path), [box])
+        if not self.whole or self.one_face:
+            return self.finder.find_in_file(path, self.whole or self.hash_pixels, content)
+        # libjpeg's reduction differs from INTER_AREA by less than a grey level on average.
+        sides = jpeg_sides(content)
+        scale = self.finder.crop.size * _CLEARLY_LARGER / min(sides) if sides else 1
+        return Found(decode_image(content, path, jpeg_reduction(scale)), [], np.empty(0))

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -46,10 +45,10 @@ class Split:
         if self.folds:
             fold, within = np.divmod(positions * self.folds, 1)
             number = np.where(fold == self.fold, 2, within < self.validation_split)
-            return np.array(PARTS)[number]
-        held_out = round(self.validation_split + self.test_split, 12)
-        number = np.where(positions < held_out, 2, 0)
-        return np.array(PARTS)[np.where(positions < self.validation_split, 1, number)]
+        else:
+            held_out = round(self.validation_split + self.test_split, 12)
+            number = np.where(positions < self.validation_split, 1, 2 * (positions < held_out))
+        return np.array(PARTS)[number]
 
     def parts(self, databases: list[Database], keys: list[str | None]) -> np.ndarray:
         """The part of each row of joined databases, str (N,).
@@ -89,11 +88,8 @@ def divide(
 
     Args:
         databases: in the order of their joined rows.
-        method: one of `METHODS`; None for "hash" if all databases store file names, else "random".
-        validation_split: share of the validation set, 0..1.
-        test_split: share of the test set, 0..1.
-        seed: of the random split.
-        folds, fold: see `Split`.
+        method: None for "hash" if all databases store file names, else "random".
+        validation_split, test_split, seed, folds, fold: see `Split`.
 
     Returns:
         The split, and the rows, int64, of each of `PARTS` in the joined database.
@@ -112,14 +108,13 @@ def divide(
     split = Split(method, validation_split, test_split, seed, folds or 0, fold or 0)
     parts = split.parts(databases, [hashed_by(database, method) for database in databases])
     rows = {part: np.flatnonzero(parts == part) for part in PARTS}
-    empty = [
-        name for name in PARTS if not len(rows[name]) and (name != "test" or test_split or folds)
-    ]
+    needed = PARTS if test_split or folds else PARTS[:2]
+    empty = " and ".join(part for part in needed if not len(rows[part]))
     if empty:
         raise UserError(
             f"--validation_split: expected at least one row per part, received "
             f"{validation_split:g} and --test_split {test_split:g} of {len(parts)} rows, which "
-            f"leave none for {' and '.join(empty)}; change the shares, or pass --split_by random"
+            f"leave none for {empty}; change the shares, or pass --split_by random"
         )
     return split, rows
 
@@ -163,7 +158,7 @@ def hashed_by(database: Database, method: str = "hash") -> str | None:
 
 def hashed(name: str) -> float:
     """Position in [0, 1) of a file name, the last part of a path: 32 bits of its SHA-256."""
-    return _position(PurePosixPath(name).name)
+    return _position(name.rpartition("/")[2])
 
 
 def related(databases: list[Database]) -> np.ndarray:
@@ -216,14 +211,15 @@ def _positions(split: Split, databases: list[Database], keys: list[str | None]) 
 def _hashes(database: Database, key: str | None) -> np.ndarray:
     """The hash of each row, in [0, 1), float64 (N,)."""
     key = _name_key(database.names) if key == PERSON else key
-    texts = database.names if key == PATH else [PurePosixPath(n).name for n in database.names]
-    pairs = zip(database.persons.tolist(), texts, strict=True)
-    return np.array([_position(person or text) for person, text in pairs])
+    pairs = zip(database.persons.tolist(), database.names, strict=True)
+    return np.array(
+        [_position(p or name) if p or key == PATH else hashed(name) for p, name in pairs]
+    )
 
 
 def _name_key(paths: list[str]) -> str:
     different = set(paths)  # several faces of an image have one path
-    return FILE if len({PurePosixPath(path).name for path in different}) == len(different) else PATH
+    return FILE if len({path.rpartition("/")[2] for path in different}) == len(different) else PATH
 
 
 def _persons(databases: list[Database]) -> np.ndarray:

@@ -24,20 +24,19 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
     """Save a histogram of age by gender, of records with the columns of `Records.table`, as PNG."""
     from matplotlib.figure import Figure
 
+    colours = dict(zip((*GENDERS, "gender unknown"), (*GENDER_COLOURS, "#888888"), strict=True))
+    gender = table["gender"].map(dict(enumerate(GENDERS))).fillna("gender unknown")
+    counts = {name: int((gender == name).sum()) for name in colours if (gender == name).any()}
     middle = age_midpoint(table["age_low"], table["age_high"])
-    codes = [*range(len(GENDERS)), np.nan]
-    parts = [middle[table["gender"].isna() if np.isnan(c) else table["gender"] == c] for c in codes]
-    names, colours = (*GENDERS, "gender unknown"), (*GENDER_COLOURS, "#888888")
-    shown = [
-        (part.dropna(), f"{name} ({len(part):,})", colour)
-        for part, name, colour in zip(parts, names, colours, strict=True)
-        if len(part)
-    ]
-    parts, labels, colours = zip(*shown, strict=True) if shown else ((), (), ())
     figure = Figure(figsize=(8, 4))
     axes = figure.subplots()
-    bins = np.arange(0, MAX_AGE + _BIN + 1, _BIN) - 0.5
-    axes.hist(parts, bins=bins, stacked=True, label=labels, color=colours)
+    axes.hist(
+        [middle[gender == name].dropna() for name in counts],
+        bins=np.arange(0, MAX_AGE + _BIN + 1, _BIN) - 0.5,
+        stacked=True,
+        label=[f"{name} ({count:,})" for name, count in counts.items()],
+        color=[colours[name] for name in counts],
+    )
     axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
     axes.legend()
     figure.savefig(path, format="png", dpi=100, metadata=_MARK)

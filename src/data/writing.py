@@ -43,7 +43,9 @@ def image_bytes(rows: int, img_size: int) -> int:
 class FaceSlots:
     """The faces and the states of the records of an unfinished database, in two files.
 
-    The files are `.{stem}.partial` and `.{stem}.states` next to the database `output`.
+    The files are `.{stem}.partial` and `.{stem}.states` next to the database `output`. As a context
+    manager, they are created unless they are continued, and deleted at the end of the block, except
+    if it fails and they have a face.
 
     Attributes:
         shape: of all faces, (N, S, S, 3).
@@ -53,7 +55,7 @@ class FaceSlots:
     """
 
     def __init__(self, output: Path, rows: int, img_size: int, run: str, resume: bool = False):
-        """Open the files of an interrupted run if `resume`, else `create` is next.
+        """Continue the files of an interrupted run if `resume` and there are any.
 
         Raises `UserError` if they are of another run.
         """
@@ -62,8 +64,8 @@ class FaceSlots:
         )
         self.shape, self.run = (rows, img_size, img_size, 3), run
         self.records = np.zeros(rows, RECORD)
-        self.is_resumed = resume and self.states.exists()
-        if self.is_resumed:
+        self._is_resumed = resume and self.states.exists()
+        if self._is_resumed:
             if self.states.read_bytes()[:_RUN_BYTES] != run.encode():
                 raise UserError(
                     f"--resume: expected {self.path} to be of the same dataset and arguments, "
@@ -71,13 +73,20 @@ class FaceSlots:
                 )
             self.records = read_states(self.states)
 
-    def create(self) -> None:
-        """Create both files, with every record to do."""
-        self.remove()
-        with self.path.open("wb") as file:
-            file.truncate(image_bytes(*self.shape[:2]))
-        with atomic(self.states) as partial:
-            partial.write_bytes(self.run.encode() + self.records.tobytes())
+    def __enter__(self) -> "FaceSlots":
+        if not self._is_resumed:
+            self.remove()
+            with self.path.open("wb") as file:
+                file.truncate(image_bytes(*self.shape[:2]))
+            with atomic(self.states) as partial:
+                partial.write_bytes(self.run.encode() + self.records.tobytes())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or not self.done:
+            self.remove()
+        elif kind is KeyboardInterrupt:
+            raise KeyboardInterrupt("resume with the same command and --resume") from None
 
     def write(self, start: int, faces: np.ndarray, records: np.ndarray) -> None:
         """Write faces, uint8 (n, S, S, 3), of the rows from `start` on, then their `RECORD`s."""

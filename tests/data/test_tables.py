@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from src.data.datasets.tables import read_table
-from src.data.datasets.values import parse_age, parse_gender
+from src.data.datasets.tables import parse_age, parse_gender, read_table
 from src.errors import UserError
 
 

@@ -31,8 +31,7 @@ def fill(slots, faces, rows):
 
 
 def filled(path, faces, rows=None):
-    slots = writing.FaceSlots(path, len(faces), SIZE, RUN)
-    slots.create()
+    slots = writing.FaceSlots(path, len(faces), SIZE, RUN).__enter__()
     fill(slots, faces, np.random.default_rng(0).permutation(len(faces)) if rows is None else rows)
     return slots
 
@@ -70,7 +69,7 @@ def test_half_filled_slots_resume(path):
     first = np.random.default_rng(2).permutation(70)[:30]
     filled(path, faces, first)
     slots = writing.FaceSlots(path, 70, SIZE, RUN, resume=True)
-    assert slots.is_resumed and slots.done == 30
+    assert slots.done == 30
     assert set(np.flatnonzero(slots.records["state"] == 3)) == set(first)
     assert slots.records["identity"][first].tolist() == [2**63 + row for row in first.tolist()]
     fill(slots, faces, np.flatnonzero(slots.records["state"] == writing.TO_DO))
@@ -83,6 +82,7 @@ def test_slots_of_another_run_are_rejected(path):
     with pytest.raises(UserError, match=r"--resume: .*\.db\.partial"):
         writing.FaceSlots(path, 3, SIZE, "6" * 64, resume=True)
     slots = writing.FaceSlots(path, 3, SIZE, RUN, resume=True)
+    assert slots.done == 3
     slots.remove()
-    assert not writing.FaceSlots(path, 3, SIZE, RUN, resume=True).is_resumed
+    assert writing.FaceSlots(path, 3, SIZE, RUN, resume=True).done == 0
     assert list(path.parent.iterdir()) == []

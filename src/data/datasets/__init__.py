@@ -37,9 +37,9 @@ class Records:
             `path` (str, relative to the dataset's folder),
             `age_low`, `age_high` (float64, whole years 0..100, inclusive, NaN where unknown),
             `gender` (float64, 0 female, 1 male, NaN where unknown),
-            `group` (str, the dataset's own group label, for audits only, "" where unknown),
+            `group` (str, the dataset's own label, for audits only, "" where unknown),
             `person` (str, the same for all images of one person, "" where unknown) and
-            `box` (`faces.images.Box`, where the face is; None where unknown);
+            `box` of the face (`faces.images.Box`, None where unknown);
             columns that a reader does not return are added as unknown.
         removed: number of rows that each rule removed, in the order of the rules.
         skipped: path and reason of rows removed for their image, not for their label.

@@ -17,11 +17,11 @@ from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE
 from .. import matlab
 from . import Records
-from .values import relative_paths
+from .tables import relative_paths
 
 _NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
 _TEXTS = ("full_path", "name")
-_MATLAB_DAYS_AHEAD = 366  # day 1 is 1 January of year 0 in MATLAB, of year 1 in Python
+_YEAR_1 = 367  # MATLAB's number of 1 January of the year 1
 
 
 def _read(name: str, data_dir: Path, min_score: float, persons: bool) -> Records:
@@ -62,10 +62,10 @@ def ages(dob: np.ndarray, photo_taken: np.ndarray) -> np.ndarray:
     Photos are dated to the middle of their year, before birthdays in July or later.
     NaN if the date of birth is invalid.
     """
-    ordinal = np.asarray(dob, np.float64) - _MATLAB_DAYS_AHEAD
-    is_date = np.isfinite(ordinal) & (np.abs(ordinal) < 1e7)
+    dob = np.asarray(dob, np.float64)
+    is_date = np.abs(dob) < 1e7  # not NaN
     # As in the original toolkit, earlier dates count as the first day of year 1: too old.
-    days = np.maximum(np.where(is_date, ordinal, 1), 1).astype(np.int64) - 1
+    days = np.maximum(np.where(is_date, dob, 0), _YEAR_1).astype(np.int64) - _YEAR_1
     months = (np.datetime64("0001-01-01") + days).astype("datetime64[M]").astype(np.int64)
     birth_year, birth_month = 1970 + months // 12, 1 + months % 12
     age = np.asarray(photo_taken, np.float64) - birth_year - (birth_month >= 7)

@@ -11,7 +11,7 @@ _LABELS = ("age", "age_low", "age_high", "gender")
 _OTHERS = ("path", "age_std", "group", "person", "left", "top", "right", "bottom")
 _COLUMNS = {name: name for name in (*_LABELS, *_OTHERS)}
 _COLUMNS |= dict.fromkeys(("file", "filename", "image"), "path")
-_COLUMNS |= {"sex": "gender", "person_id": "person"}
+_COLUMNS["sex"] = "gender"
 
 
 def read(

@@ -8,8 +8,7 @@ import pandas as pd
 from ...errors import UserError
 from ...labels import MAX_AGE, whole_years
 from . import Records
-from .tables import read_table
-from .values import OLDEST, relative_paths
+from .tables import OLDEST, read_table, relative_paths
 
 APPA_REAL_MARGIN = 0.4  # of the `_face.jpg` crops, as a fraction of the box
 AGE_COLUMNS = {"apparent": "apparent_age_avg", "real": "real_age"}
