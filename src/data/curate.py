@@ -1,5 +1,6 @@
 """Selection of usable images: duplicates, over-represented ages, audited labels."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def apply_audit(
     new["gender"] = audit.genders("new_gender")
     table, doubted = table.copy(), f"audit: suspicion above {above or 0:g}"
     drops = {rule: np.zeros(len(table), bool) for rule in (DROPPED, doubted)}
-    records = _audited_records(audit, table["path"].to_numpy(), identity)
+    records = _audited_records(audit, table["path"], identity)
     for row, code in enumerate(codes):
         decision = _DECISIONS[int(code)]
         if decision == "drop":
@@ -76,18 +77,15 @@ def apply_audit(
     return table, drops if above is not None else {DROPPED: drops[DROPPED]}
 
 
-def _audited_records(audit: LabelTable, paths: np.ndarray, identity: np.ndarray) -> list:
-    """The records of each row of an audit, int64 (n,)."""
-    by_path = pd.Series(paths).groupby(paths).indices
-    digits = np.array([f"{number:016x}" for number in identity.tolist()], object)
-    by_identity = pd.Series(digits).groupby(digits).indices
-    none, found = np.empty(0, np.int64), []
-    for file, path in zip(audit.texts("identity"), audit.texts("path"), strict=True):
-        of_path = by_path.get(path, none)
-        of_file = by_identity.get(file.lower(), none) if file else of_path
-        both = np.intersect1d(of_file, of_path)
-        found.append(both if len(both) else of_file)
-    if not any(map(len, found)):
+def _audited_records(audit: LabelTable, paths: pd.Series, identity: np.ndarray) -> list[list[int]]:
+    """The records of each row of an audit."""
+    records = defaultdict(list)
+    for record, (number, path) in enumerate(zip(identity.tolist(), paths, strict=True)):
+        for key in ((f"{number:016x}", path), (f"{number:016x}", ""), ("", path)):
+            records[key].append(record)
+    rows = zip(audit.texts("identity").str.lower(), audit.texts("path"), strict=True)
+    found = [records.get(row) or records.get((row[0], ""), []) for row in rows]
+    if not any(found):
         raise UserError(
             f"{audit.path}: expected rows of this dataset in the columns 'identity' or 'path', "
             "found none"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.database import Database, open_database
-from ..data.datasets import labels_csv
+from ..data.datasets.tables import read_csv
 from ..data.identities import file_identity
 from ..data.joined import join
 from ..data.split import database_names
@@ -231,12 +231,12 @@ def from_csv(
     scheduler: str | None = None,
     encoding: str | None = None,
 ) -> ImageFaces:
-    """The images that a CSV file labels, see `datasets.labels_csv`; paths are absolute or relative
-    to its folder.
+    """The images that a CSV file labels, see `datasets.tables.read_csv`; paths are absolute or
+    relative to its folder.
 
     collection, detector, min_face, scheduler: see `ImageFaces`.  encoding: one of Python's names.
     """
-    table = labels_csv.read(path.parent, path, encoding, anywhere=True).table
+    table = read_csv(path.parent, path, encoding, anywhere=True).table
     kinds = {"source": collection or path.stem}
     if table["group"].any():
         kinds["group"] = table["group"]

@@ -141,7 +141,7 @@ DATASETS = {
     "megaage_asian": Dataset(_IN + "published:read_megaage_asian", Split),
     "morph": Dataset(_IN + "names:read_morph"),
     "folders": Dataset(_IN + "names:read_folders"),
-    "csv": Dataset(_IN + "labels_csv:read", Csv),
+    "csv": Dataset(_IN + "tables:read_csv", Csv),
 }
 
 

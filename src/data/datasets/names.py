@@ -10,11 +10,10 @@ import pandas as pd
 
 from ...errors import UserError
 from ...faces.images import EXTENSIONS
-from ...labels import GENDERS, MAX_AGE
+from ...labels import MAX_AGE
 from . import NAN, Records
-from .tables import is_unknown, parse_age, parse_gender
+from .tables import FEMALE, MALE, is_unknown, parse_age, parse_gender
 
-FEMALE, MALE = GENDERS.index("female"), GENDERS.index("male")
 _UNPARSED = "name does not parse"
 
 

@@ -16,14 +16,14 @@ from ...errors import UserError
 from ...faces.images import Box
 from ...files import check_input_file, wrap_read_errors
 from ...labels import GENDERS, MAX_AGE, whole_years
-from . import NAN
+from . import NAN, Records
 
+FEMALE, MALE = map(GENDERS.index, ("female", "male"))
 OLDEST = 122  # years, the longest known life; larger numbers are rejected
 _UNKNOWN = {"", "na", "n/a", "#n/a", "nan", "none", "null", "unknown", "u", "?", "-"}
-_WORDS = {
-    "female": {"female", "f", "woman", "w", "girl"},
-    "male": {"male", "m", "man", "boy"},
-}
+_GENDERS = dict.fromkeys(_UNKNOWN, NAN)
+_GENDERS |= dict.fromkeys(("female", "f", "woman", "w", "girl"), FEMALE)
+_GENDERS |= dict.fromkeys(("male", "m", "man", "boy"), MALE)
 _NUMBER = r"(?:\d+(?:\.\d+)?)"
 _AGE = re.compile(  # 25; 25-32, also with an en dash; (25, 32); 60+; FairFace's "more than 70"
     rf"{_NUMBER}|{_NUMBER}\s*[-\u2013]\s*{_NUMBER}|\({_NUMBER},\s*{_NUMBER}\)"
@@ -31,6 +31,11 @@ _AGE = re.compile(  # 25; 25-32, also with an en dash; (25, 32); 60+; FairFace's
 )
 _SEPARATORS = ",;\t"
 _BOX = ("left", "top", "right", "bottom")
+_AGE_OR_GENDER = ("age", "age_low", "age_high", "gender")
+_OTHERS = ("path", "age_std", "group", "person", "left", "top", "right", "bottom")
+_CSV_COLUMNS = {name: name for name in (*_AGE_OR_GENDER, *_OTHERS)}
+_CSV_COLUMNS |= dict.fromkeys(("file", "filename", "image"), "path")
+_CSV_COLUMNS["sex"] = "gender"
 
 
 def is_unknown(text: str) -> bool:
@@ -63,13 +68,10 @@ def parse_gender(text: str) -> float:
 
     Raises `ValueError` for other text; digits too, as datasets disagree on their meaning.
     """
-    if is_unknown(text):
-        return NAN
     word = text.strip().casefold()
-    for code, gender in enumerate(GENDERS):
-        if word in _WORDS[gender]:
-            return code
-    raise ValueError(text)
+    if word not in _GENDERS:
+        raise ValueError(text)
+    return _GENDERS[word]
 
 
 def relative_paths(
@@ -266,6 +268,24 @@ def read_table(
     rows = cells.iloc[int(is_header) :, : len(names)].set_axis(found, axis=1)
     rows = rows.loc[:, [bool(name) for name in names]]
     return LabelTable(path, rows.reset_index(drop=True))
+
+
+def read_csv(
+    data_dir: Path, labels: Path | None, encoding: str | None = None, anywhere: bool = False
+) -> Records:
+    """Your own images: those of the label file `labels`, or of `labels.csv` in `data_dir`.
+
+    anywhere: whether their paths may lead out of `data_dir`; they are absolute then.
+    """
+    table = read_table(labels or data_dir / "labels.csv", _CSV_COLUMNS, ("path",), encoding)
+    if not any(name in table for name in _AGE_OR_GENDER):
+        raise UserError(
+            f"{table.path}: expected one of the columns {', '.join(_AGE_OR_GENDER)}, found none"
+        )
+    records = table.records(data_dir, anywhere=anywhere)
+    faces = records["path"].map(posixpath.normpath) + records["box"].map(str)
+    table.check(~faces.duplicated().to_numpy(), "every path once")
+    return Records(records)
 
 
 def _read_text(path: Path, encoding: str | None) -> str:
