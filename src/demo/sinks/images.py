@@ -135,7 +135,7 @@ def labelled_images(
 ) -> tuple[dict[str, Path], pd.DataFrame]:
     """The labelled images of a CSV file by name, and its records, indexed by name.
 
-    labels, encoding: see `datasets.labels_csv`; paths are relative to `folder`, by default the
+    labels, encoding: see `datasets.tables.read_csv`; paths are relative to `folder`, by default the
         file's folder.
     """
     from ...data.datasets import read_dataset
