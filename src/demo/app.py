@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ from ..estimation.estimator import Estimator
 from ..faces.finder import FaceFinder
 from ..files import check_folder
 from ..outputs import check_outputs, is_same
-from .arguments import Arguments
+from .arguments import STDOUT, Arguments
 from .job import Job, Result, Sink
 from .results import image_results, video_results
 from .sinks import open_sinks
@@ -23,7 +23,6 @@ from .sinks.images import copy_path, crop_path, labelled_images
 from .sinks.records import outputs, read_done
 from .sinks.video import video_path
 from .sinks.window import has_screen
-from .sources import Video
 from .sources.images import folder_images, named_images
 from .sources.video import open_camera, open_video
 
@@ -43,7 +42,7 @@ def run(arguments: Arguments) -> None:
     with ExitStack() as stack:
         job = _open_job(arguments, stack)
         _check_outputs(job)
-        finder, estimator = _finder_and_estimator(arguments, job.video)
+        finder, estimator = _finder_and_estimator(arguments)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         (run_video if job.video else _run_images)(job, finder, estimator, sinks)
@@ -100,18 +99,13 @@ def _check_outputs(job: Job) -> None:
                 raise UserError(f"--output_dir: a copy would replace {copy}; name another folder")
 
 
-def _finder_and_estimator(
-    arguments: Arguments, video: Video | None = None
-) -> tuple[FaceFinder, Estimator]:
+def _finder_and_estimator(arguments: Arguments) -> tuple[FaceFinder, Estimator]:
     """The face finder, for the model's crops, and the model."""
     estimator = Estimator(arguments.weight_file, arguments.runtime, arguments.original)
     crop = estimator.crop
     if arguments.margin is not None:
         crop = replace(crop, margin=arguments.margin)
-    min_face = arguments.min_face
-    if video and arguments.detector != "none":
-        min_face = min_face or video.min_face
-    finder = FaceFinder(arguments.detector, min_face, crop)
+    finder = FaceFinder(arguments.detector, arguments.min_face, crop)
     finder.load()
     return finder, estimator
 
@@ -135,26 +129,24 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
 
 def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     names = [name for name in job.images if name not in job.done]
-    arguments = job.arguments
-    is_recorded = (arguments.csv or arguments.jsonl) and not arguments.prints_records
+    is_recorded = {job.arguments.csv, job.arguments.jsonl} - {None, STDOUT}
     remedy = "resume with --resume" if is_recorded else "run it again"
-    with closing(image_results(job, names, finder, estimator)) as results:
-        try:
-            _feed(results, sinks)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
-        except BrokenProcessPool as error:
-            raise UserError(f"a worker process died, perhaps out of memory; {remedy}") from error
+    try:
+        _feed(image_results(job, names, finder, estimator), sinks)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
+    except BrokenProcessPool as error:
+        raise UserError(f"a worker process died, perhaps out of memory; {remedy}") from error
 
 
 def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     """Pass the results of a video's frames to the sinks, until one of them ends the run."""
-    # Ctrl-C is the way to end a webcam without a window, so results are kept.
-    with suppress(KeyboardInterrupt), closing(video_results(job, finder, estimator)) as results:
-        _feed(results, sinks)
+    with suppress(KeyboardInterrupt):  # the way to end a webcam without a window
+        _feed(video_results(job, finder, estimator), sinks)
 
 
-def _feed(results: Iterable[Result], sinks: list[Sink]) -> None:
-    for result in results:
-        if False in [sink(result) for sink in sinks]:
-            return
+def _feed(results: Generator[Result], sinks: list[Sink]) -> None:
+    with closing(results):
+        for result in results:
+            if False in [sink(result) for sink in sinks]:
+                return

@@ -14,7 +14,7 @@ from ..faces.arguments import DetectorFlags
 from ..faces.detectors import DETECTORS
 from ..flags import flag
 
-STANDARD_OUTPUT = Path("-")
+STDOUT = Path("-")
 _OF_IMAGES = {"source": ("images", "--image_dir", "--labels")}
 _OF_FOLDER = {"source": ("--image_dir",)}
 _OF_WEBCAM = {"source": ("the webcam",)}
@@ -157,11 +157,6 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
             raise UserError("--labels requires --output_dir, for the table")
         if self.label_file and self.anonymize:
             raise UserError("--anonymize cannot be combined with --labels, whose table shows faces")
-        if self.csv == self.jsonl == STANDARD_OUTPUT:
-            raise UserError("--csv and --jsonl: only one of them can be standard output")
-        if self.prints_records and (self.resume or self.table):
-            name = "resume" if self.resume else "table"
-            raise UserError(f"--{name} requires --csv or --jsonl to a file, not standard output")
 
     def _sources(self) -> list[str]:
         """The flags of the sources that are set; "images" for the argument."""
@@ -211,4 +206,4 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
 
     @property
     def prints_records(self) -> bool:
-        return STANDARD_OUTPUT in (self.csv, self.jsonl)
+        return STDOUT in (self.csv, self.jsonl)

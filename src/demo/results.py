@@ -133,6 +133,7 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     drop frames to stay live.
     """
     stop, video = Event(), job.video
+    finder = replace(finder, min_face=finder.min_face or video.min_face)
     faces = TrackedFaces(finder, estimator, job.arguments, video.live)
 
     def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:

@@ -314,7 +314,6 @@ def test_copies_never_replace_pictures(exports, run_here, tmp_path):
         (["https:/example.org/a.jpg"], "https://"),
         (["photos", "--every", "2"], "--every requires --video or the webcam"),
         (["photos/a.jpg", "--anonymize"], "--anonymize requires --output_dir or a window"),
-        (["photos/a.jpg", "--csv", "-", "--table"], "--table requires --csv or --jsonl to a file"),
     ],
 )
 def test_bad_input_leaves_no_csv(run_here, monkeypatch, tmp_path, args, words):

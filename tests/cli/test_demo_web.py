@@ -261,7 +261,7 @@ def test_api_has_named_parameters_and_json(server, photo, expected):
 
 def test_port_in_use_is_named(server, exports):
     done = run("demo.py", "--web", "--port", server.port, "--weight_file", exports["onnx"])
-    assert_one_line_error(done, "demo.py", f"--port {server.port}", "not a free address")
+    assert_one_line_error(done, "demo.py", "port", server.port)
 
 
 def test_ctrl_c_leaves_no_file(page, server):

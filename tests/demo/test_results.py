@@ -2,8 +2,9 @@
 
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from src.faces.images import Box
 from tests.demo.made import estimates, job
 
 SIZE = 16
+CROP = FaceCrop(SIZE, 0.0)
 BOXES = [Box(0, 60, 30, 100), Box(10, 10, 50, 50), Box(70, 20, 110, 70)]
 
 
@@ -171,13 +173,13 @@ class Clip:
         self.video = Video(frames(), "clip", 30.0, (160, 120), live)
 
 
+@dataclass
 class Finder:
     """A fake `FaceFinder`: one face, with the number of the frame in its first pixel."""
 
-    crop = FaceCrop(SIZE, 0.0)
-
-    def detect(self, image):
-        return [Face(Box(0, 0, 60, 60))]
+    detect: Callable = lambda image: [Face(Box(0, 0, 60, 60))]
+    min_face: int | None = None
+    crop: FaceCrop = CROP
 
 
 def results_of_clip(video, finder=None, **flags):
@@ -219,8 +221,7 @@ def test_detector_s_error_ends_the_video():
     def fail(image):
         raise ZeroDivisionError
 
-    clip, finder = Clip(10), Finder()
-    finder.detect = fail
+    clip = Clip(10)
     with pytest.raises(ZeroDivisionError):
-        list(results_of_clip(clip.video, finder))
+        list(results_of_clip(clip.video, Finder(fail)))
     assert clip.closed

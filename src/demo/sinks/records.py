@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from ...estimation.estimator import FaceEstimate
 from ...faces.images import Box
 from ...files import atomic, partial_of, remove, replacing, wrap_read_errors
 from ...labels import GENDERS
 from ...outputs import Output, has_mark, locked
-from ..arguments import STANDARD_OUTPUT, Arguments
+from ..arguments import STDOUT, Arguments
 from ..job import Job, Result, Sink
 from ..sources import Frame
 
@@ -55,49 +55,30 @@ def csv_text(rows: Iterable[Record], columns: list[str], header: bool = False) -
     return text.getvalue()
 
 
-class _Format(NamedTuple):
-    """A format of records.
-
-    mark: the beginning of its files.
-    encode: text of records with the given columns, with or without the file's header.
-    decode: records of a text.
-    """
-
-    kind: str
-    mark: str
-    encode: Callable[[Iterable[Record], list[str], bool], str]
-    decode: Callable[[str], Iterable[dict]]
+def _json_lines(rows: Iterable[Record], columns: list[str], header: bool = False) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-_FORMATS = {  # by flag
-    "csv": _Format(
-        "a CSV file of demo.py",
-        ",".join(COLUMNS[:-1]),  # also before `quality`
-        csv_text,
-        lambda text: csv.DictReader(io.StringIO(text, newline="")),
-    ),
-    "jsonl": _Format(
-        "a file of JSON lines of demo.py",
-        '{"file": "',
-        lambda rows, columns, header: "".join(json.dumps(row) + "\n" for row in rows),
-        lambda text: map(json.loads, text.splitlines()),
-    ),
+# By flag, the text of records with or without the file's header, and the records of a text.
+_FORMATS: dict[str, tuple[Callable[..., str], Callable[[str], Iterable[dict]]]] = {
+    "csv": (csv_text, lambda text: csv.DictReader(io.StringIO(text, newline=""))),
+    "jsonl": (_json_lines, lambda text: map(json.loads, text.splitlines())),
 }
+_KIND = "a file of records of demo.py"
+_is_records = has_mark(",".join(COLUMNS[:-1]).encode(), b'{"file": "')  # also without `quality`
 
 
 def outputs(arguments: Arguments) -> list[Output]:
     """The files of --csv and --jsonl."""
-    return [
-        Output(f"--{flag}", path, format.kind, has_mark(format.mark.encode()))
-        for flag, format in _FORMATS.items()
-        if (path := getattr(arguments, flag)) not in (None, STANDARD_OUTPUT)
-    ]
+    paths = {flag: getattr(arguments, flag) for flag in _FORMATS}
+    named = {f"--{flag}": path for flag, path in paths.items() if path not in (None, STDOUT)}
+    return [Output(flag, path, _KIND, _is_records) for flag, path in named.items()]
 
 
 @contextmanager
 def record_file(job: Job, flag: str) -> Iterator[Sink]:
     """The file of a flag, csv or jsonl, which begins with the records of an earlier run."""
-    columns, encode = VIDEO_COLUMNS if job.video else COLUMNS, _FORMATS[flag].encode
+    columns, (encode, _) = VIDEO_COLUMNS if job.video else COLUMNS, _FORMATS[flag]
     done = [record for result in job.done.values() for record in records(result)]
     with _open(getattr(job.arguments, flag), encode(done, columns, True), bool(done)) as file:
 
@@ -112,7 +93,7 @@ def record_file(job: Job, flag: str) -> Iterator[Sink]:
 def _open(path: Path, start: str, has_records: bool) -> Iterator[TextIO]:
     """A file with the text `start`, which replaces the file of an earlier run when the block
     succeeds; otherwise its records are kept for --resume."""
-    if path == STANDARD_OUTPUT:
+    if path == STDOUT:
         sys.stdout.write(start)
         yield sys.stdout
         return
@@ -136,24 +117,23 @@ def read_done(arguments: Arguments) -> dict[str, Result]:
 
     The last image counts as incomplete; the other file has all images before it.
     """
-    for flag, format in _FORMATS.items():
+    for flag in _FORMATS:
         path = getattr(arguments, flag)
         for file in (partial_of(path), path) if path else ():
             if file.exists():
-                by_name = _read(file, format)
+                by_name = _read(file, *_FORMATS[flag])
                 return {n: Result(Frame(n, None, (0, 0)), by_name[n], arguments) for n in by_name}
     return {}
 
 
-def _read(path: Path, format: _Format) -> dict[str, list[FaceEstimate]]:
+def _read(path: Path, encode: Callable, decode: Callable) -> dict[str, list[FaceEstimate]]:
     """The faces of all images of a file but the last, by the image's name."""
-    with wrap_read_errors(path, f"{format.kind} of this version, to --resume"):
+    with wrap_read_errors(path, f"{_KIND} of this version, to --resume"):
         text = path.read_bytes().decode("utf-8", "surrogateescape")
-        if text and not text.startswith(format.encode([], COLUMNS, True)):
+        if text and not text.startswith(encode([], COLUMNS, True)):
             raise ValueError(f"its columns are {text.partition(chr(10))[0]:.200}")
-        whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
         by_name: dict[str, list[FaceEstimate]] = {}
-        for values in format.decode(whole):
+        for values in decode(text[: text.rfind("\n") + 1]):  # the last line may be incomplete
             faces = by_name.setdefault(values["file"], [])
             if values["face"] not in ("", None):
                 faces.append(_face(values))
@@ -163,7 +143,6 @@ def _read(path: Path, format: _Format) -> dict[str, list[FaceEstimate]]:
 def _face(values: dict) -> FaceEstimate:
     """The face of a record, whose values are text or numbers."""
     age, p_female, quality = (float(values[name]) for name in _DIGITS)
-    low, high = int(values["age_low"]), int(values["age_high"])
-    box = Box(*(int(values[side]) for side in Box._fields))
+    *sides, low, high = (int(values[name]) for name in (*Box._fields, "age_low", "age_high"))
     gender = GENDERS[int(p_female <= 0.5)]
-    return FaceEstimate(box, age, low, high, gender, p_female, quality, None)
+    return FaceEstimate(Box(*sides), age, low, high, gender, p_female, quality, None)

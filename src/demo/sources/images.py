@@ -82,11 +82,9 @@ def _files(name: str, downloads: Path) -> list[Path]:
         raise UserError(f"{name}: expected an address, {found[1]}://..., or a file")
     if os.path.isfile(name):
         return [Path(name)]
-    if os.path.isdir(name):
-        raise UserError(f"{name} is a folder; pass one folder and no other images")
     if matches := sorted(filter(os.path.isfile, glob.glob(name))):  # cmd.exe does not expand them
         return [Path(match) for match in matches]
-    raise UserError(f"{name}: expected an image, found no file; see also --image_dir")
+    raise UserError(f"{name}: expected an image, found no file; pass a folder alone")
 
 
 def _download(address: str, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from ..sinks.records import record_file
 from ..sinks.video import Tracks, annotated_video, track_paths, track_summary, video_path
 from ..sources import Video
 from ..sources.video import open_video
-from .service import EVENT, Service, alert, download, download_buttons, results_column, table_of
+from .service import EVENT, TABLE, Service, alert, download, download_buttons, table_of
 
 if TYPE_CHECKING:
     import gradio
@@ -43,7 +43,6 @@ def annotate_clip(
         video = open_video(str(path))
         outputs = {"web": False, "output_dir": folder, "csv": folder / "faces.csv"}
         job = Job(replace(service.arguments, **outputs), video=video)
-        finder = replace(service.finder, min_face=service.finder.min_face or video.min_face)
         copy, tracks, rows = map(
             stack.enter_context,
             (annotated_video(job), track_summary(job), record_file(job, "csv")),
@@ -52,7 +51,7 @@ def annotate_clip(
         def is_running(result: Result) -> bool:
             return report(result, video) and result.frame.time < MAX_SECONDS
 
-        run_video(job, finder, service.estimator, [copy, tracks, rows, is_running])
+        run_video(job, service.finder, service.estimator, [copy, tracks, rows, is_running])
     return job, tracks
 
 
@@ -93,7 +92,8 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
         upload = gradio.Video(label=label, sources=["upload"], height=160)
         stop_button = gradio.Button("Stop, and show the results up to here", size="sm")
     with gradio.Column(scale=2, min_width=320):
-        results = results_column(HEADERS, "tracks", "Tracks")
+        note = gradio.HTML()
+        table = gradio.Dataframe(headers=HEADERS, label="Tracks", elem_classes="tracks", **TABLE)
         faces = gradio.Gallery(
             label="Largest face of each track",
             columns=5,
@@ -101,7 +101,7 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
             object_fit="contain",
             elem_classes="uploads",
         )
-        results += [faces, *download_buttons("Tracks as CSV", "Faces of all frames as CSV")]
+        files = download_buttons("Tracks as CSV", "Faces of all frames as CSV")
     bar = gradio.Progress()
     stops: dict[str, Event] = {}  # by visitor
 
@@ -124,6 +124,6 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
             stop.set()
 
     options = EVENT | {"concurrency_limit": 1, "show_progress_on": clip}
-    upload.upload(start, upload, [clip, *results], **options)
+    upload.upload(start, upload, [clip, note, table, faces, *files], **options)
     stop_button.click(end, **EVENT)
     page.unload(end)

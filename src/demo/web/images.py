@@ -17,11 +17,11 @@ from ..sinks.records import COLUMNS, csv_text, records
 from .service import (
     EVENT,
     FILE_TTL_SECONDS,
+    TABLE,
     Service,
     alert,
     download,
     download_buttons,
-    results_column,
     table_of,
 )
 
@@ -179,7 +179,8 @@ def image_tab(service: Service) -> None:
             elem_classes="uploads",
         )
     with gradio.Column(scale=2, min_width=320):
-        note, table = results_column(HEADERS, "faces", "All faces")
+        note = gradio.HTML()
+        table = gradio.Dataframe(headers=HEADERS, label="All faces", elem_classes="faces", **TABLE)
         axes = {"x": "age", "y": "probability", "color": "face", "x_lim": [0, 100]}
         chart = gradio.LinePlot(height=220, visible=False, **axes)
         downloads = download_buttons("Results as CSV", "Annotated image")

@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import UserError
 from ...estimation.estimator import Estimator
 from ...extras import library
 from ...faces.finder import FaceFinder
@@ -79,23 +78,22 @@ def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> Non
     """Serve the page until Ctrl-C.
 
     Files are in a private folder, which is deleted at the end.
-    Raises `UserError` if Gradio is not installed or the address is not free.
+    Raises `UserError` if Gradio is not installed, and `OSError` if the address is not free.
     """
-    host, port = arguments.host, arguments.port
+    host = arguments.host
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
         os.environ["no_proxy"] = "*"  # Gradio sends itself a request at the start
-        # No download from Google.
-        theme = library("gradio.themes", "gradio").Default(font="system-ui", font_mono="system-ui")
+        themes = library("gradio.themes", "gradio")
         page = make_page(Service(finder, estimator, arguments, Path(folder)))
-        address = {"server_name": f"[{host}]" if ":" in host else host, "server_port": port}
-        try:
-            page.launch(**address, root_path=arguments.root_path, theme=theme, **_LAUNCH)
-        except OSError as error:
-            raise UserError(
-                f"--host {host} --port {port}: not a free address of this computer; end the "
-                "program that uses it, or pass another"
-            ) from error
+        page.launch(
+            server_name=f"[{host}]" if ":" in host else host,
+            server_port=arguments.port,
+            root_path=arguments.root_path,
+            # No download from Google.
+            theme=themes.Default(font="system-ui", font_mono="system-ui"),
+            **_LAUNCH,
+        )
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # tracebacks at the end
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as well
         print(f"{page.local_url} (Ctrl-C ends it)", flush=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_TTL_SECONDS = 300
+TABLE = {"interactive": False, "buttons": []}  # options of tables
 EVENT = {"concurrency_limit": None, "api_visibility": "private"}  # options of events
 
 
@@ -33,13 +34,6 @@ class Service:
         """Path of a new file that Gradio serves and deletes."""
         processing = library("gradio.processing_utils", "gradio")
         return processing.save_bytes_to_cache(content, name, str(self.folder))
-
-
-def results_column(headers: list[str], table_class: str, label: str) -> list:
-    """A note and a table, in an open gradio.Column."""
-    gradio = library("gradio")
-    table = {"headers": headers, "label": label, "elem_classes": table_class}
-    return [gradio.HTML(), gradio.Dataframe(interactive=False, buttons=[], **table)]
 
 
 def table_of(rows: list[dict]) -> pd.DataFrame | list:
