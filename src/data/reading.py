@@ -9,15 +9,7 @@ import cv2
 import numpy as np
 
 from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, Found, only_face
-from ..faces.images import (
-    Box,
-    ImageError,
-    decode_image,
-    jpeg_reduction,
-    jpeg_sides,
-    read_bytes,
-    resize,
-)
+from ..faces.images import Box, ImageError, decode_image, jpeg_reduction, read_bytes, resize
 from .identities import file_identity
 from .writing import RECORD
 
@@ -85,6 +77,6 @@ class FaceReader:
         if not self.whole or self.one_face:
             return self.finder.find_in_file(path, self.whole or self.hash_pixels, content)
         # libjpeg's reduction differs from INTER_AREA by less than a grey level on average.
-        sides = jpeg_sides(content)
-        scale = self.finder.crop.size * _CLEARLY_LARGER / min(sides) if sides else 1
-        return Found(decode_image(content, path, jpeg_reduction(scale)), [], np.empty(0))
+        side = self.finder.crop.size * _CLEARLY_LARGER
+        reduction = jpeg_reduction(content, lambda sides: side / min(sides))
+        return Found(decode_image(content, path, reduction), [], np.empty(0))

@@ -14,17 +14,12 @@ from .images import crop_with_margin, resize, warp
 # "five_points" is ArcFace's template (Deng et al., CVPR 2019, https://arxiv.org/abs/1801.07698).
 # "face_chip" is that of `dlib.get_face_chip`, which calls the margin padding: medians of
 # CenterFace's points on 116 face chips of UTKFace and All-Age-Faces.
+_ARCFACE_X = 38.2946, 73.5318, 56.0252, 41.5493, 70.7299
+_ARCFACE_Y = 51.6963, 51.5014, 71.7366, 92.3655, 92.2041
+_DLIB_X, _DLIB_Y = (0.2314, 0.7686, 0.5, 0.2756, 0.7244), (0.2367, 0.2367, 0.5139, 0.743, 0.743)
 TEMPLATES = {
-    "five_points": np.transpose(
-        [
-            (38.2946, 73.5318, 56.0252, 41.5493, 70.7299),
-            (51.6963, 51.5014, 71.7366, 92.3655, 92.2041),
-        ]
-    )
-    / 112,
-    "face_chip": np.transpose(
-        [(0.2314, 0.7686, 0.5, 0.2756, 0.7244), (0.2367, 0.2367, 0.5139, 0.743, 0.743)]
-    ),
+    "five_points": np.stack([_ARCFACE_X, _ARCFACE_Y], axis=1) / 112,
+    "face_chip": np.stack([_DLIB_X, _DLIB_Y], axis=1),
 }
 _SHRINKING = 0.25  # scale at which `warp` averages at least two pixels by two
 
@@ -70,10 +65,8 @@ class FaceCrop:
 
     def stack(self, image: np.ndarray, faces: list[Face]) -> np.ndarray:
         """The crops of all faces, uint8 (N, size, size, 3)."""
-        crops = np.empty((len(faces), self.size, self.size, 3), np.uint8)
-        for crop, face in zip(crops, faces, strict=True):
-            crop[:] = self.crop(image, face)
-        return crops
+        crops = np.array([self.crop(image, face) for face in faces], np.uint8)
+        return crops.reshape(-1, self.size, self.size, 3)
 
     def __str__(self) -> str:
         margin = "unknown" if self.margin is None else f"{self.margin:g}"
@@ -81,9 +74,8 @@ class FaceCrop:
 
 
 def _similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
-    """The least-squares similarity transform from points to a template, float64 (2, 3): Umeyama,
-    PAMI 1991."""
-    # In complex numbers a similarity is z -> a z + b.
+    """The least-squares similarity transform, float64 (2, 3): Umeyama, PAMI 1991."""
+    # In complex numbers it is z -> a z + b.
     source, target = points @ (1, 1j), template @ (1, 1j)
     centred = source - source.mean()
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)

@@ -23,7 +23,6 @@ from .images import (
     crop_with_margin,
     decode_image,
     jpeg_reduction,
-    jpeg_sides,
     read_bytes,
     widest,
 )
@@ -35,7 +34,7 @@ NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
     "more than one face",
     "face below a tenth of the image",
 )
-_MIN_FOR_POOL = 8  # images: fewer are done before another process starts
+_MIN_FOR_POOL = 8  # images: fewer are done before a process starts
 _REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large faces
 
 
@@ -115,9 +114,9 @@ class FaceFinder:
 
         boxes: of its faces, in pixels; then no detector runs.
         """
-        if boxes is None:
-            return self._crop(image, get_detector(self.detector)(image, self.min_face))
-        return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
+        if boxes is not None:
+            return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
+        return self._crop(image, get_detector(self.detector)(image, self.min_face))
 
     def find_in_file(
         self, path: Path | str, with_image: bool = False, content: bytes | None = None
@@ -130,16 +129,13 @@ class FaceFinder:
                 larger than the detector and aligned crops need.
             content: The bytes of the file, if they are read already.
         """
-        detector = get_detector(self.detector)
         try:
             content = read_bytes(path) if content is None else content
-            sides = jpeg_sides(content) if self.crop.is_aligned and not with_image else None
-            reduction = 1
-            if sides:
-                scale = max(detector.scale(sides, self.min_face), _REDUCED_SIDE / max(sides))
-                reduction = jpeg_reduction(scale)
+            is_reducible = self.crop.is_aligned and not with_image
+            reduction = jpeg_reduction(content, self._scale) if is_reducible else 1
             image = decode_image(content, path, reduction)
-            faces = detector(image, self.min_face and self.min_face / reduction)
+            min_face = self.min_face and self.min_face / reduction
+            faces = get_detector(self.detector)(image, min_face)
             if reduction > 1 and not all(map(self.crop.shrinks, faces)):
                 image = decode_image(content, path)
                 faces, reduction = [face.scaled(reduction).rounded() for face in faces], 1
@@ -150,6 +146,11 @@ class FaceFinder:
         except ImageError as unreadable:
             reason, error = UNDECODABLE, str(unreadable)
         return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
+
+    def _scale(self, sides: tuple[int, int]) -> float:
+        """The scale of an image of these sides that the detector needs."""
+        scale = get_detector(self.detector).scale(sides, self.min_face)
+        return max(scale, _REDUCED_SIDE / max(sides))
 
     def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
         faces = self.located(image, faces, reduction)
@@ -168,12 +169,10 @@ class FaceFinder:
         with_image: whether to return the images, which processes have to send.
         """
         self.load()
-        threads = not scheduler and get_detector(self.detector).is_parallel
-        if len(paths) <= (0 if threads or scheduler else _MIN_FOR_POOL):
-            yield from (self.find_in_file(path, with_image) for path in paths)
-            return
+        few = len(paths) <= _MIN_FOR_POOL
+        threads = not scheduler and (few or get_detector(self.detector).is_parallel)
         files = [os.path.abspath(path) for path in paths]
-        folder = Path(os.path.commonpath(map(os.path.dirname, files)))
+        folder = Path(os.path.commonpath(map(os.path.dirname, files)) if files else "")
         find = partial(_find_alone, self, with_image)
         found = map_in_order(find, files, threads=threads, scheduler=scheduler, folder=folder)
         with closing(found):

@@ -5,7 +5,7 @@ import io
 import math
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,9 +59,7 @@ def read_bytes(path: Path | str) -> bytes:
     try:
         with open(path, "rb") as file:  # faster than Path.read_bytes
             return file.read()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
+    except (IsADirectoryError, PermissionError) as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
@@ -88,14 +86,8 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     Raises:
         ImageError: The content is not a complete image.
     """
-    image = None
     try:
-        if content[4:12] in (b"ftypavif", b"ftypavis"):  # OpenCV does not apply its rotation
-            with Image.open(io.BytesIO(content)) as file:
-                image = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
-            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        elif content[:4] != b"\x89PNG" or b"IEND" in content:  # libpng prints a line for others
-            image = _decode(np.frombuffer(content, np.uint8), reduction)
+        image = _decode(content, reduction)
     except Exception as error:  # decoders raise a dozen kinds on damaged files
         reason = getattr(error, "err", error)  # str(cv2.error) has four lines
         raise ImageError(f"{path}: could not be decoded: {reason}") from error
@@ -107,10 +99,16 @@ def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.nda
     return image
 
 
-def _decode(data: np.ndarray, reduction: int) -> np.ndarray | None:
+def _decode(content: bytes, reduction: int) -> np.ndarray | None:
+    if not content or (content[:4] == b"\x89PNG" and b"IEND" not in content):
+        return None  # libpng would print a line
+    if content[4:12] in (b"ftypavif", b"ftypavis"):  # OpenCV does not apply its rotation
+        with Image.open(io.BytesIO(content)) as file:
+            return np.array(ImageOps.exif_transpose(file).convert("RGB"))[:, :, ::-1].copy()
+    data = np.frombuffer(content, np.uint8)
     if reduction > 1:
         return cv2.imdecode(data, getattr(cv2, f"IMREAD_REDUCED_COLOR_{reduction}"))
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None or image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:  # OpenCV scales float images by the rule of their format
@@ -131,9 +129,11 @@ def jpeg_sides(content: bytes) -> tuple[int, int] | None:
     return None
 
 
-def jpeg_reduction(scale: float) -> int:
-    """The largest of `REDUCTIONS` that leaves at least `scale` of a JPEG's sides."""
-    return max(reduction for reduction in REDUCTIONS if reduction == 1 or reduction * scale <= 1)
+def jpeg_reduction(content: bytes, scale: Callable[[tuple[int, int]], float]) -> int:
+    """The largest of `REDUCTIONS` that leaves the share `scale(sides)` of a JPEG's sides; 1 for
+    other files."""
+    sides = jpeg_sides(content)
+    return max(n for n in REDUCTIONS if n == 1 or (sides and n * scale(sides) <= 1))
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
@@ -155,15 +155,11 @@ def data_url(image: np.ndarray) -> str:
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """The image after a similarity transform, uint8 (size, size, 3), bilinear, its border repeated.
+    """The image, uint8 (H, W, 3), after a similarity transform, float64 (2, 3) between pixels, as
+    uint8 (size, size, 3), bilinear, its border repeated.
 
     Where it shrinks the image to less than half, squares of pixels are averaged before it, in the
     region that it needs, as interpolation would skip pixels.
-
-    Args:
-        image: uint8 (H, W, 3).
-        matrix: From pixels of the image to those of the result, float64 (2, 3).
-        size: Side of the result, in pixels.
     """
     factor = math.ceil(0.5 / math.hypot(*matrix[0, :2]))
     if factor > 1:

@@ -23,18 +23,18 @@ _EFFECTS = {
 
 
 def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
-    """Quality of a face, 0..1: how much smaller the age error is on an ideal face.
+    """Quality of a face, 0..1: at 0.5, age errors are twice as large as on an ideal face.
 
-    At 0.5, errors are twice as large as on a sharp, well-lit frontal face of 90 pixels or more. The
-    effects were measured with CenterFace, whose scores are 0.5..1; see docs/detectors.md.
+    The effects were measured with CenterFace, whose scores are 0.5..1; see docs/detectors.md.
 
     Args:
         image: uint8 (H, W, 3), BGR.
         face: In pixels of the image.
         reduction: Of the image; see `images.decode_image`.
     """
-    pairs = zip(measure(image, face, reduction).values(), _EFFECTS.values(), strict=True)
-    return math.exp(-sum(w * max(low - value, value - high, 0) for value, (low, high, w) in pairs))
+    measured = measure(image, face, reduction)
+    effects = ((measured[name], *effect) for name, effect in _EFFECTS.items())
+    return math.exp(-sum(w * max(low - value, value - high, 0) for value, low, high, w in effects))
 
 
 def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, float]:

@@ -93,11 +93,6 @@ def test_reduced_jpegs_give_the_same_faces(tmp_path, alignment, min_face):
         assert np.abs(a - b).mean() < 3
 
 
-def test_min_face_must_be_positive():
-    with pytest.raises(UserError, match="min_face"):
-        FaceFinder("none", 0, WHOLE.crop)
-
-
 def test_aligned_crop_of_any_detector(portraits):
     """The same face, within a few pixels, from a detector with points and from one without."""
     path = portraits / "hopper.jpg"

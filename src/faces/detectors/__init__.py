@@ -25,13 +25,9 @@ DEFAULT_DETECTOR = "centerface"
 def get_detector(name: str) -> Detector:
     """A face detector, loaded once per process; threads may share it.
 
-    It is a function from an image, uint8 (H, W, 3), BGR, and optionally `min_face`, the side of the
-    smallest face to detect in pixels (default: a 16th of the image's longer side), to a list of
-    `Face`. Boxes are squares in dlib's convention, so that crops agree between detectors.
+    >>> faces = get_detector("centerface")(image, min_face=40)
 
-    >>> detect = get_detector("centerface")
-    >>> faces = detect(image, min_face=40)
-
+    See `Detector.__call__`.
     Raises `UserError` if the name is not in `DETECTORS`, or if its package is not installed.
     """
     if name not in DETECTORS:

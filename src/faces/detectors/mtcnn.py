@@ -15,17 +15,12 @@ class Mtcnn(Detector):
 
     def __init__(self) -> None:
         super().__init__()
-        mtcnn, stages, weights = (
-            library(name, "mtcnn==1.0.0")
-            for name in ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
-        )
-        folder = weights.__path__[0]
+        names = ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
+        mtcnn, stages, weights = (library(name, "mtcnn==1.0.0") for name in names)
         # Absolute paths, as the package would unpickle files of these names in the current folder.
+        paths = {letter: f"{weights.__path__[0]}/{letter.lower()}net.lz4" for letter in "PRO"}
         self._model = mtcnn.MTCNN(
-            [
-                getattr(stages, f"Stage{letter}Net")(weights=f"{folder}/{letter.lower()}net.lz4")
-                for letter in "PRO"
-            ]
+            [getattr(stages, f"Stage{letter}Net")(weights=path) for letter, path in paths.items()]
         )
 
     def find(self, image: np.ndarray) -> list[Face]:
@@ -34,13 +29,6 @@ class Mtcnn(Detector):
         )
         # A row: index of the image, box, score, five x, five y.
         return [
-            Face(Box(*row[1:5]), _ordered(np.reshape(row[6:16], (2, 5)).T), float(row[5]))
+            Face(Box(*row[1:5]), np.reshape(row[6:16], (2, 5)).T, float(row[5]))
             for row in np.asarray(found, np.float64)
         ]
-
-
-def _ordered(points: np.ndarray) -> np.ndarray:
-    """Eyes, nose and corners of the mouth, each pair from left to right in the image."""
-    first, second = (points[0], points[1]), (points[3], points[4])
-    eyes, mouth = (sorted(pair, key=lambda point: point[0]) for pair in (first, second))
-    return np.stack([*eyes, points[2], *mouth])
