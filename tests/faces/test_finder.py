@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-from src.errors import UserError
 from src.faces import finder
 from src.faces.crop import FaceCrop
 from src.faces.finder import (
