@@ -10,7 +10,7 @@ from tabulate import tabulate
 from ..data.split import divide
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..evaluation.evaluate import estimate, with_uses
+from ..evaluation.evaluate import estimate
 from ..evaluation.labelled import from_databases
 from ..evaluation.measures import measure, whole_ranges
 from ..evaluation.metrics import BY_NAME
@@ -76,7 +76,6 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
     notes = [*faces.notes, *faces.check(estimator)]
     labels, estimates, _ = estimate(faces, estimator)
-    labels = with_uses(labels, faces.uses(estimator.description))
     _, halves = divide(faces.parts, "random", 0.5, 0, seed=0)  # no image or person is in both
     first = np.isin(labels.index, halves["validation"])
     targets = gender_targets(labels["gender"].to_numpy()), age_targets(*whole_ranges(labels))

@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..data.datasets.published import AGE_COLUMNS, APPA_REAL_MARGIN, read_appa_real_labels
 from ..errors import UserError
 from ..files import check_folder
 from .labelled import ImageFaces
-from .results import Evaluation, labels_table
+from .results import labels_table
 
 DB = "appa_real"
-_SAME_AS_GROUP = ("ethnicity", "race")
+_SAME_AS_GROUP = ["ethnicity", "race"]
 
 
 def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces, pd.DataFrame]:
@@ -32,26 +31,9 @@ def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces,
     check_folder(data_dir / split)
     names = table["file_name"] + "_face.jpg"
     age = table[AGE_COLUMNS[target]]
-    kinds = {"source": DB} | _categories(table)
+    columns = table.columns[table.columns.get_loc("group") :].drop(_SAME_AS_GROUP, errors="ignore")
+    kinds = {"source": DB} | {name: table[name] for name in columns if table[name].any()}
     if target == "apparent" and "apparent_age_std" in table:
         kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
     labels = labels_table(names, table["gender"], age, age, **kinds)
     return ImageFaces(labels, [], data_dir / split, DB, APPA_REAL_MARGIN), table
-
-
-def _categories(labels: pd.DataFrame) -> dict[str, pd.Series]:
-    """The group, and the columns after it of `allcategories_{split}.csv`."""
-    named = labels.columns[labels.columns.get_loc("group") :].difference(_SAME_AS_GROUP, sort=False)
-    return {name: labels[name] for name in named if labels[name].any()}
-
-
-def mean_errors(evaluation: Evaluation, labels: pd.DataFrame) -> dict[str, float]:
-    """Mean absolute error in years for each kind of age.
-
-    labels: as returned by `from_appa_real`.
-    """
-    shown = labels.loc[evaluation.labels.index]
-    return {
-        kind: float(np.abs(evaluation.estimates.age - shown[column]).mean())
-        for kind, column in AGE_COLUMNS.items()
-    }

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from ..data.datasets.published import AGE_COLUMNS
 from ..estimation.estimator import Estimator
 from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark, locked
-from .appa_real import from_appa_real, mean_errors
+from .appa_real import from_appa_real
 from .arguments import AppaRealArguments, Arguments, ResultFlags
 from .evaluate import check_unseen, evaluate, load_models
 from .labelled import EvaluationSet, from_csv, from_databases
@@ -80,8 +81,11 @@ def run_appa_real(arguments: AppaRealArguments) -> None:
         models = load_models([arguments.weight_file], arguments.runtime, arguments.original)
         results = evaluate(faces, models, arguments.seed, arguments.resamples, asdict(arguments))
         [evaluation] = results.evaluations
-        errors = mean_errors(evaluation, labels)
-        rows = [(kind, error, len(evaluation.labels)) for kind, error in errors.items()]
+        found = evaluation.measures.join(labels[[*AGE_COLUMNS.values()]])
+        rows = [
+            (kind, (found["est_age"] - found[column]).abs().mean(), len(found))
+            for kind, column in AGE_COLUMNS.items()
+        ]
         print(tabulate(rows, ("age", "MAE (years)", "images"), floatfmt=".2f", intfmt=","))
         print(f"\nagainst the {arguments.target} age:\n")
         _finish(arguments, results)

@@ -20,8 +20,6 @@ from .results import Evaluation, Results
 from .subgroups import ALL, USE, subgroups
 from .table import difference_table, measures_table
 
-WORST = 24  # faces
-
 
 def load_models(
     weight_files: list[Path | None],
@@ -48,18 +46,15 @@ def check_unseen(
 
     Raises `UserError`, naming `flag` and the remedy, if a model was trained on some.
     """
-    notes = []
-    for name, model in models.items():
-        uses = faces.uses(model.description)
-        trained = [source for source, use in uses.items() if use == TRAINED_ON]
+    uses = {name: faces.uses(model.description) for name, model in models.items()}
+    for name, own in uses.items():
+        trained = " and ".join(source for source, use in own.items() if use == TRAINED_ON)
         if trained:
             raise UserError(
-                f"{flag}: {name} was trained on some of these faces of {' and '.join(trained)}; "
-                f"{remedy}"
+                f"{flag}: {name} was trained on some of these faces of {trained}; {remedy}"
             )
-        if UNKNOWN in uses.values():
-            notes.append(f"{name} may have been trained on these faces")
-    return notes
+    unknown = [name for name, own in uses.items() if UNKNOWN in own.values()]
+    return [f"{name} may have been trained on these faces" for name in unknown]
 
 
 def evaluate(
@@ -77,13 +72,17 @@ def evaluate(
     notes = list(faces.notes)
     for name, estimator in models.items():
         notes += [f"{name}: {note}" for note in faces.check(estimator)]
-    evaluations = [_evaluate(faces, name, estimator) for name, estimator in models.items()]
-    tables = []
-    for one in evaluations:
-        groups = subgroups(one.labels)
-        tables.append(measures_table(one.model, one.measures, groups, seed, resamples))
-        groups = {ALL: groups[ALL]}
-        tables.append(measures_table(one.baseline, one.baseline_measures, groups, seed, resamples))
+    evaluations, tables = [], []
+    for name, estimator in models.items():
+        labels, estimates, skipped = estimate(faces, estimator)
+        measures, groups = measure(labels, estimates), subgroups(labels)
+        constant, its_measures = baseline(estimator.description.training, labels)
+        calibration = _calibration(estimator.description)
+        evaluations.append(
+            Evaluation(name, constant, labels, estimates, measures, skipped, calibration)
+        )
+        tables.append(measures_table(name, measures, groups, seed, resamples))
+        tables.append(measures_table(constant, its_measures, {ALL: groups[ALL]}, seed, resamples))
     first = evaluations[0]
     tables += [
         difference_table(f"{one.model} - {first.model}", one, first, seed, resamples)
@@ -95,29 +94,6 @@ def evaluate(
     return Results(faces.labels, evaluations, table, arguments, notes)
 
 
-def _evaluate(faces: EvaluationSet, name: str, estimator: Estimator) -> Evaluation:
-    labels, estimates, skipped = estimate(faces, estimator)
-    uses = faces.uses(estimator.description)
-    labels = with_uses(labels, uses)
-    measures = measure(labels, estimates)
-    constant, baseline_measures = baseline(estimator.description.training, labels)
-    worst = measures["distance"].abs().nlargest(WORST)
-    worst = worst.index[worst > 0]
-    return Evaluation(
-        model=name,
-        baseline=constant,
-        labels=labels,
-        estimates=estimates,
-        measures=measures,
-        baseline_measures=baseline_measures,
-        worst=worst,
-        worst_faces=faces.read(worst, estimator)[0],
-        skipped=skipped,
-        uses=uses,
-        calibration=_calibration(estimator.description),
-    )
-
-
 def _calibration(description: Description) -> str:
     done = description.calibration
     if not done:
@@ -126,15 +102,11 @@ def _calibration(description: Description) -> str:
     return f"temperatures fitted on {done['faces']:,} faces{of}"
 
 
-def with_uses(labels: pd.DataFrame, uses: dict[str, str]) -> pd.DataFrame:
-    """Labels with the column "use": the use of each face's source in training."""
-    return labels.assign(**{USE: labels["source"].map(uses)})
-
-
 def estimate(
     faces: EvaluationSet, estimator: Estimator
 ) -> tuple[pd.DataFrame, Estimates, list[tuple[str, str]]]:
-    """Labels of the rows with a face, their estimates, and name and reason of each other row."""
+    """Labels of the rows with a face, with the column "use": the use of each face's source in the
+    model's training; their estimates; and name and reason of each row without a face."""
     reasons, pieces = [], []
     with (
         Progress(len(faces.labels), faces.unit) as progress,
@@ -157,4 +129,5 @@ def estimate(
         column.name: np.concatenate([getattr(piece, column.name) for piece in pieces])
         for column in fields(Estimates)
     }
-    return faces.labels[~is_skipped], Estimates(**joined), skipped
+    use = faces.labels["source"].map(faces.uses(estimator.description))
+    return faces.labels.assign(**{USE: use})[~is_skipped], Estimates(**joined), skipped

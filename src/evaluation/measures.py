@@ -4,17 +4,8 @@ import numpy as np
 import pandas as pd
 
 from ..estimation.estimator import Estimates
-from ..labels import (
-    GENDERS,
-    MAX_AGE,
-    age_errors,
-    age_midpoint,
-    age_targets,
-    covers,
-    is_exact,
-    whole_years,
-)
-from .results import units
+from ..labels import MAX_AGE, age_errors, age_midpoint, age_targets, covers, is_exact, whole_years
+from .results import gender_names, units
 
 _TINY = 1e-30  # floor of probabilities in likelihoods
 
@@ -31,9 +22,9 @@ def baseline(training: dict[str, float] | None, labels: pd.DataFrame) -> tuple[s
         age = age_midpoint(labels["age_low"], labels["age_high"]).median()
         male, source = labels["gender"].mean(), "evaluated faces"
     gender = male if np.isnan(male) else float(male >= 0.5)
-    parts = [] if np.isnan(age) else [f"{age:g} years"]
-    parts += [] if np.isnan(gender) else [GENDERS[int(gender)]]
-    return f"baseline: {', '.join(parts)} ({source})", errors(labels, age, gender)
+    parts = ["" if np.isnan(age) else f"{age:g} years", str(gender_names(gender))]
+    name = f"baseline: {', '.join(filter(None, parts))} ({source})"
+    return name, errors(labels, age, gender)
 
 
 def whole_ranges(labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -44,9 +35,10 @@ def whole_ranges(labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
-    """Per-face measures that metrics need, float64, NaN where unknown, and the column `unit`.
+    """Per-face measures that metrics need, float64, NaN where unknown; the column `unit`; and the
+    estimates `est_age`, `low`, `high` (years), `est_gender` and `p_female`.
 
-    Those of intervals and distributions are of exact ages only, see `labels.is_exact`; years
+    Measures of intervals and distributions are of exact ages only, see `labels.is_exact`; years
     outside 0..100 count as the nearest one.
     """
     low, high = whole_ranges(labels)
@@ -63,6 +55,11 @@ def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
     male, p_female = labels["gender"], estimates.p_female.astype(np.float64)
     p_label = np.where(male == 0, p_female, 1 - p_female)
     return errors(labels, estimates.age, estimates.gender).assign(
+        est_age=estimates.age,
+        low=estimates.age_low,
+        high=estimates.age_high,
+        est_gender=gender_names(estimates.gender),
+        p_female=estimates.p_female,
         **{name: np.where(exact, values, np.nan) for name, values in per_exact_age.items()},
         deviation=labels["age_std"],
         male=male,
@@ -74,8 +71,8 @@ def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
 def errors(
     labels: pd.DataFrame, age: np.ndarray | float, gender: np.ndarray | float
 ) -> pd.DataFrame:
-    """Measures of ages, years, and genders, 0 or 1, alone: signed distances to all ages, to exact
-    ages and to ranges, and hits of all genders and of each."""
+    """Measures of ages, years, and genders, 0 or 1, alone: signed distances to exact ages and to
+    ranges, and hits of all genders and of each."""
     low, high, male = (labels[name] for name in ("age_low", "age_high", "gender"))
     distance = age_errors(np.broadcast_to(age, len(labels)), low, high)
     exact = is_exact(low, high)
@@ -83,7 +80,6 @@ def errors(
     return pd.DataFrame(
         {
             "unit": units(labels),
-            "distance": distance,
             "error": np.where(exact, distance, np.nan),
             "range_error": np.where(exact, np.nan, distance),
             "correct": correct,

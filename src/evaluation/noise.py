@@ -106,13 +106,8 @@ def one_label_per_image(
 
     At most one label of an image is right: their probabilities are scaled to sum to at most 1.
     """
-    by = [
-        pd.Series(identity, labels.index),
-        labels["age_low"],
-        labels["age_high"],
-        labels["gender"],
-    ]
-    best = pd.Series(right, labels.index).groupby(by, dropna=False).max()  # of equal labels
+    by = [identity, *labels[["age_low", "age_high", "gender"]].to_numpy().T]
+    best = pd.Series(right).groupby(by, dropna=False).max()  # of equal labels
     total = best.groupby(level=0).sum()
     return right / np.maximum(total.loc[identity].to_numpy(), 1)
 

@@ -17,7 +17,7 @@ from .metrics import BY_NAME, ECE_BINS
 from .results import Evaluation, Results
 from .subgroups import AGE_BANDS, FEW, is_age_band
 
-# Colour, text sign and matplotlib marker per model, legible on white and on black.
+# Colour, text sign and matplotlib marker of the models, in turn, legible on white and on black.
 SERIES = (
     ("#2f80d8", "●", "o"),
     ("#d9722b", "■", "s"),
@@ -45,19 +45,13 @@ def draw_plots(results: Results) -> Iterator[Plot]:
     for metric in _BY_AGE:
         if (bands["metric"] == metric).any():
             yield _by_age(results, metric, bands[bands["metric"] == metric])
-    if results.evaluations[0].measures["error"].notna().any():
-        yield _cumulative_score(results)
     for index, evaluation in enumerate(results.evaluations):
-        if evaluation.measures["distance"].notna().any():
+        if evaluation.labels["age_low"].notna().any():
             name = f": {evaluation.model}" if len(results.models) > 1 else ""
-            yield _age_histogram(evaluation, f"Estimated against true age{name}", series(index)[0])
+            color, *_ = SERIES[index % len(SERIES)]
+            yield _age_histogram(evaluation, f"Estimated against true age{name}", color)
     if results.labels["gender"].notna().any():
         yield _gender_calibration(results)
-
-
-def series(index: int) -> tuple[str, str, str]:
-    """Colour, text sign and marker of a model, cyclic."""
-    return SERIES[index % len(SERIES)]
 
 
 def _by_age(results: Results, metric: str, table: pd.DataFrame) -> Plot:
@@ -70,7 +64,7 @@ def _by_age(results: Results, metric: str, table: pd.DataFrame) -> Plot:
             axes.axhline(guide, **_GUIDE)
         for index, model in enumerate(results.models):
             rows = table[table["model"] == model]
-            color, _, marker = series(index)
+            color, _, marker = SERIES[index % len(SERIES)]
             offset = (index - (len(results.models) - 1) / 2) * 0.5 / len(results.models)
             x = [names.index(name.removeprefix("age ")) + offset for name in rows["subgroup"]]
             axes.vlines(x, rows["low"], rows["high"], color=color, linewidth=1.5)
@@ -85,17 +79,6 @@ def _by_age(results: Results, metric: str, table: pd.DataFrame) -> Plot:
     return title, f"Bars are 95 % intervals. Hollow marks have fewer than {FEW} faces.", _svg(draw)
 
 
-def _cumulative_score(results: Results) -> Plot:
-    def draw(axes: Axes) -> None:
-        for index, evaluation in enumerate(results.evaluations):
-            axes.ecdf(evaluation.measures["error"].dropna().abs(), color=series(index)[0])
-        axes.set(xlabel="maximum error, years", ylabel="faces", xlim=(0, 20))
-        axes.yaxis.set_major_formatter(_PERCENT)
-
-    caption = "The share of exact ages with at most this error. Higher is better."
-    return "Cumulative score", caption, _svg(draw)
-
-
 def _age_histogram(evaluation: Evaluation, title: str, color: str) -> Plot:
     labels = evaluation.labels
     true = np.minimum(age_midpoint(labels["age_low"], labels["age_high"]), MAX_AGE)
@@ -105,7 +88,7 @@ def _age_histogram(evaluation: Evaluation, title: str, color: str) -> Plot:
         axes.plot([0, MAX_AGE], [0, MAX_AGE], **_GUIDE)
         axes.hist2d(
             true[known],
-            evaluation.estimates.age[known],
+            evaluation.measures["est_age"][known],
             bins=np.arange(0, MAX_AGE + _CELL + 1, _CELL),
             cmin=1,
             cmap=LinearSegmentedColormap.from_list("faint to full", [color + "20", color]),
@@ -123,7 +106,7 @@ def _gender_calibration(results: Results) -> Plot:
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], **_GUIDE)
         for index, evaluation in enumerate(results.evaluations):
-            bins, (color, _, marker) = calibration_bins(evaluation), series(index)
+            bins, (color, _, marker) = calibration_bins(evaluation), SERIES[index % len(SERIES)]
             axes.plot(bins["predicted"], bins["women"], color=color, marker=marker, markersize=4)
         axes.set(xlabel="predicted probability of female", ylabel="share of women", aspect="equal")
         axes.xaxis.set_major_formatter(_PERCENT)
@@ -135,11 +118,12 @@ def _gender_calibration(results: Results) -> Plot:
 
 def calibration_bins(evaluation: Evaluation) -> pd.DataFrame:
     """Mean predicted probability of female, share of women and number of faces per filled bin."""
-    male = evaluation.measures["male"].dropna()
-    predicted = pd.Series(evaluation.estimates.p_female, evaluation.labels.index)[male.index]
-    faces = pd.DataFrame({"predicted": predicted, "women": male == 0, "faces": 1})
-    bins = np.minimum((predicted * ECE_BINS).astype(int), ECE_BINS - 1)
-    return faces.groupby(bins).agg({"predicted": "mean", "women": "mean", "faces": "sum"})
+    faces = evaluation.measures.dropna(subset="male")
+    bins = np.minimum((faces["p_female"] * ECE_BINS).astype(int), ECE_BINS - 1)
+    bins = faces.assign(women=faces["male"] == 0).groupby(bins)
+    return bins.agg(
+        predicted=("p_female", "mean"), women=("women", "mean"), faces=("women", "size")
+    )
 
 
 def _svg(draw: Callable[[Axes], None]) -> str:

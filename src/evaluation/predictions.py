@@ -9,9 +9,12 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..files import replacing, wrap_read_errors
 from ..labels import AGES
+from .measures import measure
 from .results import LABELS, gender_names
 
 MARK = b"model,path,row"  # the first columns
+_LABELS = ["model", "path", "row", "person", "age_low", "age_high", "gender"]
+_ESTIMATES = ["est_age", "low", "high", "est_gender", "p_female"]
 _PROBABILITIES = [f"p{age}" for age in AGES]
 
 
@@ -21,27 +24,16 @@ def write_predictions(path: Path, models: list[tuple[str, pd.DataFrame, Estimate
     Columns: `model`, `path`, `row`, `person`, `age_low`, `age_high`, `gender`, `est_age`, `low`,
     `high` (years), `est_gender`, `p_female`, kinds of subgroups, `p0` to `p100`.
     """
-    table = pd.concat([_predictions(*each) for each in models])
+    tables = []
+    for model, labels, estimates in models:
+        table = labels.assign(model=model, gender=gender_names(labels["gender"]))
+        found = measure(labels, estimates)[_ESTIMATES]
+        ages = pd.DataFrame(estimates.age_distribution, labels.index, _PROBABILITIES)
+        kinds = labels.columns.drop(LABELS)
+        tables.append(pd.concat([table[_LABELS], found, labels[kinds], ages], axis=1))
+    text = {"float_format": "%.6g", "encoding": "utf-8", "errors": "backslashreplace"}
     with replacing(path) as partial:
-        table.to_csv(
-            partial, index=False, float_format="%.6g", encoding="utf-8", errors="backslashreplace"
-        )
-
-
-def _predictions(model: str, labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
-    kinds = labels.columns.drop(list(LABELS))
-    table = labels.drop(columns=["age_std", *kinds]).assign(
-        gender=gender_names(labels["gender"]),
-        est_age=estimates.age,
-        low=estimates.age_low,
-        high=estimates.age_high,
-        est_gender=gender_names(estimates.gender),
-        p_female=estimates.p_female,
-        **labels[kinds],
-    )
-    table.insert(0, "model", model)
-    ages = pd.DataFrame(estimates.age_distribution, table.index, _PROBABILITIES)
-    return table.join(ages)
+        pd.concat(tables).to_csv(partial, index=False, **text)
 
 
 def read_predictions(path: Path) -> tuple[pd.DataFrame, Estimates]:

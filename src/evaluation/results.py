@@ -8,7 +8,7 @@ import pandas as pd
 from ..estimation.estimator import Estimates
 from ..labels import GENDERS
 
-LABELS = ("path", "row", "person", "age_low", "age_high", "age_std", "gender")
+LABELS = ["path", "row", "person", "age_low", "age_high", "age_std", "gender"]
 
 
 def labels_table(
@@ -33,7 +33,7 @@ def labels_table(
     optional = {"row": np.arange(len(path)), "person": "", "age_std": np.nan}
     labels = {"path": path, "age_low": age_low, "age_high": age_high, "gender": gender}
     table = pd.DataFrame(labels | optional | columns)
-    return table[[*LABELS, *table.columns.drop(list(LABELS))]]
+    return table[[*LABELS, *table.columns.drop(LABELS)]]
 
 
 def units(labels: pd.DataFrame) -> np.ndarray:
@@ -54,11 +54,8 @@ class Evaluation:
     model, baseline: names of the model and of its constant baseline in tables.
     labels: of the M faces that were found, with their index in `Results.labels`.
     estimates: of these faces.
-    measures, baseline_measures: of these faces, see `measures.measure` and `measures.errors`.
-    worst: their index of the largest age errors, largest first.
-    worst_faces: uint8 (W, S, S, 3), BGR.
+    measures: of these faces, see `measures.measure`.
     skipped: name and reason of each image without a face.
-    uses: the use of each source in the model's training, see `models.seen.use_of`.
     calibration: description of the faces for temperature scaling; "" without it.
     """
 
@@ -67,12 +64,13 @@ class Evaluation:
     labels: pd.DataFrame
     estimates: Estimates
     measures: pd.DataFrame
-    baseline_measures: pd.DataFrame
-    worst: pd.Index
-    worst_faces: np.ndarray
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    uses: dict[str, str] = field(default_factory=dict)
-    calibration: str = ""
+    skipped: list[tuple[str, str]]
+    calibration: str
+
+    @property
+    def uses(self) -> dict[str, str]:
+        """The use of each source in the model's training, see `models.seen.use_of`."""
+        return self.labels.groupby("source", sort=False)["use"].first().to_dict()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..files import replacing
 from ..models.checkpoints import stored_description
-from ..models.seen import TRAINED_ON, TRAINING, seen_in
+from ..models.seen import TRAINED_ON, TRAINING, rows_of_part, seen_in
 from ..training.arguments import Arguments
 from ..training.fit import train
 from ..training.run import weight_files
@@ -60,8 +60,7 @@ def train_runs(arguments: Arguments) -> str:
     opened = [open_database(path) for path in arguments.input]
     join(opened)
     databases = dict(zip(database_names(opened), opened, strict=True))
-    paths = {name: database.path for name, database in databases.items()}
-    runs = plan(arguments, paths)
+    runs = plan(arguments, {name: database.path for name, database in databases.items()})
     left_out = [run.left_out for run in runs if run.left_out]
     check_weights(arguments, {name: databases[name] for name in left_out})
     unseen = {name: unseen_rows(databases, name) for name in left_out}
@@ -70,20 +69,14 @@ def train_runs(arguments: Arguments) -> str:
     tables, predictions, files = [], [], [arguments.output_path / f"{kind}.csv"]
     for run in runs:
         estimator = Estimator(train(run.arguments).best_file)
-        own = {name: path for name, path in paths.items() if name != run.left_out}
-        parts = [(part, own, None)]
-        if run.left_out:
-            parts.append(("all", {run.left_out: paths[run.left_out]}, unseen[run.left_out]))
-        for which, tested, chosen in parts:
-            metrics, *predicted = evaluate_part(estimator, [*tested.values()], which, chosen)
-            predictions += [(run.name, *predicted)] if arguments.folds else []
-            about = {"run": run.name, "seed": run.arguments.seed, "tested_on": list(tested)}
-            tables.append(pd.DataFrame({**about, "part": which, **metrics}))
+        metrics, *predicted = _evaluate(run, estimator, databases, part, unseen.get(run.left_out))
+        predictions += [(run.name, *predicted)] if arguments.folds else []
+        tables.append(metrics)
         keras.utils.clear_session()
         table = pd.concat(tables)
-        with replacing(arguments.output_path / f"{kind}.csv") as partial:
+        with replacing(files[0]) as partial:
             table.to_csv(partial, index=False)
-        with replacing(arguments.output_path / f"{kind}.md") as partial:
+        with replacing(files[0].with_suffix(".md")) as partial:
             partial.write_text(matrix(table) + "\n", encoding="utf-8")
     if arguments.folds:
         files.append(arguments.output_path / OUT_OF_FOLD)
@@ -173,32 +166,38 @@ def unseen_rows(databases: dict[str, Database], left_out: str) -> np.ndarray:
     return unseen
 
 
-def evaluate_part(
-    estimator: Estimator, paths: list[Path], part: str, chosen: np.ndarray | None = None
-) -> tuple[dict[str, list[float]], pd.DataFrame, Estimates]:
-    """Metrics per database of a part of some databases.
+def _evaluate(
+    run: Run,
+    estimator: Estimator,
+    databases: dict[str, Database],
+    part: str,
+    unseen: np.ndarray | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, Estimates]:
+    """Metrics of a run per database, and the labels and estimates of the faces.
 
-    Args:
-        estimator: of the run.
-        paths: of the databases.
-        part: "validation", "test" or "all".
-        chosen: rows to evaluate, int64; by default all of the part.
-
-    Returns:
-        One value per database of `faces`, their number; `age_mae` in years, `gender_accuracy` and
-        `coverage` of the 80 % interval, 0..1. Then labels and estimates of the faces.
+    part: "validation" or "test", of the databases of the run.  unseen: rows of the other one.
     """
-    faces = from_databases(paths, part, estimator.description)
-    if chosen is not None:
-        labels = faces.labels[faces.labels.index.isin(chosen)]
-        faces = replace(faces, labels=labels)
+    own = [database for name, database in databases.items() if name != run.left_out]
+    lengths = [*map(len, databases.values())]
+    is_own = np.repeat([name != run.left_out for name in databases], lengths)
+    rows = np.flatnonzero(is_own)[rows_of_part(own, estimator.description, part)]
+    if unseen is not None:
+        rows = np.append(rows, np.flatnonzero(~is_own)[unseen])
+    faces = from_databases([database.path for database in databases.values()])
+    faces = replace(faces, labels=faces.labels[faces.labels.index.isin(rows)])
     faces.check(estimator)
     labels, estimates, _ = estimate(faces, estimator)
-    measures = measure(labels, estimates).eval("error = abs(error)").groupby(labels["source"])
-    means = measures[["error", "correct", "covered"]].mean().reindex(database_names(faces.parts))
-    means.columns = list(_METRICS)
-    counts = measures.size().reindex(means.index, fill_value=0)
-    return {"faces": counts.tolist(), **means.to_dict("list")}, labels, estimates
+    measures = measure(labels, estimates)
+    metrics = measures.assign(error=measures["error"].abs(), tested_on=labels["source"])
+    metrics = metrics.groupby("tested_on", sort=False).agg(
+        faces=("unit", "size"),
+        age_mae=("error", "mean"),
+        gender_accuracy=("correct", "mean"),
+        coverage=("covered", "mean"),
+    )
+    metrics = metrics.reset_index().assign(run=run.name, seed=run.arguments.seed)
+    metrics["part"] = np.where(metrics["tested_on"] == run.left_out, "all", part)
+    return metrics[["run", "seed", "tested_on", "part", "faces", *_METRICS]], labels, estimates
 
 
 def matrix(table: pd.DataFrame) -> str:
@@ -207,14 +206,11 @@ def matrix(table: pd.DataFrame) -> str:
     With several seeds, means and standard deviations: "4.71 ± 0.05". Omitted databases are bold; a
     dash stands for metrics without a label.
     """
-    cells = {
-        key: _cell(rows, key[0] == key[1]) for key, rows in table.groupby(["run", "tested_on"])
-    }
     databases = list(dict.fromkeys(table["tested_on"]))
-    lines = [
-        [run, *(cells.get((run, name), "") for name in databases)]
-        for run in dict.fromkeys(table["run"])
-    ]
+    lines = []
+    for run, own in table.groupby("run", sort=False):
+        cells = [_cell(own[own["tested_on"] == name], run == name) for name in databases]
+        lines.append([run, *cells])
     title = "trained without" if set(table["run"]) & set(databases) else "run"
     return tabulate(lines, [title, *databases], tablefmt="pipe", disable_numparse=True)
 

@@ -29,7 +29,7 @@ def subgroups(labels: pd.DataFrame) -> dict[str, np.ndarray]:
         "age": np.array([*AGE_BANDS, ""])[age_band(midpoint)],
         "children": np.where(midpoint <= OLDEST_CHILD, f"0-{OLDEST_CHILD}", ""),
         "gender": gender_names(labels["gender"]),
-        **{kind: labels[kind].to_numpy() for kind in labels.columns.drop(list(LABELS))},
+        **{kind: labels[kind].to_numpy() for kind in labels.columns.drop(LABELS)},
     }
     if USE not in values and len(set(values.get(SOURCE, ""))) <= 1:
         values.pop(SOURCE, None)

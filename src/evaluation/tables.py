@@ -32,11 +32,9 @@ def tables(
         All faces, and differences between models, one row per metric; then, for each kind of
         subgroup, one row per subgroup and model.
     """
-    table = results.table.assign(text=_texts(results))
+    table = results.table.assign(text=_texts(results, narrow))
     found = {ALL_FACES: _of_all_faces(table, results)}
     found |= {name: _of_difference(table, results, name) for name in results.differences}
-    if narrow:
-        table["text"] = _texts(results, _WITH_INTERVAL)
     kinds = by_kind(table["subgroup"])
     if USE in kinds:  # each use, and its sources
         names = kinds.pop(USE) + kinds.pop(USE + CROSS + SOURCE)
@@ -50,14 +48,15 @@ def tables(
     return found
 
 
-def _texts(results: Results, with_interval: tuple[str, ...] = tuple(BY_NAME)) -> list[str]:
+def _texts(results: Results, narrow: bool) -> list[str]:
     """Value, mark of few faces, and interval of each row of the table of metrics."""
     found = []
     for row in results.table.itertuples():
         form = BY_NAME[row.metric].format
         form = form if row.model not in results.differences else f"+{form.removeprefix('+')}"
         text = format(row.value, form) + "*" * (row.n < FEW)
-        if row.metric in with_interval and not pd.isna(row.low):
+        is_short = narrow and row.subgroup != ALL and row.metric not in _WITH_INTERVAL
+        if not is_short and not pd.isna(row.low):
             text += f" [{row.low:{form}}, {row.high:{form}}]"
         found.append(text)
     return found
@@ -96,19 +95,20 @@ def _with_titles(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _by_subgroup(table: pd.DataFrame, names: list[str], several: bool) -> pd.DataFrame:
     """One row per subgroup and model, with the metrics that any of them has."""
-    own = table[table["subgroup"].isin(names)].set_index(["subgroup", "model"])
-    counts = own.pivot_table("n", own.index.names, "metric").fillna(0)
-    ages = sum(counts.get(name, 0) for name in ("mae", "range_error"))  # exact ones and ranges
-    shown = {metric.name: metric.column for metric in BY_SUBGROUP if metric.name in counts}
-    faces = np.maximum(counts[[*shown]].max(axis=1), ages).astype(int)
+    keys = ["subgroup", "model"]
+    own = table[table["subgroup"].isin(names)]
+    shown = {each.name: each.column for each in BY_SUBGROUP if each.name in set(own["metric"])}
+    own = own[own["metric"].isin(shown)].set_index(keys)
+    counts = own.pivot_table("n", keys, "metric")
+    ages = counts.reindex(columns=["mae", "range_error"]).sum(axis=1)  # exact ones and ranges
+    faces = np.maximum(counts.max(axis=1), ages).astype(int)
     own["text"] += ["" if n == faces[key] else f" of {n:,}" for key, n in own["n"].items()]
-    frame = own.pivot_table("text", own.index.names, "metric", aggfunc="first")
-    frame = frame[[*shown]].rename(columns=shown).fillna("").rename_axis(None, axis=1)
+    frame = own.pivot_table("text", keys, "metric", aggfunc="first")[[*shown]]
+    frame = frame.rename(columns=shown).fillna("")
     frame.insert(0, "faces", faces.map("{:,}".format))
-    order = dict.fromkeys(own.index)
-    frame = frame.loc[sorted(order, key=lambda key: names.index(key[0]))].reset_index()
-    frame = frame if several else frame.drop(columns="model")
-    return frame.set_index("subgroup").rename_axis(None)
+    order = sorted(dict.fromkeys(own.index), key=lambda key: names.index(key[0]))
+    frame = frame.loc[order].reset_index("model").rename_axis(None).rename_axis(None, axis=1)
+    return frame if several else frame.drop(columns="model")
 
 
 def console(results: Results) -> str:

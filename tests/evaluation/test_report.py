@@ -1,9 +1,7 @@
 """HTML report of an evaluation."""
 
-import base64
 from html.parser import HTMLParser
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +11,6 @@ from src.evaluation.report import write_report
 from src.evaluation.results import labels_table
 from tests.evaluation.colour_model import ColourModel, face
 
-NAME = '<script>alert("x")</script>&amp;.jpg'
 AGE_PLOTS = ["Mean absolute error by age", "Bias by age", "Age in the 80 % interval by age"]
 VOID = {"img", "meta", "br"}
 
@@ -117,7 +114,6 @@ def people():
         estimated,
         percent,
         notes=["a <note> & more"],
-        path=[NAME, *(f"{row}.jpg" for row in range(399))],
         gender=gender,
         age_low=age,
         age_high=age + (np.arange(400) % 5 == 4),
@@ -136,7 +132,7 @@ def report(folder, faces, **models):
 
 @pytest.fixture(scope="module")
 def one(people, tmp_path_factory):
-    return report(tmp_path_factory.mktemp("one"), people, model=ColourModel(img_size=200))
+    return report(tmp_path_factory.mktemp("one"), people, model=ColourModel())
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +155,10 @@ def test_page_is_self_contained(two):
 
 def test_names_are_escaped(one, tmp_path):
     _, page = one
-    assert NAME in page.text
-    assert any(image["alt"] == NAME for image in page.all("img"))
     assert "a <note> & more" in page.text and "<db>.mat" in page.text
     assert page.row("group <b>x</b>")
     age = np.array([9.0, 30])
-    faces = Shown([20, 30], [0, 0], path=["caf\udce9.jpg", "b"], age_low=age, age_high=age)
+    faces = Shown([20, 30], [0, 0], notes=["caf\udce9.jpg"], age_low=age, age_high=age)
     assert "caf\\udce9.jpg" in report(tmp_path, faces)[1].text
 
 
@@ -190,7 +184,7 @@ def test_values_are_the_results(one, people):
 
 
 def test_all_plots_are_drawn(one, two):
-    ages = [*AGE_PLOTS, "Gender accuracy by age", "Cumulative score"]
+    ages = [*AGE_PLOTS, "Gender accuracy by age"]
     scatter, calibration = "Estimated against true age", "Gender calibration"
     assert one[1].titles() == [*ages, scatter, calibration]
     both = (f"{scatter}: {name}" for name in ("_plain$1", "older"))
@@ -220,25 +214,9 @@ def test_points_of_gender_calibration(tmp_path):
 def test_one_kind_of_label(tmp_path):
     _, page = report(tmp_path, Shown([20] * 40, [10] * 40, gender=np.arange(40) % 2.0))
     assert page.titles() == ["Gender calibration"]
-    assert "age known for none" in page.text
-    assert not page.all("img")
     age = np.array([20.0, 30, 40])
     _, page = report(tmp_path, Shown([22, 30, 47], [10] * 3, age_low=age, age_high=age))
-    assert page.titles() == [*AGE_PLOTS, "Cumulative score", "Estimated against true age"]
-    assert "gender for none" in page.text
-    assert len(page.all("img")) == 2
-
-
-def test_worst_faces(one):
-    _, page = one
-    images = page.all("img")
-    assert len(images) == 24
-    data = base64.b64decode(images[0]["src"].partition("base64,")[2])
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (128, 128, 3)
-    assert picture.mean(axis=(0, 1))[1:] == pytest.approx([95, 0], abs=3)  # BGR stays BGR
-    assert "90.0 years too old labelled 5" in page.text
-    assert "estimated 95 (93-97), " in page.text
+    assert page.titles() == [*AGE_PLOTS, "Estimated against true age"]
 
 
 def test_page_is_reproducible(two, tmp_path):
