@@ -68,28 +68,19 @@ def test_metrics_of_networks(evaluated):
     assert difference == pytest.approx(values[0] - values[1])
 
 
-def test_output_files(evaluated):
+def test_files_and_printed_tables(evaluated):
     assert names(evaluated.folder) == {"wiki.mat", "a.hdf5", "b.hdf5", "out"}
     assert names(evaluated.folder / "out") == {"results.json", "results.csv", "report.html"}
     stored = json.loads((evaluated.folder / "out" / "results.json").read_text())
     assert stored["arguments"]["weight_file"] == [str(path) for path in evaluated.models]
     assert [model["faces"] for model in stored["models"]] == [50, 50]
-
-
-def test_printed_tables(evaluated):
-    lines = evaluated.done.stdout.splitlines()
-    text = "\n".join(lines)
     for words in (
-        "baseline: 36 years, male",
-        "baseline: 40 years, male",
-        "(training faces)",
-        "(evaluated faces)",
-        "mean absolute error, years",
-        "age 20-29",
-        "gender female",
+        *("baseline: 36 years, male", "baseline: 40 years, male", "(training faces)"),
+        *("(evaluated faces)", "mean absolute error, years", "age 20-29", "gender female"),
     ):
-        assert words in text
-    assert lines[-1] == f"report: {evaluated.folder / 'out' / 'report.html'}"
+        assert words in evaluated.done.stdout
+    report = evaluated.folder / "out" / "report.html"
+    assert evaluated.done.stdout.splitlines()[-1] == f"report: {report}"
     assert evaluated.done.stderr == "50 of 50 faces\n" * 2
 
 
@@ -98,78 +89,48 @@ def evaluate(run_here):
     return partial(run_here, "evaluate.py")
 
 
-def test_pictures_of_csv(evaluated, evaluate, tmp_path):
-    """Unreadable pictures are counted and named."""
-    faces = open_database(evaluated.database).image[np.arange(6)]
-    for i, face in enumerate(faces):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), cv2.resize(face, (40, 40)))
-    (tmp_path / "2.png").write_text("no picture")
+def test_images_of_csv(evaluated, evaluate, tmp_path):
+    """Unreadable images are counted and named."""
+    for i, face in enumerate(open_database(evaluated.database).image[np.arange(6)]):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), face)
+    (tmp_path / "2.png").write_text("no image")
     rows = [f"{i}.png,{20 + 5 * i},male,{'xy'[i % 2]}" for i in range(7)]
     (tmp_path / "my.csv").write_text("\n".join(["path,age,gender,group", *rows]))
     out = tmp_path / "out"
     command = ("--image_csv", tmp_path / "my.csv", "--weight_file", evaluated.models[0])
     done = evaluate(*command, "--output", out, "--resamples", 20)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    first = lines.index("2 of 7 images skipped:")
-    named = ["2.png: image undecodable", "6.png: image missing"]
-    assert lines[first + 1 : first + 3] == named
+    named = "2 of 7 images skipped:\n2.png: image undecodable\n6.png: image missing\n"
+    assert named in done.stdout, done.stderr
     table = pd.read_csv(out / "results.csv").set_index(["subgroup", "metric"])
     assert table.loc[("group x", "mae"), "n"] == 2
     assert table.loc[("group y", "mae"), "n"] == 3
 
 
-def test_output_is_a_file(evaluated, evaluate, tmp_path):
-    (tmp_path / "file").touch()
-    done = evaluate("--input", evaluated.database, "--output", tmp_path / "file", "--force")
-    assert_one_line_error(done, "evaluate.py", "is a file")
-
-
-def test_second_evaluation_and_predictions(evaluated, evaluate, tmp_path):
-    """The folder is numbered; predictions have one row per model and face."""
+def test_second_evaluation_of_a_folder(evaluated, evaluate, tmp_path):
+    """It is numbered, or with --force replaces the first; predictions and card are written."""
     shutil.copytree(evaluated.folder / "out", tmp_path / "out")
     before = (tmp_path / "out" / "results.json").read_bytes()
-    command = ("--input", evaluated.database, "--weight_file", *evaluated.models)
-    files = ("--output", tmp_path / "out", "--predictions", tmp_path / "faces.csv")
-    done = evaluate(*command, *files, "--resamples", 20)
+    card = tmp_path / "card of mine.md"
+    card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
+    command = ("--input", evaluated.database, "--output", tmp_path / "out", "--resamples", 20)
+    files = ("--predictions", tmp_path / "faces.csv", "--card", card)
+    done = evaluate(*command, "--weight_file", *evaluated.models, *files)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"report: {tmp_path / 'out-2' / 'report.html'}\n")
     assert (tmp_path / "out" / "results.json").read_bytes() == before
     faces = pd.read_csv(tmp_path / "faces.csv")
     assert faces.groupby("model").size().to_dict() == {"a.hdf5": 50, "b.hdf5": 50}
-    assert faces[[f"p{age}" for age in range(101)]].sum(axis=1).to_numpy() == pytest.approx(
-        1, abs=1e-3
-    )
-
-
-def test_force_replaces_evaluation(evaluated, evaluate, tmp_path):
-    shutil.copytree(evaluated.folder / "out", tmp_path / "out")
-    command = ("--input", evaluated.database, "--weight_file", evaluated.models[0], "--force")
-    done = evaluate(*command, "--output", tmp_path / "out", "--resamples", 20)
-    assert done.returncode == 0, done.stderr
-    stored = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [model["model"] for model in stored["models"]] == ["a.hdf5"]
-
-
-def test_card_and_its_command(evaluated, evaluate, tmp_path):
-    card, out = tmp_path / "card of mine.md", tmp_path / "out"
-    card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
-    command = ("--input", evaluated.database, "--weight_file", *evaluated.models, "--card", card)
-    done = evaluate(*command, "--output", out, "--resamples", 20)
-    assert done.returncode == 0, done.stderr
+    ages = faces[[f"p{age}" for age in range(101)]].sum(axis=1).to_numpy()
+    assert ages == pytest.approx(1, abs=1e-3)
     lines = card.read_text().splitlines()
     assert next(line for line in lines if line.startswith("### ")) == "### All faces"
     assert any(line.startswith("| ") and " b.hdf5 " in line for line in lines)
     [stored] = [line for line in lines if line.startswith("python evaluate.py ")]
     assert f"--card '{card}'" in stored
-
-
-def test_card_without_marks(evaluated, evaluate, tmp_path):
-    (tmp_path / "card.md").write_text("# Card\n")
-    command = ("--input", evaluated.database, "--card", tmp_path / "card.md")
-    done = evaluate(*command, "--output", tmp_path / "out")
-    assert_one_line_error(done, "evaluate.py", "--card", "card.md")
-    assert names(tmp_path) == {"card.md"}
+    done = evaluate(*command, "--weight_file", evaluated.models[0], "--force")
+    assert done.returncode == 0, done.stderr
+    stored = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [model["model"] for model in stored["models"]] == ["a.hdf5"]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +148,7 @@ def test_card_without_marks(evaluated, evaluate, tmp_path):
         (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["--weight_file"]),
         (["--input", "DATABASE", "--weight_file", "MODEL", "--seed", "-1"], ["--seed"]),
         (["--input", "DATABASE", "--weight_file", "DATABASE"], ["wiki.mat"]),
+        (["--input", "DATABASE", "--card", "gone.md"], ["--card", "gone.md"]),
         (
             ["--input", "DATABASE", "--weight_file", "ALIGNED"],
             ["--input", "five_points", "none"],

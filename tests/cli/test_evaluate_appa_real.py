@@ -60,63 +60,36 @@ def test_mae_equals_numpys(evaluated, exports):
         assert float(line[1]) == pytest.approx(np.abs(predicted - ages).mean(), abs=0.006)
 
 
-def test_table_has_both_errors(evaluated):
+def test_printed_tables(evaluated):
+    """Both errors, unreadable images, and metrics against the target, of the first table."""
     lines = evaluated.done.stdout.splitlines()
     assert lines[0].split() == ["age", "MAE", "(years)", "images"]
-    assert set(lines[1]) == {"-", " "}
     assert [line.split()[2] for line in lines[2:4]] == ["5", "5"]
-
-
-def test_unreadable_pictures_are_counted(evaluated):
-    lines = evaluated.done.stdout.splitlines()
+    assert lines[5] == "against the apparent age:"
     first = lines.index("2 of 7 images skipped:")
     assert lines[first + 1 : first + 3] == [
         "000005.jpg_face.jpg: image undecodable",
         "000006.jpg_face.jpg: image missing",
     ]
-
-
-def test_metrics_against_the_target(evaluated):
-    """By hand, of the predictions' own table."""
-    lines = evaluated.done.stdout.splitlines()
-    assert lines[5] == "against the apparent age:"
     assert any(line.startswith("note: ") and "margin of 0.4" in line for line in lines)
     cells = [line.split() for line in lines]
     [mae] = [words for words in cells if words[:3] == ["mean", "absolute", "error,"]]
     assert mae[4] == f"{lines[2].split()[1]}*"
     assert any(words[:2] == ["epsilon", "error"] for words in cells)
     assert sum(words[0] == "age" and "-" in words[1] for words in cells if len(words) > 2) == 3
-
-
-def test_no_file_is_written(evaluated):
-    assert sorted(evaluated.data_dir.rglob("*")) == evaluated.before
-
-
-def test_stderr_has_progress_only(evaluated):
     assert evaluated.done.stderr == "7 of 7 images\n"
+    assert sorted(evaluated.data_dir.rglob("*")) == evaluated.before  # nothing is written
 
 
-@pytest.fixture
-def fails(run_here):
-    """Run in this process with bad input; returns the one line it ended with."""
-
-    def failed(*args):
-        done = run_here("evaluate_appa_real.py", *args)
-        assert_one_line_error(done, "evaluate_appa_real.py")
-        return done.stderr
-
-    return failed
-
-
-def test_missing_default_folder_is_named(fails, weights, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    line = fails("--weight_file", weights)
-    assert "appa-real/appa-real-release: expected a folder" in line
-
-
-def test_other_folder_is_rejected_first(fails, tmp_path):
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [((), "appa-real/appa-real-release: expected a folder"), (("--output", "."), "--output")],
+)
+def test_wrong_folders_are_named(weights, tmp_path, monkeypatch, run_here, args, words):
     (tmp_path / "thesis.tex").touch()
-    assert "--output" in fails("--output", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = run_here("evaluate_appa_real.py", "--weight_file", weights, *args)
+    assert_one_line_error(done, "evaluate_appa_real.py", words)
 
 
 def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):

@@ -32,7 +32,17 @@ from tests.portraits import astronaut, hopper
 NAN = np.nan
 
 
-def write(path, ages, genders=None, groups=None, size=8, estimated=None, person="", **values):
+def write(
+    path,
+    ages,
+    genders=None,
+    groups=None,
+    size=8,
+    estimated=None,
+    person="",
+    age_high=None,
+    **values,
+):
     """A database of faces estimated at `estimated` years, their labels if None."""
     ages = np.array(ages, float)
     faces = np.stack(
@@ -40,7 +50,7 @@ def write(path, ages, genders=None, groups=None, size=8, estimated=None, person=
     )
     columns = {
         "age_low": ages,
-        "age_high": ages,
+        "age_high": ages if age_high is None else age_high,
         "gender": np.ones(len(ages)) if genders is None else np.array(genders, float),
         "path": [f"{path.stem}/{i}.jpg" for i in range(len(ages))],
         "group": groups or [""] * len(ages),
