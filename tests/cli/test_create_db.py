@@ -88,52 +88,27 @@ def odd(tmp_path_factory):
 
 
 READABLE = [0, 5, 6, 7, 9, 11]
-SKIPPED = [
-    ("path", "reason"),
-    ("01/1.jpg", "image missing"),
-    *((f"{i % 10:02d}/{i}.jpg", "image undecodable") for i in (2, 3, 4, 8, 10)),
-]
 
 
-@pytest.fixture(scope="module")
-def cleaned(odd, tmp_path_factory):
-    """The finished run over `odd`, and the folder it wrote to."""
-    out = tmp_path_factory.mktemp("cleaned")
-    return create(odd, out / "db.mat", "--img_size", SIZE, "--workers", 3), out
-
-
-def test_unreadable_pictures_are_skipped(cleaned):
-    done, out = cleaned
+def test_unusual_images(odd, out):
+    """Those that can be read equal Pillow's, in the order of the labels; others are listed."""
+    done = create(odd, out / "db.mat", "--img_size", SIZE, "--workers", 3)
     assert done.returncode == 0, done.stderr
     assert names(out) == FILES
-
-
-def test_pictures_equal_pillows_in_order(cleaned, odd):
-    image = open_database(cleaned[1] / "db.mat").image
-    assert image.shape == (len(READABLE), SIZE, SIZE, 3)
-    for face, i in zip(image[np.arange(len(READABLE))], READABLE, strict=True):
-        picture = Image.open(odd / f"{i % 10:02d}/{i}.jpg").convert("RGB")
-        difference = face[:, :, ::-1].astype(int) - np.asarray(picture)
-        assert np.abs(difference).max() <= 5, i
-
-
-def test_labels_stay_with_their_pictures(cleaned):
-    opened = open_database(cleaned[1] / "db.mat")
+    opened = open_database(out / "db.mat")
+    for face, i in zip(opened.image[np.arange(len(READABLE))], READABLE, strict=True):
+        picture = np.asarray(Image.open(odd / f"{i % 10:02d}/{i}.jpg").convert("RGB"))
+        assert np.abs(face[:, :, ::-1].astype(int) - picture).max() <= 5, i
     assert opened.gender.tolist() == [i % 2 for i in READABLE]
     assert opened.age_low.tolist() == opened.age_high.tolist() == [20 + i for i in READABLE]
     assert (opened.db, opened.crop.margin, opened.crop.alignment) == ("wiki", 0.4, "none")
-
-
-def test_skipped_pictures_have_reasons(cleaned):
-    assert read_csv(cleaned[1] / "db.skipped.csv") == SKIPPED
-
-
-def test_removed_rows_are_counted(cleaned):
-    done, out = cleaned
-    removed = dict(zip([*RULES, *PICTURE_RULES], [0, 0, 0, 0, 1, 5], strict=True))
-    assert printed_table(done) == {"read": 12} | removed | {"kept": 6}
-    saved = [("rule", "rows"), *((rule, str(rows)) for rule, rows in removed.items())]
-    assert read_csv(out / "db.removed.csv") == [*saved, ("kept", "6")]
+    undecodable = [(f"{i % 10:02d}/{i}.jpg", "image undecodable") for i in (2, 3, 4, 8, 10)]
+    skipped = [("path", "reason"), ("01/1.jpg", "image missing"), *undecodable]
+    assert read_csv(out / "db.skipped.csv") == skipped
+    counts = dict(zip([*RULES, *PICTURE_RULES, "kept"], [0, 0, 0, 0, 1, 5, 6], strict=True))
+    assert printed_table(done) == {"read": 12} | counts
+    saved = [("rule", "rows"), *((rule, str(rows)) for rule, rows in counts.items())]
+    assert read_csv(out / "db.removed.csv") == saved
 
 
 def test_progress_without_terminal(create_here, small_wiki, out):
@@ -150,10 +125,7 @@ def test_version_5_equals_the_originals(create_here, odd, out):
     assert names(out) == FILES
     read = scipy.io.loadmat(out / "db.mat")
     assert read["image"].shape == (6, SIZE, SIZE, 3)
-    assert read["image"].dtype == np.uint8
-    assert read["gender"].tolist() == [[i % 2 for i in READABLE]]
     assert read["age"].tolist() == [[20 + i for i in READABLE]]
-    assert read["db"].tolist() == ["wiki"]
     assert (read["img_size"].tolist(), read["min_score"].tolist()) == ([[SIZE]], [[2]])
 
 
@@ -218,14 +190,11 @@ def test_other_label_file(create_here, small_wiki, out, content):
     assert_refused(create_here(small_wiki, out / "db.mat"), out, "wiki.mat", "MATLAB")
 
 
-def test_no_row_left(create_here, small_wiki, out):
+def test_no_row_left(create_here, small_wiki, out, tmp_path):
     done = create_here(small_wiki, out / "db.mat", "--min_score", 99)
     assert_refused(done, out, "face_score below 99: 40")
-
-
-def test_label_file_without_rows(create_here, out, tmp_path):
-    done = create_here(write_wiki(tmp_path / "wiki_crop", wiki_struct(0)), out / "db.mat")
-    assert_refused(done, out, "wiki_crop: ", "is empty")
+    done = create_here(write_wiki(tmp_path / "none", wiki_struct(0)), out / "db.mat")
+    assert_refused(done, out, "none: ", "is empty")
 
 
 def test_no_picture_left(create_here, small_wiki, out):

@@ -19,7 +19,6 @@ from tests.helpers import (
     names,
     printed_table,
     read_csv,
-    run,
     wiki_struct,
     write_wiki,
 )
@@ -76,27 +75,6 @@ def labels(tmp_path):
         return folder
 
     return write
-
-
-def test_utkface_files_and_rules(utkface, out):
-    done = run(*command("utkface", utkface, out))
-    assert done.returncode == 0, done.stderr
-    rules = {"name does not parse": 1, "image missing": 0, "image undecodable": 0}
-    assert printed_table(done) == {"read": 25} | rules | {"kept": 24}
-    assert read_csv(out / "db.removed.csv")[1:] == [
-        *((rule, str(rows)) for rule, rows in rules.items()),
-        ("kept", "24"),
-    ]
-    skipped = [("39_1_20170116174525125.jpg.chip.jpg", "name does not parse")]
-    assert read_csv(out / "db.skipped.csv")[1:] == skipped
-    assert names(out) == FILES
-    opened = open_database(out / "db.mat")
-    assert (opened.db, opened.crop.size, opened.crop.alignment) == ("utkface", SIZE, "none")
-    assert opened.age_low.tolist() == [20 + 10 * (i // 6) for i in range(24)]
-    assert opened.gender.tolist() == 4 * [1, 1, 1, 0, 0, 0]  # in the order of the names
-    for row, name in enumerate(opened.names):
-        expected = cv2.imread(str(utkface / name))
-        np.testing.assert_array_equal(opened.image[np.array([row])][0], expected)
 
 
 def test_duplicates_cap_and_contact_sheet(create, utkface, out):
@@ -225,14 +203,10 @@ def test_one_face_keeps_large_single_faces(create, people, out):
     np.testing.assert_array_equal(opened.image[np.array([0])][0], whole)
 
 
-def test_photos_are_never_kept_whole(create, tmp_path, out):
-    make_picture(tmp_path / "photos" / "00012A05.jpg")
-    done = create("all_age_faces", tmp_path / "photos", out, "--one_face")
+def test_photos_need_a_decision(create, labels, portraits, out):
+    make_picture(out.parent / "photos" / "00012A05.jpg")
+    done = create("all_age_faces", out.parent / "photos", out, "--one_face")
     assert_one_line_error(done, "create_db.py", "--db all_age_faces", "--detect", "--align")
-    assert names(out) == set()
-
-
-def test_small_faces_need_a_decision(create, labels, portraits, out):
     folder = labels("small.jpg,40,,,m,", "none.jpg,40,,,m,")
     one = cv2.imread(str(portraits / "hopper.jpg"))
     small = np.full((one.shape[0] * 2, one.shape[1] * 2, 3), 128, np.uint8)
@@ -244,6 +218,9 @@ def test_small_faces_need_a_decision(create, labels, portraits, out):
     assert create("csv", folder, out, "--whole_image").returncode == 0
     shutil.copy(portraits / "hopper.jpg", folder / "small.jpg")
     assert create("csv", folder, out).returncode == 0
+    assert create("csv", folder, out, "--align").returncode == 0
+    opened = open_database(out / "db.mat")
+    assert (opened.names, opened.crop.alignment) == (["small.jpg"], "five_points")
 
 
 def test_audit_excludes_and_corrects(create, labels, out):
@@ -262,31 +239,16 @@ def test_audit_excludes_and_corrects(create, labels, out):
     )
 
 
-def test_alignment_is_stored(create, people, out):
-    done = create("csv", people, out, "--align")
-    assert done.returncode == 0, done.stderr
-    assert open_database(out / "db.mat").crop.alignment == "five_points"
-    assert "none.jpg" not in open_database(out / "db.mat").names
-
-
 # Training on several
 
 
 @pytest.fixture
 def two(run_here, labels, utkface, tmp_path):
     """utkface.mat, and mine.mat with ranges or unknown labels."""
-    for name, db, folder in (
-        ("utkface", "utkface", utkface),
-        (
-            "mine",
-            "csv",
-            labels(*(f"{i}.jpg,,20,{20 + i},{('f', 'm', '')[i % 3]}," for i in range(30))),
-        ),
-    ):
-        output = tmp_path / f"{name}.mat"
-        done = run_here(
-            *("create_db.py", "--db", db, "--data_dir", folder, "-o", output, "--img_size", 16)
-        )
+    mine = labels(*(f"{i}.jpg,,20,{20 + i},{('f', 'm', '')[i % 3]}," for i in range(30)))
+    for name, db, folder in (("utkface", "utkface", utkface), ("mine", "csv", mine)):
+        flags = ("--db", db, "--data_dir", folder, "-o", tmp_path / f"{name}.mat")
+        done = run_here("create_db.py", *flags, "--img_size", 16)
         assert done.returncode == 0, done.stderr
     return tmp_path / "utkface.mat", tmp_path / "mine.mat"
 

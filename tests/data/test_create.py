@@ -25,19 +25,6 @@ def run(data_dir, out, **options):
     return create.create_database(Arguments(**arguments | options))
 
 
-def test_ctrl_c_names_resume(small_wiki, out, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(create, "_select", interrupted)
-        with pytest.raises(KeyboardInterrupt, match="--resume"):
-            run(small_wiki, out)
-    assert names(out) == RESUMABLE
-    run(small_wiki, out, resume=True)
-    assert names(out) == FILES
-
-
 def test_files_appear_together_or_not(small_wiki, out, monkeypatch):
     run(small_wiki, out)
     older = {path.name: path.read_bytes() for path in out.iterdir()}

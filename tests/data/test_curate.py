@@ -1,26 +1,12 @@
-import hashlib
-import subprocess
-from collections import Counter, defaultdict
-
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
 from src.data import curate
-from src.data.arguments import Arguments
-from src.data.create import create_database
 from src.data.curate import find_duplicates, over_cap
-from src.data.database import open_database
 from src.errors import UserError
 
 NAN = np.nan
-UNPARSED = {  # names in UTKFace that do not parse
-    "39_1_20170116174525125.jpg.chip.jpg",
-    "55_0_0_20170116232725357jpg.chip.jpg",
-    "61_1_20170109142408075.jpg.chip.jpg",
-    "61_1_20170109150557335.jpg.chip.jpg",
-}
 
 
 def table(low, high=None, gender=None):
@@ -54,12 +40,6 @@ def test_rows_of_any_index():
     assert over_cap(rows, 1, seed=0).sum() == 1
 
 
-def test_no_rows_have_no_duplicates():
-    found = find_duplicates(table([]), hashes(""))
-    assert [len(rows) for rows in found.values()] == [0, 0]
-    assert len(over_cap(table([]), 1, seed=0)) == 0
-
-
 def test_cap_per_year_of_age():
     low = [20] * 5 + [18] * 3 + [20] * 2 + [NAN] * 6 + [21] * 2
     high = [20] * 5 + [22] * 3 + [21] * 2 + [NAN] * 6 + [21] * 2
@@ -76,44 +56,6 @@ def test_cap_is_drawn_by_seed():
     times = np.sum(drawn, axis=0)
     assert (0 < times[:30]).all() and (times[:30] < 40).all()
     assert not times[30:].any()
-
-
-@pytest.fixture(scope="module")
-def utkface(shared, tmp_path_factory):
-    """UTKFace's pictures of people in their thirties."""
-    folder = tmp_path_factory.mktemp("real")
-    command = ["tar", "xzf", shared / "UTKFace.tar.gz", "-C", folder, "--wildcards", "*/3?_*"]
-    subprocess.run(command, check=True)
-    return folder / "UTKFace"
-
-
-def test_real_utkface_duplicates(utkface, tmp_path):
-    groups = defaultdict(list)
-    for path in sorted(utkface.iterdir()):
-        if path.name not in UNPARSED:
-            age, gender = path.name.split("_")[:2]
-            pixels = cv2.imread(str(path))
-            groups[hashlib.sha256(pixels).digest()].append((min(int(age), 100), int(gender)))
-    several = [labels for labels in groups.values() if len(labels) > 1]
-    agree = [labels for labels in several if len(set(labels)) == 1]
-    disagree = [labels for labels in several if len(set(labels)) > 1]
-
-    removed, _ = create_database(
-        Arguments(
-            output=tmp_path / "db.mat",
-            data_dir=utkface,
-            db="utkface",
-            img_size=1,
-            drop_duplicates=True,
-            max_per_age=300,
-        )
-    )
-    assert removed[curate.SAME] == sum(len(labels) - 1 for labels in agree) > 0
-    assert removed[curate.DISAGREE] == sum(map(len, disagree)) > 0
-    ages = Counter(labels[0][0] for labels in groups.values() if len(set(labels)) == 1)
-    assert removed[curate.OVER_CAP] == sum(max(count - 300, 0) for count in ages.values()) > 0
-    left = Counter(open_database(tmp_path / "db.mat").age_low)
-    assert left == {age: min(count, 300) for age, count in ages.items()}
 
 
 @pytest.fixture

@@ -69,29 +69,18 @@ def test_labels_show_age_range_gender(tmp_path):
     assert len(set(labels)) == 5
 
 
-@pytest.mark.parametrize("low", [[NAN, NAN], []])
-def test_sheet_without_known_ages_is_empty(tmp_path, low):
-    draw_contact_sheet(database(tmp_path, low), 0, tmp_path / "sheet")
+def test_sheet_without_known_ages_is_empty(tmp_path):
+    draw_contact_sheet(database(tmp_path, [NAN, NAN]), 0, tmp_path / "sheet")
     assert set(np.ravel(sheet_rows(tmp_path / "sheet")[0])) == {-1}
 
 
-@pytest.mark.parametrize(
-    ("low", "gender"),
-    [([20, 30, NAN, 100], [0, 1, 1, NAN]), ([20], [0]), ([NAN, NAN], [NAN, 1])],
-    ids=["all kinds", "one row", "no age known"],
-)
-def test_histogram_is_written(tmp_path, low, gender):
-    table = pd.DataFrame({"age_low": low, "age_high": low, "gender": gender})
-    plot_ages(table, tmp_path / "ages")
+@pytest.mark.parametrize("low", [[20, 30, NAN, 100], [NAN] * 4])
+def test_histogram_shows_the_genders(tmp_path, low):
+    histograms = set()
+    for gender in ([0, 1, 1, NAN], [1, 1, 1, NAN], [NAN] * 4):
+        table = pd.DataFrame({"age_low": low, "age_high": low, "gender": gender}, dtype=float)
+        plot_ages(table, tmp_path / "ages")
+        histograms.add((tmp_path / "ages").read_bytes())
+    assert len(histograms) == 3
     with Image.open(tmp_path / "ages") as histogram:
         assert histogram.format == "PNG"
-        assert len(histogram.convert("RGB").getcolors(2**16)) > 5
-
-
-def test_histogram_shows_the_genders(tmp_path):
-    pictures = set()
-    for gender in (0, 1, NAN):
-        table = pd.DataFrame({"age_low": [20, 30], "age_high": [20, 30], "gender": [gender, 1]})
-        plot_ages(table, tmp_path / "ages")
-        pictures.add((tmp_path / "ages").read_bytes())
-    assert len(pictures) == 3
