@@ -11,7 +11,7 @@ import pytest
 
 from src.demo.overlay import COLOURS
 from src.demo.sinks import console, images, video
-from src.demo.sinks.images import MAX_LABELLED, labelled_images, labelled_page
+from src.demo.sinks.images import labelled_images, labelled_page
 from src.errors import UserError
 from src.faces.crop import TEMPLATES
 from src.faces.detectors import get_detector
@@ -233,21 +233,6 @@ def test_restored_images_are_read_again(tmp_path):
     rows, images = write_labelled(tmp_path, "path,age\nold.jpg,70\n", [restored])
     assert rows[1] == ["", "", "70, ?", "50 (45-55), male"]
     assert images["old.jpg"].mean() > 20
-
-
-def test_long_page_is_cut(tmp_path):
-    count = MAX_LABELLED + 5
-    labels = "path,age\n" + "".join(f"{i}.jpg,{i}\n" for i in range(count))
-    rows, _ = write_labelled(tmp_path, labels, [result(f"{i}.jpg") for i in range(count)])
-    assert [row[2] for row in rows[1:]] == [f"{i}, ?" for i in range(MAX_LABELLED)]
-
-
-def test_labelled_images_have_paths(tmp_path):
-    (tmp_path / "labels.csv").write_text(f"{LABELS}王.jpg,25,,,\n", encoding="gbk")
-    images, records = labelled_images(tmp_path / "labels.csv", tmp_path / "photos", "gbk")
-    assert images["王.jpg"] == tmp_path / "photos" / "王.jpg"
-    assert images["inner/two.jpg"] == tmp_path / "photos" / "inner" / "two.jpg"
-    assert records.loc["inner/two.jpg", "age_low"] == 30
 
 
 def test_ended_demo_writes_no_page(tmp_path):

@@ -47,14 +47,6 @@ def test_frames_have_their_own_times(tmp_path, name, stamps):
     assert video.problem == ""
 
 
-def test_recorded_webm_has_true_times(tmp_path):
-    """A browser's recorder states a rate of 1000 and no length."""
-    write_timed(tmp_path / "a.webm", SLOWING, "libvpx", rate=1000, live="1")
-    found, video = times(tmp_path / "a.webm")
-    assert found == pytest.approx(SLOWING, abs=0.002)
-    assert video.rate == 30
-
-
 @pytest.mark.parametrize("aspect, size", [((64, 45), (250, 144)), ((1, 2), (176, 288))])
 def test_pixels_are_made_square(tmp_path, aspect, size):
     write_timed(tmp_path / "a.mp4", EVEN[:3], aspect=Fraction(*aspect))
@@ -79,31 +71,6 @@ def test_cut_file_is_read_partially(tmp_path, name):
     path.write_bytes(whole)
     found, video = times(path)
     assert (len(found), video.problem) == (60, "")
-
-
-def test_broken_frame_is_counted(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
-    write_clip(tmp_path / "a.avi", list(noise), 10)
-    content = bytearray((tmp_path / "a.avi").read_bytes())
-    middle = content.find(b"\xff\xd8\xff", len(content) // 2)
-    content[middle : middle + 700] = bytes(700)
-    (tmp_path / "a.avi").write_bytes(content)
-    found, video = times(tmp_path / "a.avi")
-    assert len(found) == 19
-    assert found[-1] == pytest.approx(1.9)
-    assert "19 of 20" in video.problem
-
-
-def test_trimmed_file_is_complete(tmp_path):
-    """An edit list hides its first 20 frames."""
-    write_timed(tmp_path / "a.mp4", EVEN)
-    content = bytearray((tmp_path / "a.mp4").read_bytes())
-    media_time = content.find(b"elst") + 16
-    content[media_time : media_time + 4] = (20 * 512 + 1024).to_bytes(4, "big")
-    (tmp_path / "a.mp4").write_bytes(content)
-    found, video = times(tmp_path / "a.mp4")
-    assert len(found) < 60
-    assert video.problem == ""
 
 
 def test_file_name_with_a_colon(tmp_path, monkeypatch):
@@ -194,14 +161,6 @@ def test_camera_is_asked_for_a_size(connect):
     camera = connect(50)
     assert open_camera(2, (1280, 720)).size == (640, 480)  # it has no other
     assert camera.asked == {cv2.CAP_PROP_FRAME_WIDTH: 1280, cv2.CAP_PROP_FRAME_HEIGHT: 720}
-
-
-def test_camera_is_released_when_left_early(connect):
-    camera = connect(50, 100)
-    video = open_camera(2)
-    next(video.frames)
-    video.frames.close()
-    assert camera.released
 
 
 def test_missing_camera_is_rejected(connect):

@@ -103,14 +103,6 @@ def test_pause_delays_later_frames(monkeypatch):
     assert 600 < screen.waits[-1] < 750  # less the first key's 0.3 seconds only
 
 
-def test_camera_frames_are_shown_immediately(monkeypatch):
-    screen = Screen(monkeypatch, [-1, -1])
-    with result_window(job(LIVE)) as show:
-        show(frame(0.0))
-        show(frame(9.0))
-    assert screen.waits == [1, 1]
-
-
 @pytest.mark.parametrize("own", [job(images=["a.jpg"]), job(FILE)])
 def test_closing_the_window_ends(monkeypatch, own):
     Screen(monkeypatch, [-1, -1], visible=0.0)
@@ -146,14 +138,6 @@ def test_s_saves_the_image(monkeypatch, tmp_path):
         assert show(two_faces("inner/a.jpg"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_saved.png", "a_saved1.png"]
     assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
-
-
-def test_window_keeps_the_users_size(monkeypatch):
-    screen = Screen(monkeypatch, [-1, -1, -1])
-    with result_window(job(LIVE)) as show:
-        for _ in range(3):
-            show(frame(0.0))
-    assert screen.sizes == [(80, 60)]
 
 
 def test_title_has_position_and_keys(monkeypatch):
