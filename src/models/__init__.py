@@ -20,8 +20,8 @@ RESNETS = {"resnet18": 18, "resnet34": 34, "resnet50": 50, "resnet101": 101}  # 
 class Network:
     """An entry of `NETWORKS`.
 
-    builder: "module:function", imported at first use, as descriptions are read without Keras. It is
-        called with faces (N, S, S, 3), BGR, 0..255, and returns features (N, F).
+    builder: "module:function" from faces (N, S, S, 3), BGR, 0..255, to features (N, F); imported at
+        first use, as descriptions are read without Keras.
     arguments: its fixed arguments; a checkpoint stores all others.
     heads: options of `heads.twin_heads`.
     """
@@ -42,10 +42,7 @@ NETWORKS = {
 
 
 def find_network(name: str) -> Network:
-    """The network of `NETWORKS`, or of keras.applications in any case, with this name.
-
-    Raises `UserError` for unknown names.
-    """
+    """The network of `NETWORKS`, or of keras.applications in any case; `UserError` for others."""
     if name in NETWORKS:
         return NETWORKS[name]
     from . import applications
@@ -60,17 +57,14 @@ def find_network(name: str) -> Network:
 
 
 def build_model(architecture: dict, img_size: int, mirror: bool = False) -> keras.Model:
-    """The untrained network of an architecture.
+    """The untrained network of faces (N, img_size, img_size, 3), BGR, 0..255, with the outputs
+    `pred_gender` (N, 2) and `pred_age` (N, 101).
 
     Args:
         architecture: `name`, `age_head` of `heads.twin_heads`, and arguments of the builder, as a
             checkpoint stores them.
         img_size: side of the faces in pixels.
         mirror: whether scores are averaged over the face and its mirror image; for prediction only.
-
-    Returns:
-        The network of faces (N, img_size, img_size, 3), BGR, 0..255, with the outputs `pred_gender`
-        (N, 2) and `pred_age` (N, 101).
     """
     import keras
 

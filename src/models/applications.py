@@ -17,14 +17,10 @@ def names() -> list[str]:
 
 
 def build(faces: keras.KerasTensor, name: str, dropout: float = 0.0) -> keras.KerasTensor:
-    """Averaged features of a network of keras.applications for faces (N, S, S, 3), BGR, 0..255.
+    """Features, the averages of the last map, of faces (N, S, S, 3), BGR, 0..255.
 
-    Args:
-        name: one of `names()`.
-        dropout: dropout rate of the features.
-
-    Raises:
-        UserError: the faces are too small for the network.
+    name: one of `names()`.  dropout: dropout rate of the features.
+    Raises `UserError` if the faces are too small for the network.
     """
     function = getattr(keras.applications, name)
     try:

@@ -86,7 +86,13 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
     values = [weight for _, weights in layers for weight in weights]
     if not all(np.isfinite(weight).all() for weight in values):
         raise UserError(f"{path}: expected finite weights, found NaN or infinity")
-    model = _build(path, description)
+    try:
+        model = build_model(description.architecture, description.crop.size, description.mirror)
+    except (UserError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: expected a network that version {__version__} of the toolkit knows, found "
+            f"{description.architecture} for images of {description.crop.size} pixels"
+        ) from error
     with wrap_read_errors(path, f"weights of {model.name}"):
         model.set_weights(values)
     return model, description
@@ -98,17 +104,6 @@ def stored_description(path: Path) -> Description | None:
         return None
     with wrap_read_errors(path, "a weight file, HDF5"), h5py.File(path) as file:
         return _read_description(path, file) if _ATTRIBUTE in file.attrs else None
-
-
-def _build(path: Path, description: Description) -> keras.Model:
-    """The untrained network of a description."""
-    try:
-        return build_model(description.architecture, description.crop.size, description.mirror)
-    except (UserError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: expected a network that version {__version__} of the toolkit knows, found "
-            f"{description.architecture} for images of {description.crop.size} pixels"
-        ) from error
 
 
 def _read_layers(path: Path, file: h5py.File) -> Layers:

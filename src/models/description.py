@@ -33,20 +33,19 @@ class Original:
 class Description:
     """The description of a model in its file.
 
-    architecture: `name` and the arguments of the network's `build`.
+    architecture: `name` and the arguments of `build_model`.
     crop: the face crops that it expects, BGR, 0..255.
-    mirror: whether scores are averaged over the face and its mirror image; ignored by training.
     data: the databases it was trained on, each with `db`, `file`, `rows` and `margin`, if known,
         the kind of its `identity`, and `hashed_by`, see `data.split`; databases of its initial
         weights have `initial`, and `db` None if unknown.
-    metrics: validation metrics of the best epoch, by name; `figures` in files of version 0.2.
+    metrics: validation metrics of the best epoch, by name.
     training: the mean and the median age in years and the share of men, 0..1, of the training rows,
-        as `age_mean`, `age_median` and `male_share`; None in older files, of version 0.2 without
-        the median.
-    split: `src.data.split.Split` as JSON; None in files without one.
+        as `age_mean`, `age_median` and `male_share`; version 0.2 had no median.
     calibration: the temperatures by which the heads' scores were divided, as `gender_temperature`
         and `age_temperature` (in files of version 0.1.0 a list, `age_temperatures`), the number of
         `faces` and the `collections` for the fit; None without temperature scaling.
+    split: `src.data.split.Split` as JSON; None in files without one.
+    mirror: whether scores are averaged over the face and its mirror image; ignored by training.
     identities: of the faces of its run, and of the training of its initial weights and its teacher;
         None in files of version 0.2 and of the original toolkit.
     """

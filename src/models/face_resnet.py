@@ -3,10 +3,9 @@
 The residual network of 29 convolutions behind `face_recognition`: King, "High quality face
 recognition with deep metric learning", 2017,
 http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html, a thinner ResNet-34 (He
-et al., CVPR 2016). Its weights are in the public domain and part of the PyPI package
-face_recognition_models. dlib's network has no normalization, which makes it hard to fine-tune: here
-a batch normalization follows every convolution, and `load_dlib` sets it so that the features are
-the same as dlib's.
+et al., CVPR 2016). Its weights are in the public domain, in the PyPI package
+face_recognition_models. A network without normalization is hard to fine-tune: here a batch
+normalization follows every convolution, and `load_dlib` sets it so that the features are dlib's.
 """
 
 import re
@@ -19,6 +18,7 @@ from keras import layers, ops
 
 from ..errors import UserError
 from ..extras import package_file
+from ..files import wrap_read_errors
 from .blocks import conv
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
@@ -27,7 +27,8 @@ MIN_SIZE = 103  # pixels; smaller faces leave an empty map for the last stage
 MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
 SCALE = 1 / 256
 _EPSILON = 1e-5
-_CONVOLUTIONS = 29
+# The name and the packed shape of the tensors of convolutions and affine layers in dlib's file.
+_TENSOR = re.compile(rb"\x01(?:\x05con_4|\x07affine_)\x01\x02(?:\x01.|\x02..|\x03...){4}", re.S)
 
 
 def build(
@@ -102,35 +103,28 @@ def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
 
     Kernels are scaled to the deviation of He et al. (ICCV 2015), and the normalizations undo it, so
     that the features are the same as dlib's and usual learning rates apply.
+
     faces: uint8 (N, S, S, 3), BGR, a few hundred, for the statistics of the normalizations.
     Raises `UserError` if the file holds other weights.
     """
-    parameters = read_dlib(path)
     own = [layer for layer in model.layers if not is_extra(layer.name)]
     convolutions = [layer for layer in own if isinstance(layer, layers.Conv2D)]
-    for convolution, (kernel, bias) in zip(convolutions, parameters, strict=True):
+    parameters = read_dlib(path, [tuple(layer.kernel.shape) for layer in convolutions])
+    norms = [model.get_layer(la.name.replace("_conv", "_norm")) for la in convolutions]
+    for convolution, norm, (kernel, bias) in zip(convolutions, norms, parameters, strict=True):
         convolution.set_weights([kernel])
-        _norm_of(model, convolution).set_weights(
-            [np.ones_like(bias), bias, np.zeros_like(bias), np.full_like(bias, 1 - _EPSILON)]
-        )
-    pooled = model.get_layer("features")
-    outputs = [*(layer.output for layer in convolutions), pooled.output]
+        norm.set_weights([np.ones_like(bias), bias, 0 * bias, np.full_like(bias, 1 - _EPSILON)])
+    outputs = [*(layer.output for layer in convolutions), model.get_layer("features").output]
     *responses, features = _moments(keras.Model(model.inputs, outputs), faces)
-    for convolution, (kernel, bias), (mean, variance) in zip(
-        convolutions, parameters, responses, strict=True
+    for convolution, norm, (kernel, bias), (mean, variance) in zip(
+        convolutions, norms, parameters, responses, strict=True
     ):
         scale = np.sqrt(2 / np.prod(kernel.shape[:3])) / kernel.std()
         gamma = np.sqrt(variance + _EPSILON / scale**2)
         convolution.set_weights([kernel * scale])
-        _norm_of(model, convolution).set_weights(
-            [gamma, bias + mean, mean * scale, variance * scale**2]
-        )
+        norm.set_weights([gamma, bias + mean, mean * scale, variance * scale**2])
     norm = model.get_layer("features_norm")
     norm.set_weights([*norm.get_weights()[:2], *features])
-
-
-def _norm_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
-    return model.get_layer(convolution.name.replace("_conv", "_norm"))
 
 
 def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -145,7 +139,7 @@ def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np
 
 
 def dlib_file() -> Path:
-    """The file of dlib's network. Raises `UserError` if its package is not installed."""
+    """The file of dlib's network; `UserError` if its package is not installed."""
     return package_file(
         "face_recognition_models",
         "models/dlib_face_recognition_resnet_model_v1.dat",
@@ -153,38 +147,30 @@ def dlib_file() -> Path:
     )
 
 
-def read_dlib(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Kernels (height, width, in, out) and biases (out,), float32, of the 29 convolutions.
+def read_dlib(
+    path: Path, shapes: list[tuple[int, int, int, int]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Kernels (height, width, in, out) and biases (out,), float32, of dlib's convolutions.
 
     dlib writes the layers from input to output. A tensor is its shape, four packed integers,
     followed by its float32 values. The affine layer after each convolution is folded into it.
+
+    shapes: of the kernels.
     """
-    try:
+    with wrap_read_errors(path, "dlib's face recognition network"):
         data = path.read_bytes()
-        tensors = [
-            _tensor(data, match.end())
-            for match in re.finditer(rb"\x01\x05con_4\x01\x02|\x01\x07affine_\x01\x02", data)
-        ]
-        pairs = list(zip(tensors[::2], tensors[1::2], strict=True))
-        if len(pairs) != _CONVOLUTIONS:
-            raise ValueError(f"{len(pairs)} convolutions instead of {_CONVOLUTIONS}")
-        return [_fold(*pair, size=3 if number else 7) for number, pair in enumerate(pairs)]
-    except (OSError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: expected dlib's face recognition network: {error}") from error
+        starts = [match.end() for match in _TENSOR.finditer(data)]
+        tensors = zip(shapes, starts[::2], starts[1::2], strict=True)
+        return [_fold(data, *tensor) for tensor in tensors]
 
 
-def _tensor(data: bytes, at: int) -> np.ndarray:
-    shape = []
-    for _ in range(4):
-        length = data[at]  # of the integer that follows, in bytes
-        shape.append(int.from_bytes(data[at + 1 : at + 1 + length], "little"))
-        at += 1 + length
-    return np.frombuffer(data, "<f4", int(np.prod(shape)), at)
-
-
-def _fold(convolution: np.ndarray, affine: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    scale, shift = np.split(affine, 2)
-    channels = len(scale)
-    kernel, bias = np.split(convolution, [len(convolution) - channels])
-    kernel = kernel.reshape(channels, -1, size, size).transpose(2, 3, 1, 0)
+def _fold(
+    data: bytes, shape: tuple[int, int, int, int], convolution: int, affine: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias from the offsets of the values of both layers."""
+    height, width, channels, filters = shape
+    values = np.frombuffer(data, "<f4", int(np.prod(shape)) + filters, convolution)
+    kernel, bias = np.split(values, [-filters])
+    scale, shift = np.split(np.frombuffer(data, "<f4", 2 * filters, affine), 2)
+    kernel = kernel.reshape(filters, channels, height, width).transpose(2, 3, 1, 0)
     return kernel * scale, bias * scale + shift

@@ -66,8 +66,7 @@ def rows_of_part(
 ) -> np.ndarray:
     """Rows, int64, of joined databases: `part` of the model's run, and all faces never seen.
 
-    Raises:
-        UserError: naming `flag`, if a database has no such faces, or they are unknown.
+    Raises `UserError`, naming `flag`, if a database has no such faces, or they are unknown.
     """
     seen = seen_in(databases, description)
     for database, own in zip(databases, _by_database(databases, seen), strict=True):
@@ -80,10 +79,8 @@ def rows_of_part(
     rows = np.flatnonzero((seen == part) | ((seen == NEVER_SEEN) & (part != TRAINING)))
     if not len(rows):
         split = read_split(description.split)
-        raise UserError(
-            f"{flag}: expected {part} faces, received none"
-            + (f": the model was trained with {split.flags()}" if split else "")
-        )
+        flags = f": the model was trained with {split.flags()}" if split else ""
+        raise UserError(f"{flag}: expected {part} faces, received none{flags}")
     return rows
 
 

@@ -13,16 +13,10 @@ def estimate_statistics(model: keras.Model, batches: Iterable[np.ndarray]) -> No
     "Averaging weights leads to wider optima and better generalization", UAI 2018,
     https://arxiv.org/abs/1803.05407. Frozen layers keep theirs.
 
-    Args:
-        model: a network for faces (N, S, S, 3).
-        batches: faces of the training set, uint8 (N, S, S, 3), BGR; at least 64 per batch, and
-            about 1,000 in all.
+    batches: training faces, uint8 (N, S, S, 3), BGR; at least 64 per batch, about 1,000 in all.
     """
-    norms = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
+    normalization = keras.layers.BatchNormalization
+    norms = [la for la in model.layers if isinstance(la, normalization) and la.trainable]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]

@@ -16,19 +16,16 @@ from .heads import in_head
 def initialised(
     architecture: dict, img_size: int, init: str, faces: np.ndarray | None = None
 ) -> tuple[keras.Model, dict, str]:
-    """A network with initial weights.
+    """A network with initial weights, its architecture, and a line for the user.
 
     Args:
-        architecture: as `build_model` takes it.
+        architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint,
+            such as the scale of the original toolkit's networks.
         img_size: side of the faces in pixels.
         init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib" or
             dlib's .dat file. Heads of another shape are initialized at random.
-        faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, on which
-            `face_resnet.load_dlib` measures the statistics of its normalizations.
-
-    Returns:
-        The network; its architecture, with the arguments of the checkpoint that `architecture`
-        lacks, such as the scale of the original toolkit's networks; and a line for the user.
+        faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, for
+            `face_resnet.load_dlib`.
 
     Raises:
         UserError: the file is of another network, or the download of ImageNet's weights fails.
@@ -82,34 +79,28 @@ def _copy_weights(model: keras.Model, source: keras.Model, heads: bool) -> bool:
     )
     stored = {layer.name for layer in sources}
     layers = [la for la in layers if la.name in stored or not face_resnet.is_extra(la.name)]
-    shapes, found = (
-        [[tuple(weight.shape) for weight in layer.weights] for layer in some]
-        for some in (layers, sources)
-    )
-    if shapes != found:
+    if [_shapes(layer) for layer in layers] != [_shapes(layer) for layer in sources]:
         return False
     for layer, other in zip(layers, sources, strict=True):
         layer.set_weights(other.get_weights())
     return True
 
 
+def _shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in layer.weights]
+
+
 def freeze_until(model: keras.Model, layer_name: str) -> int:
-    """Freeze all layers up to and including this one, in the order of `model.layers`.
+    """Freeze all layers up to and including this one, before the model is compiled.
 
-    Their batch normalizations keep their statistics. Blocks of our networks are called
-    stage1_block1 and so on. Call it before the model is compiled.
-
-    Returns:
-        The number of frozen layers with weights.
-
-    Raises:
-        UserError: the layer is unknown, or no layer remains to train.
+    Their batch normalizations keep their statistics. Returns the number of frozen layers with
+    weights. Raises `UserError` if the layer is unknown, or no layer remains to train.
     """
     names = [layer.name for layer in model.layers]
     if layer_name not in names:
-        near = did_you_mean(layer_name, names) or f"; the first ones: {', '.join(names[:5])}"
         raise UserError(
-            f"--freeze_until: expected a layer of {model.name}, received {layer_name}{near}"
+            f"--freeze_until: expected a layer of {model.name}, such as {', '.join(names[1:5])}, "
+            f"received {layer_name}{did_you_mean(layer_name, names)}"
         )
     frozen = model.layers[: names.index(layer_name) + 1]
     for layer in frozen:
