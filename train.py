@@ -31,7 +31,15 @@ def train_once(arguments):
     from src.training.fit import train
 
     trained = train(arguments)
-    print(tabulate([trained.row], headers="keys", floatfmt=".3f"))
+    row = {  # the columns of the PyTorch toolkit
+        "image size": f"{trained.img_size}x{trained.img_size}",
+        "network": arguments.arch,
+        "epoch": trained.metrics["epoch"],
+        "gender accuracy": trained.metrics.get("val_pred_gender_accuracy"),
+        "age top-5 accuracy": trained.metrics.get("val_pred_age_top5"),
+        "age MAE (years)": trained.metrics.get("val_pred_age_mae"),
+    }
+    print(tabulate([row], headers="keys", floatfmt=".3f"))
     print("best checkpoint:", trained.best_file)
 
 

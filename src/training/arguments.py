@@ -57,18 +57,15 @@ class Arguments:
         "sgd", help="optimizer name; 'sgd' or 'adam', or 'adamw'", choices=tuple(LEARNING_RATES)
     )
     lr: float | None = flag(
-        None,
-        help="initial learning rate (default: 0.1 for sgd, 0.001 for adam and adamw)",
-        limits="(0, inf)",
+        None, help="initial learning rate (default: 0.1 for sgd, else 0.001)", limits="(0, inf)"
     )
     seed: int = flag(
         0, help="seed of split, initial weights and augmentation", limits=f"[0, {2**32 - 1}]"
     )
     arch: str = flag(
         "wide_resnet",
-        help="network: wide_resnet; resnet18, resnet34, resnet50 or resnet101 of the PyTorch "
-        "toolkit (--width 8 is its size); face_resnet, dlib's face recognition network; or a name "
-        "of keras.applications, such as EfficientNetB3",
+        help="network: wide_resnet; resnet18, resnet34, resnet50 or resnet101 (--width 8 is the "
+        "PyTorch toolkit's); face_resnet, dlib's; or a name of keras.applications: EfficientNetB3",
         group="network",
     )
     depth: int = flag(
@@ -82,8 +79,7 @@ class Arguments:
     )
     extra_blocks: str | None = flag(
         None,
-        help="number of blocks added to each of the five stages, such as 0,0,2,2,1; they begin as "
-        "the identity, so that --init accepts weights with fewer blocks (default: none)",
+        help="blocks added to the five stages, such as 0,0,2,2,1, at first the identity",
         metavar="N,N,N,N,N",
         needs={"arch": ("face_resnet",)},
     )
@@ -93,54 +89,46 @@ class Arguments:
     init: str | None = flag(
         None,
         help="initial weights: a checkpoint, also of the original toolkit; imagenet for "
-        "keras.applications; dlib for face_resnet, from the package face_recognition_models "
-        "(default: random)",
+        "keras.applications; dlib for face_resnet (default: random)",
         metavar="FILE|imagenet|dlib",
     )
     freeze_until: str | None = flag(
-        None,
-        help="last frozen layer; all layers up to it keep their initial weights (default: none)",
-        metavar="LAYER",
+        None, help="last of the first layers that stay frozen (default: none)", metavar="LAYER"
     )
     validation_split: float = flag(
-        0.1,
-        help="validation split ratio",
-        group="training, validation and test set",
-        limits="(0, 1)",
+        0.1, help="validation split ratio", group="validation and test set", limits="(0, 1)"
     )
     test_split: float = flag(
         0.0, help="test split ratio, for evaluate.py --part test", limits="[0, 1)"
     )
     split_by: str | None = flag(
         None,
-        help="method of the split: random, by --seed, or hash, by the file name, which is the same "
-        "however databases are joined or rebuilt (default: hash if the databases store file names)",
+        help="method of the split: random, by --seed, or hash, by the file name, the same however "
+        "databases are joined (default: hash if the databases store file names)",
         choices=("random", "hash"),
     )
     leave_out: str | None = flag(
         None,
-        help="database to leave out of training and to evaluate on; --leave_out alone: each one in "
-        "turn; metrics of all runs in leave_out.csv and leave_out.md (default: none)",
+        help="database to train without and evaluate on; alone: each one in turn (default: none)",
         const="all",
         metavar="DATABASE",
     )
     folds: int | None = flag(
         None,
-        help="number of networks, each trained without one fold, by person or path as the split; "
-        "predictions for every face in out_of_fold.csv (default: one network)",
+        help="number of networks, each trained without one fold, whose faces it predicts",
         limits="[2, inf)",
         metavar="K",
         excludes=("leave_out", "test_split", "hosts"),
     )
     fold: int | None = flag(
         None,
-        help="index from 0 of the only one of --folds to train without (default: each in turn)",
+        help="index from 0 of the only fold to train without (default: each in turn)",
         limits="[0, inf)",
         needs="folds",
     )
     repeat: int = flag(
         1,
-        help="number of seeds, from --seed on; their mean and standard deviation in repeat.md",
+        help="number of seeds, from --seed on",
         limits="[1, inf)",
         metavar="N",
         excludes=("folds", "hosts"),
@@ -148,8 +136,7 @@ class Arguments:
     aug: str | None = flag(
         None,
         help="use data augmentation if set true: shift, flip, random erasing, mixup; strong adds "
-        "zoom, rotation, colour changes, low resolution and blur (default: none; --aug alone: "
-        "plain)",
+        "zoom, rotation, colours, low resolution and blur (default: none; --aug alone: plain)",
         group="augmentation",
         choices=AUGMENTATIONS,
         const="plain",
@@ -174,8 +161,7 @@ class Arguments:
     label_smoothing: float = flag(0.0, help="label smoothing, 0..1", limits="[0, 1)")
     teacher: str | None = flag(
         None,
-        help="weight file whose predictions are averaged with the labels (knowledge distillation) "
-        "(default: none)",
+        help="weight file whose predictions are averaged with the labels (default: none)",
         metavar="FILE",
         excludes=("distribute", "hosts"),
     )
@@ -192,10 +178,7 @@ class Arguments:
         needs={"balance": ("sqrt", "inverse")},
     )
     schedule: str = flag(
-        "step",
-        help="learning rate schedule",
-        group="schedule and choice of the epoch",
-        choices=("step", "cosine"),
+        "step", help="learning rate schedule", group="optimization", choices=("step", "cosine")
     )
     warmup_epochs: float = flag(
         0.0, help="number of epochs of linear learning rate warm-up", limits="[0, inf)"
@@ -219,7 +202,7 @@ class Arguments:
     ema: float | None = flag(
         None,
         help="momentum of an exponential moving average (EMA) of the weights, which is validated "
-        "and saved instead of them (default: none; --ema alone: 0.999)",
+        "and saved (default: none; --ema alone: 0.999)",
         limits="(0, 1)",
         const=0.999,
         metavar="MOMENTUM",
@@ -232,7 +215,7 @@ class Arguments:
     )
     early_stopping: int | None = flag(
         None,
-        help="number of epochs without improvement after which training stops (default: never)",
+        help="epochs without improvement before training stops (default: never)",
         limits="[1, inf)",
         metavar="N",
     )
@@ -243,7 +226,7 @@ class Arguments:
     hosts: str | None = flag(
         None,
         help="address of the first of several machines that share each batch (JAX only); auto: "
-        "from Slurm, Open MPI or Kubernetes, see docs/distributed.md (default: this machine alone)",
+        "from the scheduler, see docs/distributed.md (default: this machine alone)",
         metavar="HOST:PORT|auto",
         excludes=("distribute", "leave_out"),
     )

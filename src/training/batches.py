@@ -30,8 +30,7 @@ class FaceBatches(keras.utils.PyDataset):
 
     A batch is uint8 faces (n, S, S, 3), BGR; labels, a tuple in the order of `OUTPUTS` of
     distributions (n, 2) and (n, 101); and sample weights, a tuple of (n,), 0 for unknown labels.
-    The random state of a batch depends on seed, epoch and index alone, so that batches can be
-    computed in any order.
+    Its random state depends on seed, epoch and index alone: batches may be computed in any order.
 
     `known` is the number of rows with a known label per output. `waited` is the time in seconds
     spent waiting for batches, an upper bound of the device's.
@@ -39,14 +38,13 @@ class FaceBatches(keras.utils.PyDataset):
     Args:
         database: faces and labels.
         rows: int64 (N,), of the database.
-        arguments: of the run: size of the batches, seed, augmentation.
+        arguments: of the run.
         is_training: whether the rows are shuffled in every epoch, and augmented.
         weights: class weights by output, float32, per row of the database.
         teacher: predictions by output, float32 (., classes), per row of the database; averaged with
             known labels, instead of unknown ones.
         epoch: the first epoch, counted from 0.
-        threads: number of threads that prefetch batches; 0 computes each batch on demand, which is
-            best if the CPU trains.
+        threads: number of threads that prefetch batches; 0 is best if the CPU trains.
         devices: the devices that share each batch. If there are several, the last batch of an
             epoch, which may be smaller, is dropped in training, else filled up by faces of
             weight 0. Each process augments and mixes its own rows.
@@ -185,8 +183,7 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
     Hinton et al., "Distilling the knowledge in a neural network", 2015,
     https://arxiv.org/abs/1503.02531; with a network of the same size: Furlanello et al.,
     "Born-again neural networks", ICML 2018, https://arxiv.org/abs/1805.04770.
-    Faces are resized to the size that the checkpoint expects.
-    Raises `UserError` if the checkpoint expects another alignment.
+    Faces are resized for it. Raises `UserError` if it expects another alignment.
     """
     model, description = load_checkpoint(weight_file)
     expected, crop = description.crop, database.crop
@@ -194,8 +191,8 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
         raise UserError(
             f"--teacher: {weight_file}: expected a model of crops of {crop}, received {expected}"
         )
-    shapes = (len(database), len(GENDERS)), (len(database), len(AGES))
-    found = {name: np.zeros(shape, "f4") for name, shape in zip(OUTPUTS, shapes, strict=True)}
+    classes = zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
+    found = {name: np.zeros((len(database), count), np.float32) for name, count in classes}
     with Progress(len(rows), "faces") as progress:
         for start in range(0, len(rows), _PREDICTED):
             some = rows[start : start + _PREDICTED]

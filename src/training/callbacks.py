@@ -55,9 +55,7 @@ class DeferInterrupt(keras.callbacks.Callback):
 
 class Validation(keras.callbacks.Callback):
     """Adds `val_{metric}` to the logs of every epoch, and `val_{database}_{metric}` if there are
-    several databases.
-
-    A metric, losses included, is the mean over the faces with a known label.
+    several databases: means over the faces with a known label, losses included.
 
     Args:
         evaluator: shares the layers of the model.
@@ -165,11 +163,8 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 class EpochFiles(keras.callbacks.Callback):
-    """Writes the files of a run after every epoch: `history.csv`, its curves, at most every ten
-    seconds, `weights.{epoch}-{val_loss}.hdf5` and its copy `best.hdf5` if the monitored metric
-    improved, and `state.hdf5`.
-
-    Stops the run after `--early_stopping` epochs without improvement.
+    """Writes `history.csv`, its curves, at most every ten seconds, the best checkpoint, and
+    `state.hdf5` after every epoch; stops the run as `--early_stopping` sets.
 
     Args:
         arguments: of the run.
@@ -192,9 +187,9 @@ class EpochFiles(keras.callbacks.Callback):
         return -mean if self._arguments.higher_is_better else mean
 
     @property
-    def best(self) -> dict[str, float] | None:
+    def best(self) -> dict[str, float]:
         """The metrics of the best epoch so far, `epoch` counted from 1."""
-        return min(self.epochs, key=self._monitored, default=None)
+        return min(self.epochs, key=self._monitored)
 
     @property
     def best_file(self) -> Path:
@@ -260,9 +255,9 @@ def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
 
     figure = Figure(figsize=(4 * len(columns), 3.5))
     for axes, column in zip(figure.subplots(1, len(columns)), columns, strict=True):
-        for name, label in ((column, "training"), (f"val_{column}", "validation")):
+        for name in (column, f"val_{column}"):
             if name in history:  # without labels, there is no metric
-                axes.plot(history["epoch"], history[name], marker=".", label=label)
+                axes.plot(history["epoch"], history[name], marker=".", label=name)
         axes.set(xlabel="epoch", title=column)
         axes.grid(alpha=0.3)
         axes.legend()

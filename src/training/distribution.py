@@ -20,12 +20,9 @@ from .arguments import Arguments
 
 @dataclass(frozen=True)
 class Devices:
-    """The devices of a run, and the part of a batch that this process loads.
+    """The devices of a run, and the part of a batch that this process loads."""
 
-    names: of the devices of all processes.  process, processes: index and number of this process.
-    """
-
-    names: list[str]
+    names: list[str]  # of the devices of all processes
     process: int = 0
     processes: int = 1
 
@@ -94,44 +91,36 @@ def distributed(arguments: Arguments) -> Iterator[Devices]:
     Raises `UserError` if the devices cannot share a batch evenly.
     """
     backend = keras.backend.backend()
-    if arguments.hosts and backend != "jax":
-        raise UserError(
-            f"--hosts: expected Keras on JAX, found {backend}, which does not support several "
-            "machines in Keras 3's fit; set KERAS_BACKEND=jax"
-        )
-    if not (arguments.hosts or arguments.distribute):
-        yield Devices(list_devices()[:1])
-    elif backend == "jax":
-        if arguments.hosts:
-            _join_hosts(arguments.hosts, arguments.num_hosts, arguments.host_id)
-        import jax
-
-        devices = Devices(list_devices(), jax.process_index(), jax.process_count())
-        _check_batch_size(arguments.batch_size, devices)
-        parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
-        with parallel.scope(), nullcontext() if is_first_host() else redirect_stdout(StringIO()):
-            yield devices
-    else:
-        import tensorflow as tf
-
-        if arguments.accumulate > 1:
+    if arguments.hosts:
+        if backend != "jax":
             raise UserError(
-                "--accumulate: expected one device or Keras on JAX, received --distribute with "
-                "TensorFlow, whose strategy does not support it; set KERAS_BACKEND=jax"
+                f"--hosts: expected Keras on JAX, found {backend}, which does not support several "
+                "machines in Keras 3's fit; set KERAS_BACKEND=jax"
             )
-        devices = Devices(list_devices())
-        _check_batch_size(arguments.batch_size, devices)
-        with tf.distribute.MirroredStrategy(devices.names).scope():
-            yield devices
-
-
-def _check_batch_size(batch_size: int, devices: Devices) -> None:
+        _join_hosts(arguments.hosts, arguments.num_hosts, arguments.host_id)
+    elif not arguments.distribute:
+        yield Devices(list_devices()[:1])
+        return
+    if backend == "tensorflow" and arguments.accumulate > 1:
+        raise UserError(
+            "--accumulate: expected one device or Keras on JAX, received --distribute with "
+            "TensorFlow, whose strategy does not support it; set KERAS_BACKEND=jax"
+        )
+    devices = Devices(list_devices(), *_process())
     count = len(devices.names)
-    if batch_size % count:
+    if arguments.batch_size % count:
         raise UserError(
             f"--batch_size: expected a multiple of the {count} devices, which share each batch, "
-            f"received {batch_size}; pass {-(-batch_size // count) * count}"
+            f"received {arguments.batch_size}; pass {-(-arguments.batch_size // count) * count}"
         )
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        strategy = tf.distribute.MirroredStrategy(devices.names)
+    else:
+        strategy = keras.distribution.DataParallel(auto_shard_dataset=False)
+    with strategy.scope(), nullcontext() if is_first_host() else redirect_stdout(StringIO()):
+        yield devices
 
 
 def _join_hosts(hosts: str, count: int | None, host_id: int | None) -> None:
@@ -153,13 +142,18 @@ def _join_hosts(hosts: str, count: int | None, host_id: int | None) -> None:
         ) from error
 
 
-def is_first_host() -> bool:
-    """Whether this process prints and writes files."""
+def _process() -> tuple[int, int]:
+    """Index and number of this process."""
     if keras.backend.backend() != "jax":
-        return True
+        return 0, 1
     import jax
 
-    return jax.process_index() == 0
+    return jax.process_index(), jax.process_count()
+
+
+def is_first_host() -> bool:
+    """Whether this process prints and writes files."""
+    return _process()[0] == 0
 
 
 def check_agreed(*values: object) -> None:

@@ -1,6 +1,7 @@
 """One training run, from databases to checkpoints."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..labels import age_midpoint
 from ..models.checkpoints import stored_description
 from ..models.description import Description
 from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
+from ..outputs import locked
 from .arguments import Arguments
 from .batches import FaceBatches, statistics_faces, training_batches
 from .callbacks import DeferInterrupt, EpochFiles, FiniteLoss, Speed, Validation
@@ -25,7 +27,7 @@ from .distribution import Devices, backend_version, check_agreed, distributed, i
 from .loggers import loggers
 from .network import compile_network, get_evaluator, get_network
 from .optimizers import get_schedule
-from .run import check_run, lock, start_run, weight_files
+from .run import check_run, start_run, weight_files
 from .state import data_digest, read_state
 
 _INIT_FACES = 512  # training faces for `initialised`
@@ -33,23 +35,21 @@ _INIT_FACES = 512  # training faces for `initialised`
 
 @dataclass(frozen=True)
 class Trained:
-    """The best checkpoint of a run, and its metrics by column of a table."""
+    """The best checkpoint of a run, and its metrics by column of history.csv."""
 
     best_file: Path
-    row: dict[str, str | int | float]
+    img_size: int
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Data:
-    """The databases of a run, joined, and their split.
-
-    rows: rows of the joined database, int64, by part.
-    """
+    """The databases of a run, joined, and their split."""
 
     databases: list[Database]
     joined: Database
     split: Split
-    rows: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]  # of the joined database, int64, by part
 
 
 def train(arguments: Arguments) -> Trained:
@@ -59,10 +59,11 @@ def train(arguments: Arguments) -> Trained:
     `arguments.json` and `state.hdf5`. Raises `UserError` for errors in arguments or files.
     """
     data = open_data(arguments)
+    arguments.output_path.parent.mkdir(parents=True, exist_ok=True)
     with (
         DeferInterrupt() as interruptible,
         distributed(arguments) as devices,
-        lock(arguments, is_first_host()),
+        locked(arguments.output_path) if is_first_host() else nullcontext(),
     ):
         try:
             return _train(arguments, data, devices, interruptible)
@@ -151,7 +152,7 @@ def _train(
                 files,  # the state last
             ],
         )
-    return Trained(files.best_file, _row(arguments, size, files.best))
+    return Trained(files.best_file, size, files.best)
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:
@@ -177,18 +178,6 @@ def _check_start(flag: str, path: Path, data: Data) -> None:
         )
     if unknown:
         print(f"{path}: may have been trained on {unknown:,} {of}", flush=True)
-
-
-def _row(arguments: Arguments, img_size: int, metrics: dict[str, float]) -> dict:
-    """Row of the final table, with the columns of the PyTorch toolkit."""
-    return {
-        "image size": f"{img_size}x{img_size}",
-        "network": arguments.arch,
-        "epoch": metrics["epoch"],
-        "gender accuracy": metrics.get("val_pred_gender_accuracy"),
-        "age top-5 accuracy": metrics.get("val_pred_age_top5"),
-        "age MAE (years)": metrics.get("val_pred_age_mae"),
-    }
 
 
 def _describe(architecture: dict, data: Data, arguments: Arguments) -> Description:

@@ -39,28 +39,17 @@ _LUMA = np.array([0.114, 0.587, 0.299])  # of BGR: ITU-R BT.601
 
 @dataclass(frozen=True)
 class Jitter:
-    """The random numbers of `--aug strong` for N faces.
+    """The random numbers of `--aug strong` for N faces."""
 
-    warped: bool (N,), whether the face is warped.
-    matrix: float64 (N, 2, 3), maps a pixel (x, y, 1) to its new place; flips included.
-    colour: float32 (N, 3, 4), maps a pixel (b, g, r, 1) to its new colour.
-    blur: float64 (N,), standard deviation in pixels, 0 for none.
-    side: int64 (N,), pixels, reduced resolution; the face's size for no reduction.
-    texture: int64 (N,), index into `textures()`.
-    strength: float32 (N,), standard deviation of the texture in grey levels, 0 for none.
-    offset: int64 (N, 2), of the face within the texture, in pixels.
-    quality: int64 (N,), of JPEG compression, 0 for none.
-    """
-
-    warped: np.ndarray
-    matrix: np.ndarray
-    colour: np.ndarray
-    blur: np.ndarray
-    side: np.ndarray
-    texture: np.ndarray
-    strength: np.ndarray
-    offset: np.ndarray
-    quality: np.ndarray
+    warped: np.ndarray  # bool (N,), whether the face is warped
+    matrix: np.ndarray  # float64 (N, 2, 3), maps a pixel (x, y, 1) to its position; flips included
+    colour: np.ndarray  # float32 (N, 3, 4), maps a pixel (b, g, r, 1) to its colour
+    blur: np.ndarray  # float64 (N,), standard deviation in pixels, 0 for none
+    side: np.ndarray  # int64 (N,), pixels, reduced resolution; the face's size for no reduction
+    texture: np.ndarray  # int64 (N,), index into `textures()`
+    strength: np.ndarray  # float32 (N,), standard deviation of the texture in grey levels
+    offset: np.ndarray  # int64 (N, 2), of the face within the texture, in pixels
+    quality: np.ndarray  # int64 (N,), of JPEG compression, 0 for none
 
 
 def draw_jitter(

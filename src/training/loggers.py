@@ -12,12 +12,8 @@ TENSORBOARD = "tensorboard"  # folder within the run's
 def loggers(arguments: Arguments, run_id: str) -> list[keras.callbacks.Callback]:
     """Callbacks that log the metrics of every epoch.
 
-    Args:
-        arguments: of the run.
-        run_id: unique identifier of the run, the same when it is resumed.
-
-    Raises:
-        UserError: a package is not installed, or there is no login to Weights & Biases.
+    run_id: unique identifier of the run, the same when it is resumed.
+    Raises `UserError` if a package is not installed, or without a login to Weights & Biases.
     """
     chosen = [_tensorboard(arguments)] if arguments.tensorboard else []
     return [*chosen, _wandb(arguments, run_id)] if arguments.wandb else chosen

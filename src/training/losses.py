@@ -62,23 +62,19 @@ def label_distribution(labels, predictions):
     """Label distribution learning, (N,): divergence from the blurred label plus error in years.
 
     Kullback-Leibler divergence of the prediction from the label blurred by a Gaussian of 2 years,
-    truncated at 0 and 100 and normalized: neighbouring ages look alike, and ages from years of
-    birth and of photo are uncertain by about as much. Gao et al., "Deep label distribution learning
-    with label ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
-    Plus the distance in years between the expectations of label and prediction, with weight 1: Gao
-    et al., "Age estimation using expectation of label distribution learning", IJCAI 2018,
+    normalized within 0 and 100: neighbouring ages look alike, and ages from years of birth and of
+    photo are uncertain by about as much. Gao et al., "Deep label distribution learning with label
+    ambiguity", TIP 2017, https://arxiv.org/abs/1611.01731.
+    Plus the distance in years between the expectations of label and prediction: Gao et al., "Age
+    estimation using expectation of label distribution learning", IJCAI 2018,
     https://www.ijcai.org/proceedings/2018/99.
     """
-    blurred = ops.matmul(labels, ops.convert_to_tensor(_gaussians(), "float32"))
+    gaussians = np.exp(-((AGES[:, None] - AGES) ** 2) / (2 * BLUR**2))  # per age, (101, 101)
+    gaussians /= gaussians.sum(axis=1, keepdims=True)
+    blurred = ops.matmul(labels, ops.convert_to_tensor(gaussians, "float32"))
     negative_entropy = ops.sum(blurred * ops.log(ops.maximum(blurred, SMALLEST)), axis=-1)
     divergence = cross_entropy(blurred, predictions) + negative_entropy
     return divergence + ops.abs(expectation(predictions) - expectation(labels))
-
-
-def _gaussians() -> np.ndarray:
-    """Blurred distribution per age, (101, 101)."""
-    densities = np.exp(-((AGES[:, None] - AGES) ** 2) / (2 * BLUR**2))
-    return densities / densities.sum(axis=1, keepdims=True)
 
 
 def mean_and_variance(labels, predictions):

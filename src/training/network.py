@@ -28,12 +28,9 @@ def get_network(
 ) -> tuple[keras.Model, dict]:
     """The network to train, with its initial weights, and its architecture.
 
-    Args:
-        arguments: of the run.
-        img_size: side of the faces in pixels.
-        faces: uint8 (N, img_size, img_size, 3), BGR, some training faces, see `initialised`.
-        resumed: the architecture of the run to resume; its state replaces all weights, so --init is
-            not read.
+    faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
+    resumed: the architecture of the run to resume; its state replaces all weights, so --init is not
+        read.
     """
     architecture = resumed or arguments.architecture
     with precision(arguments.mixed_precision):

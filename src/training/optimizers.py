@@ -73,10 +73,7 @@ def get_optimizer(
     decay of kernels: Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101. The weight
     decay of the other optimizers is `network.set_penalty`.
 
-    Args:
-        arguments: of the run.
-        learning_rate: per step.
-        factors: of the learning rate, by path of the variable.
+    learning_rate: per step.  factors: of the learning rate, by path of the variable.
     """
     accumulate, decay = arguments.accumulate, arguments.weight_decay
     options = {

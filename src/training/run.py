@@ -4,33 +4,28 @@ import argparse
 import json
 import uuid
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from .. import __version__, flags
 from ..errors import UserError
-from ..files import (
-    check_input_file,
-    replacing,
-    wrap_read_errors,
-)
+from ..files import check_input_file, replacing, wrap_read_errors
 from ..flags import flags_of
 from ..models import DLIB, IMAGENET
-from ..outputs import locked
 from .arguments import Arguments
 
 ARGUMENTS, HISTORY, STATE = "arguments.json", "history.csv", "state.hdf5"
-BEST = "best.hdf5"  # the same file as the best checkpoint
+BEST = "best.hdf5"  # a copy of the best checkpoint
 RUN_ID = "run_id"
 _RECORDS = ("version", "backend", "resume", RUN_ID)  # in arguments.json, not flags
 
 
 def parse(argv: Sequence[str], description: str | None = None) -> Arguments:
-    """The arguments of a command line; description: of the script.
+    """The arguments of a command line, after the flags in files that it names.
 
     --config names a recipe, a YAML file of flags without dashes. --resume may name the folder of a
     run, to use its arguments. Flags of the command line take precedence.
+    description: of the script.
     Raises `UserError` for an unreadable file, and for inconsistent values.
     """
     return flags.parse(Arguments, with_files(list(argv)), description)
@@ -57,17 +52,16 @@ def with_files(argv: list[str]) -> list[str]:
 def _read_flags(path: Path, recorded: bool = False) -> list[str]:
     """Flags in a file; without defaults if it is `recorded`, which contains all flags, also those
     without effect."""
-    defaults = {one.name: one.default for one in flags_of(Arguments)}
+    defaults = {field.name: field.default for field in flags_of(Arguments)}
     found = []
     for name, value in _read_mapping(path).items():
         if name in _RECORDS or value is None or value is False:
             continue
         if name not in defaults:
             raise UserError(f"{path}: expected flags of train.py, received {name!r:.60}")
-        if recorded and value == defaults[name]:
-            continue
-        values = value if isinstance(value, list) else [value]
-        found += [f"--{name}", *([] if value is True else map(str, values))]
+        if not recorded or value != defaults[name]:
+            values = value if isinstance(value, list) else [value]
+            found += [f"--{name}", *([] if value is True else map(str, values))]
     return found
 
 
@@ -76,16 +70,10 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     check_input_file(path, "a file of flags")
     with wrap_read_errors(path, "flags and values"):
         if path.suffix == ".json":
-            values = json.loads(path.read_text())
-        else:
-            import yaml
+            return dict(json.loads(path.read_text()))
+        import yaml
 
-            values = yaml.safe_load(path.read_bytes())
-    if not isinstance(values, dict):
-        raise UserError(
-            f"{path}: expected flags and values, `aug: strong`, received {values!r:.60}"
-        )
-    return values
+        return dict(yaml.safe_load(path.read_bytes()))
 
 
 def weight_files(arguments: Arguments) -> dict[str, Path]:
@@ -100,14 +88,14 @@ def check_files(arguments: Arguments) -> None:
         check_input_file(path, "a database (create_db.py makes one)")
     for path in weight_files(arguments).values():
         check_input_file(path, "a weight file")
-    if arguments.output_path.is_file():
-        raise UserError(f"--output_path: expected a folder, {arguments.output_path} is a file")
     check_run(arguments)
 
 
 def check_run(arguments: Arguments) -> None:
     """Raise `UserError` if the folder holds a run, unless it can be resumed with `arguments`."""
     folder = arguments.output_path
+    if folder.is_file():
+        raise UserError(f"--output_path: expected a folder, {folder} is a file")
     if arguments.resume and (folder / ARGUMENTS).exists():
         history = folder / HISTORY
         epochs = len(history.read_bytes().splitlines()) - 1 if history.exists() else 0
@@ -119,24 +107,16 @@ def check_run(arguments: Arguments) -> None:
         )
 
 
-def lock(arguments: Arguments, is_first_host: bool) -> AbstractContextManager[None]:
-    """The lock of the run's folder, which the first host holds."""
-    if not is_first_host:
-        return nullcontext()
-    arguments.output_path.parent.mkdir(parents=True, exist_ok=True)
-    return locked(arguments.output_path)
-
-
 def start_run(arguments: Arguments, backend: str) -> str:
     """Make the run's folder, record its arguments in it, and return the run's identifier.
 
     backend: name of Keras's backend.
     """
-    folder = arguments.output_path
-    folder.mkdir(parents=True, exist_ok=True)
-    recorded = _read_mapping(folder / ARGUMENTS) if (folder / ARGUMENTS).exists() else {}
-    run_id = str(recorded.get(RUN_ID) or uuid.uuid4().hex) if arguments.resume else uuid.uuid4().hex
+    path = arguments.output_path / ARGUMENTS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_resumed = arguments.resume and path.exists()
+    run_id = str((is_resumed and _read_mapping(path).get(RUN_ID)) or uuid.uuid4().hex)
     records = {"version": __version__, "backend": backend, RUN_ID: run_id}
-    with replacing(folder / ARGUMENTS) as path:
-        path.write_text(json.dumps(records | arguments.as_json(), indent=2) + "\n")
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(records | arguments.as_json(), indent=2) + "\n")
     return run_id

@@ -22,18 +22,12 @@ from .run import STATE
 
 @dataclass(frozen=True)
 class State:
-    """The state of a run after `epochs` epochs.
-
-    digest: of its data, see `data_digest`.
-    architecture: as checkpoints store it.
-    values: the variables, in order.
-    """
+    """The state of a run after `epochs` epochs."""
 
     path: Path
     epochs: int
-    digest: str
-    architecture: dict
-    values: list[np.ndarray]
+    architecture: dict  # as checkpoints store it
+    values: list[np.ndarray]  # of the variables, in order
 
     def restore(self, model: keras.Model) -> None:
         """Set all variables of a compiled model; `UserError` if they do not fit."""
@@ -74,7 +68,7 @@ def read_state(folder: Path, digest: str) -> State | None:
             )
         architecture = json.loads(file.attrs["architecture"])
         values = [file[str(index)][()] for index in range(len(file))]
-        return State(path, int(file.attrs["epochs"]), digest, architecture, values)
+        return State(path, int(file.attrs["epochs"]), architecture, values)
 
 
 def write_state(
