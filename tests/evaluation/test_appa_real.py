@@ -130,20 +130,14 @@ def test_malformed_labels_are_rejected(tmp_path, content, received):
     assert received in str(refused.value)
 
 
-def test_missing_labels_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"gt_avg_test\.csv"):
-        from_appa_real(tmp_path, "test", "apparent")
-
-
-def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match="nowhere: expected a folder"):
-        from_appa_real(tmp_path / "nowhere", "valid", "apparent")
-
-
 def test_labels_without_pictures_are_rejected(tmp_path):
     write_labels(tmp_path, ROWS)
     with pytest.raises(UserError, match="valid: expected a folder"):
         run(tmp_path)
+    with pytest.raises(UserError, match=r"gt_avg_test\.csv"):
+        run(tmp_path, "test")
+    with pytest.raises(UserError, match="nowhere: expected a folder"):
+        run(tmp_path / "nowhere")
     (tmp_path / "valid").mkdir()
     with pytest.raises(UserError, match=r"none of 5; .* 000000\.jpg_face\.jpg"):
         run(tmp_path)

@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -21,7 +20,6 @@ from src.evaluation.audit import (
     keep_decisions,
     write_audit,
 )
-from src.evaluation.evaluate import check_unseen
 from src.evaluation.noise import noise_rates, one_label_per_image, suspect
 from src.evaluation.predictions import write_predictions
 from src.evaluation.results import labels_table
@@ -188,22 +186,6 @@ def test_files_and_earlier_decisions(audited, tmp_path):
     assert again["path"].tolist() == table["path"].tolist()
     assert again.loc[[0, 5], "decision"].tolist() == ["drop", "correct"]
     assert again["new_age"].tolist().count("25") == 1
-
-
-def test_models_that_trained_are_refused():
-    class Faces:
-        def uses(self, description):
-            return description
-
-    def check(uses):
-        models = {"m": SimpleNamespace(description=uses)}
-        return check_unseen(models, Faces(), "--audit", "pass --folds")
-
-    assert check({"a": "held out", "b": "never seen"}) == []
-    [note] = check({"a": "unknown"})
-    assert note.startswith("m ")
-    with pytest.raises(UserError, match=r"--audit: m was trained on .* b; pass --folds"):
-        check({"a": "held out", "b": "trained on"})
 
 
 def test_predictions_of_folds_are_matched(tmp_path):

@@ -60,9 +60,6 @@ def test_unknown_labels_are_ignored():
     assert (found["mae"], n["mae"]) == (pytest.approx(2), 2)
     assert (found["gender_accuracy"], n["gender_accuracy"]) == (pytest.approx(2 / 3), 3)
     assert "epsilon_error" not in found
-
-
-def test_metrics_of_no_face():
     found, _ = values(labelled([20, 30, NAN, NAN], [NAN] * 4), ESTIMATES)
     assert {"mae", "top5", "nll", "crps"} <= set(found.index)
     assert not {name for name in found.index if "gender" in name or "accuracy" in name}
@@ -95,9 +92,6 @@ def test_baseline_is_the_median():
     assert found["mae"] == pytest.approx((20 + 10 + 0 + 35 + 40) / 5)
     assert found["mae"] <= min(np.abs(labels.age_low - age).mean() for age in range(101))
     assert found["gender_accuracy"] == 0.75
-
-
-def test_baseline_of_unknown_gender():
     name, _ = baseline(None, labelled([20], [NAN]))
     assert name == "baseline: 20 years (evaluated faces)"
 
