@@ -68,7 +68,9 @@ def print_hints(job: Job, has_faces: bool, skipped: int, reason: str) -> None:
 
 
 def _total(job: Job) -> int:
-    return len(job.images) - len(job.done) if job.images else job.video.count
+    if job.images:
+        return len(job.images) - len(job.done)
+    return round(job.video.count / max((job.arguments.every or 0) * job.video.rate, 1))
 
 
 def has_progress(job: Job) -> bool:
@@ -79,14 +81,6 @@ def has_progress(job: Job) -> bool:
 
 @contextmanager
 def progress(job: Job) -> Iterator[Sink]:
-    """A progress bar; for a video, by the numbers of its frames."""
-    done = 0
+    """A progress bar."""
     with Progress(_total(job), "images" if job.images else "frames") as bar:
-
-        def update(result: Result) -> None:
-            nonlocal done
-            number = done + 1 if job.images else int(result.frame.name[5:11]) + 1
-            bar.update(number - done)
-            done = number
-
-        yield update
+        yield lambda result: bar.update()

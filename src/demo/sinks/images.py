@@ -33,13 +33,9 @@ _ALIGNED = FaceFinder(DEFAULT_DETECTOR, None, FaceCrop(112, 0.0, "five_points"))
 _HEAD = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="viewport" content="width=device-width">
 <title>Ages and genders, estimated</title>
-<style>
-  body { font: 16px/1.4 system-ui, sans-serif; margin: 1rem }
-  th, td { padding: .5rem; text-align: left }
-  img { max-height: 15rem; max-width: 100% }
-</style>
+<style>td { padding: .5rem } img { max-height: 15rem; max-width: 100% }</style>
 """
 
 

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 HEADERS = ["track", "from (s)", "to (s)", "age", "80 %", "gender"]
 MAX_SECONDS = 180  # further frames are ignored
-_LEGEND = (
-    "<p>A track is one face, followed through the frames; its estimates are averaged. The longest "
-    "comes first.</p>"
-)
 
 
 def annotate_clip(
@@ -67,7 +63,7 @@ def answer(service: Service, path: Path, report: Callable[[Result, Video], bool]
     found = tracks.by_duration()
     return [
         clip,
-        _alert(job.video.problem, path) + _LEGEND,
+        _alert(job.video.problem, path),
         table_of([track.row for track in found]),
         [
             (cv2.cvtColor(t.image, cv2.COLOR_BGR2RGB), f"{t.track_id}: {t.words.short}")
@@ -93,7 +89,9 @@ def clip_tab(service: Service, page: "gradio.Blocks") -> None:
         stop_button = gradio.Button("Stop, and show the results up to here", size="sm")
     with gradio.Column(scale=2, min_width=320):
         note = gradio.HTML()
-        table = gradio.Dataframe(headers=HEADERS, label="Tracks", elem_classes="tracks", **TABLE)
+        table = gradio.Dataframe(
+            headers=HEADERS, label="Tracks, the longest first", elem_classes="tracks", **TABLE
+        )
         faces = gradio.Gallery(
             label="Largest face of each track",
             columns=5,

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 HEADERS = ["file", "face", "age", "80 %", "gender"]
 SIDE = 1280  # pixels of the longer side of the image that goes back to the page
 _CHOSEN, _FAINT = "#c2410c", "#cbd5e1"  # curves of the chosen face and of all others
-_HINT = "<p>Click a face, a row or a thumbnail to choose it.</p>"
 
 
 @dataclass(frozen=True)
@@ -49,12 +48,6 @@ class Upload:
     result: Result | None = None
     shown: np.ndarray | None = None
     copy: str | None = None
-
-    @property
-    def boxes(self) -> np.ndarray:
-        """Boxes of the faces in pixels of `shown`, float (N, 4)."""
-        boxes = np.array([face.box for face in self.result.faces], float).reshape(-1, 4)
-        return boxes * self.shown.shape[1] / self.result.frame.shape[1]
 
 
 @dataclass(frozen=True)
@@ -113,7 +106,9 @@ def updated(
 
 def face_at(upload: Upload, x: int, y: int) -> int | None:
     """Index of the face at a pixel of the shown image; the nearest of overlapping ones."""
-    low, high = upload.boxes[:, :2], upload.boxes[:, 2:]
+    boxes = np.array([face.box for face in upload.result.faces], float).reshape(-1, 4)
+    boxes *= upload.shown.shape[1] / upload.result.frame.shape[1]
+    low, high = boxes[:, :2], boxes[:, 2:]
     inside = (low <= (x, y)).all(axis=1) & ((x, y) < high).all(axis=1)
     distances = np.abs((low + high) / 2 - (x, y)).sum(axis=1)
     return int(np.where(inside, distances, np.inf).argmin()) if inside.any() else None
@@ -123,11 +118,10 @@ def view(session: Session) -> list:
     """The session, and values of the tab's image, note, table, chart and both downloads."""
     upload, uploads = session.chosen, list(session.uploads.values())
     problems = [u.problem for u in uploads if u.problem and (u is upload or not u.result)]
-    hint = _HINT if len(uploads) > 1 or len(session.faces) > 1 else ""
     return [
         session,
         upload.shown,
-        alert(problems) + hint,
+        alert(problems),
         table_of([row for u in uploads if u.result for row in u.result.rows]),
         _chart(upload.result, session.face),
         download(session.csv),
@@ -160,7 +154,7 @@ def image_tab(service: Service) -> None:
     state = gradio.State(time_to_live=FILE_TTL_SECONDS)
     with gradio.Column(scale=3, min_width=320):
         shown = gradio.Image(
-            label="Faces",
+            label="Faces; click one for its ages",
             interactive=False,
             alt_text="The chosen image with a box and a label at each face",
             buttons=["fullscreen"],
