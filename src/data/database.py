@@ -79,8 +79,7 @@ class Database:
     @cached_property
     def pixel_hashes(self) -> np.ndarray:
         """A hash of the pixels per image, uint64 (N,)."""
-        starts = range(0, len(self), _ROWS_AT_ONCE)
-        parts = (np.arange(start, min(start + _ROWS_AT_ONCE, len(self))) for start in starts)
+        parts = np.array_split(np.arange(len(self)), len(self) // _ROWS_AT_ONCE + 1)
         hashes = [file_identity(face.tobytes()) for rows in parts for face in self.image[rows]]
         return np.array(hashes, np.uint64)
 

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -34,48 +34,32 @@ def read_names(
         groups: group labels of the numbers in `group`.
         margin: see `Records`.
     """
-    compiled = re.compile(f"(?:.*/)?{pattern}", re.IGNORECASE)
-
-    def labels(path: str) -> dict | None:
-        match = compiled.fullmatch(path)
-        if match is None:
-            return None
-        found = match.groupdict()
-        if "gender" in found:
-            found["gender"] = gender(found["gender"].lower())
-        if "group" in found:
-            found["group"] = groups[int(found["group"])]
-        age = min(int(found["age"]), MAX_AGE)
-        return found | {"age_low": age, "age_high": age}
-
-    return read_paths(data_dir, labels, (".jpg", ".jpeg"), margin)
+    paths = _paths(data_dir, (".jpg", ".jpeg"))
+    table = paths.str.extract(rf"^(?:.*/)?{pattern}\Z", re.IGNORECASE).dropna(subset="age")
+    age = table.pop("age").astype(int).clip(upper=MAX_AGE)
+    if "gender" in table:
+        table["gender"] = table["gender"].str.lower().map(gender)
+    if "group" in table:
+        table["group"] = [groups[int(number)] for number in table["group"]]
+    return _records(paths, table.assign(age_low=age, age_high=age), margin)
 
 
-def read_paths(
-    data_dir: Path,
-    labels: Callable[[str], dict | None],
-    extensions: Collection[str],
-    margin: float = NAN,
-) -> Records:
-    """Records of the images in `data_dir` and its folders, sorted by path.
-
-    labels: the labels in a path, by column of `Records.table`; None if it does not parse: such
-        images are counted and listed as skipped.
-    """
+def _paths(data_dir: Path, extensions: Collection[str]) -> pd.Series:
+    """Paths of the images in a folder and its folders, sorted."""
     paths = []
     for folder, _, names in os.walk(data_dir, followlinks=True):
         inside = os.path.relpath(folder, data_dir)
-        paths += [os.path.normpath(os.path.join(inside, name)) for name in names]
-    found = {
-        path: labels(path)
-        for path in sorted(path.replace(os.sep, "/") for path in paths)
-        if os.path.splitext(path)[1].lower() in extensions
-    }
-    if not found:
+        images = [name for name in names if os.path.splitext(name)[1].lower() in extensions]
+        paths += [os.path.normpath(os.path.join(inside, name)) for name in images]
+    if not paths:
         raise UserError(f"{data_dir}: expected images, found none")
-    skipped = [(path, _UNPARSED) for path, values in found.items() if values is None]
-    rows = [{"path": path, **values} for path, values in found.items() if values is not None]
-    return Records(pd.DataFrame(rows), {_UNPARSED: len(skipped)}, skipped, margin)
+    return pd.Series(sorted(path.replace(os.sep, "/") for path in paths), dtype=object)
+
+
+def _records(paths: pd.Series, table: pd.DataFrame, margin: float = NAN) -> Records:
+    """Records of some paths, by the index of `table`; others are listed as skipped."""
+    skipped = [(path, _UNPARSED) for path in paths.drop(table.index)]
+    return Records(table.assign(path=paths), {_UNPARSED: len(skipped)}, skipped, margin)
 
 
 # AFAD: over 160,000 faces of Asian people aged 15 to 72. Niu et al., CVPR 2016,
@@ -117,7 +101,7 @@ read_morph = partial(read_names, pattern=r"(?P<person>\d+)_\d+(?P<gender>[MF])(?
 # dlib's box, in 150 crops.
 read_utkface = partial(
     read_names,
-    pattern=r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<group>[0-4])_\d+ ?\.jpg(\.chip\.jpg)?",
+    pattern=r"(?P<age>\d{1,3})_(?P<gender>[01])_(?P<group>[0-4])_\d+ ?\.jpg(?:\.chip\.jpg)?",
     gender={"0": MALE, "1": FEMALE}.__getitem__,
     groups=("White", "Black", "Asian", "Indian", "Others"),
     margin=0.12,
@@ -127,19 +111,17 @@ read_utkface = partial(
 def read_folders(data_dir: Path) -> Records:
     """The images below `data_dir` with an age, an age range or a gender among their folders, such
     as `25/male/1.jpg`, `female/30-39/a.png` and `7/b.jpg`."""
-
-    def labels(path: str) -> dict | None:
-        found = {}
-        for folder in PurePosixPath(path).parts[:-1]:
+    paths, rows = _paths(data_dir, EXTENSIONS), {}
+    for row, path in paths.items():
+        for folder in path.split("/")[:-1]:
             if is_unknown(folder):
                 continue
             try:
-                found["age_low"], found["age_high"] = parse_age(folder)
+                labels = dict(zip(("age_low", "age_high"), parse_age(folder), strict=True))
             except ValueError:
                 try:
-                    found["gender"] = parse_gender(folder)
+                    labels = {"gender": parse_gender(folder)}
                 except ValueError:
                     continue  # a folder of another meaning
-        return found or None
-
-    return read_paths(data_dir, labels, EXTENSIONS)
+            rows.setdefault(row, {}).update(labels)
+    return _records(paths, pd.DataFrame.from_dict(rows, "index"))
