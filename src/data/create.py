@@ -36,8 +36,7 @@ def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
 
     Writes next to the database `{stem}.removed.csv` (rows removed by each rule),
     `{stem}.skipped.csv` (skipped images, with reasons) and `{stem}.png` (age by gender). A run
-    that fails or is killed leaves `.{stem}.partial` and `.{stem}.states`, if they contain a face,
-    for `args.resume`.
+    that fails or is killed leaves `writing.FaceSlots` for `args.resume`.
 
     Returns:
         Numbers of rows: read, removed by each rule, kept, and kept without an age or a gender; and

@@ -34,13 +34,11 @@ class Database:
     image: uint8 (N, S, S, 3), BGR: a memory-mapped array, or `joined.JoinedFaces`; indexing with
         row numbers, (n,), returns these faces.
     gender, age_low, age_high: float64 (N,), NaN where unknown.
-    names: the images' paths in their dataset; empty if the file stores none.
-    crop: the crop of the faces; its margin is None if the file does not store it.
-    group: the dataset's group labels, for audits only, "" where unknown; empty if the file stores
-        none.
-    person: str (N,), the same for all images of one person, "" where unknown; None if the file
-        stores none.
-    identity: uint64 (N,), of the source files, see `identities`; None if the file stores none.
+    names: the images' paths in their dataset; empty if not stored.
+    crop: of the faces; its margin is None if not stored.
+    group: the dataset's group labels, for audits only, "" where unknown; empty if not stored.
+    person: str (N,), equal for all images of one person, "" where unknown; None if not stored.
+    identity: uint64 (N,), of the source files, see `identities`; None if not stored.
     """
 
     path: Path

@@ -22,9 +22,8 @@ class Split:
     below `validation_split + test_split` are test, all other rows are training. Identical images,
     and all images of a person, share the lowest of their positions.
 
-    method: "hash": the position is the SHA-256 of the person's name, if stored, or else of the file
-        name, or of the path if file names repeat in the dataset, see `hashed_by`;
-        "random": the position is drawn with `seed` by row, for a person by the first image.
+    method: "hash": the position is the SHA-256 of a name, see `hashed_by`; "random": it is drawn
+        with `seed` by row, for a person by the first image.
     validation_split, test_split: shares, 0..1.
     folds, fold: if not 0, the test set is one of `folds` intervals of the positions, `fold` from 0,
         and the validation set is a share of all others.
@@ -51,11 +50,9 @@ class Split:
         return np.array(PARTS)[number]
 
     def parts(self, databases: list[Database], keys: list[str | None]) -> np.ndarray:
-        """The part of each row of joined databases, str (N,).
+        """The part of each row of joined databases, str (N,); keys: `hashed_by` of each in the run.
 
-        Args:
-            databases: of the run; "random" needs all of them, in their order.
-            keys: `hashed_by` of each database in the run.
+        "random" needs all databases of the run, in their order.
         """
         return self.parts_of(_positions(self, databases, keys))
 
@@ -67,10 +64,8 @@ class Split:
 
 
 def read_split(values: dict | None) -> Split | None:
-    """The split in a checkpoint's description; None if it has none.
-
-    Version 0.2 stored fingerprints of the databases too, which are ignored.
-    """
+    """The split in a checkpoint's description; None if it has none."""
+    # Version 0.2 stored fingerprints of the databases, too.
     fields = Split.__dataclass_fields__
     return None if values is None else Split(**{k: v for k, v in values.items() if k in fields})
 
@@ -148,8 +143,8 @@ def description_of(databases: list[Database], split: Split, rows: dict[str, np.n
 def hashed_by(database: Database, method: str = "hash") -> str | None:
     """What a hash split hashes: "person", "file" or "path"; None for another method.
 
-    "person" if the person of any image is known; of further images, and without persons, the file
-    name, unless file names repeat, as in folders per person.
+    A person's name if the person of any image is known; for further images, and without persons,
+    the file name, or the path if file names repeat, as in folders per person.
     """
     if method != "hash" or not _is_named(database):
         return None

@@ -55,10 +55,7 @@ class FaceSlots:
     """
 
     def __init__(self, output: Path, rows: int, img_size: int, run: str, resume: bool = False):
-        """Continue the files of an interrupted run if `resume` and there are any.
-
-        Raises `UserError` if they are of another run.
-        """
+        """Continue the files of an interrupted run if `resume`; `UserError` if of another run."""
         self.path, self.states = (
             output.with_name(f".{output.stem}{end}") for end in (".partial", ".states")
         )

@@ -54,11 +54,10 @@ def read_appa_real(data_dir: Path, split: str, target: str, ignore_list: Path | 
     age = np.minimum(whole_years(labels[AGE_COLUMNS[target]].to_numpy()), MAX_AGE)
     path = split + "/" + labels["file_name"] + "_face.jpg"
     table = labels[["gender", "group"]].assign(path=path, age_low=age, age_high=age)
-    ignored = np.zeros(len(table), bool)
-    names = ignore_list or data_dir / "ignore_list.csv"
+    skipped, names = (), ignore_list or data_dir / "ignore_list.csv"
     if ignore_list or names.is_file():
         skipped = read_table(names, {"img_name": "img_name"}).texts("img_name")
-        ignored = labels["file_name"].isin(skipped).to_numpy()
+    ignored = labels["file_name"].isin(skipped)
     removed = {"on the ignore list": int(ignored.sum())}
     return Records(table[~ignored], removed, margin=APPA_REAL_MARGIN)
 

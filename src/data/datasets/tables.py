@@ -79,14 +79,8 @@ def relative_paths(
 ) -> list[str]:
     """Paths of images in the label file `source`, relative to `folder`, with slashes.
 
-    Args:
-        paths: as in the file; absolute ones inside the folder become relative.
-        folder: of the images.
-        source: for messages.
-        anywhere: make paths absolute that lead out of the folder, instead of rejecting them.
-
-    Raises:
-        UserError: a path is blank or leads out of the folder.
+    Absolute paths inside the folder become relative. Raises `UserError` for a path that is blank or
+    leads out of the folder; with `anywhere`, such a path becomes absolute.
     """
     found = []
     for row, path in enumerate(paths, 1):
