@@ -118,8 +118,7 @@ def main(argv=()):
     import_keras()
     from tabulate import tabulate
 
-    from src.data.database import open_database
-    from src.data.joined import join
+    from src.data.database import join, open_database
     from src.data.split import divide
     from src.labels import age_errors, age_interval, covers, expected_age, is_exact
 

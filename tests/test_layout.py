@@ -34,7 +34,6 @@ STAGES = [
     {"src.data.database"},
     {
         "src.data.split",
-        "src.data.joined",
         "src.data.writing",
         "src.data.curate",
         "src.data.summary",

@@ -10,10 +10,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from ..data.database import Database, open_database
+from ..data.database import Database, join, open_database
 from ..data.datasets.tables import read_csv
 from ..data.identities import file_identity
-from ..data.joined import join
 from ..data.split import database_names
 from ..errors import UserError
 from ..estimation.estimator import Estimator

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from ..data.database import Database, open_database
-from ..data.joined import join
+from ..data.database import Database, join, open_database
 from ..data.split import database_names, related
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator

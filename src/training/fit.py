@@ -9,9 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..data.database import Database, open_database
+from ..data.database import Database, join, open_database
 from ..data.identities import PARTS, Identities
-from ..data.joined import join
 from ..data.split import Split, description_of, divide, read_split, rows_by_database
 from ..errors import UserError
 from ..faces import DEFAULT_MARGINS

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from src.data.database import open_database
-from src.data.joined import join
+from src.data.database import join, open_database
 from src.errors import UserError
 from tests.helpers import write_database, write_our_database
 
