@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from src import __version__
@@ -19,10 +21,12 @@ from src.export import export as module
 from src.export.arguments import Arguments
 from src.export.checks import check_export
 from src.export.faces import database_faces, portrait_faces
+from src.export.graphs import save_onnx
 from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description, Original
+from src.models.heads import twin_heads
 from tests.conftest import EXPORTS
 from tests.helpers import names, write_database
 from tests.models.reference import fill, made_faces
@@ -77,6 +81,21 @@ def test_onnx_interface(exports):
         shape = [dim.dim_param or dim.dim_value for dim in tensor.shape.dim]
         assert (value.name, shape) == (config["name"], config["shape"])
         assert tensor.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_constants_are_not_inputs(tmp_path):
+    """keras.applications' EfficientNets normalise by constants, which tf2onnx left open."""
+    inputs = keras.Input((32, 32, 3))
+    net = keras.layers.Normalization(mean=[90.0, 110.0, 130.0], variance=[70.0, 60.0, 50.0])(inputs)
+    model = keras.Model(inputs, twin_heads(keras.layers.GlobalAveragePooling2D()(net)))
+    faces = made_faces(3, 32).astype(np.float32)
+    save_onnx(tmp_path / "m.onnx", model, "float32", faces)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert [value.name for value in session.get_inputs()] == ["faces"]
+    outputs = session.run(None, {"faces": faces})
+    for ours, theirs in zip(outputs, model.predict_on_batch(faces), strict=True):
+        assert theirs.std() > 1e-3
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 WITH_PLAIN_KERAS = """
