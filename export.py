@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also with python -P and -I
 
 from src import cli, flags
-from src.export.arguments import Arguments
+from src.export.arguments import Arguments, check_export
 from src.extras import import_keras
 
 
 def main(argv=()):
     arguments = flags.parse(Arguments, argv, __doc__)
-    from src.export.checks import check_export
     from src.outputs import locked
 
     check_export(arguments)

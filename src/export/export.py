@@ -22,8 +22,7 @@ from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import OUTPUTS, Description, describe
 from ..shipped import resolve_weights
 from . import FORMATS
-from .arguments import Arguments
-from .checks import description_of
+from .arguments import Arguments, description_of
 from .faces import Faces, database_faces, portrait_faces
 from .graphs import WRITERS, store_description
 from .original import to_original

@@ -18,8 +18,7 @@ from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.estimation.runtimes import FOLDERS
 from src.export import export as module
-from src.export.arguments import Arguments
-from src.export.checks import check_export
+from src.export.arguments import Arguments, check_export
 from src.export.faces import database_faces, portrait_faces
 from src.export.graphs import save_onnx
 from src.faces.crop import FaceCrop
