@@ -127,7 +127,7 @@ def test_metric(example, monkeypatch, tmp_path):
     from src.evaluation import metrics, table, tables
     from src.evaluation.evaluate import evaluate
     from src.evaluation.labelled import from_databases
-    from src.evaluation.report import write_report
+    from src.evaluation.output import write_report
     from tests.evaluation.colour_model import ColourModel
 
     (metric,) = example("A metric", "overestimated", metrics)

@@ -21,8 +21,8 @@ from .evaluate import check_unseen, estimate, load_models
 from .intervals import Interval
 from .labelled import EvaluationSet, from_databases
 from .noise import noise_rates, one_label_per_image, suspect
+from .output import write_page
 from .predictions import read_predictions
-from .report import write_page
 from .results import gender_names
 
 COLUMNS = [

@@ -60,7 +60,7 @@ def train_runs(arguments: Arguments) -> str:
     join(opened)
     databases = dict(zip(database_names(opened), opened, strict=True))
     runs = plan(arguments, {name: database.path for name, database in databases.items()})
-    left_out = [run.left_out for run in runs if run.left_out]
+    left_out = dict.fromkeys(run.left_out for run in runs if run.left_out)
     check_weights(arguments, {name: databases[name] for name in left_out})
     unseen = {name: unseen_rows(databases, name) for name in left_out}
     kind = "leave_out" if arguments.leave_out else "folds" if arguments.folds else "repeat"
@@ -68,7 +68,8 @@ def train_runs(arguments: Arguments) -> str:
     tables, predictions, files = [], [], [arguments.output_path / f"{kind}.csv"]
     for run in runs:
         estimator = Estimator(train(run.arguments).best_file)
-        metrics, *predicted = _evaluate(run, estimator, databases, part, unseen.get(run.left_out))
+        others = unseen.get(run.left_out, np.arange(0))
+        metrics, *predicted = _evaluate(run, estimator, databases, part, others)
         predictions += [(run.name, *predicted)] if arguments.folds else []
         tables.append(metrics)
         keras.utils.clear_session()
@@ -112,12 +113,13 @@ def plan(arguments: Arguments, paths: dict[str, Path]) -> list[Run]:
         runs = [Run(base, "all")]
     if arguments.repeat == 1:
         return runs
-    seeds = range(arguments.seed, arguments.seed + arguments.repeat)
-    return [replace(run, arguments=_seeded(run.arguments, seed)) for run in runs for seed in seeds]
-
-
-def _seeded(arguments: Arguments, seed: int) -> Arguments:
-    return replace(arguments, seed=seed, output_path=arguments.output_path / f"seed_{seed}")
+    seeded = []
+    for run in runs:
+        for seed in range(arguments.seed, arguments.seed + arguments.repeat):
+            path = run.arguments.output_path / f"seed_{seed}"
+            own = replace(run.arguments, seed=seed, output_path=path)
+            seeded.append(replace(run, arguments=own))
+    return seeded
 
 
 def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Arguments:
@@ -154,10 +156,10 @@ def check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
 
 
 def unseen_rows(databases: dict[str, Database], left_out: str) -> np.ndarray:
-    """Rows of a database, int64, whose image and person no other database has."""
+    """Rows of joined databases, int64, of a database whose image and person no other one has."""
     groups = related([*databases.values()])
     own = np.repeat([name == left_out for name in databases], [*map(len, databases.values())])
-    unseen = np.flatnonzero(~np.isin(groups[own], groups[~own]))
+    unseen = np.flatnonzero(own & ~np.isin(groups, groups[~own]))
     if shared := int(own.sum()) - len(unseen):
         print(f"{left_out}: {shared:,} faces are skipped, their images or persons are in others")
     if not len(unseen):
@@ -166,22 +168,16 @@ def unseen_rows(databases: dict[str, Database], left_out: str) -> np.ndarray:
 
 
 def _evaluate(
-    run: Run,
-    estimator: Estimator,
-    databases: dict[str, Database],
-    part: str,
-    unseen: np.ndarray | None,
+    run: Run, estimator: Estimator, databases: dict[str, Database], part: str, others: np.ndarray
 ) -> tuple[pd.DataFrame, pd.DataFrame, Estimates]:
     """Metrics of a run per database, and the labels and estimates of the faces.
 
-    part: "validation" or "test", of the databases of the run.  unseen: rows of the other one.
+    part: "validation" or "test", of the databases of the run.  others: further rows.
     """
-    own = [database for name, database in databases.items() if name != run.left_out]
-    lengths = [*map(len, databases.values())]
-    is_own = np.repeat([name != run.left_out for name in databases], lengths)
-    rows = np.flatnonzero(is_own)[rows_of_part(own, estimator.description, part)]
-    if unseen is not None:
-        rows = np.append(rows, np.flatnonzero(~is_own)[unseen])
+    own = {name: database for name, database in databases.items() if name != run.left_out}
+    is_own = np.repeat([name in own for name in databases], [*map(len, databases.values())])
+    rows = rows_of_part([*own.values()], estimator.description, part)
+    rows = np.append(np.flatnonzero(is_own)[rows], others)
     faces = from_databases([database.path for database in databases.values()])
     faces = replace(faces, labels=faces.labels[faces.labels.index.isin(rows)])
     faces.check(estimator)

@@ -1,4 +1,4 @@
-"""evaluate_appa_real.py as a user runs it, on real faces in APPA-REAL's layout."""
+"""evaluate_appa_real.py as a user runs it, on images in APPA-REAL's layout."""
 
 from types import SimpleNamespace
 
@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from src.models.checkpoints import load_checkpoint
-from tests.helpers import assert_one_line_error, names, run
-from tests.portraits import astronaut, hopper
+from tests.helpers import assert_one_line_error, make_picture, names, run
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
-# Faces with a margin: portrait, left, top, side.
-FACES = [
-    *((hopper, 80, 60, 380), (hopper, 110, 90, 300), (hopper, 40, 20, 440)),
-    *((astronaut, 160, 110, 280), (astronaut, 190, 150, 210)),
-]
 APPARENT = [38.5, 41.25, 29.0, 33.1, 26.0]
 REAL = [40, 39, 31, 36, 25]
 
@@ -27,13 +21,12 @@ def weights(exports):
 
 @pytest.fixture(scope="module")
 def evaluated(weights, tmp_path_factory):
-    """One run on five faces, one missing picture and one unreadable picture."""
+    """One run on five images, a missing and an unreadable one."""
     data_dir = tmp_path_factory.mktemp("appa") / "appa-real-release"
     valid = data_dir / "valid"
     valid.mkdir(parents=True)
-    for i, (portrait, left, top, side) in enumerate(FACES):
-        crop = portrait()[top : top + side, left : left + side]
-        cv2.imwrite(str(valid / f"{i:06d}.jpg_face.jpg"), crop)
+    for i in range(5):
+        make_picture(valid / f"{i:06d}.jpg_face.jpg", seed=i)
     (valid / "000005.jpg_face.jpg").write_text("no picture")
     ages = [*zip(APPARENT, REAL, strict=True), (50, 50), (60, 60)]
     rows = [f"{i:06d}.jpg,38,{apparent},3.5,{real}" for i, (apparent, real) in enumerate(ages)]

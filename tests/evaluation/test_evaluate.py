@@ -15,8 +15,8 @@ from src.evaluation import evaluate as evaluating
 from src.evaluation import labelled
 from src.evaluation.evaluate import check_unseen, estimate, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
+from src.evaluation.output import write_report
 from src.evaluation.predictions import MARK, read_predictions, write_predictions
-from src.evaluation.report import write_report
 from src.evaluation.results import Results
 from src.evaluation.table import better_models
 from src.evaluation.tables import console

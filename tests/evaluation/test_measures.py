@@ -5,7 +5,7 @@ import pytest
 
 from src.evaluation.measures import baseline, measure
 from src.evaluation.metrics import BY_NAME
-from src.evaluation.results import labels_table, units
+from src.evaluation.results import labels_table
 from src.evaluation.table import measures_table
 from tests.evaluation.colour_model import ColourModel, face
 
@@ -102,11 +102,3 @@ def test_calibration_error_needs_both_genders():
     assert "ece" in found
     found, _ = values(labels, ESTIMATES, rows=np.array([0, 1]))
     assert "gender_accuracy" in found and "ece" not in found
-
-
-def test_persons_are_units():
-    """Both photos of a person are drawn together; a face of unknown person is a unit."""
-    labels = labelled([20] * 5, [NAN] * 5, person=np.array(["a", "b", "a", "", ""]))
-    found = units(labels)
-    assert found[0] == found[2] and len(set(found)) == 4
-    assert len(set(units(labelled([20] * 5, [NAN] * 5)))) == 5
