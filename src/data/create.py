@@ -17,12 +17,13 @@ from ..files import atomic, check_folder, check_output_path, wrap_write_errors
 from ..outputs import Output, check_outputs, has_mark, locked
 from ..progress import Progress
 from ..workers import map_in_order
-from . import curate, writing
+from . import curate
 from .arguments import Arguments
 from .database import open_database
 from .datasets import DATASETS, Records, read_dataset
 from .reading import STATES, USABLE, FaceReader
 from .summary import draw_contact_sheet, is_summary, plot_ages
+from .writing import TO_DO, FaceSlots, image_bytes, is_own, write_database
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
 _SAMPLE = 50  # images in which faces are searched
@@ -66,7 +67,7 @@ def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
             raise UserError(f"{args.folder}: no image is left, {_reasons(removed)}")
         table = labels.iloc[kept]
         partials = [stack.enter_context(atomic(output.path)) for output in outputs]
-        writing.write_database(partials[0], slots, labels, kept, values, args.mat_version)
+        write_database(partials[0], slots, labels, kept, values, args.mat_version)
         counts = removed | {"kept": len(table)}
         rules = pd.DataFrame(counts.items(), columns=["rule", "rows"])
         rules.to_csv(partials[1], index=False)
@@ -86,7 +87,7 @@ def _outputs(args: Arguments) -> list[Output]:
     """The files to write, checked: the database, the files next to it, and the contact sheet."""
     check_output_path(args.output)
     kinds = [
-        ("", "a database of create_db.py", writing.is_own),
+        ("", "a database of create_db.py", is_own),
         (".removed.csv", "rows by rule", has_mark(b"rule,rows")),
         (".skipped.csv", "a list of skipped images", has_mark(b"path,reason")),
         (".png", "a histogram of create_db.py", is_summary),
@@ -138,20 +139,20 @@ def _check_filled(args: Arguments, paths: pd.Series) -> None:
         )
 
 
-def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> writing.FaceSlots:
+def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> FaceSlots:
     """The slots of the faces, new or of the run to resume. Prints the needed disk space; raises
     `UserError` if it exceeds the disk's or the format's."""
     faces = repr((str(args.folder), args.db, args.options, reader, table.to_numpy().tolist()))
     run = hashlib.sha256(faces.encode()).hexdigest()  # of all that the faces depend on
-    slots = writing.FaceSlots(args.output, len(table), args.img_size, run, args.resume)
+    slots = FaceSlots(args.output, len(table), args.img_size, run, args.resume)
     size = f"{len(table):,} images of {args.img_size}x{args.img_size}"
-    whole = writing.image_bytes(len(table), args.img_size)
+    whole = image_bytes(len(table), args.img_size)
     if args.mat_version == "5" and whole >= _V5_LIMIT:
         raise UserError(
             f"--mat_version 5: expected less than {_V5_LIMIT:,} bytes of images, {size} take "
             f"{whole:,}; use --mat_version 7.3 or a smaller --img_size"
         )
-    needed = 2 * whole - writing.image_bytes(slots.done, args.img_size)
+    needed = 2 * whole - image_bytes(slots.done, args.img_size)
     free = shutil.disk_usage(args.output.parent).free
     needs = f"{needed:,} bytes of disk needed, {whole:,} at the end, {free:,} free"
     print(f"{size}: {needs}", flush=True)
@@ -163,15 +164,13 @@ def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> writing.
     return slots
 
 
-def _fill(
-    slots: writing.FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceReader
-) -> None:
+def _fill(slots: FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceReader) -> None:
     """Read the faces of the records without a state; only this process writes them."""
     folder = os.path.abspath(args.folder)
     paths = [os.path.join(folder, path) for path in table["path"]]
     boxes = table["box"].tolist()
-    length = max(1, _BYTES_PER_TASK // writing.image_bytes(1, args.img_size))
-    to_do = slots.records["state"] == writing.TO_DO
+    length = max(1, _BYTES_PER_TASK // image_bytes(1, args.img_size))
+    to_do = slots.records["state"] == TO_DO
     starts = [start for start in range(0, len(table), length) if to_do[start:][:length].any()]
     tasks = ((paths[start:][:length], boxes[start:][:length]) for start in starts)
     found = map_in_order(

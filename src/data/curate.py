@@ -63,7 +63,7 @@ def apply_audit(
     new["gender"] = audit.genders("new_gender")
     table, doubted = table.copy(), f"audit: suspicion above {above or 0:g}"
     drops = {rule: np.zeros(len(table), bool) for rule in (DROPPED, doubted)}
-    records = _audited_records(audit, table["path"], identity)
+    records = _matches(audit, table["path"], identity)
     for row, code in enumerate(codes):
         decision = _DECISIONS[int(code)]
         if decision == "drop":
@@ -77,7 +77,7 @@ def apply_audit(
     return table, drops if above is not None else {DROPPED: drops[DROPPED]}
 
 
-def _audited_records(audit: LabelTable, paths: pd.Series, identity: np.ndarray) -> list[list[int]]:
+def _matches(audit: LabelTable, paths: pd.Series, identity: np.ndarray) -> list[list[int]]:
     """The records of each row of an audit."""
     records = defaultdict(list)
     for record, (number, path) in enumerate(zip(identity.tolist(), paths, strict=True)):

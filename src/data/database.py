@@ -95,17 +95,16 @@ def open_database(path: Path) -> Database:
     check_input_file(path, "a database (create_db.py makes one)")
     with wrap_read_errors(path, "a database of create_db.py"):
         fields = _read_fields(path)
-        _check_images(fields["image"])
+        shape, dtype = fields["image"].shape, fields["image"].dtype
+        if shape[1:] != (shape[1], shape[1], 3) or not all(shape) or dtype != np.uint8:
+            raise ValueError(f"expected faces, uint8 (N, S, S, 3), received {dtype} {shape}")
         fields = {"age_low": fields["age"], "age_high": fields["age"]} | fields
         gender = _labels(fields, "gender", 1)
         db = _single(fields, "db")
         if str(db).strip().lower() == _ORIGINAL_UTKFACE and "version" not in fields:
             gender = 1 - gender
-            print(
-                f"{path}: made by the original toolkit's UTKFace script, in which gender 0 is male;"
-                " converted to 0 female, 1 male",
-                file=sys.stderr,
-            )
+            script = "the original toolkit's UTKFace script, in which gender 0 is male"
+            print(f"{path}: made by {script}; converted to 0 female, 1 male", file=sys.stderr)
         names, group, person = (_texts(fields, name) for name in TEXTS)
         return Database(
             path=path,
@@ -207,13 +206,6 @@ def _read_fields(path: Path) -> dict:
                 is_char = matlab.is_char(data)
                 fields[name] = matlab.matrix_texts(data[()]) if is_char else data[()]
     return fields
-
-
-def _check_images(image: np.ndarray) -> None:
-    shape = image.shape
-    is_square = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and all(shape)
-    if not is_square or image.dtype != np.uint8:
-        raise ValueError(f"expected faces, uint8 (N, S, S, 3), received {image.dtype} {shape}")
 
 
 def _column(fields: dict, name: str, dtype: type) -> np.ndarray:

@@ -37,14 +37,9 @@ class FaceReader:
     def read(
         self, task: tuple[Sequence[str], Sequence[Box | None]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Read the faces of some records.
+        """Faces, uint8 (n, S, S, 3), BGR, and `RECORD`s (n,) of some records.
 
-        Args:
-            task: absolute paths of their images, (n,), and boxes of their faces, None where
-                unknown, (n,).
-
-        Returns:
-            Faces, uint8 (n, S, S, 3), BGR, and `RECORD`s (n,).
+        task: absolute paths of their images, (n,), and boxes of their faces, (n,), None if unknown.
         """
         paths, boxes = task
         size = self.finder.crop.size
@@ -52,10 +47,10 @@ class FaceReader:
         faces = np.zeros((len(paths), size, size, 3), np.uint8)
         records = np.zeros(len(paths), RECORD)
         for row, (path, box) in enumerate(zip(paths, boxes, strict=True)):
-            identity, pixels = 0, 0
+            record = records[row]
             try:
                 content = read_bytes(path)
-                identity = file_identity(content)
+                record["identity"] = file_identity(content)
                 found = self._find(content, path, box)
                 reason = found.reason
                 if self.one_face and not reason and box is None:
@@ -67,8 +62,9 @@ class FaceReader:
             if not reason:
                 faces[row] = resize(found.image, size) if self.whole else found.largest_crop
                 if self.hash_pixels:
-                    pixels = file_identity(repr(found.image.shape).encode() + found.image.tobytes())
-            records[row] = (identity, pixels, STATES.index(reason or USABLE))
+                    content = repr(found.image.shape).encode() + found.image.tobytes()
+                    record["pixels"] = file_identity(content)
+            record["state"] = STATES.index(reason or USABLE)
         return faces, records
 
     def _find(self, content: bytes, path: str, box: Box | None) -> Found:

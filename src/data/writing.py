@@ -20,9 +20,8 @@ from .database import COLUMNS, TEXTS
 from .matlab import text_matrix
 
 TO_DO = 0  # state of a record that is not read yet
-RECORD = np.dtype(  # the state is last, as a record counts when it is complete
-    [("identity", "<u8"), ("pixels", "<u8"), ("state", "u1")]
-)
+# The state is last, as a record counts when it is complete.
+RECORD = np.dtype([("identity", "<u8"), ("pixels", "<u8"), ("state", "u1")])
 _RUN_BYTES = 64  # before the records in the second file
 _COPIED_BYTES = 2**24
 _USERBLOCK_BYTES = 512  # MATLAB's header before the HDF5 file

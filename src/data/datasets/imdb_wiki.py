@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from ...errors import UserError
 from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE
 from .. import matlab
@@ -85,9 +84,6 @@ def _read_labels(path: Path, name: str, expected: tuple[str, ...]) -> pd.DataFra
         else:  # squeezed, so that cells of text are str
             struct = scipy.io.loadmat(path, squeeze_me=True)[name]
             struct = {field: np.ravel(struct[field][()]) for field in struct.dtype.names}
-        missing = [field for field in expected if field not in struct]
-        if missing:
-            raise UserError(f"{path}: expected the field {missing[0]!r} in {name!r}, it is missing")
         table = pd.DataFrame({field: struct[field] for field in expected})
         table = table.astype(dict.fromkeys(_NUMBERS, np.float64))
     for field in table.columns.intersection(_TEXTS):

@@ -109,8 +109,7 @@ read_utkface = partial(
 
 
 def read_folders(data_dir: Path) -> Records:
-    """The images below `data_dir` with an age, an age range or a gender among their folders, such
-    as `25/male/1.jpg`, `female/30-39/a.png` and `7/b.jpg`."""
+    """Images with an age, an age range or a gender among their folders: `30-39/female/1.jpg`."""
     paths, rows = _paths(data_dir, EXTENSIONS), {}
     for row, path in paths.items():
         for folder in path.split("/")[:-1]:

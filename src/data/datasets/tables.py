@@ -120,9 +120,6 @@ class LabelTable:
     path: Path
     frame: pd.DataFrame
 
-    def __contains__(self, column: str) -> bool:
-        return column in self.frame
-
     def records(self, folder: Path, template: str = "{}", anywhere: bool = False) -> pd.DataFrame:
         """The table of `Records`, from columns of its names, and `age` instead of a range, with
         `age_std` one standard deviation to each side, and `left`, `top`, `right`, `bottom`.
@@ -193,9 +190,9 @@ class LabelTable:
 
     def _ranges(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest years, float64 (N,) each."""
-        if "age_std" in self:
-            age, std = self.numbers("age", 0, OLDEST), self.numbers("age_std", 0, OLDEST)
-            std = np.nan_to_num(std)
+        if "age_std" in self.frame:
+            age = self.numbers("age", 0, OLDEST)
+            std = np.nan_to_num(self.numbers("age_std", 0, OLDEST))
             ages = [np.clip(whole_years(end), 0, MAX_AGE) for end in (age - std, age + std)]
         else:
             ages = self.ages("age")
@@ -272,7 +269,7 @@ def read_csv(
     anywhere: whether their paths may lead out of `data_dir`; they are absolute then.
     """
     table = read_table(labels or data_dir / "labels.csv", _CSV_COLUMNS, ("path",), encoding)
-    if not any(name in table for name in _AGE_OR_GENDER):
+    if not any(name in table.frame for name in _AGE_OR_GENDER):
         raise UserError(
             f"{table.path}: expected one of the columns {', '.join(_AGE_OR_GENDER)}, found none"
         )
