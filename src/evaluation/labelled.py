@@ -119,13 +119,13 @@ class ImageFaces(EvaluationSet):
     crops, without alignment.
 
     folder: of the paths in `labels`.
-    collection: the dataset of the images, see `models.seen.seen_in_files`.
+    dataset: of the images, see `models.seen.seen_in_files`.
     margin: of face crops; None if unknown.
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
     folder: Path
-    collection: str = ""
+    dataset: str = ""
     margin: float | None = None
     detector: str = "none"
     min_face: int | None = None
@@ -159,10 +159,10 @@ class ImageFaces(EvaluationSet):
 
     def identities(self, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
         values = [file_identity(path.read_bytes()) for path in self._paths(index)]
-        return np.array(values, np.uint64), np.full(len(values), self.collection or "csv")
+        return np.array(values, np.uint64), np.full(len(values), self.dataset or "csv")
 
     def seen(self, description: Description) -> np.ndarray:
-        return seen_in_files(self._paths(self.labels.index), self.collection, description)
+        return seen_in_files(self._paths(self.labels.index), self.dataset, description)
 
     def _paths(self, index: pd.Index) -> list[Path]:
         return [self.folder / name for name in self.labels.loc[index, "path"]]
@@ -224,7 +224,7 @@ def from_databases(
 
 def from_csv(
     path: Path,
-    collection: str = "",
+    dataset: str = "",
     detector: str = "none",
     min_face: int | None = None,
     scheduler: str | None = None,
@@ -233,16 +233,16 @@ def from_csv(
     """The images that a CSV file labels, see `datasets.tables.read_csv`; paths are absolute or
     relative to its folder.
 
-    collection, detector, min_face, scheduler: see `ImageFaces`.  encoding: one of Python's names.
+    dataset, detector, min_face, scheduler: see `ImageFaces`.  encoding: one of Python's names.
     """
     table = read_csv(path.parent, path, encoding, anywhere=True).table
-    kinds = {"source": collection or path.stem}
+    kinds = {"source": dataset or path.stem}
     if table["group"].any():
         kinds["group"] = table["group"]
     columns = (table[name] for name in ("path", "gender", "age_low", "age_high"))
     labels = labels_table(*columns, person=table["person"], **kinds)
     how = {"detector": detector, "min_face": min_face, "scheduler": scheduler}
-    return ImageFaces(*_with_label(labels), path.parent, collection, **how)
+    return ImageFaces(*_with_label(labels), path.parent, dataset, **how)
 
 
 def _with_label(labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -85,9 +85,9 @@ def test_epsilon_error_uses_the_ratings(data_dir):
     """A face without a deviation is ignored."""
     rows = [ROWS[0], ROWS[1].replace("2.5", "5"), ROWS[2].replace("2.5", ""), *ROWS[3:]]
     write_labels(data_dir, rows)
-    figures = run(data_dir)[1]
+    metrics = run(data_dir)[1]
     hits = np.exp([-(4**2) / (2 * 2.5**2), -(10**2) / (2 * 5**2), 0, -(5**2) / (2 * 2.5**2)])
-    found = figures.loc[("all", "epsilon_error")]
+    found = metrics.loc[("all", "epsilon_error")]
     assert found["value"] == pytest.approx(1 - hits.mean())
     assert found["n"] == 4
     assert found["low"] < found["value"] < found["high"]
@@ -102,16 +102,16 @@ def test_categories_are_subgroups(data_dir):
         "000003.jpg,male,caucasian,nomakeup,happy",
     ]
     write_labels(data_dir, rows, header=header, name="allcategories")
-    figures = run(data_dir)[1]["value"]
+    metrics = run(data_dir)[1]["value"]
     for name, mae in {
         **{"all": 5, "gender male": 2, "gender female": 10, "group asian": 7},
         **{"group caucasian": 0, "makeup nomakeup": 2, "makeup makeup": 10},
         **{"happiness neutral": 4, "happiness happy": 5, "gender male x group asian": 4},
     }.items():
-        assert figures[name, "mae"] == pytest.approx(mae), name
-    assert not [name for name, _ in figures.index if name.startswith(("ethnicity", "file"))]
+        assert metrics[name, "mae"] == pytest.approx(mae), name
+    assert not [name for name, _ in metrics.index if name.startswith(("ethnicity", "file"))]
     # A blue value of 40 is estimated as female with 40 %.
-    assert figures["gender female", "gender_accuracy"] == 0
+    assert metrics["gender female", "gender_accuracy"] == 0
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_malformed_labels_are_rejected(tmp_path, content, received):
     assert received in str(refused.value)
 
 
-def test_labels_without_pictures_are_rejected(tmp_path):
+def test_labels_without_images_are_rejected(tmp_path):
     write_labels(tmp_path, ROWS)
     with pytest.raises(UserError, match="valid: expected a folder"):
         run(tmp_path)

@@ -1,4 +1,4 @@
-"""From labelled faces, in databases or pictures, to results."""
+"""From labelled faces, in databases or images, to results."""
 
 from types import SimpleNamespace
 
@@ -59,9 +59,9 @@ def write(
     return path
 
 
-def table(results, place=0):
+def table(results, index=0):
     """Values and numbers of faces of a model, by subgroup and metric."""
-    rows = results.table[results.table["model"] == results.models[place]]
+    rows = results.table[results.table["model"] == results.models[index]]
     assert not rows.duplicated(["subgroup", "metric"]).any()
     return rows.set_index(["subgroup", "metric"])
 
@@ -80,12 +80,12 @@ def test_joined_groups_and_sources(tmp_path):
     )
     two = write(tmp_path / "two.mat", [50, 60], estimated=[50, 64])
     results = run(all_of(one, two))
-    figures = table(results)
-    assert figures.loc[("all", "mae"), "value"] == pytest.approx(1)
-    assert figures.loc[("group x", "mae"), "value"] == pytest.approx(0.5)
-    assert figures.loc[("source two", "mae"), "value"] == pytest.approx(2)
-    assert figures.loc[("source one", "mae"), "n"] == 3
-    assert figures.loc[("gender male x group x", "mae"), "n"] == 2
+    metrics = table(results)
+    assert metrics.loc[("all", "mae"), "value"] == pytest.approx(1)
+    assert metrics.loc[("group x", "mae"), "value"] == pytest.approx(0.5)
+    assert metrics.loc[("source two", "mae"), "value"] == pytest.approx(2)
+    assert metrics.loc[("source one", "mae"), "n"] == 3
+    assert metrics.loc[("gender male x group x", "mae"), "n"] == 2
     assert results.evaluations[0].measures["error"].to_numpy() == pytest.approx([1, 0, 0, 0, 4])
     assert results.notes == []
 
@@ -120,10 +120,10 @@ def test_parts_are_those_of_the_split(tmp_path):
         part: from_databases([path], part, owner).labels["path"].tolist()
         for part in (*PARTS, "all")
     }
-    places = {name: hashed(name) for name in names["all"]}
-    assert names["validation"] == [name for name, place in places.items() if place < 0.3]
-    assert names["test"] == [name for name, place in places.items() if 0.3 <= place < 0.5]
-    assert names["training"] == [name for name, place in places.items() if place >= 0.5]
+    positions = {name: hashed(name) for name in names["all"]}
+    assert names["validation"] == [name for name, position in positions.items() if position < 0.3]
+    assert names["test"] == [name for name, position in positions.items() if 0.3 <= position < 0.5]
+    assert names["training"] == [name for name, position in positions.items() if position >= 0.5]
     tested = from_databases([path], "test", owner)
     assert run(tested).evaluations[0].measures["error"].to_numpy() == pytest.approx(
         0
@@ -213,13 +213,13 @@ def test_unseen_collections_are_used_whole(tmp_path):
     assert faces.labels["path"].tolist() == held_out + open_database(new).names
     found = run(faces, model=model)
     assert found.evaluations[0].uses == {"utkface": "held out", "lap": "never seen"}
-    figures = table(found)
-    assert figures.loc[("use never seen", "mae"), "value"] == pytest.approx(3)
-    assert figures.loc[("use held out", "mae"), "n"] == len(held_out)
+    metrics = table(found)
+    assert metrics.loc[("use never seen", "mae"), "value"] == pytest.approx(3)
+    assert metrics.loc[("use held out", "mae"), "n"] == len(held_out)
     assert from_databases([own, new]).uses(model.description)["utkface"] == "trained on"
 
 
-def test_use_of_pictures(tmp_path):
+def test_use_of_images(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
     csv = write_csv(tmp_path, ["a.png,30"], "path,age")
     model = ColourModel()
@@ -237,7 +237,7 @@ def test_use_of_pictures(tmp_path):
         assert table(found).loc[(f"use {use}", "mae"), "value"] == pytest.approx(3)
 
 
-def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
+def test_images_are_found_in_one_call(tmp_path, monkeypatch):
     """So that a scheduler is connected to once, however many batches there are."""
     rows = [f"{i}.png,{30 + i}" for i in range(5)]
     for i in range(5):
@@ -251,8 +251,8 @@ def test_pictures_are_found_in_one_call(tmp_path, monkeypatch):
     monkeypatch.setattr(FaceFinder, "find_all", find_all)
     monkeypatch.setattr(labelled, "BATCH", 2)
     model = ColourModel()
-    pictures = from_csv(write_csv(tmp_path, rows, "path,age"), scheduler="tcp://there:8786")
-    found, estimates, _ = estimate(pictures, model)
+    images = from_csv(write_csv(tmp_path, rows, "path,age"), scheduler="tcp://there:8786")
+    found, estimates, _ = estimate(images, model)
     assert calls == [(5, "tcp://there:8786")]
     assert model.batches == [2, 2, 1]
     assert estimates.age == pytest.approx(30 + found["row"])
@@ -267,7 +267,7 @@ class Model:
 
 def test_unreadable_images_are_skipped(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
-    (tmp_path / "b.png").write_text("no picture")
+    (tmp_path / "b.png").write_text("no image")
     cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
     rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
     [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
@@ -310,7 +310,7 @@ def test_detection_uses_model_margin(tmp_path):
 
 
 def test_comparison_on_common_faces(tmp_path):
-    """The aligned model finds no face in the second picture; on the first it errs less."""
+    """For all faces and by age band, on paired resamples: a constant difference is certain."""
     path = write(tmp_path / "db.mat", [20, 30, 40], estimated=[22, 30, 43])
 
     class Older(ColourModel):
