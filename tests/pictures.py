@@ -104,7 +104,7 @@ def take_page(page, url: str, folder: Path) -> None:
 
 
 def take_report(page, report: Path) -> None:
-    """The plots alone: the section of the worst faces shows faces of datasets."""
+    """The plots alone."""
     use_screen(page, {**WIDE, "width": 1100})
     page.get(report.resolve().as_uri())
     heading = elements(page, "h2", "Plots")[0]
