@@ -2,9 +2,10 @@
 
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from threading import Condition, Event, Thread
 from typing import TypeVar
 
@@ -21,8 +22,8 @@ from .job import Job, Result
 from .sources import Frame
 from .tracking import Smoother, TrackedFace, Tracker
 
-BATCH = 32  # faces or images; larger batches are no faster on a CPU
-_MAX_BYTES = 2**27  # of the images in a batch
+BATCH = 32  # images whose faces are estimated at once
+_BATCH_IN_MEMORY = 8  # the same, if the images are kept for copies of them
 _PREFETCHED = 2  # items
 _POLL = 0.05  # seconds between two looks at the event that ends a thread
 _TIMEOUT = 2.0  # seconds to wait for a camera's last frame
@@ -50,8 +51,10 @@ def image_results(
             if len(job.images) > 1:
                 print(f"skipped: {item.error}", file=sys.stderr, flush=True)
 
+    at_once = 1 if job.opens_window else _BATCH_IN_MEMORY if with_image else BATCH
     with closing(finder.find_all(paths, arguments.scheduler, with_image=with_image)) as found:
-        for batch in _batches(readable(), 1 if job.opens_window else BATCH):
+        remaining = readable()
+        while batch := list(islice(remaining, at_once)):
             estimates = estimator(np.concatenate([item.crops for _, item in batch]))
             done = 0
             for name, item in batch:
@@ -80,20 +83,6 @@ def _clipped(face: Face, shape: tuple[int, int]) -> Face:
     """The face with a box that ends at the border of an image of `shape`."""
     (left, top, right, bottom), (height, width) = face.box, shape
     return replace(face, box=Box(max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
-
-
-def _batches(found: Iterable[tuple[str, Found]], at_once: int) -> Iterator[list[tuple[str, Found]]]:
-    """Batches of up to `at_once` images or faces, or `_MAX_BYTES` of images."""
-    batch, faces, size = [], 0, 0
-    for name, item in found:
-        batch.append((name, item))
-        faces += len(item.faces)
-        size += 0 if item.image is None else item.image.nbytes
-        if max(faces, len(batch)) >= at_once or size >= _MAX_BYTES:
-            yield batch
-            batch, faces, size = [], 0, 0
-    if batch:
-        yield batch
 
 
 class TrackedFaces:

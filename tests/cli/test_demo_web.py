@@ -213,12 +213,6 @@ def test_clip_is_annotated(page, portraits, tmp_path):
         assert (tmp_path / file).read_text().startswith(header)
 
 
-def test_stopped_clip_shows_its_beginning(page, shared):
-    press(page, "Video")
-    choose(page, shared / "demo" / "short_hamilton_clip.mp4", "video")
-    wait_for(lambda: elements(page, ".clip .progress-text"))
-    press(page, "Stop")
-    wait_for(lambda: rows(page, ".tracks") or elements(page, ".clip video"))
 
 
 def test_webcam_has_results(page):

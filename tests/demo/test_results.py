@@ -67,7 +67,7 @@ def results_of(found, count, estimator, **flags):
     return image_results(own, list(own.images), Finding(found), estimator)
 
 
-@pytest.mark.parametrize("batch, calls", [(4, [5, 4]), (2, [2, 3, 4]), (100, [9])])
+@pytest.mark.parametrize("batch, calls", [(4, [6, 3]), (2, [2, 4, 3]), (100, [9])])
 def test_faces_are_estimated_across_images(monkeypatch, batch, calls):
     monkeypatch.setattr(results, "BATCH", batch)
     estimator, counts = Recorder(), [2, 0, 3, 1, 3]

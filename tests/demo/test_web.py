@@ -20,7 +20,6 @@ from src.faces.finder import FaceFinder
 from src.faces.images import Box
 from src.labels import AGES
 from tests.demo.made import frames, write_timed
-from tests.helpers import names
 
 BOXES = [Box(70, 20, 110, 60), Box(10, 10, 50, 50)]
 
@@ -87,16 +86,6 @@ def test_faces_are_numbered_within_images(service, gallery):
     assert session.faces == [(0, 0), (0, 1), (2, 0), (2, 1)]
 
 
-def test_chosen_image_keeps_its_position_after_a_failure(service, gallery):
-    """The gallery's index counts unreadable files."""
-    session = images.updated(service, gallery, None)
-    ages = [u.result and u.result.faces[0].age for u in session.uploads.values()]
-    assert ages == [20, None, 30]
-    note = values_of(session)["note"]
-    assert 'role="alert"' in note and "b.png: expected an image" in note
-    assert str(service.folder) not in note
-
-
 def test_only_new_files_are_analysed(service, gallery):
     first = images.updated(service, gallery[:2], None)
     second = images.updated(service, gallery, first)
@@ -145,19 +134,6 @@ def test_stream_ends_tracks_in_a_pause(monkeypatch, service):
 def clip(tmp_path):
     write_timed(tmp_path / "clip.mp4", [0.1 * i for i in range(12)], images=12 * [image()])
     return tmp_path / "clip.mp4"
-
-
-def test_clip_is_annotated_as_by_script(service, clip, tmp_path):
-    seen = []
-    job, tracks = clips.annotate_clip(
-        service, clip, tmp_path / "out", lambda result, video: seen.append(result) is None
-    )
-    assert len(seen) == len(frames(tmp_path / "out" / "clip.mp4")) == 12
-    assert names(tmp_path / "out") == {"clip.mp4", "clip.tracks.csv", "clip.tracks", "faces.csv"}
-    rows = sorted((track.row for track in tracks.by_duration()), key=lambda row: row["age"])
-    assert [float(row["age"]) for row in rows] == pytest.approx([20, 60], abs=5)  # compression
-    assert [(row["from (s)"], row["to (s)"]) for row in rows] == 2 * [("0.0", "1.1")]
-    assert job.video.problem == ""
 
 
 @pytest.mark.parametrize("stop, limit, count", [(0.45, 180, 6), (9, 0.25, 4)])

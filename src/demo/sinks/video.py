@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -63,9 +63,13 @@ class VideoWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = _TIME_BASE
         self._stream.options = {"preset": "superfast", "crf": "20", "bf": "0"}
-        self._sound = _Sound(self._file, video) if video.file and not video.live else None
-        self._last = -1
-        self._step = 1 / video.rate
+        self._last, self._step = -1, 1 / video.rate
+        self._sound, self._parts = None, iter(())
+        source = av.open(str(video.file.resolve())) if video.file else None
+        if source and source.streams.audio:
+            self._sound = self._file.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
+            self._parts = _sound_of(source, video.start)
+        self._part = next(self._parts, None)
 
     def write(self, image: np.ndarray, time: float) -> None:
         """Add a frame, uint8 (H, W, 3), BGR, at `time` in seconds, later than those before."""
@@ -79,56 +83,39 @@ class VideoWriter:
         frame.pts = self._last = max(round(time / _TIME_BASE), self._last + 1)
         frame.time_base = _TIME_BASE
         self._file.mux(self._stream.encode(frame))
-        if self._sound:
-            self._sound.write_until(time)
+        self._write_sound(time)
+
+    def _write_sound(self, end: float) -> None:
+        """Add the sound up to `end`, in seconds since the first image."""
+        while self._part and self._part[0] <= end:
+            begin, part = self._part
+            part.pts, part.time_base = round(begin * _SOUND_RATE), Fraction(1, _SOUND_RATE)
+            self._file.mux(self._sound.encode(part))
+            self._part = next(self._parts, None)
 
     def close(self) -> None:
         self._file.start_encoding()  # creates the file even without frames
         if self._last >= 0:
             self._file.mux(self._stream.encode())
+            self._write_sound(float(self._last * _TIME_BASE) + self._step)
             if self._sound:
-                self._sound.write_until(float(self._last * _TIME_BASE) + self._step)
-                self._sound.close()
+                self._file.mux(self._sound.encode())
         self._file.close()
 
 
-class _Sound:
-    """The first sound track of a file, encoded as AAC along with the frames."""
-
-    def __init__(self, output: av.container.OutputContainer, video: Video):
-        self._input, self._start = av.open(str(video.file.resolve())), video.start
-        self._output, self._stream, self._waiting = output, None, None
-        if self._input.streams.audio:
-            self._stream = output.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
-            self._resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
-            self._frames = self._decode()
-
-    def _decode(self) -> Iterator[tuple[float, av.AudioFrame]]:
-        """Frames of sound from the first image on, with their times; broken ones are skipped."""
-        for packet in self._input.demux(self._input.streams.audio[0]):
-            try:
+def _sound_of(
+    source: av.container.InputContainer, start: float
+) -> Iterator[tuple[float, av.AudioFrame]]:
+    """Sound of a file from its first image on, with times in seconds since then; frames that
+    cannot be decoded are skipped."""
+    resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
+    with source:
+        for packet in source.demux(source.streams.audio[0]):
+            with suppress(av.FFmpegError):
                 for frame in packet.decode():
-                    if frame.time is not None and frame.time >= self._start:
-                        for part in self._resampler.resample(frame):
-                            yield frame.time - self._start, part
-            except av.FFmpegError:
-                continue
-
-    def write_until(self, time: float) -> None:
-        """Encode the sound up to `time`, in seconds since the first image."""
-        while self._stream is not None:
-            self._waiting = self._waiting or next(self._frames, None)
-            if self._waiting is None or self._waiting[0] > time:
-                return
-            begin, frame = self._waiting
-            frame.pts, frame.time_base = round(begin * _SOUND_RATE), Fraction(1, _SOUND_RATE)
-            self._output.mux(self._stream.encode(frame))
-            self._waiting = None
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._output.mux(self._stream.encode())
-        self._input.close()
+                    if frame.time is not None and frame.time >= start:
+                        for part in resampler.resample(frame):
+                            yield frame.time - start, part
 
 
 @dataclass
