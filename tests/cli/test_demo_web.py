@@ -213,8 +213,6 @@ def test_clip_is_annotated(page, portraits, tmp_path):
         assert (tmp_path / file).read_text().startswith(header)
 
 
-
-
 def test_webcam_has_results(page):
     press(page, "Webcam")
     press(page, "Click to Access Webcam")

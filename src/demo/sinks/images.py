@@ -35,7 +35,14 @@ _HEAD = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Ages and genders, estimated</title>
-<style>td { padding: .5rem } img { max-height: 15rem; max-width: 100% }</style>
+<style>
+  body { font: 16px/1.4 system-ui, sans-serif; margin: 1rem }
+  th, td { padding: .5rem; text-align: left }
+  img { max-height: 15rem; max-width: 100% }
+  .gallery thead { display: none }
+  .gallery tr { display: inline-block; vertical-align: top; width: 17rem }
+  .gallery td { display: block; overflow-wrap: anywhere; padding: 0 .5rem }
+</style>
 """
 
 
@@ -120,7 +127,8 @@ def _write_page(path: Path, title: str, rows: list[dict[str, str]]) -> None:
     import pandas as pd
 
     with pd.option_context("display.max_colwidth", None):
-        table = pd.DataFrame(rows).to_html(escape=False, index=False, border=0)
+        options = {"escape": False, "index": False, "border": 0, "classes": path.stem}
+        table = pd.DataFrame(rows).to_html(**options)
     with replacing(path) as partial:
         text = f"{_HEAD}<h1>{title}</h1>\n{table}\n</html>\n"
         partial.write_text(text, encoding="utf-8", errors="replace")

@@ -154,7 +154,7 @@ def image_tab(service: Service) -> None:
     state = gradio.State(time_to_live=FILE_TTL_SECONDS)
     with gradio.Column(scale=3, min_width=320):
         shown = gradio.Image(
-            label="Faces; click one for its ages",
+            label="Faces",
             interactive=False,
             alt_text="The chosen image with a box and a label at each face",
             buttons=["fullscreen"],
