@@ -24,7 +24,7 @@ from src.faces.crop import FaceCrop
 from src.models import NETWORKS, Network
 
 ROOT = Path(__file__).parents[1]
-NETWORKS["small_cnn"] = Network("tests.models.small_cnn:build")
+NETWORKS["small_cnn"] = Network("tests.models.small_cnn:build", heads={"use_bias": False})
 
 
 def run(script: str, *args, **environment) -> subprocess.CompletedProcess:

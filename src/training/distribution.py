@@ -70,21 +70,6 @@ def backend_version() -> str:
 
 
 @contextmanager
-def precision(mixed: bool) -> Iterator[None]:
-    """Layers built within the block compute in bfloat16, if `mixed`; weights stay float32.
-
-    Micikevicius et al., "Mixed precision training", ICLR 2018, https://arxiv.org/abs/1710.03740;
-    bfloat16 has float32's range, so that the loss needs no scaling.
-    """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if mixed else before)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-@contextmanager
 def distributed(arguments: Arguments) -> Iterator[Devices]:
     """Within the block, models are built and trained on the devices that `arguments` select.
 

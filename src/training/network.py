@@ -12,7 +12,7 @@ from ..models import NETWORKS, build_model
 from ..models.heads import in_head
 from ..models.transfer import freeze_until, initialised
 from .arguments import Arguments
-from .distribution import Devices, precision
+from .distribution import Devices
 from .losses import get_losses
 from .metrics import training_metrics, validation_metrics
 from .optimizers import get_optimizer
@@ -28,17 +28,23 @@ def get_network(
 ) -> tuple[keras.Model, dict]:
     """The network to train, with its initial weights, and its architecture.
 
+    In mixed precision its layers compute in bfloat16, which has float32's range, so that the loss
+    needs no scaling: Micikevicius et al., ICLR 2018, https://arxiv.org/abs/1710.03740.
+
     faces: uint8 (N, img_size, img_size, 3), BGR, some of the training faces, see `initialised`.
     resumed: the architecture of the run to resume; its state replaces all weights, so --init is not
         read.
     """
-    architecture = resumed or arguments.architecture
-    with precision(arguments.mixed_precision):
+    architecture, before = resumed or arguments.architecture, keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if arguments.mixed_precision else before)
+    try:
         if arguments.init and not resumed:
             model, architecture, line = initialised(architecture, img_size, arguments.init, faces)
             print(line, flush=True)
         else:
             model = build_model(architecture, img_size)
+    finally:
+        keras.config.set_dtype_policy(before)
     if arguments.freeze_until:
         frozen = freeze_until(model, arguments.freeze_until)
         print(f"{frozen} layers, up to {arguments.freeze_until}, are frozen", flush=True)

@@ -264,12 +264,6 @@ def test_layer_of_another_shape(copy):
     rejected(copy, "weights of wide_resnet", "(128, 101)", "(128, 90)")
 
 
-def test_missing_layer(copy):
-    with h5py.File(copy, "a") as file:
-        del file["pred_age"]
-    rejected(copy, "pred_age")
-
-
 @pytest.mark.parametrize(
     "architecture",
     [

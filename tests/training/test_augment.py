@@ -42,37 +42,21 @@ def zhong(rng: np.random.Generator) -> tuple[int, ...]:
             return left, top, width, height
 
 
-def test_half_of_the_faces_are_erased(patches):
-    assert patches.shape[1] == pytest.approx(COUNT / 2, abs=4 * np.sqrt(COUNT) / 2)
-
-
-def test_patches_lie_within_the_face(patches):
-    left, top, width, height = patches
-    assert (patches[:2] >= 0).all() and (patches[2:] > 0).all()
-    assert (left + width <= SIZE).all() and (top + height <= SIZE).all()
-
-
 def test_patches_follow_the_paper(patches):
     rng = np.random.default_rng(1)
     expected = np.array([zhong(rng) for _ in range(patches.shape[1])]).T
     for ours, theirs in zip(patches, expected, strict=True):
         assert stats.ks_2samp(ours, theirs).pvalue > MIN_P
+    assert patches.shape[1] == pytest.approx(COUNT / 2, abs=4 * np.sqrt(COUNT) / 2)
+    assert (patches[:2] + patches[2:] <= SIZE).all()
     ours, theirs = np.prod(patches[2:], axis=0), np.prod(expected[2:], axis=0)
     assert stats.ks_2samp(ours, theirs).pvalue > MIN_P
-
-
-def test_patches_are_filled_with_any_value(drawn):
-    assert drawn.value.dtype == np.uint8
-    assert stats.chisquare(np.bincount(drawn.value, minlength=256)).pvalue > MIN_P
 
 
 def test_shifts_are_uniform(drawn):
     together = np.zeros((13, 13))  # a tenth of 64 pixels is 6 whole ones
     np.add.at(together, tuple(drawn.shift.T + 6), 1)
     assert stats.chisquare(together.ravel()).pvalue > MIN_P
-
-
-def test_half_of_the_faces_are_flipped(drawn):
     assert drawn.flip.sum() == pytest.approx(COUNT / 2, abs=4 * np.sqrt(COUNT) / 2)
 
 
@@ -185,14 +169,6 @@ def test_class_weights_do_not_move_labels():
     _, [mixed], [weight] = augment(FACES.copy(), [labels], [weights], drawn)
     assert mixed[0] @ np.arange(101) == pytest.approx(35)
     np.testing.assert_allclose(weight, [0.98, 8], 1e-6)
-
-
-def test_two_unknown_labels_stay_unknown():
-    unknown = np.full((4, 101), 1 / 101, np.float32), np.zeros(4, np.float32)
-    drawn = made(partner=np.array([1, 0, 3, 2]), share=np.full(4, 0.3))
-    _, [labels], [weights] = augment(FACES.copy(), [unknown[0]], [unknown[1]], drawn)
-    np.testing.assert_allclose(labels.sum(axis=1), 1, 1e-6)
-    assert not weights.any()
 
 
 def test_mixup_uses_augmented_partners():

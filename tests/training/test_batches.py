@@ -86,14 +86,6 @@ def assert_same(batch, other):
         np.testing.assert_array_equal(one, two)
 
 
-def test_batches_do_not_depend_on_order(database):
-    forward, backward = (made(database, 3, is_training=True, flags={"aug": "plain"}) for _ in "ab")
-    first = [forward[i] for i in (0, 1, 2)]
-    second = [backward[i] for i in (2, 1, 0)][::-1]
-    for a, b in zip(first, second, strict=True):
-        assert_same(a, b)
-
-
 def test_batches_epochs_seeds_draw_anew(database):
     """A face is mixed with itself: only its pixels change."""
     same, flags = np.full(6, 3), {"aug": "plain", "erasing": 1.0}
@@ -209,12 +201,3 @@ def test_resumed_epochs_draw_the_same(database):
     resumed = made(database, 3, is_training=True, flags=flags, epoch=2, threads=3)
     for i in range(len(batches)):
         assert_same(batches[i], resumed[i])
-
-
-def test_batches_are_prefetched(database):
-    batches = made(database, 1, threads=1)
-    batches[0]
-    for future in list(batches._futures.values()):
-        future.result()
-    batches._make = None  # what is there need not be made
-    assert_same(batches[1], made(database, 1)[1])

@@ -38,11 +38,6 @@ def value(loss, target, prediction) -> float:
     return float(result)
 
 
-def test_cross_entropy_by_hand():
-    assert value(gender_loss(), [0, 1], [0.2, 0.8]) == pytest.approx(-np.log(0.8))
-    assert value(age_loss(), age(20, 21), age(20, 21, 22, 23)) == pytest.approx(np.log(4))
-
-
 @pytest.mark.parametrize("share, expected", [(0.9, 0.01 * 0.105361), (0.5, 0.25 * 0.693147)])
 def test_focal_loss_by_hand(share, expected):
     assert value(gender_loss("focal"), [1, 0], [share, 1 - share]) == pytest.approx(expected, 1e-4)
@@ -198,16 +193,6 @@ def test_gender_without_known_ages():
     assert found[-1] / found[0] == pytest.approx(
         ((8 * 5 / 101 + 1) / (2 * 5 / 101 + 1)) ** 0.5, 1e-2
     )
-
-
-def test_neighbouring_years_count_as_one_age():
-    low = [30] * 6 + [32] * 2 + [50] * 2  # 30 and 32 see all 8, 50 sees 2
-    np.testing.assert_allclose(weights("inverse", low)["pred_age"], [0.625] * 8 + [2.5] * 2)
-
-
-def test_neighbours_at_the_ends():
-    low = [0] * 3 + [50] * 5  # 3 in the 3 years 0..2, 5 in the 5 years 48..52
-    np.testing.assert_allclose(weights("inverse", low)["pred_age"], 1)
 
 
 def test_ranges_count_by_year():

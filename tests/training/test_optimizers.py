@@ -123,13 +123,6 @@ def test_cosine_decays_per_step():
     assert [float(schedule(step)) for step in range(4)] == pytest.approx(quarters)
 
 
-def test_warm_up_is_linear():
-    schedule = get_schedule("cosine", 0.4, 3, 2, 1.0)
-    found = [float(schedule(step)) for step in range(5)]
-    assert found[:3] == pytest.approx([0.2, 0.4, 0.4])
-    assert found[4] == pytest.approx(0.2)  # half of what is left is gone
-
-
 @pytest.mark.parametrize("warmup", [0.5, 1, 3, 3.9])
 def test_steps_after_a_long_warm_up_reach_the_rate(warmup):
     schedule = get_schedule("step", 0.1, 4, 10, warmup)
@@ -138,7 +131,3 @@ def test_steps_after_a_long_warm_up_reach_the_rate(warmup):
     np.testing.assert_allclose(found[:first], 0.1 * np.arange(1, first + 1) / first, rtol=1e-5)
     assert found.max() == pytest.approx(0.1)
     assert (np.diff(found[first:]) <= 0).all()
-
-
-def test_steps_of_the_remaining_epochs():
-    assert rates("step", 0.1, 5, 1.0, 10) == pytest.approx([0.01, 0.1, 0.02, 0.004, 0.0008])
