@@ -1,8 +1,8 @@
 """Labelled faces of databases and images, cropped as each model expects them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +16,7 @@ from ..data.identities import file_identity
 from ..data.split import database_names
 from ..errors import UserError
 from ..estimation.estimator import Estimator
-from ..faces.finder import FaceFinder
+from ..faces.finder import FaceFinder, Found
 from ..faces.images import change_margin, resize
 from ..models.description import Description
 from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
@@ -133,18 +133,14 @@ class ImageFaces(EvaluationSet):
     unit: ClassVar = "images"
 
     def read(self, index: pd.Index, estimator: Estimator) -> Faces:
-        images = self.labels.loc[index]
-        [faces] = replace(self, labels=images, scheduler=None).batches(estimator)
-        return faces
+        found = self._finder(estimator).find_all(self._paths(index))
+        return _largest(found, estimator)
 
     def batches(self, estimator: Estimator) -> Generator[Faces]:
-        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
         paths = self._paths(self.labels.index)
-        with closing(finder.find_all(paths, self.scheduler)) as found:
+        with closing(self._finder(estimator).find_all(paths, self.scheduler)) as found:
             for _ in range(0, len(paths), BATCH):
-                batch = list(islice(found, BATCH))
-                faces = [each.largest_crop for each in batch if each.faces]
-                yield _stack(faces, estimator), [each.reason for each in batch]
+                yield _largest(islice(found, BATCH), estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
         alignment = estimator.crop.alignment
@@ -164,8 +160,18 @@ class ImageFaces(EvaluationSet):
     def seen(self, description: Description) -> np.ndarray:
         return seen_in_files(self._paths(self.labels.index), self.dataset, description)
 
+    def _finder(self, estimator: Estimator) -> FaceFinder:
+        return FaceFinder(self.detector, self.min_face, estimator.crop)
+
     def _paths(self, index: pd.Index) -> list[Path]:
         return [self.folder / name for name in self.labels.loc[index, "path"]]
+
+
+def _largest(images: Iterable[Found], estimator: Estimator) -> Faces:
+    """The largest face of each image, in the form of `DatabaseFaces.read`."""
+    found = list(images)
+    faces = [each.largest_crop for each in found if each.faces]
+    return _stack(faces, estimator), [each.reason for each in found]
 
 
 def _stack(faces: list[np.ndarray], estimator: Estimator) -> np.ndarray:

@@ -255,6 +255,7 @@ def test_images_are_found_in_one_call(tmp_path, monkeypatch):
     found, estimates, _ = estimate(images, model)
     assert calls == [(5, "tcp://there:8786")]
     assert model.batches == [2, 2, 1]
+    assert len(images.read(images.labels.index, model)[0]) == 5  # in one piece
     assert estimates.age == pytest.approx(30 + found["row"])
 
 
