@@ -77,7 +77,7 @@ def test_only_named_outputs_are_written(album):
     assert bytes_by_name(album.photos) == album.before
 
 
-def test_unreadable_pictures_are_reported(album):
+def test_unreadable_images_are_reported(album):
     others, cut, text, total = album.done.stderr.splitlines()
     assert " 1 " in others  # .xml
     assert "cut.jpg" in cut and "text.jpg" in text
@@ -172,7 +172,7 @@ def test_margin_flag_overrides_the_checkpoint(portraits, small_weights, run_here
 
 @pytest.fixture
 def photos(portraits, tmp_path):
-    """A portrait in a folder; a portrait and a picture without a face in a subfolder."""
+    """A portrait in a folder; a portrait and a image without a face in a subfolder."""
     folder = tmp_path / "photos"
     write_small(portraits / "hopper.jpg", folder / "portrait.jpg")
     write_small(portraits / "astronaut.jpg", folder / "inner" / "astronaut.jpg")
@@ -214,7 +214,7 @@ def test_table_of_labelled_images(photos, exports, run_here, tmp_path):
     assert names(tmp_path / "table") == {"table.html", "portrait.jpg"}
 
 
-def test_copies_never_replace_pictures(exports, run_here, tmp_path):
+def test_copies_never_replace_images(exports, run_here, tmp_path):
     make_picture(tmp_path / "a.jpg")
     before = bytes_by_name(tmp_path)
     args = ("--image_dir", tmp_path, "--output_dir", tmp_path / ".", "--no_display")
@@ -278,7 +278,7 @@ MANY, BROKEN = 120, "050.jpg"
 
 @pytest.fixture(scope="module")
 def many(portraits, exports, tmp_path_factory):
-    """A folder of many pictures, one of them broken, and the arguments to search it."""
+    """A folder of many images, one of them broken, and the arguments to search it."""
     folder = tmp_path_factory.mktemp("many")
     write_small(portraits / "hopper.jpg", folder / "portrait.jpg")
     write_small(portraits / "two_people.jpg", folder / "two.jpg")
@@ -297,7 +297,7 @@ def rows_in(path):
 
 
 def lines_of(process):
-    """The first lines that the process prints, for several pictures."""
+    """The first lines that the process prints, for several images."""
     return [process.stdout.readline() for _ in range(15)]
 
 

@@ -30,12 +30,12 @@ class Screen(NamedTuple):
         pixels = data[begin : begin + height * line].reshape(height, line // 4, 4)
         return pixels[:, : header[4], :3].copy()
 
-    def find(self, picture: np.ndarray) -> tuple[float, np.ndarray]:
-        """The best correlation of `picture` with the screen, 0..1, and the screen at that place."""
+    def find(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+        """The best correlation of `image` with the screen, 0..1, and the screen at that place."""
         screen = self.look()
-        match = cv2.matchTemplate(screen, picture, cv2.TM_CCOEFF_NORMED)
+        match = cv2.matchTemplate(screen, image, cv2.TM_CCOEFF_NORMED)
         y, x = np.unravel_index(match.argmax(), match.shape)
-        return match.max(), screen[y : y + len(picture), x : x + picture.shape[1]]
+        return match.max(), screen[y : y + len(image), x : x + image.shape[1]]
 
     def xdotool(self, *args) -> str:
         environment = {**os.environ, "DISPLAY": self.display}

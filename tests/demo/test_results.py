@@ -37,7 +37,7 @@ class Recorder:
 
 
 class Finding:
-    """A fake `FaceFinder` that returns the given `Found` of each picture."""
+    """A fake `FaceFinder` that returns the given `Found` of each image."""
 
     def __init__(self, found):
         self._found = found
@@ -47,7 +47,7 @@ class Finding:
 
 
 def found(number, faces, image=None):
-    """A picture with that number of faces, aged 10 times its number and up."""
+    """A image with that number of faces, aged 10 times its number and up."""
     crops = np.zeros((faces, SIZE, SIZE, 3), np.uint8)
     crops[:] = (10 * number + np.arange(faces))[:, None, None, None]
     image = np.zeros((120, 160, 3), np.uint8) if image is None else image
