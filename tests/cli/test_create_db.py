@@ -117,18 +117,6 @@ def test_progress_without_terminal(create_here, small_wiki, out):
     assert "\r" not in done.stderr
 
 
-def test_version_5_equals_the_originals(create_here, odd, out):
-    done = create_here(
-        odd, out / "db.mat", "--img_size", SIZE, "--mat_version", 5, "--min_score", 2
-    )
-    assert done.returncode == 0, done.stderr
-    assert names(out) == FILES
-    read = scipy.io.loadmat(out / "db.mat")
-    assert read["image"].shape == (6, SIZE, SIZE, 3)
-    assert read["age"].tolist() == [[20 + i for i in READABLE]]
-    assert (read["img_size"].tolist(), read["min_score"].tolist()) == ([[SIZE]], [[2]])
-
-
 def test_default_folder_is_in_data(tmp_path):
     write_wiki(tmp_path / "data" / "imdb_crop", wiki_struct(3), "imdb")
     command = [sys.executable, ROOT / "create_db.py", "--db", "imdb", "-o", "db.mat"]
@@ -169,11 +157,6 @@ def test_real_pictures_equal_the_originals(real, wiki):
 
 
 # Rejected inputs
-
-
-def test_output_must_be_named(small_wiki):
-    done = run("create_db.py", "--data_dir", small_wiki)
-    assert_one_line_error(done, "create_db.py", "--output")
 
 
 def test_no_dataset(create_here, out, tmp_path):

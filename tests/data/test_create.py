@@ -68,7 +68,6 @@ def test_label_files_are_never_replaced(small_wiki, out):
 def test_second_run_is_rejected(small_wiki, out):
     with locked(out / "db.mat"), pytest.raises(UserError, match=r"db\.mat"):
         run(small_wiki, out)
-    assert names(out) == set()
 
 
 def test_resume_with_another_selection(small_wiki, out, monkeypatch):

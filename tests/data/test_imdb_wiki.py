@@ -85,13 +85,6 @@ def test_rules_count_rows_in_order(tmp_path):
     assert table["gender"].tolist() == [i % 2 for i in kept]
 
 
-def test_min_score_is_inclusive(tmp_path):
-    fields = wiki_struct(3)
-    fields["face_score"][0] = 2.9, 3.0, 3.1
-    records = read(write(tmp_path, fields), min_score=3)
-    assert list(records.removed.values()) == [1, 0, 0, 0]
-
-
 def test_imdb_with_its_further_fields(tmp_path):
     fields = wiki_struct(3) | {"celeb_names": np.array([["A", "B"]], object), "celeb_id": [1, 2, 1]}
     assert len(read(write(tmp_path, fields, "imdb", "imdb"), "imdb").table) == 3

@@ -51,10 +51,6 @@ def read(tmp_path):
     return with_reader
 
 
-def test_whole_image_is_the_face(read):
-    np.testing.assert_array_equal(read(WHOLE)[1], resize(IMAGE, SIZE))
-
-
 def test_largest_face_is_cropped(read, finding):
     _, face = read(FaceReader(finding([SMALL, LARGE], FaceCrop(SIZE, 0.25))))
     np.testing.assert_array_equal(face, resize(crop_with_margin(IMAGE, LARGE, 0.25), SIZE))

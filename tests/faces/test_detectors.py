@@ -159,11 +159,6 @@ def test_tiny_image_has_no_face(name, shape):
     assert detector(name)(np.zeros((*shape, 3), np.uint8)) == []
 
 
-def test_none_takes_the_whole_image():
-    assert detector("none")(np.zeros((30, 40, 3), np.uint8)) == [Box(0, 0, 40, 30)]
-    assert detector("none")(np.zeros((0, 40, 3), np.uint8)) == []
-
-
 @pytest.mark.parametrize("name", SEARCHING)
 def test_images_are_searched_in_rgb(name, monkeypatch):
     searched = []

@@ -15,7 +15,7 @@ from src.faces.finder import (
     UNDECODABLE,
     FaceFinder,
 )
-from src.faces.images import Box, crop_with_margin
+from src.faces.images import Box
 from tests.helpers import make_picture
 from tests.portraits import two_people
 
@@ -62,17 +62,6 @@ def test_processes_send_no_images(folder, count):
         assert bool(active_children()) == (count > finder._MIN_FOR_POOL)
     assert active_children() == []
     assert (first.reason, first.image, first.shape) == (NO_FACE, None, (40, 40))
-
-
-def test_known_boxes_need_no_detector(folder):
-    boxes = [Box(3, 4, 23, 24), Box(10, 10, 40, 40)]
-    finder = FaceFinder("unknown", None, FaceCrop(SIZE, 0.1))
-    image = cv2.imread(str(folder / "a0.png"))
-    found = finder.find(image, boxes)
-    assert [face.box for face in found.faces] == boxes
-    for crop, box in zip(found.crops, boxes, strict=True):
-        expected = cv2.resize(crop_with_margin(image, box, 0.1), (SIZE, SIZE))
-        np.testing.assert_array_equal(crop, expected)
 
 
 @pytest.mark.parametrize("min_face", [None, 60])
