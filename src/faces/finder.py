@@ -91,18 +91,14 @@ class FaceFinder:
             get_detector("centerface")
 
     def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
-        """The faces that can be cropped, with their quality, and points if the crop needs them.
-
-        reduction: of the image; see `images.decode_image`.
-        """
+        """The faces that can be cropped, with their quality, and points if the crop needs them;
+        reduction: see `images.decode_image`."""
         faces = [face for face in faces if crop_with_margin(image, face.box, 0).size]
         if self.crop.is_aligned:
             find = get_detector("centerface").find_points
-            faces = [
-                face if face.points is not None else replace(face, points=find(image, face.box))
-                for face in faces
-            ]
-            faces = [face for face in faces if face.points is not None]
+            points = [find(image, f.box) if f.points is None else f.points for f in faces]
+            pairs = zip(faces, points, strict=True)
+            faces = [replace(face, points=own) for face, own in pairs if own is not None]
         return [replace(face, quality=face_quality(image, face, reduction)) for face in faces]
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -123,11 +119,9 @@ class FaceFinder:
     ) -> Found:
         """Faces and crops of an image file, or the reason why it cannot be read.
 
-        Args:
-            path: The file.
-            with_image: Whether to return the image as well. Without it, large JPEGs are decoded no
-                larger than the detector and aligned crops need.
-            content: The bytes of the file, if they are read already.
+        with_image: whether to return the image as well. Without it, large JPEGs are decoded no
+            larger than the detector and aligned crops need.
+        content: the bytes of the file, if they are read already.
         """
         try:
             content = read_bytes(path) if content is None else content
@@ -185,8 +179,7 @@ def _find_alone(finder: FaceFinder, with_image: bool, path: str) -> Found:
 
 
 def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
-    """The rule, one of `FACE_RULES`, by which an image of `shape` does not have exactly one large
-    face; "" if it has."""
+    """The rule by which an image of `shape` has not exactly one large face; "" if it has."""
     if not faces:
         return NO_FACE
     if len(faces) > 1:

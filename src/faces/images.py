@@ -69,22 +69,13 @@ def read_image(path: Path | str) -> np.ndarray:
 
 
 def decode_image(content: bytes, path: Path | str, reduction: int = 1) -> np.ndarray:
-    """Decode the content of an image file.
+    """The image in the content of a file, uint8 (H, W, 3), BGR, upright; path: for messages.
 
     EXIF orientation and AVIF rotation are applied. Grey, CMYK and transparent images are converted.
     The bit depth of 16-bit files is the smallest of 8, 10, 12, 14 and 16 that holds 99.9 % of their
     pixels; brighter ones become white.
-
-    Args:
-        content: The bytes of the file.
-        path: Its name, for messages.
-        reduction: One of `REDUCTIONS`, by which the sides of a JPEG are divided, rounded up.
-
-    Returns:
-        uint8 (height, width, 3), BGR, 0..255, upright.
-
-    Raises:
-        ImageError: The content is not a complete image.
+    reduction: one of `REDUCTIONS`, by which the sides of a JPEG are divided, rounded up.
+    Raises `ImageError` if the content is not a complete image.
     """
     try:
         image = _decode(content, reduction)

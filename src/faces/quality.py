@@ -26,11 +26,7 @@ def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
     """Quality of a face, 0..1: at 0.5, age errors are twice as large as on an ideal face.
 
     The effects were measured with CenterFace, whose scores are 0.5..1; see docs/detectors.md.
-
-    Args:
-        image: uint8 (H, W, 3), BGR.
-        face: In pixels of the image.
-        reduction: Of the image; see `images.decode_image`.
+    image: uint8 (H, W, 3), BGR.  reduction: of the image; see `images.decode_image`.
     """
     measured = measure(image, face, reduction)
     effects = ((measured[name], *effect) for name, effect in _EFFECTS.items())

@@ -74,14 +74,13 @@ class CenterFace(Detector):
         return [Face(Box(*boxes[i]), points[i, :, ::-1], float(score[i])) for i in np.ravel(kept)]
 
     def find_points(self, image: np.ndarray, box: Box) -> np.ndarray | None:
-        """The five points of the face in `box`, as `Face.points`; None if there is no face.
+        """The five points of the face that overlaps `box` most; None if there is no face.
 
-        The box and its surroundings are searched at one resolution; the points are those of the
-        detected face that overlaps the box most.
+        The box and its surroundings are searched at one resolution.
         """
         part = crop_with_margin(image, box, _SURROUNDINGS)
-        left = max(int(box.left - _SURROUNDINGS * (box.right - box.left)), 0)
-        top = max(int(box.top - _SURROUNDINGS * (box.bottom - box.top)), 0)
+        sides = np.subtract(box[2:], box[:2])
+        left, top = np.maximum(np.subtract(box[:2], _SURROUNDINGS * sides), 0).astype(int).tolist()
         scale = _POINTS_SIDE / max(*part.shape[:2], 1)
         if min(part.shape[:2]) * scale < 1:
             return None
@@ -93,7 +92,8 @@ class CenterFace(Detector):
         )
         found = self.search(cv2.cvtColor(part, cv2.COLOR_BGR2RGB), _MIN_POINTS_SCORE)
         own = np.subtract(box, (left, top, left, top)) * scale + _POINTS_BORDER
-        face = max(found, key=lambda face: overlap(face.box, own), default=None)
-        if face is None or not overlap(face.box, own):
+        found = [face for face in found if overlap(face.box, own)]
+        if not found:
             return None
+        face = max(found, key=lambda face: overlap(face.box, own))
         return (face.points - _POINTS_BORDER + 0.5) / scale - 0.5 + (left, top)
