@@ -116,16 +116,7 @@ def _train(
     compile_network(devices, model, arguments, schedule)
     if state:
         state.restore(model)
-    validation = Validation(
-        get_evaluator(devices, model, arguments),
-        {
-            name: FaceBatches(data.joined, own, arguments, devices=devices)
-            for name, own in rows_by_database(data.databases, data.rows["validation"]).items()
-        },
-        (arguments.gender_weight, arguments.age_weight),
-        partial(statistics_faces, data.joined, rows),
-    )
-    validation.check_monitor(arguments)
+    validation = _validation(devices, model, arguments, data)
     files = EpochFiles(arguments, _describe(architecture, data, arguments), digest, done)
     run_id = start_run(arguments, keras.backend.backend()) if is_first_host() else ""
     _print_run(devices, arguments, model, data)
@@ -152,6 +143,23 @@ def _train(
             ],
         )
     return Trained(files.best_file, size, files.best)
+
+
+def _validation(
+    devices: Devices, model: keras.Model, arguments: Arguments, data: Data
+) -> Validation:
+    rows = rows_by_database(data.databases, data.rows["validation"])
+    validation = Validation(
+        get_evaluator(devices, model, arguments),
+        {
+            name: FaceBatches(data.joined, own, arguments, devices=devices)
+            for name, own in rows.items()
+        },
+        (arguments.gender_weight, arguments.age_weight),
+        partial(statistics_faces, data.joined, data.rows["training"]),
+    )
+    validation.check_monitor(arguments)
+    return validation
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:
