@@ -12,10 +12,9 @@ from ..data.datasets.published import AGE_COLUMNS
 from ..estimation.estimator import Estimator
 from ..files import check_input_file
 from ..outputs import Output, check_outputs, has_mark, locked
-from .appa_real import from_appa_real
 from .arguments import AppaRealArguments, Arguments, ResultFlags
 from .evaluate import check_unseen, evaluate, load_models
-from .labelled import EvaluationSet, from_csv, from_databases
+from .labelled import EvaluationSet, from_appa_real, from_csv, from_databases
 from .output import folder_output, free_folder, split_card, write_card, write_results
 from .predictions import MARK, write_predictions
 from .results import Results

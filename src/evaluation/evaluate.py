@@ -1,7 +1,6 @@
 """Evaluation of models on labelled faces."""
 
-from contextlib import closing
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,8 @@ from .measures import baseline, measure
 from .results import Evaluation, Results
 from .subgroups import ALL, USE, subgroups
 from .table import difference_table, measures_table
+
+BATCH = 4096  # faces read at a time
 
 
 def load_models(
@@ -107,15 +108,13 @@ def estimate(
 ) -> tuple[pd.DataFrame, Estimates, list[tuple[str, str]]]:
     """Labels of the rows with a face, with the column "use": the use of each face's source in the
     model's training; their estimates; and name and reason of each row without a face."""
-    reasons, pieces = [], []
-    with (
-        Progress(len(faces.labels), faces.unit) as progress,
-        closing(faces.batches(estimator)) as batches,
-    ):
-        for read, reasons_of_batch in batches:
-            pieces.append(estimator(read))
-            reasons += reasons_of_batch
-            progress.update(len(reasons_of_batch))
+    reasons, pieces, index = [], [], faces.labels.index
+    with Progress(len(index), faces.unit) as progress:
+        for start in range(0, len(index), BATCH):
+            crops, own = faces.read(index[start : start + BATCH], estimator)
+            pieces.append(estimator(crops))
+            reasons += own
+            progress.update(len(own))
     is_skipped = np.array(reasons) != ""
     names = faces.labels["path"].to_numpy()
     skipped = [(names[row], reasons[row]) for row in np.flatnonzero(is_skipped)]
@@ -125,9 +124,7 @@ def estimate(
             f"expected faces to evaluate, could read none of {len(reasons):,}; of the first, "
             f"{name}: {reason}"
         )
-    joined = {
-        column.name: np.concatenate([getattr(piece, column.name) for piece in pieces])
-        for column in fields(Estimates)
-    }
+    columns = zip(*(vars(piece).values() for piece in pieces), strict=True)
+    estimates = Estimates(*map(np.concatenate, columns))
     use = faces.labels["source"].map(faces.uses(estimator.description))
-    return faces.labels.assign(**{USE: use})[~is_skipped], Estimates(**joined), skipped
+    return faces.labels.assign(**{USE: use})[~is_skipped], estimates, skipped

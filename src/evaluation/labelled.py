@@ -1,9 +1,6 @@
 """Labelled faces of databases and images, cropped as each model expects them."""
 
-from collections.abc import Generator, Iterable
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,18 +8,20 @@ import numpy as np
 import pandas as pd
 
 from ..data.database import Database, join, open_database
+from ..data.datasets.published import AGE_COLUMNS, APPA_REAL_MARGIN, read_appa_real_labels
 from ..data.datasets.tables import read_csv
 from ..data.identities import file_identity
 from ..data.split import database_names
 from ..errors import UserError
 from ..estimation.estimator import Estimator
-from ..faces.finder import FaceFinder, Found
+from ..faces.finder import FaceFinder
 from ..faces.images import change_margin, resize
+from ..files import check_folder
 from ..models.description import Description
 from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
 from .results import labels_table
 
-BATCH = 4096  # faces read at a time
+APPA_REAL = "appa_real"
 _OTHER_CROPS = "it sees other crops than it was trained on"
 Faces = tuple[np.ndarray, list[str]]
 
@@ -69,13 +68,8 @@ class DatabaseFaces(EvaluationSet):
             for row in np.flatnonzero([_is_other(margin, estimator) for margin in margins]):
                 faces[row] = change_margin(faces[row], margins[row], estimator.crop.margin)
         if self.database.crop.size != estimator.crop.size:
-            faces = _stack([resize(face, estimator.crop.size) for face in faces], estimator)
+            faces = np.stack([resize(face, estimator.crop.size) for face in faces])
         return faces, [""] * len(index)
-
-    def batches(self, estimator: Estimator) -> Generator[Faces]:
-        """The results of `read` for all rows, in order, at most `BATCH` rows at a time."""
-        for start in range(0, len(self.labels), BATCH):
-            yield self.read(self.labels.index[start : start + BATCH], estimator)
 
     def check(self, estimator: Estimator) -> list[str]:
         """Differences between these faces and the model's, one line each.
@@ -133,14 +127,11 @@ class ImageFaces(EvaluationSet):
     unit: ClassVar = "images"
 
     def read(self, index: pd.Index, estimator: Estimator) -> Faces:
-        found = self._finder(estimator).find_all(self._paths(index))
-        return _largest(found, estimator)
-
-    def batches(self, estimator: Estimator) -> Generator[Faces]:
-        paths = self._paths(self.labels.index)
-        with closing(self._finder(estimator).find_all(paths, self.scheduler)) as found:
-            for _ in range(0, len(paths), BATCH):
-                yield _largest(islice(found, BATCH), estimator)
+        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
+        found = list(finder.find_all(self._paths(index), self.scheduler))
+        faces = np.array([each.largest_crop for each in found if each.faces], np.uint8)
+        size = estimator.crop.size
+        return faces.reshape(-1, size, size, 3), [each.reason for each in found]
 
     def check(self, estimator: Estimator) -> list[str]:
         alignment = estimator.crop.alignment
@@ -160,23 +151,8 @@ class ImageFaces(EvaluationSet):
     def seen(self, description: Description) -> np.ndarray:
         return seen_in_files(self._paths(self.labels.index), self.dataset, description)
 
-    def _finder(self, estimator: Estimator) -> FaceFinder:
-        return FaceFinder(self.detector, self.min_face, estimator.crop)
-
     def _paths(self, index: pd.Index) -> list[Path]:
         return [self.folder / name for name in self.labels.loc[index, "path"]]
-
-
-def _largest(images: Iterable[Found], estimator: Estimator) -> Faces:
-    """The largest face of each image, in the form of `DatabaseFaces.read`."""
-    found = list(images)
-    faces = [each.largest_crop for each in found if each.faces]
-    return _stack(faces, estimator), [each.reason for each in found]
-
-
-def _stack(faces: list[np.ndarray], estimator: Estimator) -> np.ndarray:
-    size = estimator.crop.size
-    return np.stack(faces) if faces else np.empty((0, size, size, 3), np.uint8)
 
 
 def _margin_notes(name: str, margin: float | None, estimator: Estimator, effect: str) -> list[str]:
@@ -249,6 +225,30 @@ def from_csv(
     labels = labels_table(*columns, person=table["person"], **kinds)
     how = {"detector": detector, "min_face": min_face, "scheduler": scheduler}
     return ImageFaces(*_with_label(labels), path.parent, dataset, **how)
+
+
+def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces, pd.DataFrame]:
+    """The face crops of a split with their apparent or real age, and its table of labels.
+
+    Reads `gt_avg_{split}.csv`, `{split}/{file_name}_face.jpg` and `allcategories_{split}.csv`, if
+    present. Ages above 100 are kept. Raises `UserError` if the labels are missing or malformed, or
+    the folder of images is missing.
+    """
+    check_folder(data_dir)
+    table = read_appa_real_labels(data_dir, split)
+    unknown = table[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
+    if table.empty or unknown.any():
+        where = f"row {int(unknown.argmax()) + 1} has none" if len(table) else "it has no row"
+        path = data_dir / f"gt_avg_{split}.csv"
+        raise UserError(f"{path}: expected both ages of every image, {where}")
+    check_folder(data_dir / split)
+    columns = table.loc[:, "group":].drop(columns=["ethnicity", "race"], errors="ignore")
+    kinds = {"source": APPA_REAL, **columns.loc[:, columns.any()]}
+    if target == "apparent" and "apparent_age_std" in table:
+        kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
+    names, age = table["file_name"] + "_face.jpg", table[AGE_COLUMNS[target]]
+    labels = labels_table(names, table["gender"], age, age, **kinds)
+    return ImageFaces(labels, [], data_dir / split, APPA_REAL, APPA_REAL_MARGIN), table
 
 
 def _with_label(labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

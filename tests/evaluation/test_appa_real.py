@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from src.errors import UserError
-from src.evaluation.appa_real import from_appa_real
 from src.evaluation.evaluate import evaluate
+from src.evaluation.labelled import from_appa_real
 from tests.evaluation.colour_model import ColourModel
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age\n"

@@ -12,8 +12,7 @@ from src.data.identities import PARTS, Identities, file_identity
 from src.data.split import hashed
 from src.errors import UserError
 from src.evaluation import evaluate as evaluating
-from src.evaluation import labelled
-from src.evaluation.evaluate import check_unseen, estimate, evaluate, load_models
+from src.evaluation.evaluate import check_unseen, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.output import write_report
 from src.evaluation.predictions import MARK, read_predictions, write_predictions
@@ -22,7 +21,6 @@ from src.evaluation.table import better_models
 from src.evaluation.tables import console
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
-from src.faces.finder import FaceFinder
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import trained_on, write_our_database
@@ -94,7 +92,7 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
     ages = np.arange(11) * 7
     path = write(tmp_path / "db.mat", ages, estimated=ages + np.arange(11))
     whole = run(all_of(path))
-    monkeypatch.setattr(labelled, "BATCH", 4)
+    monkeypatch.setattr(evaluating, "BATCH", 4)
     model = ColourModel()
     pieces = evaluate(all_of(path), {"model": model}, resamples=20)
     assert model.batches == [4, 4, 3]
@@ -235,28 +233,6 @@ def test_use_of_images(tmp_path):
         found = run(from_csv(csv), model=model)
         assert found.notes == []
         assert table(found).loc[(f"use {use}", "mae"), "value"] == pytest.approx(3)
-
-
-def test_images_are_found_in_one_call(tmp_path, monkeypatch):
-    """So that a scheduler is connected to once, however many batches there are."""
-    rows = [f"{i}.png,{30 + i}" for i in range(5)]
-    for i in range(5):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), face(30 + i, size=20))
-    calls = []
-
-    def find_all(finder, paths, scheduler=None):
-        calls.append((len(paths), scheduler))
-        return (finder.find_in_file(path) for path in paths)
-
-    monkeypatch.setattr(FaceFinder, "find_all", find_all)
-    monkeypatch.setattr(labelled, "BATCH", 2)
-    model = ColourModel()
-    images = from_csv(write_csv(tmp_path, rows, "path,age"), scheduler="tcp://there:8786")
-    found, estimates, _ = estimate(images, model)
-    assert calls == [(5, "tcp://there:8786")]
-    assert model.batches == [2, 2, 1]
-    assert len(images.read(images.labels.index, model)[0]) == 5  # in one piece
-    assert estimates.age == pytest.approx(30 + found["row"])
 
 
 class Model:
