@@ -61,6 +61,13 @@ class Arguments(WeightFlags):
         help="crop margin to store, as a fraction of the face box (default: from the weight file)",
         limits="[0, 10]",
     )
+    old_age_slope: float | None = flag(
+        None,
+        help="logit adjustment against the underestimation of old people: added to the scores of "
+        "ages above 65, per year, such as 0.02",
+        limits="[0, 1]",
+        excludes=("calibrate",),
+    )
     mirror: bool = flag(
         False, help="horizontal-flip test-time augmentation (2x slower)", excludes=("calibrate",)
     )

@@ -34,6 +34,7 @@ LIMITS = {
     "fp16": {"gender": (0.01, 0.005), "age": (0.05, 0.05)},
     "int8": {"gender": (0.15, 0.1), "age": (5.0, 2.5)},
 }
+OLD_AGE = 65  # years, from which the training data thin out
 _UNITS = {"gender": "probability", "age": "years"}
 
 
@@ -91,6 +92,8 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     if arguments.margin is not None:
         crop = replace(crop, margin=arguments.margin)
         description = replace(description, crop=crop)
+    if arguments.old_age_slope:
+        raise_old_ages(model, arguments.old_age_slope)
     if arguments.mirror:
         mirrored = build_model(description.architecture, crop.size, mirror=True)
         mirrored.set_weights(model.get_weights())
@@ -104,6 +107,22 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     if arguments.format == "legacy":
         model, description = to_original(weight_file, model, description)
     return _write(arguments, model, description, faces, before)
+
+
+def raise_old_ages(model: Model, slope: float) -> None:
+    """Add `slope` per year above 65 to the scores of the ages, in place.
+
+    Old people are rare in training data, and underestimated. Menon et al., "Long-tail learning via
+    logit adjustment", ICLR 2021, https://arxiv.org/abs/2007.07314, adjust the scores of all classes
+    by their frequency; limited to old ages, it costs less elsewhere (docs/accuracy.md).
+    Raises `UserError` if the age head has no biases.
+    """
+    layer = model.get_layer(OUTPUTS[1])
+    weights = layer.get_weights()
+    if len(weights) != 2:
+        raise UserError("--old_age_slope requires an age head with biases, a softmax of 101 scores")
+    kernel, bias = weights
+    layer.set_weights([kernel, bias + slope * np.maximum(AGES - OLD_AGE, 0)])
 
 
 def _write(

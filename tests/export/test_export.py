@@ -186,6 +186,17 @@ def test_mirror_averages_scores(checkpoint, tmp_path, format, name):
     np.testing.assert_allclose(one(faces).p_female, mean / (1 + mean), atol=1e-6)
 
 
+def test_old_age_slope_tilts_the_odds(checkpoint, tmp_path):
+    output = tmp_path / "old.hdf5"
+    export(checkpoint, "hdf5", output, old_age_slope=0.1)
+    faces = made_faces(4, 32)
+    plain, tilted = (Estimator(path)(faces).age_distribution for path in (checkpoint, output))
+    odds = tilted / plain  # of each age, up to a constant per face
+    odds /= odds[:, :1]
+    years = np.maximum(np.arange(101) - 65, 0)
+    np.testing.assert_allclose(odds, np.tile(np.exp(0.1 * years), (4, 1)), rtol=1e-3)
+
+
 def test_mae_is_distance_to_labels(checkpoint, tmp_path):
     database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
     exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
