@@ -26,6 +26,7 @@ _ATTRIBUTE, _IDENTITIES = "description", "identities"
 # Number of values. Smaller weights, such as normalizations and the first kernel, stay float32: in
 # float16 they would change ages by 0.07 years instead of 0.01, and save little space.
 _LARGE = 4096
+_COMPRESSED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 Layers = list[tuple[str, list[np.ndarray]]]  # layers that have weights, and these
 
 
@@ -34,7 +35,7 @@ def save_checkpoint(
 ) -> None:
     """Write the model's weights and their description to `path`, atomically.
 
-    half: store large weights as float16; the loaded network computes in float32.
+    half: store large weights as float16, compressed; the loaded network computes in float32.
     """
     with replacing_hdf5(path) as file:
         _write_description(file, description)
@@ -46,17 +47,18 @@ def save_checkpoint(
             names = [f"{i}_{weight.name}" for i, weight in enumerate(layer.weights)]
             group.attrs["weight_names"] = np.array(names, "S")
             for name, weight in zip(names, layer.get_weights(), strict=True):
-                is_large = weight.size >= _LARGE
-                group[name] = weight.astype(np.float16) if half and is_large else weight
+                if half and weight.size >= _LARGE:
+                    group.create_dataset(name, data=weight.astype(np.float16), **_COMPRESSED)
+                else:
+                    group[name] = weight
 
 
 def _write_description(file: h5py.File, description: Description) -> None:
     """The description as JSON; identities as datasets, as attributes hold at most 64 KiB."""
     file.attrs[_ATTRIBUTE] = json.dumps(describe(replace(description, identities=None)))
-    options = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
     for kind, part, ids in description.identities.items() if description.identities else ():
         name = f"{_IDENTITIES}/{kind}/{part}"
-        file.create_dataset(name, data=ids, **options if len(ids) else {})
+        file.create_dataset(name, data=ids, **_COMPRESSED if len(ids) else {})
 
 
 def _read_description(path: Path, file: h5py.File) -> Description:
