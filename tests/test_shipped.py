@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from src import shipped as module
+from src.demo import app
+from src.demo.arguments import Arguments
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.evaluation.evaluate import load_models
@@ -96,3 +98,13 @@ def test_shipped_weights_are_described(name):
     assert name != "accurate" or description.crop == FaceCrop(136, 0.25, "face_chip")
     tested = [ids for _, part, ids in description.identities.items() if part == "test"]
     assert sum(map(len, tested)) > 1000
+
+
+@pytest.mark.parametrize("source, expected", [("clip.mp4", "small"), ("hopper.jpg", "None")])
+def test_videos_use_the_small_weights(portraits, monkeypatch, source, expected):
+    def refuse(weight_file, *_):
+        raise UserError(f"weights: {weight_file}")
+
+    monkeypatch.setattr(app, "Estimator", refuse)
+    with pytest.raises(UserError, match=f"weights: {expected}$"):
+        app.run(Arguments(images=(str(portraits / source),), no_display=True))

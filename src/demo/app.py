@@ -38,11 +38,11 @@ def run(arguments: Arguments) -> None:
     if arguments.web:
         from .web.page import serve
 
-        return serve(*_finder_and_estimator(arguments), arguments)
+        return serve(_models(arguments), _models(arguments, for_video=True), arguments)
     with ExitStack() as stack:
         job = _open_job(arguments, stack)
         _check_outputs(job)
-        finder, estimator = _finder_and_estimator(arguments)
+        finder, estimator = _models(arguments, for_video=job.video is not None)
         _check_resumed(job, finder, estimator)
         sinks = open_sinks(job, stack)
         (run_video if job.video else _run_images)(job, finder, estimator, sinks)
@@ -99,9 +99,10 @@ def _check_outputs(job: Job) -> None:
                 raise UserError(f"--output_dir: a copy would replace {copy}; name another folder")
 
 
-def _finder_and_estimator(arguments: Arguments) -> tuple[FaceFinder, Estimator]:
-    """The face finder, for the model's crops, and the model."""
-    estimator = Estimator(arguments.weight_file, arguments.runtime, arguments.original)
+def _models(arguments: Arguments, for_video: bool = False) -> tuple[FaceFinder, Estimator]:
+    """The face finder, for the model's crops, and the model, by default a fast one for videos."""
+    weight_file = arguments.weight_file or ("small" if for_video else None)
+    estimator = Estimator(weight_file, arguments.runtime, arguments.original)
     crop = estimator.crop
     if arguments.margin is not None:
         crop = replace(crop, margin=arguments.margin)

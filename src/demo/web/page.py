@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NOTE = f"""## Age and gender from faces
 Statistical guesses, for research only; the interval contains the age with a probability of 80 %.
 Files stay on the computer that serves this page, for {FILE_TTL_SECONDS // 60} minutes."""
+Models = tuple[FaceFinder, Estimator]
 _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
 _LAUNCH = {
     "prevent_thread_lock": True,
@@ -44,7 +45,7 @@ _LAUNCH = {
 }
 
 
-def make_page(service: Service) -> gradio.Blocks:
+def make_page(service: Service, for_videos: Service) -> gradio.Blocks:
     """The page; Gradio deletes its files after `FILE_TTL_SECONDS`."""
     gradio = library("gradio")
     with gradio.Blocks(
@@ -57,9 +58,9 @@ def make_page(service: Service) -> gradio.Blocks:
         with gradio.Tab("Images"), gradio.Row():
             image_tab(service)
         with gradio.Tab("Video"), gradio.Row():
-            clip_tab(service, page)
+            clip_tab(for_videos, page)
         with gradio.Tab("Webcam"):
-            webcam_tab(service)
+            webcam_tab(for_videos)
         with gradio.Tab("Model card"):
             gradio.Markdown(model_card(service), elem_classes="card")
     return page
@@ -74,8 +75,8 @@ def model_card(service: Service) -> str:
     return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
 
 
-def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> None:
-    """Serve the page until Ctrl-C.
+def serve(images: Models, videos: Models, arguments: Arguments) -> None:
+    """Serve the page until Ctrl-C, with the models for images, and for videos and webcams.
 
     Files are in a private folder, which is deleted at the end.
     Raises `UserError` if Gradio is not installed, and `OSError` if the address is not free.
@@ -85,7 +86,7 @@ def serve(finder: FaceFinder, estimator: Estimator, arguments: Arguments) -> Non
         os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
         os.environ["no_proxy"] = "*"  # Gradio sends itself a request at the start
         themes = library("gradio.themes", "gradio")
-        page = make_page(Service(finder, estimator, arguments, Path(folder)))
+        page = make_page(*(Service(*each, arguments, Path(folder)) for each in (images, videos)))
         page.launch(
             server_name=f"[{host}]" if ":" in host else host,
             server_port=arguments.port,
