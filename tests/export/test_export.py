@@ -186,11 +186,14 @@ def test_mirror_averages_scores(checkpoint, tmp_path, format, name):
     np.testing.assert_allclose(one(faces).p_female, mean / (1 + mean), atol=1e-6)
 
 
-def test_old_age_slope_tilts_the_odds(checkpoint, tmp_path):
-    output = tmp_path / "old.hdf5"
-    export(checkpoint, "hdf5", output, old_age_slope=0.1)
+def test_old_age_slope_tilts_the_odds(tmp_path):
+    network, files = {"name": "resnet18", "width": 1}, (tmp_path / "a.hdf5", tmp_path / "old.hdf5")
+    model = build_model(network, 32)
+    fill(model)
+    save_checkpoint(files[0], model, Description(network, FaceCrop(32, 0.15)))
+    export(files[0], "hdf5", files[1], old_age_slope=0.1)
     faces = made_faces(4, 32)
-    plain, tilted = (Estimator(path)(faces).age_distribution for path in (checkpoint, output))
+    plain, tilted = (Estimator(path)(faces).age_distribution for path in files)
     odds = tilted / plain  # of each age, up to a constant per face
     odds /= odds[:, :1]
     years = np.maximum(np.arange(101) - 65, 0)
