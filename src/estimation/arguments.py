@@ -22,8 +22,8 @@ class WeightFlags:
 
     weight_file: Path | None = flag(
         None,
-        help="path to weight file (e.g. weights.28-3.73.hdf5), or the name of shipped weights, "
-        "accurate or small (default: accurate; for videos and webcams small)",
+        help="path to weight file (e.g. weights.28-3.73.hdf5), or accurate or small (default: the "
+        "shipped weights: accurate; demo.py: small for videos and webcams)",
         group="model",
     )
     depth: int = flag(16, help="depth of network" + _OLD, needs="weight_file")
