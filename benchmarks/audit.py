@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""This script injects wrong labels into a database, and counts how many an audit finds.
+"""This script injects wrong labels into databases, and counts how many an audit finds.
 
 python benchmarks/audit.py --input data/all_age_faces_136_db.mat
 
 A share of the faces gets age and gender of another face. Heads over dlib's frozen features, which
 never saw an age, are trained in five folds on the wrong and right labels; printed is the precision,
 which is also the recall, of the faces ranked first, as many as labels are wrong.
+
+With --test, no label is changed: heads are trained with and without the most suspicious faces, and
+tested on a tenth of --input that is neither audited nor trained on, and on another database.
 """
 
 import sys
@@ -24,26 +27,103 @@ FOLDS, EPOCHS, BATCH = 5, 25, 256
 class Arguments:
     """The arguments of this benchmark."""
 
-    input: Path = flag(help="database of aligned faces (--align face_chip)")
+    input: tuple[Path, ...] = flag(help="databases of aligned faces (--align face_chip)")
+    test: Path | None = flag(None, help="database to test on, see above")
     faces: int = flag(5000, help="maximum number of faces, drawn at random", limits="[100, inf)")
     seed: int = flag(0, help="seed of the faces, the wrong labels and the heads")
+    seeds: int = flag(3, help="number of seeds from --seed, of --test", limits="[2, inf)")
 
 
 def main(argv=()):
     arguments = flags.parse(Arguments, argv, __doc__)
+    from src.data.database import join, open_database
+
+    databases = [open_database(path) for path in arguments.input]
+    if arguments.test:
+        without_suspicious(databases, open_database(arguments.test), arguments)
+    else:
+        inject(join(databases), arguments)
+
+
+def drawn(rng, database, known, count):
+    """Rows of at most `count` faces, drawn at random, and their labels."""
+    import numpy as np
+
+    from src.evaluation.results import labels_table
+
+    rows = np.sort(rng.permutation(np.flatnonzero(known))[:count])
+    own = [values[rows] for values in (database.gender, database.age_low, database.age_high)]
+    return rows, labels_table([""] * len(rows), *own)
+
+
+def without_suspicious(databases, other, arguments):
+    """Print errors of heads that are trained with and without the most suspicious faces."""
+    import keras
     import numpy as np
     from tabulate import tabulate
 
-    from src.data.database import open_database
+    from src.data.database import join
+    from src.data.split import divide
+    from src.evaluation.noise import suspect
+    from src.labels import age_errors, expected_age
+
+    joined = join(databases)
+    _, parts = divide(databases, None, 0.1, 0, 0)
+    rng = np.random.default_rng(arguments.seed)
+    rows, labels = drawn(rng, joined, ~np.isnan(joined.age_low), arguments.faces)
+    other_rows, unseen = drawn(rng, other, ~np.isnan(other.age_low), arguments.faces)
+    features, of_unseen = dlib_features((joined, rows), (other, other_rows))
+    held_out = np.isin(rows, parts["validation"])
+    tested = {"tenth": (features[held_out], labels[held_out]), "other": (of_unseen, unseen)}
+    features, labels = features[~held_out], labels[~held_out]
+    found = {}
+    for seed in range(arguments.seed, arguments.seed + arguments.seeds):
+        suspicion = suspect(labels, out_of_fold(features, labels, seed))["either"].to_numpy()
+        order = np.random.default_rng(seed).permutation(len(labels))
+        kept = {"none": np.full(len(labels), True)}
+        for limit in (0.9, 0.5):
+            kept[f"suspicion above {limit}"] = suspicion <= limit
+            kept[f"as many as above {limit}, at random"] = order >= (suspicion > limit).sum()
+        for name, chosen in kept.items():
+            keras.utils.set_random_seed(seed)
+            model = heads(features[chosen], labels[chosen])
+            values = [(~chosen).sum()]
+            for some, own in tested.values():
+                age = expected_age(model.predict(some, batch_size=BATCH, verbose=0)[0])
+                error = np.abs(age_errors(age, *own[["age_low", "age_high"]].to_numpy().T))
+                values += [error.mean(), error[own["age_low"] >= 75].mean(), np.median(error)]
+            found.setdefault(name, []).append(values)
+    print(
+        f"{len(labels):,} faces audited; tested: "
+        + ", ".join(
+            f"{name} {len(own):,} ({(own['age_low'] >= 75).sum():,} of 75 and more)"
+            for name, (_, own) in tested.items()
+        )
+    )
+    table = []
+    for name, values in found.items():
+        count, *means = np.mean(values, axis=0)
+        _, *deviations = np.std(values, axis=0, ddof=1)
+        errors = [f"{m:.2f} ± {d:.2f}" for m, d in zip(means, deviations, strict=True)]
+        table.append([name, f"{count:,.0f}", *errors])
+    measures = [f"{name} {what}" for name in tested for what in ("MAE", "MAE of 75+", "median")]
+    headers = ["excluded", "faces", *measures]
+    print(tabulate(table, headers, tablefmt="pipe", disable_numparse=True))
+
+
+def inject(database, arguments):
+    """Print how many injected wrong labels several rankings find."""
+    import numpy as np
+    from tabulate import tabulate
+
     from src.evaluation.noise import noise_rates, suspect
     from src.evaluation.results import labels_table
 
-    database = open_database(arguments.input)
+    known = ~np.isnan(database.age_low) & ~np.isnan(database.gender)
     rng = np.random.default_rng(arguments.seed)
-    known = np.flatnonzero(~np.isnan(database.age_low) & ~np.isnan(database.gender))
-    rows = np.sort(rng.permutation(known)[: arguments.faces])
-    features = dlib_features(database, rows)
-    true = [values[rows] for values in (database.age_low, database.age_high, database.gender)]
+    rows, labels = drawn(rng, database, known, arguments.faces)
+    [features] = dlib_features((database, rows))
+    true = [labels[name].to_numpy() for name in ("age_low", "age_high", "gender")]
     table = []
     for share in (0.05, 0.1, 0.2):
         replaced = rng.random(len(rows)) < share
@@ -88,20 +168,25 @@ def main(argv=()):
     )
 
 
-def dlib_features(database, rows):
-    """Features of dlib's network, float32 (N, 512)."""
+def dlib_features(*parts):
+    """Features of dlib's network, float32 (N, 512) each, of rows of databases."""
     import keras
     import numpy as np
 
     from src.models.heads import in_head
     from src.models.transfer import initialised
 
+    database, rows = parts[0]
     faces = database.image[rows[:300]]
     model, _, _ = initialised({"name": "face_resnet"}, database.crop.size, "dlib", faces)
     last = [layer for layer in model.layers if not in_head(layer)][-1]
     network = keras.Model(model.input, last.output)
-    batches = np.array_split(rows, -(-len(rows) // BATCH))
-    return np.concatenate([network.predict_on_batch(database.image[each]) for each in batches])
+
+    def batches(database, rows):
+        for some in np.array_split(rows, -(-len(rows) // BATCH)):
+            yield network.predict_on_batch(database.image[some])
+
+    return [np.concatenate([*batches(*part)]) for part in parts]
 
 
 def out_of_fold(features, labels, seed):
@@ -110,32 +195,39 @@ def out_of_fold(features, labels, seed):
     import numpy as np
 
     from src.estimation.estimator import Estimates
-    from src.labels import AGES, age_midpoint
+    from src.labels import AGES
 
     keras.utils.set_random_seed(seed)
+    fold = np.random.default_rng(seed).integers(FOLDS, size=len(features))
+    age, gender = (np.empty((len(features), n), np.float32) for n in (len(AGES), 2))
+    for held in range(FOLDS):
+        model = heads(features[fold != held], labels[fold != held])
+        own = fold == held
+        age[own], gender[own] = model.predict(features[own], batch_size=BATCH, verbose=0)
+    return Estimates.of(gender[:, 0], age)
+
+
+def heads(features, labels):
+    """Heads of age and gender, trained on features."""
+    import keras
+    import numpy as np
+
+    from src.labels import AGES, age_midpoint
+
     middle = age_midpoint(labels.age_low, labels.age_high).to_numpy()[:, None]
     ages = np.exp(-(((AGES - middle) / 2.5) ** 2) / 2)
-    genders = labels.gender.to_numpy()[:, None] == (0, 1)
-    fold = np.random.default_rng(seed).integers(FOLDS, size=len(features))
-    age, p_female = (
-        np.empty((len(features), len(AGES)), np.float32),
-        np.empty(len(features), np.float32),
-    )
-    for held in range(FOLDS):
-        inputs = keras.Input(features.shape[1:])
-        scaled = keras.layers.BatchNormalization()(inputs)
-        outputs = [
-            keras.layers.Dense(n, "softmax", kernel_regularizer=keras.regularizers.L2(5e-4))(scaled)
-            for n in (len(AGES), 2)
-        ]
-        model = keras.Model(inputs, outputs)
-        model.compile(keras.optimizers.Adam(2e-3), loss="categorical_crossentropy")
-        train = fold != held
-        targets = (ages / ages.sum(axis=1, keepdims=True))[train], genders[train].astype(np.float32)
-        model.fit(features[train], targets, batch_size=BATCH, epochs=EPOCHS, verbose=0)
-        age[~train], both = model.predict(features[~train], batch_size=BATCH, verbose=0)
-        p_female[~train] = both[:, 0]
-    return Estimates.of(p_female, age)
+    genders = labels.gender.to_numpy()[:, None] == (0, 1)  # none if unknown
+    targets = ages / ages.sum(axis=1, keepdims=True), genders.astype(np.float32)
+    inputs = keras.Input(features.shape[1:])
+    scaled = keras.layers.BatchNormalization()(inputs)
+    outputs = [
+        keras.layers.Dense(n, "softmax", kernel_regularizer=keras.regularizers.L2(5e-4))(scaled)
+        for n in (len(AGES), 2)
+    ]
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.Adam(2e-3), loss="categorical_crossentropy")
+    model.fit(features, targets, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    return model
 
 
 if __name__ == "__main__":
