@@ -5,11 +5,8 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from threading import Condition, Event, Thread
 from typing import TypeVar
-
-import numpy as np
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
@@ -53,13 +50,8 @@ def image_results(
 
     at_once = 1 if job.opens_window else _BATCH_IN_MEMORY if with_image else BATCH
     with closing(finder.find_all(paths, arguments.scheduler, with_image=with_image)) as found:
-        remaining = readable()
-        while batch := list(islice(remaining, at_once)):
-            estimates = estimator(np.concatenate([item.crops for _, item in batch]))
-            done = 0
-            for name, item in batch:
-                own = slice(done, done := done + len(item.faces))
-                yield image_result(name, item, estimates.of_faces(own), arguments)
+        for name, item, estimates in estimator.in_batches(readable(), at_once):
+            yield image_result(name, item, estimates, arguments)
     if len(errors) == len(job.images):
         none = f"none of the {len(errors):,} images could be read"
         raise UserError(errors[0] if len(errors) == 1 else none)

@@ -8,10 +8,10 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import count, islice, repeat
+from itertools import islice, repeat
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from .estimates import Estimates, FaceEstimate, ImageFaces, to_frame
 from .images import CHANNELS, ImageSource, check_array, is_image, read_pixels
 from .runtimes import load, runtime_of
 
+Key = TypeVar("Key")
 __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
 _BATCH = 32  # faces; larger batches are no faster on a CPU
@@ -164,15 +165,22 @@ class Estimator:
         results = self._results(found)
         return results if total is None else list(results)
 
-    def _results(self, found: Iterable[tuple[ImageFaces, Found]]) -> Generator[ImageFaces]:
-        """Results of images, whose faces are estimated in batches."""
+    def in_batches(
+        self, found: Iterable[tuple[Key, Found]], images: int = _BATCH
+    ) -> Generator[tuple[Key, Found, Estimates]]:
+        """Keys and faces of images with the estimates of the faces, in batches of images."""
         remaining = iter(found)
-        while batch := list(islice(remaining, _BATCH)):
+        while batch := list(islice(remaining, images)):
             estimates = self(np.concatenate([each.crops for _, each in batch]))
-            rows = count()
-            for result, each in batch:
-                result.extend(estimates.of_face(next(rows), face) for face in each.faces)
-                yield result
+            done = 0
+            for key, each in batch:
+                own = slice(done, done := done + len(each.faces))
+                yield key, each, estimates.of_faces(own)
+
+    def _results(self, found: Iterable[tuple[ImageFaces, Found]]) -> Generator[ImageFaces]:
+        for result, each, estimates in self.in_batches(found):
+            result.extend(estimates.of_face(i, face) for i, face in enumerate(each.faces))
+            yield result
 
 
 def _find(

@@ -14,6 +14,7 @@ from src.demo.results import image_results, video_results
 from src.demo.sources import Frame
 from src.demo.sources.video import Video
 from src.errors import UserError
+from src.estimation.estimator import Estimator
 from src.faces.crop import FaceCrop
 from src.faces.detectors.base import Face
 from src.faces.finder import UNDECODABLE, Found
@@ -25,7 +26,7 @@ CROP = FaceCrop(SIZE, 0.0)
 BOXES = [Box(0, 60, 30, 100), Box(10, 10, 50, 50), Box(70, 20, 110, 70)]
 
 
-class Recorder:
+class Recorder(Estimator):
     """An estimator that records its inputs and returns the first pixel of a face as its age."""
 
     def __init__(self):
