@@ -141,3 +141,23 @@ def test_other_genders_are_rejected(text):
 @pytest.mark.parametrize("text", ["", " ", "NA", "n/a", "NaN", "None", "null", "Unknown", "u", "?"])
 def test_blanks_are_unknown(text):
     assert np.isnan([*parse_age(text), parse_gender(text)]).all()
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n'])
+def test_separator_line_of_excel(read, first):
+    assert cells(read(f"{first}path;age\na.jpg;20\n")) == [["path", "age"], ["a.jpg", "20"]]
+
+
+def test_rows_longer_than_the_header(read):
+    assert cells(read("path,age\na.jpg,20,\nb.jpg,30,,\n"))[1:] == [
+        ["a.jpg", "20"],
+        ["b.jpg", "30"],
+    ]
+    with pytest.raises(UserError, match="expected 2 columns, row 2 has more"):
+        read("path,age\na.jpg,20\nb.jpg,30,x\n")
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_empty_file(read, content):
+    with pytest.raises(UserError, match="the file is empty"):
+        read(content)

@@ -30,6 +30,7 @@ _AGE = re.compile(  # 25; 25-32, also with an en dash; (25, 32); 60+; FairFace's
     rf"|(?P<open>{_NUMBER}\s*\+|more than {_NUMBER})"
 )
 _SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'\A\s*"?sep=.?"?\s*\n', re.IGNORECASE)  # as Excel writes it on top
 _BOX = ("left", "top", "right", "bottom")
 _AGE_OR_GENDER = ("age", "age_low", "age_high", "gender")
 _OTHERS = ("path", "age_std", "group", "person", "left", "top", "right", "bottom")
@@ -232,12 +233,16 @@ def read_table(
     """
     columns = dict(columns or {})
     text = _read_text(path, encoding)
-    separator = max(_SEPARATORS, key=next(filter(str.strip, text.splitlines()), "").count)
+    text = _SEPARATOR_LINE.sub("", text)
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
+    separator = max(_SEPARATORS, key=lines[0].count)
     with wrap_read_errors(path, "a table of text"):
         cells = pd.read_csv(
             io.StringIO(text),
             sep=separator,
             header=None,
+            names=range(max(line.count(separator) for line in lines) + 1),
+            index_col=False,
             dtype=str,
             keep_default_na=False,
             skipinitialspace=True,
@@ -246,8 +251,14 @@ def read_table(
     if separator != ",":
         cells = cells.replace(r"^(\d+),(\d+)$", r"\1.\2", regex=True)
     cells = cells[(cells != "").any(axis=1)]
+    if cells.empty:
+        raise UserError(f"{path}: expected a table of text, the file is empty")
     is_header = not by_position or not re.search(r"\d", "".join(cells.iloc[0]))
     names = list(columns)[: cells.shape[1]] if by_position else cells.iloc[0].tolist()
+    width = max((number for number, name in enumerate(names, 1) if name), default=0)
+    longer = (cells.iloc[:, width:] != "").any(axis=1).to_numpy()
+    if longer.any() and not by_position:
+        raise UserError(f"{path}: expected {width} columns, row {longer.argmax()} has more")
     known = {_plain(name): column for name, column in columns.items()}
     found = [known.get(_plain(name), name.casefold()) for name in names]
     listed = ", ".join(filter(None, names))
