@@ -1,31 +1,27 @@
-"""Results of images and videos: detection, tracking, estimation, threads."""
+"""Results of images and videos: detection, tracking, estimation."""
 
 import sys
-from collections import deque
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from threading import Condition, Event, Thread
-from typing import TypeVar
+from itertools import chain
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..faces.detectors.base import Face
 from ..faces.finder import FaceFinder, Found
 from ..faces.images import Box
-from ..files import defer_sigint
+from ..workers import in_order
 from .arguments import Arguments
 from .job import Job, Result
 from .sources import Frame
-from .tracking import Smoother, TrackedFace, Tracker
+from .sources.video import newest
+from .tracking import Smoother, Tracker
 
 BATCH = 32  # images whose faces are estimated at once
 _BATCH_IN_MEMORY = 8  # the same, if the images are kept for copies of them
-_PREFETCHED = 2  # items
-_POLL = 0.05  # seconds between two looks at the event that ends a thread
-_TIMEOUT = 2.0  # seconds to wait for a camera's last frame
-
-Item = TypeVar("Item")
+_PENDING, _PENDING_LIVE = 4, 2  # frames per thread
 
 
 def image_results(
@@ -89,9 +85,9 @@ class TrackedFaces:
         is_sparse = arguments.every is not None
         self.tracker = Tracker(finder.detect, arguments.min_quality, live, is_sparse)
 
-    def estimate(self, frame: Frame, tracked: list[TrackedFace]) -> Result:
-        """The result of a frame."""
-        track_ids, faces = [track_id for track_id, _ in tracked], [face for _, face in tracked]
+    def estimate(self, frame: Frame, tracked: dict[int, Face]) -> Result:
+        """The result of a frame with these faces, by track."""
+        track_ids, faces = list(tracked), list(tracked.values())
 
         def estimate_some(due: list[int]) -> Estimates:
             return self._estimator(self._crop.stack(frame.image, [faces[i] for i in due]))
@@ -108,74 +104,22 @@ class TrackedFaces:
 
 
 def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generator[Result]:
-    """Results of the frames of the job's video.
-
-    One thread reads, one detects and tracks, one estimates. Files are processed in full; cameras
-    drop frames to stay live.
-    """
-    stop, video = Event(), job.video
+    """Results of the frames of the job's video; one thread detects and tracks, one estimates."""
+    video, pending = job.video, _PENDING_LIVE if job.video.live else _PENDING
+    frames = newest(video.frames) if video.live else video.frames
     finder = replace(finder, min_face=finder.min_face or video.min_face)
     faces = TrackedFaces(finder, estimator, job.arguments, video.live)
 
-    def tracked() -> Generator[tuple[Frame, list[TrackedFace]]]:
-        due = 0.0
-        with closing(prefetch(video.frames, stop, live=video.live)) as frames:
-            for frame in frames:
-                if frame.time >= due:
-                    due = frame.time + (job.arguments.every or 0)
-                    yield from faces.tracker(frame)
-        yield from faces.tracker.finish()
+    def due() -> Iterator[Frame]:
+        time = 0.0
+        for frame in frames:
+            if frame.time >= time:
+                time = frame.time + (job.arguments.every or 0)
+                yield frame
 
-    def estimated() -> Generator[Result]:
-        with closing(prefetch(tracked(), stop)) as found:
-            for frame, found_faces in found:
-                yield faces.estimate(frame, found_faces)
-
-    return prefetch(estimated(), stop)
-
-
-def prefetch(items: Generator[Item], stop: Event, live: bool = False) -> Generator[Item]:
-    """Items that another thread produces, up to two ahead; with `live` only the newest one.
-
-    Ends with the items, whose exceptions are raised here, or when `stop` is set, even if the next
-    item never comes: the thread of a hanging camera ends with the program. Sets `stop` if it is
-    closed early. `items` is closed at the end.
-    """
-    ready, failed, changed = deque(maxlen=1 if live else None), [], Condition()
-
-    def produce() -> None:
-        try:
-            for item in items:
-                with changed:
-                    while not live and len(ready) >= _PREFETCHED and not stop.is_set():
-                        changed.wait(_POLL)
-                    ready.append(item)
-                    changed.notify()
-                if stop.is_set():
-                    break
-        except BaseException as error:  # raised where the items are used
-            failed.append(error)
-        finally:
-            items.close()
-
-    thread = Thread(target=produce, daemon=True)
-    try:
-        with defer_sigint():
-            thread.start()
-        while not stop.is_set():
-            is_alive = thread.is_alive()  # asked before, so that the last item is not missed
-            with changed:
-                if not ready and is_alive:
-                    changed.wait(_POLL)
-                item = [ready.popleft()] if ready else []
-                changed.notify()
-            yield from item
-            if not (item or is_alive):
-                break
-    except BaseException:
-        stop.set()
-        raise
-    finally:
-        thread.join(_TIMEOUT if live else None)
-    if failed:
-        raise failed[0]
+    with closing(frames), ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as estimation:
+        found = in_order(pool, lambda frame: list(faces.tracker(frame)), due(), lambda: pending)
+        tracked = chain(chain.from_iterable(found), faces.tracker.finish())
+        yield from in_order(
+            estimation, lambda each: faces.estimate(*each), tracked, lambda: pending
+        )

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,13 +22,6 @@ SCENE_CHANGE = 0.6  # correlation of consecutive frames below which a new scene 
 MAX_AGE = 0.1  # seconds that an estimate is used for
 _TOLERANCE = 0.005  # seconds
 _THUMBNAIL = (32, 18)
-
-
-class TrackedFace(NamedTuple):
-    """A face in a frame, with its track's mean quality, and the ID, from 1, of the track."""
-
-    track_id: int
-    face: Face
 
 
 class _Track:
@@ -96,8 +88,9 @@ class Tracker:
         """Number of faces so far that were too brief or unclear to be shown."""
         return self._begun - self._shown
 
-    def __call__(self, frame: Frame) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-        """Add the next frame; yields the frames that are complete, in order, with their faces."""
+    def __call__(self, frame: Frame) -> Iterator[tuple[Frame, dict[int, Face]]]:
+        """Add the next frame; yields the frames that are complete, in order, with their faces by
+        the IDs of their tracks, which count from 1."""
         before, self._thumbnail = self._thumbnail, _thumbnail(frame.image)
         if before is None or is_scene_change(before, self._thumbnail):
             yield from self.finish()
@@ -109,7 +102,7 @@ class Tracker:
         while self._pending and self._detections - self._pending[0][1] >= self._lag:
             yield self._complete(*self._pending.popleft())
 
-    def finish(self) -> Iterator[tuple[Frame, list[TrackedFace]]]:
+    def finish(self) -> Iterator[tuple[Frame, dict[int, Face]]]:
         """End all tracks; yields the remaining frames with their faces."""
         while self._pending:
             yield self._complete(*self._pending.popleft())
@@ -132,16 +125,16 @@ class Tracker:
         end = min(frame.time - PATIENCE, oldest)
         self._tracks = [track for track in self._tracks if track.detections[-1][0] >= end]
 
-    def _complete(self, frame: Frame, _: int) -> tuple[Frame, list[TrackedFace]]:
+    def _complete(self, frame: Frame, _: int) -> tuple[Frame, dict[int, Face]]:
+        """The frame and its faces, with the mean quality of their tracks, by the tracks' IDs."""
         height, width = frame.shape
-        tracked = []
+        faces = {}
         for track in self._tracks:
             if face := track.at(frame.time):
                 x, y = (face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2
                 if 0 <= x < width and 0 <= y < height and self._is_shown(track):
-                    face = replace(face, quality=track.quality)
-                    tracked.append(TrackedFace(track.track_id, face))
-        return frame, sorted(tracked, key=lambda face: face.track_id)
+                    faces[track.track_id] = replace(face, quality=track.quality)
+        return frame, dict(sorted(faces.items()))
 
     def _is_shown(self, track: _Track) -> bool:
         is_clear = not track.quality < self._min_quality  # NaN: not measured

@@ -51,7 +51,7 @@ def track(images, detect, step=1 / 30, **options):
         found += tracker(Frame("", image, image.shape[:2], time))
     found += tracker.finish()
     assert [frame.time for frame, _ in found] == times
-    return [{face.track_id: face.face for face in faces} for _, faces in found], searched, tracker
+    return [faces for _, faces in found], searched, tracker
 
 
 def frames_of(tracks):
@@ -103,7 +103,8 @@ def test_live_frames_do_not_wait(still):
     tracker = Tracker(detect, live=True)
     for i, image in enumerate(images):
         [(_, faces)] = tracker(Frame("", image, image.shape[:2], i / 30))
-        assert [face.face.box.left - LEFT.box.left for face in faces] == ([8 * i] if i >= 6 else [])
+        lefts = [face.box.left - LEFT.box.left for face in faces.values()]
+        assert lefts == ([8 * i] if i >= 6 else [])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Frames of video files, streams and cameras."""
 
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import urlsplit
 
 import av
@@ -10,6 +12,7 @@ import cv2
 import numpy as np
 
 from ...errors import UserError
+from ...files import defer_sigint
 from . import Frame, Video
 
 _DEFAULT_RATE = 30.0  # frames per second
@@ -17,6 +20,8 @@ _MAX_RATE = 240.0  # higher rates in a header are clock rates
 _CAMERA_SIZE = 640, 480
 _CAMERA_TIMEOUT = 2.0  # seconds without a frame after which a camera is disconnected
 _STREAM_TIMEOUT = 15.0  # seconds without data from an address
+_POLL = 0.002  # seconds between two looks for a new frame
+_LEAVE_TIMEOUT = 2.0  # seconds to wait for a camera's last frame
 _CUT_SHORT = 0.5  # seconds between the last frame and the end in the header
 
 Timed = tuple[np.ndarray, float]  # an image, uint8 (H, W, 3), BGR, and its time in seconds
@@ -107,6 +112,35 @@ def _frames(images: Iterator[Timed]) -> Generator[Frame]:
             yield Frame(f"frame{number:06d}.jpg", image, shape, now)
     finally:
         images.close()
+
+
+def newest(frames: Generator[Frame]) -> Generator[Frame]:
+    """The newest of live frames, which a thread reads, each time; older ones are dropped."""
+    ready, errors, is_left = deque(maxlen=1), [], Event()
+
+    def read() -> None:
+        try:
+            while not is_left.is_set() and (frame := next(frames, None)):
+                ready.append(frame)
+        except Exception as error:  # raised where the frames are used
+            errors.append(error)
+        finally:
+            frames.close()
+
+    thread = Thread(target=read, daemon=True)  # ends with the program if the camera hangs
+    try:
+        with defer_sigint():
+            thread.start()
+        while thread.is_alive() or ready:  # in this order, so that the last frame is not missed
+            if ready:
+                yield ready.popleft()
+            else:
+                time.sleep(_POLL)
+    finally:
+        is_left.set()
+        thread.join(_LEAVE_TIMEOUT)
+    if errors:
+        raise errors[0]
 
 
 class _Reader:
