@@ -42,7 +42,8 @@ def main(argv=()):
     from src.workers import available_cores
 
     print(f"{available_cores()} core(s)")
-    sides = {path: Estimator(path, original=args.original) for path in args.weight_file}
+    estimators = [Estimator(path, original=args.original) for path in args.weight_file]
+    sides = {estimator.weight_file: estimator for estimator in estimators}
     rng = np.random.default_rng(0)
     for count in BATCHES:
         faces = {
