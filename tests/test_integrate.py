@@ -1,4 +1,4 @@
-"""docs/integrate.md, docs/browser.html and the program of docs/export.md."""
+"""docs/integrate.md, docs/browser.html and docs/without_toolkit.py."""
 
 import contextlib
 import importlib
@@ -120,7 +120,7 @@ def test_hub(folder, monkeypatch, estimator):
 
 def test_program_without_the_toolkit(folder, estimator):
     required(ROOT / "pretrained_models" / "age_gender.onnx")
-    (program,) = examples("export.md", "Without this toolkit")
+    program = (ROOT / "docs" / "without_toolkit.py").read_text()
     assert "src" not in program and "age_gender import" not in program
     for photo in ("a.jpg", "b.jpg"):
         shutil.copy(Path("photos", photo), "photo.jpg")
