@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""This script cleans-up noisy labels and creates database for training.
+"""This script cleans up noisy labels and creates a database for training.
 
 python create_db.py --db wiki --img_size 64 --output data/wiki_db.mat
 python create_db.py --db csv --data_dir my_photos --detect --img_size 64 --output data/mine_db.mat

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""This script evaluate age estimation model using the APPA-REAL validation data.
+"""This script evaluates an age estimation model on the APPA-REAL validation data.
 
 python evaluate_appa_real.py
 python evaluate_appa_real.py --weight_file checkpoints/weights.28-3.73.hdf5 --split test

@@ -55,7 +55,7 @@ HEAVY = set(
     "mtcnn gradio jinja2 tabulate distributed".split()
 )
 
-# The original toolkit's usage texts: flag, help text, default.
+# The original toolkit's usage texts, without their slips: flag, help text, default.
 WEIGHT_FLAGS = [
     ("--weight_file", "path to weight file (e.g. weights.28-3.73.hdf5)", "the shipped weights"),
     ("--depth", "depth of network", "16"),
@@ -98,11 +98,11 @@ ORIGINAL = {
     "evaluate_appa_real.py": WEIGHT_FLAGS,
 }
 DESCRIPTIONS = {
-    "create_db.py": "This script cleans-up noisy labels and creates database for training.",
+    "create_db.py": "This script cleans up noisy labels and creates a database for training.",
     "train.py": "This script trains the CNN model for age and gender estimation.",
     "demo.py": "This script detects faces from web cam input, and estimates age and gender for "
     "the detected faces.",
-    "evaluate_appa_real.py": "This script evaluate age estimation model using the APPA-REAL "
+    "evaluate_appa_real.py": "This script evaluates an age estimation model on the APPA-REAL "
     "validation data.",
 }
 

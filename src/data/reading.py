@@ -1,4 +1,4 @@
-"""Reading of the face of each record."""
+"""Reading of faces, by record."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         help="CSV of labelled images, for a table of labels and estimates in --output_dir; or age "
         "or gender, to show only one of them",
     )
-    video: str | None = flag(None, metavar="FILE|URL", help="video file, or address of a stream")
+    video: str | None = flag(None, metavar="FILE|URL", help="video file or address of a stream")
     camera: int = flag(
         0, metavar="INDEX", help="index of the webcam", limits="[0, 9999]", needs=_OF_WEBCAM
     )
@@ -97,7 +97,9 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     )
     crops: Path | None = flag(None, metavar="DIR", help="folder for the face crops")
     csv: Path | None = flag(None, help="CSV file with one row per face; - for standard output")
-    jsonl: Path | None = flag(None, help="file of a line of JSON per face; - for standard output")
+    jsonl: Path | None = flag(
+        None, help="JSON lines file, one line per face; - for standard output"
+    )
     resume: bool = flag(
         False, help="resume an interrupted run from its --csv or --jsonl", needs=("csv", "jsonl")
     )
@@ -118,8 +120,8 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     )
     min_quality: float | None = flag(
         None,
-        help="minimum quality of a face, from its size, sharpness, brightness, turn and detector "
-        "score; 0 for all faces (default: 0 in images, 0.4 for the tracks of a video)",
+        help="minimum quality of a face, from its size, sharpness, brightness, head turn and "
+        "detector score; 0 for all faces (default: 0 in images, 0.4 for the tracks of a video)",
         limits="[0, 1]",
     )
     smooth: int = flag(
@@ -143,7 +145,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     )
     root_path: str | None = flag(
         None,
-        help="path of the page behind a proxy, as /faces (default: none)",
+        help="path of the page behind a proxy, such as /faces (default: none)",
         metavar="PATH",
         needs="web",
     )

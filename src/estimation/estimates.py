@@ -82,7 +82,7 @@ class FaceEstimate:
         age_high: last year of that range.
         gender: "female" or "male", the more probable one.
         p_female: probability of female, 0..1.
-        quality: of the face in the image, 0..1: the ages of poor ones are less reliable.
+        quality: of the face in the image, 0..1; at low values the age is less reliable.
         age_distribution: probability of each age from 0 to 100, float32 (101,).
     """
 
@@ -130,8 +130,8 @@ class ImageFaces(list[FaceEstimate]):
     """The faces of one image: a list that a notebook shows as the image with its faces.
 
     Attributes:
-        source: what was passed to `Estimator.predict`, a reference.
-        error: why the image could not be read; "" if it was.
+        source: the image that was passed to `Estimator.predict`.
+        error: the reason why the image could not be read, or "".
     """
 
     def __init__(self, source: ImageSource, channels: str = "bgr", error: str = ""):

@@ -76,8 +76,8 @@ class Arguments(
     )
     collection: str = flag(
         "",
-        help="dataset that the images of --image_csv are from, as of create_db.py --db, or any "
-        "other name: groups them by whether the model saw the dataset (default: unknown)",
+        help="dataset of the images of --image_csv, a name of create_db.py --db or any other name: "
+        "groups them by whether the model saw the dataset (default: unknown)",
         needs="image_csv",
     )
     weight_file: tuple[Path, ...] = flag(
@@ -88,8 +88,8 @@ class Arguments(
     )
     audit: Path | None = flag(
         None,
-        help="CSV file for all faces by the probability that their label is wrong, next to it a "
-        "page for decisions and a contact sheet, see docs/audit.md",
+        help="CSV file of all faces, sorted by the probability that their label is wrong; a page "
+        "for decisions and a contact sheet are written next to it, see docs/audit.md",
         group="label audit, instead of an evaluation",
         excludes=("card", "predictions"),
     )
@@ -105,7 +105,7 @@ class Arguments(
     card: Path | None = flag(
         None,
         help="model card (Markdown) that receives the metrics, between its lines "
-        "<!-- figures: begin --> and <!-- figures: end -->, those of --image_csv between "
+        "<!-- figures: begin --> and <!-- figures: end -->, or with --image_csv between "
         "<!-- pictures: begin --> and <!-- pictures: end -->",
         group="results",
     )

@@ -52,7 +52,7 @@ class Arguments(WeightFlags):
     calibrate: tuple[Path, ...] = flag(
         (),
         help="databases for temperature scaling, fitted on one half of their faces and measured on "
-        "the other; databases of the training run count with their validation faces, and only if "
+        "the other; of databases of the training run, the validation faces are used, and only if "
         "no other database is passed",
         metavar="INPUT",
     )

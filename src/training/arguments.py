@@ -79,7 +79,8 @@ class Arguments:
     )
     extra_blocks: str | None = flag(
         None,
-        help="blocks added to the five stages, such as 0,0,2,2,1, at first the identity",
+        help="numbers of blocks added to the five stages, initialized as the identity, such as "
+        "0,0,2,2,1",
         metavar="N,N,N,N,N",
         needs={"arch": ("face_resnet",)},
     )
