@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
+from itertools import cycle
 
 import matplotlib
 import numpy as np
@@ -42,78 +43,72 @@ def draw_plots(results: Results) -> Iterator[Plot]:
     """The plots that the known labels allow."""
     bands = results.table[results.table["subgroup"].map(is_age_band)]
     bands = bands[bands["model"].isin(results.models)]
-    for metric in _BY_AGE:
-        if (bands["metric"] == metric).any():
-            yield _by_age(results, metric, bands[bands["metric"] == metric])
-    for index, evaluation in enumerate(results.evaluations):
+    few = f"Bars are 95 % intervals. Hollow marks have fewer than {FEW} faces."
+    for name in _BY_AGE:
+        if (bands["metric"] == name).any():
+            title = f"{BY_NAME[name].title.partition(',')[0].capitalize()} by age"
+            yield title, few, _svg(_by_age, results.models, name, bands[bands["metric"] == name])
+    cells = (
+        "Stronger colours are more faces. Above the dashed line ages are overestimated. Age ranges "
+        "are at their middle."
+    )
+    for evaluation, series in zip(results.evaluations, cycle(SERIES), strict=False):
         if evaluation.labels["age_low"].notna().any():
             name = f": {evaluation.model}" if len(results.models) > 1 else ""
-            color, *_ = SERIES[index % len(SERIES)]
-            yield _age_histogram(evaluation, f"Estimated against true age{name}", color)
+            svg = _svg(_age_histogram, evaluation, series[0])
+            yield f"Estimated against true age{name}", cells, svg
     if results.labels["gender"].notna().any():
-        yield _gender_calibration(results)
+        shares = (
+            "The share of women per predicted probability; on the dashed line it is calibrated."
+        )
+        yield "Gender calibration", shares, _svg(_gender_calibration, results.evaluations)
 
 
-def _by_age(results: Results, metric: str, table: pd.DataFrame) -> Plot:
+def _by_age(axes: Axes, models: list[str], name: str, table: pd.DataFrame) -> None:
     """One mark with its interval per age band and model."""
-    shown, guide = BY_NAME[metric], _BY_AGE[metric]
-    names = [name for name in AGE_BANDS if f"age {name}" in set(table["subgroup"])]
-
-    def draw(axes: Axes) -> None:
-        if guide is not None:
-            axes.axhline(guide, **_GUIDE)
-        for index, model in enumerate(results.models):
-            rows = table[table["model"] == model]
-            color, _, marker = SERIES[index % len(SERIES)]
-            offset = (index - (len(results.models) - 1) / 2) * 0.5 / len(results.models)
-            x = [names.index(name.removeprefix("age ")) + offset for name in rows["subgroup"]]
-            axes.vlines(x, rows["low"], rows["high"], color=color, linewidth=1.5)
-            fill = np.where(rows["n"] < FEW, "none", color)
-            axes.scatter(x, rows["value"], s=22, marker=marker, facecolors=fill, edgecolors=color)
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set(xlabel="true age, years", ylabel=shown.title)
-        if shown.format.endswith("%"):
-            axes.yaxis.set_major_formatter(_PERCENT)
-
-    title = f"{shown.title.partition(',')[0].capitalize()} by age"
-    return title, f"Bars are 95 % intervals. Hollow marks have fewer than {FEW} faces.", _svg(draw)
+    metric, guide = BY_NAME[name], _BY_AGE[name]
+    bands = [band for band in AGE_BANDS if f"age {band}" in set(table["subgroup"])]
+    if guide is not None:
+        axes.axhline(guide, **_GUIDE)
+    for index, (model, (color, _, marker)) in enumerate(zip(models, cycle(SERIES), strict=False)):
+        rows = table[table["model"] == model]
+        offset = (index - (len(models) - 1) / 2) * 0.5 / len(models)
+        x = [bands.index(band.removeprefix("age ")) + offset for band in rows["subgroup"]]
+        axes.vlines(x, rows["low"], rows["high"], color=color, linewidth=1.5)
+        fill = np.where(rows["n"] < FEW, "none", color)
+        axes.scatter(x, rows["value"], s=22, marker=marker, facecolors=fill, edgecolors=color)
+    axes.set_xticks(range(len(bands)), bands, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set(xlabel="true age, years", ylabel=metric.title)
+    if metric.format.endswith("%"):
+        axes.yaxis.set_major_formatter(_PERCENT)
 
 
-def _age_histogram(evaluation: Evaluation, title: str, color: str) -> Plot:
+def _age_histogram(axes: Axes, evaluation: Evaluation, color: str) -> None:
     labels = evaluation.labels
     true = np.minimum(age_midpoint(labels["age_low"], labels["age_high"]), MAX_AGE)
     known = true.notna().to_numpy()
-
-    def draw(axes: Axes) -> None:
-        axes.plot([0, MAX_AGE], [0, MAX_AGE], **_GUIDE)
-        axes.hist2d(
-            true[known],
-            evaluation.measures["est_age"][known],
-            bins=np.arange(0, MAX_AGE + _CELL + 1, _CELL),
-            cmin=1,
-            cmap=LinearSegmentedColormap.from_list("faint to full", [color + "20", color]),
-            norm=PowerNorm(0.5),
-            rasterized=True,
-            zorder=2,
-        )
-        axes.set(xlabel="true age, years", ylabel="estimated age, years", aspect="equal")
-
-    caption = "Above the dashed line ages are overestimated. Age ranges are at their middle."
-    return title, f"Stronger colours are more faces. {caption}", _svg(draw)
+    axes.plot([0, MAX_AGE], [0, MAX_AGE], **_GUIDE)
+    axes.hist2d(
+        true[known],
+        evaluation.measures["est_age"][known],
+        bins=np.arange(0, MAX_AGE + _CELL + 1, _CELL),
+        cmin=1,
+        cmap=LinearSegmentedColormap.from_list("faint to full", [color + "20", color]),
+        norm=PowerNorm(0.5),
+        rasterized=True,
+        zorder=2,
+    )
+    axes.set(xlabel="true age, years", ylabel="estimated age, years", aspect="equal")
 
 
-def _gender_calibration(results: Results) -> Plot:
-    def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], **_GUIDE)
-        for index, evaluation in enumerate(results.evaluations):
-            bins, (color, _, marker) = calibration_bins(evaluation), SERIES[index % len(SERIES)]
-            axes.plot(bins["predicted"], bins["women"], color=color, marker=marker, markersize=4)
-        axes.set(xlabel="predicted probability of female", ylabel="share of women", aspect="equal")
-        axes.xaxis.set_major_formatter(_PERCENT)
-        axes.yaxis.set_major_formatter(_PERCENT)
-
-    caption = "The share of women per predicted probability; on the dashed line it is calibrated."
-    return "Gender calibration", caption, _svg(draw)
+def _gender_calibration(axes: Axes, evaluations: list[Evaluation]) -> None:
+    axes.plot([0, 1], [0, 1], **_GUIDE)
+    for evaluation, (color, _, marker) in zip(evaluations, cycle(SERIES), strict=False):
+        bins = calibration_bins(evaluation)
+        axes.plot(bins["predicted"], bins["women"], color=color, marker=marker, markersize=4)
+    axes.set(xlabel="predicted probability of female", ylabel="share of women", aspect="equal")
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(_PERCENT)
 
 
 def calibration_bins(evaluation: Evaluation) -> pd.DataFrame:
@@ -126,11 +121,11 @@ def calibration_bins(evaluation: Evaluation) -> pd.DataFrame:
     )
 
 
-def _svg(draw: Callable[[Axes], None]) -> str:
-    """Axes filled by `draw`, as an SVG element with the page's font and text colour."""
+def _svg(draw: Callable[..., None], *arguments: object) -> str:
+    """An SVG element in the page's font and text colour, of axes filled by `draw`."""
     with matplotlib.rc_context(_STYLE), io.StringIO() as file:
         figure = Figure(figsize=(4.2, 3.6), layout="constrained")
-        draw(figure.subplots())
+        draw(figure.subplots(), *arguments)
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
         text = file.getvalue()
