@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from src.errors import UserError
-from src.flags import check_values, flag, flags_by_choice, parse, pick, within
+from src.flags import check_values, flag, flags_by_choice, parse, pick
 
 
 def doubled(text: str) -> int:
@@ -153,9 +153,3 @@ def test_flags_of_the_chosen_dataset(capsys):
     assert "labels, for --db wiki, csv (default: labels.csv)" in " ".join(
         capsys.readouterr().out.split()
     )
-
-
-def test_ends_of_intervals():
-    found = [[within(value, limits) for value in (0, 1)] for limits in ("[0, 1)", "(0, 1]")]
-    assert found == [[True, False], [False, True]]
-    assert within(1e300, "(0, inf)") and not within(float("inf"), "(0, inf)")

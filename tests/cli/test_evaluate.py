@@ -7,7 +7,6 @@ from functools import partial
 from io import BytesIO, TextIOWrapper
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,23 +86,6 @@ def test_files_and_printed_tables(evaluated):
 @pytest.fixture
 def evaluate(run_here):
     return partial(run_here, "evaluate.py")
-
-
-def test_images_of_csv(evaluated, evaluate, tmp_path):
-    """Unreadable images are counted and named."""
-    for i, face in enumerate(open_database(evaluated.database).image[np.arange(6)]):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), face)
-    (tmp_path / "2.png").write_text("no image")
-    rows = [f"{i}.png,{20 + 5 * i},male,{'xy'[i % 2]}" for i in range(7)]
-    (tmp_path / "my.csv").write_text("\n".join(["path,age,gender,group", *rows]))
-    out = tmp_path / "out"
-    command = ("--image_csv", tmp_path / "my.csv", "--weight_file", evaluated.models[0])
-    done = evaluate(*command, "--output", out, "--resamples", 20)
-    named = "2 of 7 images skipped:\n2.png: image undecodable\n6.png: image missing\n"
-    assert named in done.stdout, done.stderr
-    table = pd.read_csv(out / "results.csv").set_index(["subgroup", "metric"])
-    assert table.loc[("group x", "mae"), "n"] == 2
-    assert table.loc[("group y", "mae"), "n"] == 3
 
 
 def test_second_evaluation_of_a_folder(evaluated, evaluate, tmp_path):

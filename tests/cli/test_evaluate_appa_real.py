@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from src.models.checkpoints import load_checkpoint
-from tests.helpers import assert_one_line_error, make_picture, names, run
+from tests.helpers import make_picture, run
 
 HEADER = "file_name,num_ratings,apparent_age_avg,apparent_age_std,real_age"
 APPARENT = [38.5, 41.25, 29.0, 33.1, 26.0]
@@ -72,25 +72,3 @@ def test_printed_tables(evaluated):
     assert sum(words[0] == "age" and "-" in words[1] for words in cells if len(words) > 2) == 3
     assert evaluated.done.stderr == "7 of 7 images\n"
     assert sorted(evaluated.data_dir.rglob("*")) == evaluated.before  # nothing is written
-
-
-@pytest.mark.parametrize(
-    ("args", "words"),
-    [((), "appa-real/appa-real-release: expected a folder"), (("--output", "."), "--output")],
-)
-def test_wrong_folders_are_named(weights, tmp_path, monkeypatch, run_here, args, words):
-    (tmp_path / "thesis.tex").touch()
-    monkeypatch.chdir(tmp_path)
-    done = run_here("evaluate_appa_real.py", "--weight_file", weights, *args)
-    assert_one_line_error(done, "evaluate_appa_real.py", words)
-
-
-def test_output_receives_the_report(evaluated, weights, tmp_path, run_here):
-    args = ("--weight_file", weights, "--data_dir", evaluated.data_dir)
-    out = tmp_path / "out"
-    more = ("--output", out, "--target", "real", "--resamples", 10)
-    printed = run_here("evaluate_appa_real.py", *args, *more).stdout
-    assert names(out) == {"results.json", "results.csv", "report.html"}
-    assert printed.endswith(f"report: {out / 'report.html'}\n")
-    assert "against the real age:" in printed
-    assert printed.splitlines()[:4] == evaluated.done.stdout.splitlines()[:4]

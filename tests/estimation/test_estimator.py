@@ -2,7 +2,6 @@
 
 import base64
 import doctest
-import json
 import os
 import pickle
 import re
@@ -16,7 +15,6 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 import pytest
-from matplotlib import cbook
 from PIL import Image, ImageColor
 
 from src.errors import UserError
@@ -24,32 +22,12 @@ from src.estimation import estimates, estimator
 from src.estimation.estimator import Estimator, to_frame
 from src.faces.crop import FaceCrop
 from src.faces.detectors import DEFAULT_DETECTOR
-from src.faces.detectors.base import Face
 from src.faces.detectors.centerface import CenterFace
 from src.faces.finder import FaceFinder
-from src.faces.images import Box, decode_image, read_image
+from src.faces.images import decode_image, read_image
 from src.labels import GENDER_COLOURS, GENDERS
 from tests.helpers import ROOT
-from tests.models.reference import made_faces, read_weights, wide_resnet
-
-
-def test_original_weights_on_a_portrait(original_weights):
-    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
-    # A face 209 x 210 pixels large, and 0.4 of that on each side: 83.6 and 84.
-    crop = image[134 - 84 : 344 + 84 + 1, int(158 - 83.6) : int(367 + 83.6) + 1]
-    face = cv2.resize(crop, (64, 64), interpolation=cv2.INTER_LINEAR)
-    weights = read_weights(original_weights)
-    ((female, _),), (ages,) = wide_resnet(face[None], weights, pool="8x8", scale=1)
-
-    estimator = Estimator(original_weights)
-    box = Box(left=158, top=134, right=367, bottom=344)
-    estimates = estimator(estimator.crop.stack(read_image(Path(path)), [Face(box)]))
-    assert estimates.p_female[0] == pytest.approx(female, abs=1e-3)
-    assert estimates.age[0] == pytest.approx(
-        sum(year * ages[year] for year in range(101)), abs=0.01
-    )
-    np.testing.assert_allclose(estimates.age_distribution[0], ages, atol=1e-3)
+from tests.models.reference import made_faces
 
 
 @pytest.fixture(scope="module")
@@ -196,18 +174,6 @@ def test_table_of_many_images(onnx, two):
     first = results[0][0]
     assert table.iloc[0].drop(["file", "face"]).to_dict() == first.as_dict()
     assert list(to_frame([]).columns) == list(table.columns)
-
-
-def test_face_in_words_and_numbers(onnx, two):
-    face = onnx.predict(two)[0]
-    assert json.loads(json.dumps(face.as_dict()))["age"] == face.age
-    probabilities = face.age_distribution.astype(float)
-    assert face.p_age(0, 12) == pytest.approx(sum(probabilities[:13]), abs=1e-6)
-    assert face.p_age(18) == pytest.approx(sum(probabilities[18:]), abs=1e-6)
-    assert str(face) == (
-        f"{face.gender} ({face.p_gender:.0%}), {face.age:.0f} years "
-        f"({face.age_low}-{face.age_high}), box {', '.join(map(str, face.box))}"
-    )
 
 
 def test_notebook_shows_the_faces(onnx, two):

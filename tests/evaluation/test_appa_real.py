@@ -73,14 +73,6 @@ def test_other_crops_are_noted(data_dir):
     assert "face_chip" in note
 
 
-@pytest.mark.parametrize("split", ["test", "train"])
-def test_every_split_has_its_labels(data_dir, split):
-    write_labels(data_dir, ["000000.jpg,38,50,2.5,52"], split)
-    (data_dir / split).mkdir()
-    write_face(data_dir, 0, 49, split)
-    assert maes(data_dir, split) == pytest.approx({"apparent": 1, "real": 3})
-
-
 def test_epsilon_error_uses_the_ratings(data_dir):
     """A face without a deviation is ignored."""
     rows = [ROWS[0], ROWS[1].replace("2.5", "5"), ROWS[2].replace("2.5", ""), *ROWS[3:]]

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from src.data.database import open_database
-from src.data.identities import PARTS, Identities, file_identity
 from src.data.split import hashed
 from src.errors import UserError
 from src.evaluation import evaluate as evaluating
@@ -72,22 +71,6 @@ def all_of(*paths):
     return from_databases(list(paths), "all")
 
 
-def test_joined_groups_and_sources(tmp_path):
-    one = write(
-        tmp_path / "one.mat", [20, 30, 40], [1, 0, 1], ["x", "y", "x"], estimated=[21, 30, 40]
-    )
-    two = write(tmp_path / "two.mat", [50, 60], estimated=[50, 64])
-    results = run(all_of(one, two))
-    metrics = table(results)
-    assert metrics.loc[("all", "mae"), "value"] == pytest.approx(1)
-    assert metrics.loc[("group x", "mae"), "value"] == pytest.approx(0.5)
-    assert metrics.loc[("source two", "mae"), "value"] == pytest.approx(2)
-    assert metrics.loc[("source one", "mae"), "n"] == 3
-    assert metrics.loc[("gender male x group x", "mae"), "n"] == 2
-    assert results.evaluations[0].measures["error"].to_numpy() == pytest.approx([1, 0, 0, 0, 4])
-    assert results.notes == []
-
-
 def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
     ages = np.arange(11) * 7
     path = write(tmp_path / "db.mat", ages, estimated=ages + np.arange(11))
@@ -109,23 +92,6 @@ def test_encoding_of_the_label_file(tmp_path):
     (tmp_path / "labels.csv").write_text("path,age\n王.jpg,25\n", encoding="gbk")
     faces = from_csv(tmp_path / "labels.csv", encoding="gbk")
     assert faces.labels["path"].tolist() == ["王.jpg"]
-
-
-def test_parts_are_those_of_the_split(tmp_path):
-    path = write(tmp_path / "db.mat", np.arange(60))
-    owner = Description({}, FaceCrop(8), **trained_on(path, validation=0.3, test=0.2))
-    names = {
-        part: from_databases([path], part, owner).labels["path"].tolist()
-        for part in (*PARTS, "all")
-    }
-    positions = {name: hashed(name) for name in names["all"]}
-    assert names["validation"] == [name for name, position in positions.items() if position < 0.3]
-    assert names["test"] == [name for name, position in positions.items() if 0.3 <= position < 0.5]
-    assert names["training"] == [name for name, position in positions.items() if position >= 0.5]
-    tested = from_databases([path], "test", owner)
-    assert run(tested).evaluations[0].measures["error"].to_numpy() == pytest.approx(
-        0
-    )  # the faces of these very rows
 
 
 def test_other_sizes_and_margins(tmp_path):
@@ -217,43 +183,11 @@ def test_unseen_collections_are_used_whole(tmp_path):
     assert from_databases([own, new]).uses(model.description)["utkface"] == "trained on"
 
 
-def test_use_of_images(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
-    csv = write_csv(tmp_path, ["a.png,30"], "path,age")
-    model = ColourModel()
-    model.description.data = [{"db": "utkface"}]
-    unknown = run(from_csv(csv), model=model)
-    [note] = unknown.notes
-    assert "utkface" in note
-    assert table(unknown).loc[("use unknown", "mae"), "value"] == pytest.approx(3)
-    model.description.data = [{"db": "utkface", "identity": "bytes"}]
-    for ids, use in (([], "never seen"), ([(tmp_path / "a.png").read_bytes()], "trained on")):
-        ids = np.array([file_identity(content) for content in ids], np.uint64)
-        model.description.identities = Identities.of([("bytes", "training", ids)])
-        found = run(from_csv(csv), model=model)
-        assert found.notes == []
-        assert table(found).loc[(f"use {use}", "mae"), "value"] == pytest.approx(3)
-
-
 class Model:
     """A model with a description."""
 
     def __init__(self, **values):
         self.description = Description({}, FaceCrop(8), **values)
-
-
-def test_unreadable_images_are_skipped(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), face(33, size=20))
-    (tmp_path / "b.png").write_text("no image")
-    cv2.imwrite(str(tmp_path / "c.png"), face(50, size=20))
-    rows = ["a.png,30", "b.png,40", "gone.png,50", "c.png,49"]
-    [evaluation] = run(from_csv(write_csv(tmp_path, rows, "path,age"))).evaluations
-    assert evaluation.labels.index.tolist() == [0, 3]
-    assert evaluation.skipped == [
-        ("b.png", "image undecodable"),
-        ("gone.png", "image missing"),
-    ]
-    assert evaluation.measures["error"].to_numpy() == pytest.approx([3, 1])
 
 
 def test_paths_of_a_csv_lead_anywhere(tmp_path):

@@ -13,7 +13,6 @@ import onnxruntime
 import pytest
 
 from src import __version__
-from src.data.database import open_database
 from src.errors import UserError
 from src.estimation.estimator import Estimator
 from src.estimation.runtimes import FOLDERS
@@ -139,20 +138,6 @@ def test_reduced_precision(checkpoint, database, tmp_path, format, name):
     assert ages.sum() == pytest.approx(1, abs=1e-4)  # as of a softmax in float32 only
 
 
-def test_half_precision_is_storage_only(checkpoint, database, tmp_path):
-    """The ONNX file computes in float32 with the rounded weights, as the checkpoint does."""
-    paths = [tmp_path / "half.hdf5", tmp_path / "half.onnx"]
-    for path, format in zip(paths, ("hdf5", "onnx"), strict=True):
-        export(checkpoint, format, path, fp16=True, input=database)
-    rounded, exported = (Estimator(path)(open_database(database).image[:8]) for path in paths)
-    np.testing.assert_allclose(exported.age, rounded.age, atol=1e-3)
-    graph = onnx.load(paths[1]).graph
-    halves = {w.name for w in graph.initializer if w.data_type == onnx.TensorProto.FLOAT16}
-    assert halves
-    assert {node.op_type for node in graph.node if halves & set(node.input)} == {"Cast"}
-    assert Estimator(paths[1]).description == Estimator(checkpoint).description
-
-
 @pytest.mark.parametrize("format, name", [("hdf5", "m.hdf5"), ("onnx", "m.onnx")])
 def test_temperatures_divide_the_scores(checkpoint, database, tmp_path, format, name):
     calibration = {"gender_temperature": 2.0, "age_temperature": 0.5, "faces": 7}
@@ -231,23 +216,6 @@ def spoiled(save, change):
 
 def scaled_age(factor):
     return lambda weights: [*weights[:-1], weights[-1] * np.float32(factor)]
-
-
-def swapped_gender(weights):
-    """Probabilities of female and male are exchanged; ages and their MAE are the same."""
-    *rest, gender, age = weights
-    return [*rest, gender[:, ::-1], age]
-
-
-@pytest.mark.parametrize("change, head", [(scaled_age(30), "age"), (swapped_gender, "gender")])
-def test_different_predictions_are_rejected(
-    checkpoint, database, tmp_path, monkeypatch, change, head
-):
-    """Even at the widest limits."""
-    monkeypatch.setitem(module.WRITERS, "onnx", spoiled(module.WRITERS["onnx"], change))
-    with pytest.raises(UserError, match=rf"m\.onnx: its {head} differs"):
-        export(checkpoint, "onnx", tmp_path / "m.onnx", input=database, int8=True)
-    assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize(
