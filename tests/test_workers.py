@@ -33,14 +33,6 @@ def test_results_come_in_order_with_few_tasks_ahead():
     assert max(ahead) == 5
 
 
-def test_errors_are_raised_in_turn():
-    with ThreadPoolExecutor(2) as pool:
-        results = in_order(pool, lambda number: 1 / (3 - number), range(5), lambda: 2)
-        assert [next(results) for _ in range(3)] == [1 / 3, 1 / 2, 1]
-        with pytest.raises(ZeroDivisionError):
-            next(results)
-
-
 @pytest.mark.parametrize("seconds", [0, 0.1, 1])
 def test_processes_ignore_ctrl_c(seconds):
     """A terminal sends it to all processes, including starting ones."""

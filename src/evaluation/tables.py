@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from ..models.seen import HELD_OUT, NEVER_SEEN, TRAINED_ON, UNKNOWN
 from .metrics import BY_NAME, BY_SUBGROUP, METRICS
 from .results import Evaluation, Results
 from .subgroups import ALL, CROSS, FEW, SOURCE, USE, by_kind
@@ -12,7 +11,6 @@ from .table import better_models
 
 ALL_FACES = "All faces"
 _MAX_SKIPPED = 20
-_USES = (NEVER_SEEN, HELD_OUT, TRAINED_ON, UNKNOWN)
 _TITLES = {USE: "By use in training", "children": "Children"}
 _WITH_INTERVAL = ("mae", "range_error", "gender_accuracy")  # on the console, which is narrow
 _IN_CARD = f"age{CROSS}gender"  # the only crossing in model cards
@@ -36,11 +34,10 @@ def tables(
     found = {ALL_FACES: _of_all_faces(table, results)}
     found |= {name: _of_difference(table, results, name) for name in results.differences}
     kinds = by_kind(table["subgroup"])
-    if USE in kinds:  # each use, and its sources
+    if USE in kinds:
         names = kinds.pop(USE) + kinds.pop(USE + CROSS + SOURCE)
         kinds.pop(SOURCE, None)
-        order = [f"{USE} {use}" for use in _USES]
-        kinds = {USE: sorted(names, key=lambda n: order.index(n.partition(CROSS)[0])), **kinds}
+        kinds = {USE: sorted(names), **kinds}  # each use, and its sources
     for kind, names in kinds.items():
         if crossed is None or CROSS not in kind or kind in crossed:
             title = _TITLES.get(kind, f"By {kind.replace(CROSS, ' and ')}")

@@ -89,10 +89,6 @@ def test_file_cut_short(exports, tmp_path, name):
         refused(tmp_path / name, "export.py")
 
 
-def test_other_folder_is_rejected(tmp_path):
-    refused(tmp_path, "export.py")
-
-
 def test_file_without_description(exports, tmp_path):
     model = onnx.load(exports["onnx"])
     del model.metadata_props[:]

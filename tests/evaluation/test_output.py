@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from src.errors import UserError
-from src.evaluation import output
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
 from src.evaluation.output import (
@@ -65,22 +64,6 @@ def test_json_and_csv_hold_all_metrics(results, tmp_path):
     assert ((known["low"] <= known["value"]) & (known["value"] <= known["high"])).all()
 
 
-def test_existing_evaluation_is_followed(results, tmp_path):
-    """By out-2, out-3; --force replaces it, also one of version 0.2."""
-    out = tmp_path / "out"
-    assert free_folder(out, force=False) == out
-    write_results(out, results)
-    assert free_folder(out, force=False) == tmp_path / "out-2"
-    (tmp_path / "out-2").mkdir()
-    assert free_folder(out, force=False) == tmp_path / "out-3"
-    assert free_folder(out, force=True) == out
-    (out / "report.html").unlink()
-    (out / "results.csv").write_text("model,slice,figure\nstale")
-    check_outputs([folder_output(out)], [])
-    write_results(out, results)
-    assert "stale" not in (out / "results.csv").read_text()
-
-
 @pytest.mark.parametrize("name", ["thesis.tex", "results.csv", "results.json", "report.html"])
 def test_force_spares_other_files(tmp_path, name):
     (tmp_path / name).write_text("mine")
@@ -88,16 +71,6 @@ def test_force_spares_other_files(tmp_path, name):
     for path in (tmp_path, tmp_path / name, tmp_path / "nowhere" / "out"):
         with pytest.raises(UserError):
             check_outputs([folder_output(path)], [])
-
-
-def test_failure_keeps_earlier_evaluation(results, tmp_path, monkeypatch):
-    write_results(tmp_path / "out", results)
-    before = (tmp_path / "out" / "results.csv").read_bytes()
-    monkeypatch.setattr(output, "write_report", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        write_results(tmp_path / "out", results)
-    assert names(tmp_path) == {"out"}
-    assert (tmp_path / "out" / "results.csv").read_bytes() == before
 
 
 def test_tables_mark_few_faces(results):
