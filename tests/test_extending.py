@@ -124,18 +124,17 @@ def test_runtime(example, tiny, monkeypatch, tmp_path):
 
 
 def test_metric(example, monkeypatch, tmp_path):
-    from src.evaluation import metrics, table, tables
-    from src.evaluation.evaluate import evaluate
+    from src.evaluation import evaluate, metrics, tables
     from src.evaluation.labelled import from_databases
     from src.evaluation.output import write_report
     from tests.evaluation.colour_model import ColourModel
 
     (metric,) = example("A metric", "overestimated", metrics)
-    for module in (table, tables):
+    for module in (evaluate, tables):
         monkeypatch.setattr(module, "METRICS", (*metrics.METRICS, metric))
     monkeypatch.setitem(metrics.BY_NAME, metric.name, metric)
     faces = from_databases([write_database(tmp_path / "wiki.mat")])
-    results = evaluate(faces, {"model": ColourModel(16)}, resamples=5)
+    results = evaluate.evaluate(faces, {"model": ColourModel(16)}, resamples=5)
     row = results.table.set_index(["model", "subgroup", "metric"]).loc["model", "all", metric.name]
     assert row["value"] == (results.evaluations[0].measures["error"] > 0).mean()
     assert any(line.startswith(metric.title) for line in tables.console(results).splitlines())

@@ -10,12 +10,11 @@ from tabulate import tabulate
 from ..data.split import divide
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..evaluation.evaluate import estimate
+from ..evaluation.evaluate import estimate, measures_table
 from ..evaluation.labelled import from_databases
 from ..evaluation.measures import measure, whole_ranges
 from ..evaluation.metrics import BY_NAME
 from ..evaluation.subgroups import ALL, USE, is_age_band, subgroups
-from ..evaluation.table import measures_table
 from ..labels import age_targets, gender_targets
 from ..models.seen import NEVER_SEEN
 from .temperatures import distributions, fit, scale

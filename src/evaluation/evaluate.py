@@ -1,6 +1,8 @@
 """Evaluation of models on labelled faces."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,14 @@ from ..models.description import Description, Original
 from ..models.seen import TRAINED_ON, UNKNOWN
 from ..progress import Progress
 from ..shipped import resolve_weights
+from .intervals import share_interval, with_intervals
 from .labelled import EvaluationSet
 from .measures import baseline, measure
+from .metrics import METRICS, Metric, Share
 from .results import Evaluation, Results
-from .subgroups import ALL, USE, subgroups
-from .table import difference_table, measures_table
+from .subgroups import ALL, USE, is_age_band, subgroups
 
+COLUMNS = ["model", "subgroup", "metric", "value", "low", "high", "n"]
 BATCH = 4096  # faces read at a time
 
 
@@ -128,3 +132,72 @@ def estimate(
     estimates = Estimates(*map(np.concatenate, columns))
     use = faces.labels["source"].map(faces.uses(estimator.description))
     return faces.labels.assign(**{USE: use})[~is_skipped], estimates, skipped
+
+
+def difference_table(
+    name: str, model: Evaluation, first: Evaluation, seed: int, resamples: int
+) -> pd.DataFrame:
+    """Metrics of `model` less those of `first`, on the faces that both have, on paired resamples:
+    the metrics of tables by subgroup, for all faces and by age band."""
+    shared = model.labels.index.intersection(first.labels.index)
+    groups = subgroups(model.labels.loc[shared])
+    groups = {each: rows for each, rows in groups.items() if each == ALL or is_age_band(each)}
+    measures, subtracted = (each.measures.loc[shared] for each in (model, first))
+    return measures_table(name, measures, groups, seed, resamples, subtracted)
+
+
+def measures_table(
+    model: str,
+    measures: pd.DataFrame,
+    groups: dict[str, np.ndarray],
+    seed: int,
+    resamples: int,
+    subtracted: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Rows of all metrics that are known, with the columns `COLUMNS`.
+
+    Args:
+        model: name for the column `model`.
+        measures: of N faces, see `measures.measure`.
+        groups: positions, int64, of each subgroup.
+        seed, resamples: of the bootstrap.
+        subtracted: measures of another model on the same faces, whose metrics are subtracted.
+    """
+    table = []
+    for subgroup, rows in groups.items():
+        for faces, metrics in _by_known_faces(measures, rows):
+            functions, own = {}, measures["unit"].to_numpy()[faces]
+            for metric in metrics:
+                arrays = measures[metric.needs].to_numpy()[faces].T
+                functions[metric.name] = partial(metric.function, *arrays)
+                if subtracted is not None:
+                    others = subtracted[metric.needs].to_numpy()[faces].T
+                    functions[metric.name] = partial(_difference, metric, arrays, others)
+            found = with_intervals(functions, own, seed, resamples)
+            for metric in metrics:
+                value, *ends = found[metric.name]
+                if isinstance(metric.function, Share) and subtracted is None:
+                    arrays = functions[metric.name].args
+                    ends = share_interval(metric.function, arrays, own, tuple(ends))
+                if metric.column or subtracted is None:
+                    table.append((model, subgroup, metric.name, value, *ends, len(faces)))
+    return pd.DataFrame(table, columns=COLUMNS).dropna(subset="value")
+
+
+def _difference(
+    metric: Metric, one: np.ndarray, two: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    return metric.function(*one, weights) - metric.function(*two, weights)
+
+
+def _by_known_faces(
+    measures: pd.DataFrame, rows: np.ndarray
+) -> Iterable[tuple[np.ndarray, list[Metric]]]:
+    """Metrics by the faces of `rows` that have all of their measures: they share resamples."""
+    found: dict[bytes, tuple[np.ndarray, list[Metric]]] = {}
+    for metric in METRICS:
+        if set(metric.needs) <= set(measures):
+            known = ~np.isnan(measures[metric.needs].to_numpy()[rows]).any(axis=1)
+            if known.any():
+                found.setdefault(known.tobytes(), (rows[known], []))[1].append(metric)
+    return found.values()

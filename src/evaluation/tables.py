@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from .intervals import holm, p_value
 from .metrics import BY_NAME, BY_SUBGROUP, METRICS
 from .results import Evaluation, Results
 from .subgroups import ALL, CROSS, FEW, SOURCE, USE, by_kind
-from .table import better_models
 
 ALL_FACES = "All faces"
+_LEVEL = 0.05  # of significance, after correction
 _MAX_SKIPPED = 20
 _TITLES = {USE: "By use in training", "children": "Children"}
 _WITH_INTERVAL = ("mae", "range_error", "gender_accuracy")  # on the console, which is narrow
@@ -71,6 +72,24 @@ def _of_all_faces(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     counts = own[own["model"].isin(results.models)].groupby("metric")["n"].unique()
     frame["faces"] = [" / ".join(f"{n:,}" for n in counts[name]) for name in frame.index]
     return _with_titles(frame)
+
+
+def better_models(results: Results) -> dict[tuple[str, str], str]:
+    """The better model by difference and metric, for all faces, where it is significant.
+
+    Holm's correction is for all of these comparisons; those of age bands are exploratory.
+    """
+    table = results.table[
+        results.table["model"].isin(results.differences) & (results.table["subgroup"] == ALL)
+    ]
+    adjusted = holm(p_value(table["value"], table["low"], table["high"]).to_numpy())
+    found = {}
+    for row, p in zip(table.itertuples(), adjusted, strict=True):
+        model, first = results.differences[row.model]
+        better = BY_NAME[row.metric].better * np.sign(row.value)
+        if p < _LEVEL and better:
+            found[row.model, row.metric] = model if better > 0 else first
+    return found
 
 
 def _of_difference(table: pd.DataFrame, results: Results, name: str) -> pd.DataFrame:

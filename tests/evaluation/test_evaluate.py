@@ -16,8 +16,7 @@ from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.output import write_report
 from src.evaluation.predictions import MARK, read_predictions, write_predictions
 from src.evaluation.results import Results
-from src.evaluation.table import better_models
-from src.evaluation.tables import console
+from src.evaluation.tables import better_models, console
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
 from src.models.description import Description

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from src.evaluation.evaluate import measures_table
 from src.evaluation.measures import baseline, measure
 from src.evaluation.metrics import BY_NAME
 from src.evaluation.results import labels_table
-from src.evaluation.table import measures_table
 from tests.evaluation.colour_model import ColourModel, face
 
 NAN = np.nan
