@@ -71,9 +71,10 @@ def atomic(path: Path, keep: bool = False) -> Iterator[Path]:
         remove(partial)
     try:
         yield partial
-        if partial.is_dir():
-            remove(path)  # a folder cannot be replaced in one step
-        os.replace(partial, path)
+        with defer_sigint():
+            if partial.is_dir():
+                remove(path)  # a folder cannot be replaced in one step
+            os.replace(partial, path)
     finally:
         if not keep:
             remove(partial)

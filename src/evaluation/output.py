@@ -2,7 +2,6 @@
 
 import json
 import re
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import jinja2
 import pandas as pd
 
 from ..errors import UserError
-from ..files import defer_sigint, replacing
+from ..files import replacing
 from ..outputs import Output, has_mark
 from .plots import SERIES, draw_plots
 from .results import Results
@@ -60,13 +59,12 @@ def write_results(folder: Path, results: Results) -> None:
         ],
         "metrics": table.where(table.notna(), None).to_dict("records"),
     }
-    with ExitStack() as finishing, replacing(folder.resolve()) as partial:  # "." has no name
+    with replacing(folder.resolve()) as partial:  # "." has no name
         partial.mkdir()
         text = json.dumps(values, indent=1, default=str, allow_nan=False)
         (partial / JSON).write_text(text + "\n", encoding="utf-8")
         results.table.to_csv(partial / CSV, index=False, errors="backslashreplace")
         write_report(partial / REPORT, results)
-        finishing.enter_context(defer_sigint())  # until the folder has its name
 
 
 def write_page(path: Path, template: str, **values: object) -> None:

@@ -39,6 +39,11 @@ class Run:
     name: str
     left_out: str | None = None
 
+    def with_seed(self, seed: int) -> "Run":
+        """The run with its own seed and folder."""
+        path = self.arguments.output_path / f"seed_{seed}"
+        return replace(self, arguments=replace(self.arguments, seed=seed, output_path=path))
+
 
 def train_runs(arguments: Arguments) -> str:
     """Train and evaluate the networks of --leave_out, --folds and --repeat.
@@ -113,13 +118,8 @@ def plan(arguments: Arguments, paths: dict[str, Path]) -> list[Run]:
         runs = [Run(base, "all")]
     if arguments.repeat == 1:
         return runs
-    seeded = []
-    for run in runs:
-        for seed in range(arguments.seed, arguments.seed + arguments.repeat):
-            path = run.arguments.output_path / f"seed_{seed}"
-            own = replace(run.arguments, seed=seed, output_path=path)
-            seeded.append(replace(run, arguments=own))
-    return seeded
+    seeds = range(arguments.seed, arguments.seed + arguments.repeat)
+    return [run.with_seed(seed) for run in runs for seed in seeds]
 
 
 def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Arguments:
