@@ -1,5 +1,6 @@
 """HTML report of an evaluation."""
 
+import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -19,35 +20,29 @@ AGE_PLOTS = ["Mean absolute error by age", "Bias by age", "Age in the 80 % inter
 
 
 class Page(HTMLParser):
-    """Text and elements of a page, which must be well-formed."""
+    """A page's source and text; its elements must be closed in order."""
 
     def __init__(self, source):
         super().__init__()
-        self.source = source
-        self.open, self.elements, self.texts = [], [], []
+        self.source, self.open, self.text = source, [], ""
         self.feed(source)
-        self.close()
         assert self.open == []
-        self.text = " ".join(" ".join(self.texts).split())
-        self.titles = [part.partition("</b>")[0] for part in source.split("<figcaption><b>")[1:]]
 
     def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
         if tag not in ("img", "meta", "br"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
+        pass
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
-            self.texts.append(data)
+        self.text += data
 
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
+    def all(self, pattern):
+        return re.findall(pattern, self.source)
 
 
 class Older(ColourModel):
@@ -81,11 +76,9 @@ def shown(tmp_path_factory):
 
 def test_page_is_self_contained(shown, tmp_path):
     results, page = shown
-    assert not page.all("script") and not page.all("link") and not page.all("iframe")
-    for _, attributes in page.elements:
-        for name in ("src", "href", "xlink:href"):
-            assert attributes.get(name, "#").startswith(("#", "data:image/"))
-        assert not any(name.startswith("on") for name in attributes)
+    assert not page.all("<(?:script|link|iframe)") and not page.all(r"<[^>]+ on\w+=")
+    addresses = page.all('(?:src|href)="([^"]*)"')
+    assert all(address.startswith(("#", "data:image/")) for address in addresses)
     assert "://" not in page.source and "@import" not in page.source
     assert page.source.count("url(") == page.source.count("url(#")
     assert len(page.source) < 3_000_000
@@ -104,11 +97,11 @@ def test_all_tables_and_plots_are_shown(shown):
     for title in (*tables(results), "older - _plain$1", "exploratory"):
         assert title in page.text
     both = (f"Estimated against true age: {name}" for name in ("_plain$1", "older"))
-    assert page.titles == [*AGE_PLOTS, "Gender accuracy by age", *both, "Gender calibration"]
-    alternatives = [each["aria-label"] for each in page.all("div") if each.get("role") == "img"]
-    assert len(page.all("svg")) == len(page.titles) == len(alternatives) and all(alternatives)
-    svgs = page.source.split("<svg")[1:]
-    assert all("currentColor" in svg.partition("</svg>")[0] for svg in svgs)
+    titles = page.all("<figcaption><b>(.*?)</b>")
+    assert titles == [*AGE_PLOTS, "Gender accuracy by age", *both, "Gender calibration"]
+    assert len(page.all('role="img" aria-label="[^"]+"')) == len(titles)
+    assert all("currentColor" in svg for svg in page.all("(?s)<svg.*?</svg>"))
+    assert len(page.all("<svg")) == len(titles)
 
 
 def test_points_of_gender_calibration():
