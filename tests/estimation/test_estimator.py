@@ -166,16 +166,6 @@ assert len(expected) == 2
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
 
 
-def test_table_of_many_images(onnx, two):
-    results = onnx.predict([two, np.zeros((50, 60, 3), np.uint8), read_image(two)])
-    table = to_frame(results)
-    assert table["file"].tolist() == [str(two)] * 2 + [2] * 2
-    assert table["face"].tolist() == [1, 2, 1, 2]
-    first = results[0][0]
-    assert table.iloc[0].drop(["file", "face"]).to_dict() == first.as_dict()
-    assert list(to_frame([]).columns) == list(table.columns)
-
-
 def test_notebook_shows_the_faces(onnx, two):
     faces = onnx.predict(two)
     html = faces._repr_html_()
@@ -224,8 +214,6 @@ def test_predict_rejects(onnx, image, options, received):
     [
         np.zeros((2, 32, 32, 3)),  # would be rounded to zeros and ones
         np.zeros((2, 32, 32, 1), np.uint8),  # would be broadcast
-        np.zeros((2, 16, 16, 3), np.uint8),
-        np.zeros((32, 32, 3), np.uint8),
         [np.zeros((32, 32, 3), np.uint8)],
     ],
 )

@@ -297,14 +297,13 @@ def test_predictions_of_faces(tmp_path):
     write_predictions(tmp_path / "p.csv", models)
     whole = pd.read_csv(tmp_path / "p.csv", keep_default_na=False)
     assert len(whole) == 8 and (tmp_path / "p.csv").read_bytes().startswith(MARK)
-    first = whole.head(4)
-    assert first["source"].tolist() == ["one", "one", "two", "two"]
-    assert first["row"].tolist() == [0, 1, 1, 2]
-    assert first["path"].tolist() == ["one/0.jpg", "one/1.jpg", "two/1.jpg", "two/2.jpg"]
-    assert first["gender"].tolist() == ["male", "", "female", "male"]
-    assert first["age_low"].tolist() == ["20", "30", "", "50"]
-    assert first["est_age"].tolist() == [22, 30, 10, 44]
-    assert first["p22"].tolist() == [1, 0, 0, 0]
+    columns = ["source", "row", "path", "gender", "age_low", "est_age", "p22"]
+    assert whole[columns].head(4).values.tolist() == [
+        ["one", 0, "one/0.jpg", "male", "20", 22, 1],
+        ["one", 1, "one/1.jpg", "", "30", 30, 0],
+        ["two", 1, "two/1.jpg", "female", "", 10, 0],
+        ["two", 2, "two/2.jpg", "male", "50", 44, 0],
+    ]
     read, estimates = read_predictions(tmp_path / "p.csv")
     assert np.isnan(read["age_low"][2])
     np.testing.assert_array_equal(estimates.age[:4], [22, 30, 10, 44])

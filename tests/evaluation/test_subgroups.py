@@ -41,20 +41,3 @@ def test_rows_of_every_subgroup_by_hand():
         "gender female x group x": [0, 2],
         "gender male x group y": [4, 5],
     }
-
-
-def test_use_is_crossed_with_source():
-    """Sources alone are subgroups if there are several, or if their use is known."""
-    nothing = np.full(3, NAN)
-    sources = np.array(["wiki", "imdb", "wiki"])
-    labels = labels_table(list("abc"), nothing, nothing, nothing, source=sources)
-    by_source = {"all": [0, 1, 2], "source imdb": [1], "source wiki": [0, 2]}
-    assert {name: rows.tolist() for name, rows in subgroups(labels).items()} == by_source
-    labels["use"] = ["held out", "held out", "never seen"]
-    assert {name: rows.tolist() for name, rows in subgroups(labels).items()} == by_source | {
-        "use held out": [0, 1],
-        "use never seen": [2],
-        "use held out x source imdb": [1],
-        "use held out x source wiki": [0],
-        "use never seen x source wiki": [2],
-    }

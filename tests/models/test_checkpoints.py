@@ -216,6 +216,7 @@ def test_another_architecture(tmp_path, layers):
     "stored, words",
     [
         ({"genders": ["male", "female"]}, ["genders ['female', 'male']", "['male', 'female']"]),
+        ({"ages": [0, 116]}, ["ages [0, 100]", "[0, 116]"]),
         ({"colour": "RGB", "version": "9.1"}, ["colour BGR", "RGB", "9.1"]),
         ({"architecture": {"name": "ir_se"}}, ["expected a network", "ir_se"]),
         ({"architecture": {**ARCHITECTURE, "colour": 3}}, ["expected a network", "colour"]),
