@@ -91,7 +91,7 @@ def _check_processor() -> None:
 
     if platform.machine() in ("x86_64", "AMD64") and not cv2.checkHardwareSupport(_AVX):
         raise UserError(
-            "TensorFlow needs a processor with AVX instructions, which this one has not; "
+            "TensorFlow needs a processor with AVX instructions, which this one lacks; "
             "use an ONNX file, or another computer"
         )
 

@@ -37,7 +37,7 @@ class Size(NamedTuple):
 def _size(text: str) -> Size:
     found = re.fullmatch(r"([1-9]\d{1,4})[xX*]([1-9]\d{1,4})", text)
     if not found:
-        raise UserError(f"expected WIDTHxHEIGHT, as 1280x720, received {text!r}")
+        raise UserError(f"expected WIDTHxHEIGHT, such as 1280x720, received {text!r}")
     return Size(*map(int, found.groups()))
 
 

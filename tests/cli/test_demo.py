@@ -248,7 +248,7 @@ def test_copies_never_replace_images(exports, run_here, tmp_path):
         (["--labels", "a.csv"], "--labels requires --output_dir"),
         (["--resume"], "--resume requires"),
         (["--resume", "--video", "a.mp4"], "--resume requires"),
-        (["--camera_size", "1280"], "--camera_size: expected WIDTHxHEIGHT, as 1280x720"),
+        (["--camera_size", "1280"], "--camera_size: expected WIDTHxHEIGHT, such as 1280x720"),
         (["https:/example.org/a.jpg"], "https://"),
         (["photos", "--every", "2"], "--every requires --video or the webcam"),
         (["photos/a.jpg", "--anonymize"], "--anonymize requires --output_dir or a window"),
