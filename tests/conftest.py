@@ -27,6 +27,7 @@ if IS_WORKER:  # one of several processes, which share the cores
 LONGEST = (
     "cli/test_demo_web.py",
     "test_readme.py",
+    "test_notebook.py",
     "training/test_fit.py",
     "cli/test_create_db.py",
     "training/test_state.py",
