@@ -229,7 +229,7 @@ def test_page_in_chromium(audited, tmp_path):
         press("k")
         press("d")
         press("c")
-        driver.switch_to.alert.send_keys("20-29 f")
+        driver.switch_to.alert.send_keys("20-29f, from the caption")
         driver.switch_to.alert.accept()
         press("d")
         press("u")
