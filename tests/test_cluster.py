@@ -25,10 +25,6 @@ def run_task(monkeypatch, tmp_path):
     return run
 
 
-def test_worker_runs_the_task(run_task):
-    assert run_task() == 3
-
-
 @pytest.mark.parametrize(
     "options, words",
     [

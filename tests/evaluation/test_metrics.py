@@ -76,15 +76,6 @@ def test_gender_metrics_as_scikit_learn():
     )
 
 
-def test_rank_of_two_years():
-    """Ranges of two years are exact, the rank is of their better year; longer ones have none."""
-    likely = np.zeros((4, 101))
-    likely[:, [30, 31, 32, 33, 34, 35]] = [0.3, 0.2, 0.15, 0.14, 0.11, 0.1]
-    low, high = np.array([30.0, 34, 34, np.nan]), np.array([30.0, 35, 39, np.nan])
-    ranks = measure(*exact(low, likely, high))["rank"]
-    np.testing.assert_array_equal(ranks, [0, 4, np.nan, np.nan])
-
-
 def test_nll_as_scikit_learn():
     measures = measure(*exact(AGE, DISTRIBUTION, gender=MALE))
     theirs = sklearn_metrics.log_loss(AGE, DISTRIBUTION, labels=range(101))

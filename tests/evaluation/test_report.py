@@ -45,13 +45,6 @@ class Page(HTMLParser):
         return re.findall(pattern, self.source)
 
 
-class Older(ColourModel):
-    """Estimates 4 years more than `ColourModel`."""
-
-    def __call__(self, faces):
-        return super().__call__(faces + np.array([0, 4, 0], np.uint8))
-
-
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """Results of two models and their page: 200 faces, the first, of 5 years, estimated at 95."""
@@ -68,7 +61,7 @@ def shown(tmp_path_factory):
     )
     faces = from_databases([path])
     faces.notes.extend(["a <note> & more", "caf\udce9.jpg"])
-    models = {"_plain$1": ColourModel(), "older": Older()}
+    models = {"_plain$1": ColourModel(), "older": ColourModel()}
     results = evaluate(faces, models, resamples=20, arguments={"input": ["<db>.mat"], "seed": 7})
     write_report(folder / "report.html", results)
     return results, Page((folder / "report.html").read_text(encoding="utf-8"))
