@@ -163,31 +163,26 @@ def measures_table(
         seed, resamples: of the bootstrap.
         subtracted: measures of another model on the same faces, whose metrics are subtracted.
     """
-    table = []
+    table, models = [], [measures] if subtracted is None else [measures, subtracted]
     for subgroup, rows in groups.items():
         for faces, metrics in _by_known_faces(measures, rows):
-            functions, own = {}, measures["unit"].to_numpy()[faces]
-            for metric in metrics:
-                arrays = measures[metric.needs].to_numpy()[faces].T
-                functions[metric.name] = partial(metric.function, *arrays)
-                if subtracted is not None:
-                    others = subtracted[metric.needs].to_numpy()[faces].T
-                    functions[metric.name] = partial(_difference, metric, arrays, others)
+            own = measures["unit"].to_numpy()[faces]
+            arrays = {m: [each[m.needs].to_numpy()[faces].T for each in models] for m in metrics}
+            functions = {m.name: partial(_value, m, inputs) for m, inputs in arrays.items()}
             found = with_intervals(functions, own, seed, resamples)
-            for metric in metrics:
+            for metric, inputs in arrays.items():
                 value, *ends = found[metric.name]
                 if isinstance(metric.function, Share) and subtracted is None:
-                    arrays = functions[metric.name].args
-                    ends = share_interval(metric.function, arrays, own, tuple(ends))
+                    ends = share_interval(metric.function, inputs[0], own, tuple(ends))
                 if metric.column or subtracted is None:
                     table.append((model, subgroup, metric.name, value, *ends, len(faces)))
     return pd.DataFrame(table, columns=COLUMNS).dropna(subset="value")
 
 
-def _difference(
-    metric: Metric, one: np.ndarray, two: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    return metric.function(*one, weights) - metric.function(*two, weights)
+def _value(metric: Metric, inputs: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """A metric of one model, or of the first of two models less that of the second."""
+    first, *others = (metric.function(*each, weights) for each in inputs)
+    return first - others[0] if others else first
 
 
 def _by_known_faces(
