@@ -21,6 +21,7 @@ from .temperatures import distributions, fit, scale
 
 _MIN_FACES = 20  # a temperature of fewer is noise
 _MIN_UNSEEN = 100  # faces of unseen datasets that are fitted on alone
+_SEED = 2**33  # above those of train.py, whose random splits must not decide the halves
 _LARGE = 100  # faces: coverage of smaller age bands is not reliable
 # Ranges of the coverage of 80 % intervals by subgroup, and of the gender calibration error.
 _COVERAGE = {ALL: (0.78, 0.82), f"{USE} {NEVER_SEEN}": (0.75, 0.85)}
@@ -75,7 +76,7 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
     notes = [*faces.notes, *faces.check(estimator)]
     labels, estimates, _ = estimate(faces, estimator)
-    _, halves = divide(faces.parts, "random", 0.5, 0, seed=0)  # no image or person is in both
+    _, halves = divide(faces.parts, "random", 0.5, 0, _SEED)  # no image or person is in both
     first = np.isin(labels.index, halves["validation"])
     targets = gender_targets(labels["gender"].to_numpy()), age_targets(*whole_ranges(labels))
     description, fitted = {}, {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from keras import Model
 
-from ..calibration.temperatures import scale_network
+from ..calibration.temperatures import scale, scale_network
 from ..errors import UserError
 from ..estimation.estimates import Estimates
 from ..estimation.estimator import Estimator
@@ -98,12 +98,13 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
         mirrored = build_model(description.architecture, crop.size, mirror=True)
         mirrored.set_weights(model.get_weights())
         model, description = mirrored, replace(description, mirror=True)
-    if calibration:
-        scale_network(model, calibration)
-        description = replace(description, calibration=calibration)
     faces = database_faces(arguments.input, crop) if arguments.input else portrait_faces(crop)
     gender, age = model.predict(faces.image, verbose=0)
     before = Estimates.of(gender[:, 0], age)
+    if calibration:
+        scale_network(model, calibration)
+        before = scale(before, calibration)
+        description = replace(description, calibration=calibration)
     if arguments.format == "legacy":
         model, description = to_original(weight_file, model, description)
     return _write(arguments, model, description, faces, before)

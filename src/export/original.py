@@ -29,10 +29,10 @@ def to_original(
     Raises `UserError` if the original toolkit has no such network.
     """
     ours, size = description.architecture, description.crop.size
-    if ours["name"] != "wide_resnet":
+    if ours["name"] != "wide_resnet" or "age_head" in ours:
         raise UserError(
-            f"{path}: expected a wide_resnet, the only network of the original toolkit, found "
-            f"{ours['name']}; use --format hdf5"
+            f"{path}: expected a wide_resnet with a softmax, the only network of the original "
+            f"toolkit, found {ours}; use --format hdf5"
         )
     if description.mirror:
         raise UserError(

@@ -59,7 +59,10 @@ def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.Ker
     is_reached = np.triu(np.ones((MAX_AGE, MAX_AGE + 1), np.float32), 1)
     reached = ops.matmul(ops.log_sigmoid(scores), is_reached)  # log P(age >= k)
     stopped = ops.pad(ops.log_sigmoid(-scores), ((0, 0), (0, 1)))  # log P(age = k | age >= k)
-    return layers.Activation("softmax", name=name, dtype="float32")(reached + stopped)
+    # Frozen, so that its weights are only divided by temperatures.
+    identity = {"kernel_initializer": "identity", "trainable": False}
+    last = layers.Dense(MAX_AGE + 1, "softmax", False, name=name, dtype="float32", **identity)
+    return last(reached + stopped)
 
 
 def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:

@@ -8,14 +8,16 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from src.calibration.calibrate import calibrate
-from src.calibration.temperatures import fit, scale
+from src.calibration.temperatures import fit, scale, scale_network
 from src.data.database import open_database
-from src.data.split import hashed
+from src.data.split import description_of, divide, hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.faces.crop import FaceCrop
 from src.labels import AGES
+from src.models import build_model
 from src.models.description import Description
+from src.models.heads import AGE_HEADS
 from tests.helpers import trained_on, write_our_database
 
 NAN = np.nan
@@ -66,6 +68,25 @@ def test_age_temperature_recovers_spread(spread, width):
     scaled = scale(estimates, {"gender_temperature": 1.0, "age_temperature": found})
     covered = (scaled.age_low <= age) & (age <= scaled.age_high)
     assert covered.mean() == pytest.approx(0.82, abs=0.03)  # whole years are more than 80 %
+
+
+@pytest.mark.parametrize("age_head", AGE_HEADS)
+def test_scaled_networks_equal_scaled_estimates(age_head):
+    faces = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    model = build_model({"name": "small_cnn", "age_head": age_head}, 32)
+    before = Estimates.of(*predict(model, faces))
+    calibration = {"gender_temperature": 2.0, "age_temperature": 0.3}
+    scale_network(model, calibration)
+    expected, (p_female, ages) = scale(before, calibration), predict(model, faces)
+    np.testing.assert_allclose(p_female, expected.p_female, rtol=1e-5)
+    np.testing.assert_allclose(ages, expected.age_distribution, rtol=1e-3, atol=1e-7)
+    assert np.abs(ages - before.age_distribution).max() > 1e-3
+
+
+def predict(model, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of female (N,), and of the ages (N, 101)."""
+    gender, age = model.predict_on_batch(faces)
+    return gender[:, 0], age
 
 
 class Overconfident:
@@ -129,6 +150,15 @@ def test_validation_faces_are_halved(database):
     assert " ".join(str(found).split()).startswith(
         f"gender temperature {found.description['gender_temperature']:.3f}, fitted on "
     )
+
+
+def test_random_splits_do_not_decide_the_halves(database):
+    """Validation faces have the lowest positions of the split's seed, 0 by default."""
+    model, opened = Overconfident(database), [open_database(database)]
+    split, rows = divide(opened, "random", 0.3, 0, seed=0)
+    model.description = Description({}, FaceCrop(8), **description_of(opened, split, rows))
+    measured = calibrate(model, [database]).table["faces"]
+    assert measured.max() == pytest.approx(180, abs=30)
 
 
 def test_only_unseen_datasets_are_fitted(database, tmp_path):

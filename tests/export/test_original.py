@@ -63,11 +63,15 @@ def test_keras_loads_by_topology(exported):
 
 
 @pytest.mark.parametrize(
-    "size, mirror, words",
-    [(48, False, "multiple of 32 pixels.* found 48; use --format hdf5"), (32, True, "--mirror")],
+    "change, size, mirror, words",
+    [
+        ({}, 48, False, "multiple of 32 pixels.* found 48; use --format hdf5"),
+        ({}, 32, True, "--mirror"),
+        ({"age_head": "conditional"}, 32, False, "with a softmax, .* 'conditional'"),
+    ],
 )
-def test_networks_that_the_original_lacks(tmp_path, size, mirror, words):
-    checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE, size)
+def test_networks_that_the_original_lacks(tmp_path, change, size, mirror, words):
+    checkpoint = write_checkpoint(tmp_path / "ours.hdf5", ARCHITECTURE | change, size)
     with pytest.raises(UserError, match=words):
         export(checkpoint, tmp_path / "theirs.hdf5", mirror=mirror)
     assert [path.name for path in tmp_path.iterdir()] == ["ours.hdf5"]
