@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..files import replacing
 from ..models.checkpoints import stored_description
-from ..models.seen import TRAINED_ON, TRAINING, rows_of_part, seen_in
+from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, rows_of_part, seen_in
 from ..training.arguments import Arguments
 from ..training.fit import train
 from ..training.run import weight_files
@@ -146,9 +146,11 @@ def check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
     """Raise `UserError` if initial weights or a teacher were trained on an omitted database."""
     for flag, path in weight_files(arguments).items():
         description = stored_description(path)
-        for name, database in left_out.items() if description else ():
-            trained = np.isin(seen_in([database], description), (TRAINING, TRAINED_ON)).sum()
-            if trained:
+        for name, database in left_out.items():
+            seen = seen_in([database], description)
+            if unknown := (seen == UNKNOWN).sum():
+                print(f"{path}: may have been trained on {unknown:,} faces of {name}, left out")
+            if trained := np.isin(seen, (TRAINING, TRAINED_ON)).sum():
                 raise UserError(
                     f"{flag}: expected weights that never saw {name}, which is left out; {path} "
                     f"was trained on {trained:,} of its {len(database):,} faces"

@@ -71,6 +71,8 @@ def _training_faces(path: Path, description: Description) -> np.ndarray:
     if description.identities:
         parts = description.identities.parts_of(database.identity_kind, database.identities)
         order = order[~np.isin(parts[order], ("validation", "test"))]
+    if not len(order):
+        raise UserError(f"--input: expected faces of the training set, {path} has held-out ones")
     return database.image[np.sort(order[:_MAX_FACES])]
 
 

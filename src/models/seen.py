@@ -17,12 +17,15 @@ _UNNAMED = ("", "csv")  # `db` of databases that are not a named dataset
 _BY_PERSON = ("imdb", "wiki")  # split by person in version 0.2, if their databases had persons
 
 
-def seen_in(databases: list[Database], description: Description) -> np.ndarray:
+def seen_in(databases: list[Database], description: Description | None) -> np.ndarray:
     """What a model has seen of joined databases, str (N,).
 
     Per row the part of the model's run with this face, or `NEVER_SEEN` or `UNKNOWN`; or
     `TRAINED_ON` if the run had the dataset, not this file, and the split does not decide.
+    description: None for files without one, of which all is unknown.
     """
+    if description is None:
+        return np.full(sum(map(len, databases)), UNKNOWN)
     seen = [
         _by_identity(database.identity_kind, database.identities, database.db, description)
         for database in databases

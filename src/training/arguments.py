@@ -341,12 +341,12 @@ class Arguments:
                     f"{self.output_path}, received {values[field.name]}; pass the same value, or "
                     "another --output_path"
                 )
-        planned = recorded.get("nb_epochs", epochs)
-        if self.schedule == "cosine" and planned <= epochs < self.nb_epochs:
+        planned = recorded.get("nb_epochs", self.nb_epochs)
+        if self.schedule == "cosine" and epochs and planned < self.nb_epochs:
             raise UserError(
                 f"--nb_epochs {self.nb_epochs}: the cosine schedule of the run in "
-                f"{self.output_path} ended after {planned} epochs at a learning rate of 0; start a "
-                "new run with --init and its best checkpoint"
+                f"{self.output_path} is of {planned} epochs, after which the learning rate is 0; "
+                f"pass {planned}, or start a new run with --init and its best checkpoint"
             )
 
 

@@ -167,11 +167,9 @@ def _check_start(flag: str, path: Path, data: Data) -> None:
 
     Raises `UserError` if they were trained on faces that the split holds out.
     """
-    description = stored_description(path)
-    if description is None:
-        return
-    crop, expected = data.joined.crop, description.crop
-    if crop != expected:
+    description, crop = stored_description(path), data.joined.crop
+    if description and crop != description.crop:
+        expected = description.crop
         print(f"{path}: trained on crops of {expected}; the databases have {crop}", flush=True)
     held_out = np.concatenate([data.rows[part] for part in PARTS if part != TRAINING])
     seen = seen_in(data.databases, description)[held_out]

@@ -45,9 +45,11 @@ class _PerVariable:
     @property
     def ema_momentum(self):
         """Momentum at this step: at most (1 + t) / (10 + t), as in TensorFlow's
-        ExponentialMovingAverage with num_updates."""
+        ExponentialMovingAverage with num_updates; its root if gradients are accumulated, as Keras
+        averages after every batch."""
         step = ops.cast(self.iterations, "float32")
-        return ops.minimum(self._ema_momentum, (1 + step) / (10 + step))
+        momentum = ops.minimum(self._ema_momentum, (1 + step) / (10 + step))
+        return momentum ** (1 / (self.gradient_accumulation_steps or 1))
 
     @ema_momentum.setter
     def ema_momentum(self, momentum: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 from src.data.database import open_database
 from src.errors import UserError
 from src.evaluation.predictions import read_predictions
-from src.evaluation.runs import matrix, plan, train_runs, unseen_rows, without
+from src.evaluation.runs import check_weights, matrix, plan, train_runs, unseen_rows, without
 from src.faces.crop import FaceCrop
 from src.labels import age_interval, expected_age
 from src.models import build_model
@@ -140,6 +140,13 @@ def test_init_that_saw_the_database(tmp_path):
     with pytest.raises(UserError, match=r"--init: .*utkface.*w\.hdf5 .* 32 of its 32 faces"):
         train_runs(start)
     assert not (tmp_path / "round").exists()
+
+
+def test_init_of_unknown_data_is_reported(tmp_path, capsys):
+    """Files of the original toolkit do not store which faces trained them."""
+    database = open_database(write_database(tmp_path / "wiki.mat"))
+    check_weights(Arguments([], init=str(tmp_path / "weights.h5")), {"wiki": database})
+    assert "may have been trained on 32 faces of wiki" in capsys.readouterr().out
 
 
 def test_faces_in_other_databases_are_skipped(tmp_path, capsys):

@@ -10,7 +10,7 @@ from keras.layers import BatchNormalization
 from src.data.database import open_database
 from src.data.identities import Identities
 from src.errors import UserError
-from src.export.average import average
+from src.export.average import _training_faces, average
 from src.faces.crop import FaceCrop
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
@@ -60,6 +60,10 @@ def test_normalizations_are_estimated_on_faces(tmp_path):
     with pytest.raises(UserError, match="--average requires --input"):
         average(paths, tmp_path / "mean.hdf5", None)
     database = write_database(tmp_path / "wiki.mat", 128, img_size=32)
+    faces = open_database(database)
+    held_out = Identities.of([(faces.identity_kind, "validation", faces.identities)])
+    with pytest.raises(UserError, match=r"--input: .* training set, .* held-out"):
+        _training_faces(database, Description({}, FaceCrop(32), identities=held_out))
     average(paths, tmp_path / "mean.hdf5", database)
     model, _ = load_checkpoint(tmp_path / "mean.hdf5")
     norm = next(each for each in model.layers if isinstance(each, BatchNormalization))

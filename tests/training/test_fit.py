@@ -208,6 +208,14 @@ def test_init_from_other_crops_is_reported(original, tmp_path, capsys):
     assert "margin 0.15, alignment five_points" in printed
 
 
+def test_init_without_description_is_reported(original, tmp_path, capsys):
+    """Files of the original toolkit do not store which faces trained them."""
+    data = fit.open_data(Arguments([original], tmp_path / "run"))
+    fit._check_start("--init", tmp_path / "weights.h5", data)
+    held_out = len(data.rows["validation"])
+    assert f"may have been trained on {held_out} of the {held_out} " in capsys.readouterr().out
+
+
 def smaller(path, rows, output):
     """Some rows of a database as another one."""
     database = open_database(path)

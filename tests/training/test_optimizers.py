@@ -91,6 +91,21 @@ def test_warm_up_of_the_average():
         assert found == pytest.approx(expected, rel=1e-5), step
 
 
+@pytest.mark.parametrize("accumulate", [2, 8])
+def test_average_counts_steps_not_batches(accumulate):
+    """Its lag in steps is that of full batches, but for the older weights within a step."""
+    lags = []
+    for batches in (1, accumulate):
+        optimizer = get_optimizer("sgd", 0.1, ema=0.99, accumulate=batches)
+        variable = keras.Variable([0.0], name="kernel")
+        optimizer.build([variable])
+        for _ in range(60 * batches):
+            optimizer.apply([ops.convert_to_tensor([-1.0])])
+        lags.append(float((variable - optimizer._model_variables_moving_average[0])[0]))
+    step = 0.1 * 10 + 1e-9  # of Nesterov's momentum of 0.9
+    assert lags[0] < lags[1] < lags[0] + step
+
+
 def rates(name: str, rate: float, epochs: int, warmup: float = 0.0, steps: int = 2) -> list[float]:
     """Rates of the first step of every epoch."""
     schedule = get_schedule(name, rate, epochs, steps, warmup)

@@ -93,6 +93,14 @@ def test_complete_run_is_not_continued(database, whole):
         train(Arguments([database], whole, resume="auto", **FLAGS | {"nb_epochs": 5}))
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_cosine_schedule_keeps_its_length(epochs):
+    """Its rate would rise when a killed run resumes, as when a complete one does."""
+    recorded = Arguments([], **FLAGS).as_json()
+    with pytest.raises(UserError, match=r"--nb_epochs 8: .* 4 epochs"):
+        Arguments([], **FLAGS | {"nb_epochs": 8}).check_same(recorded, epochs)
+
+
 @pytest.mark.parametrize(
     "changed, values",
     [
