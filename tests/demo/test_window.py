@@ -85,6 +85,17 @@ def test_frames_are_shown_in_time(monkeypatch):
     assert 400 < early <= 500
 
 
+def test_frame_rate_of_uneven_frames(monkeypatch):
+    clock = [0.0]
+    screen = Screen(monkeypatch, [-1] * 21)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    with result_window(job(FILE)) as show:
+        for i in range(21):
+            clock[0] = i // 2 * 0.1 + i % 2 * 0.01  # two frames each tenth of a second
+            show(frame(clock[0]))
+    assert "20 frames/s" in screen.titles[-1]
+
+
 def test_pause_delays_later_frames(monkeypatch):
     screen = Screen(monkeypatch, [SPACE, SPACE, -1])
     wait = screen.waitKey

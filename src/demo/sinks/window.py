@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,7 @@ from .images import write_image
 NAME = "result"
 _ESC, _SPACE, _SAVE, _QUIT, _NONE = 27, ord(" "), ord("s"), ord("q"), -1
 _END = _ESC, _QUIT
+_RATE_FRAMES = 30  # over which the frame rate is measured
 _SIDE = 900  # pixels; a larger image is shown smaller
 
 
@@ -31,7 +33,7 @@ class Window:
         self._order = {name: number for number, name in enumerate(job.images, 1)}
         self._size: tuple[int, int] | None = None
         self._start: float | None = None  # of the video, on the clock
-        self._last, self._rate = 0.0, 0.0  # time of the last frame; frames per second
+        self._times: deque[float] = deque(maxlen=_RATE_FRAMES)  # of the last frames, on the clock
 
     def __call__(self, result: Result) -> bool:
         """Show a result; False when the window is left."""
@@ -53,12 +55,11 @@ class Window:
         """Wait until a video's next frame is due, or the end of a pause; returns the last key."""
         now, seconds = time.monotonic(), result.frame.time
         self._start = self._start or now - seconds
-        if self._last:
-            rate = 1 / max(now - self._last, 1e-3)
-            self._rate = 0.9 * self._rate + 0.1 * rate if self._rate else rate
-        self._last, length = now, self._video.count / self._video.rate
+        self._times.append(now)
+        rate = (len(self._times) - 1) / max(now - self._times[0], 1e-3)
+        length = self._video.count / self._video.rate
         position = f"{seconds:.1f}{f' of {length:.1f}' if length else ''} s"
-        title = f"{self._video.name} ({position}, {self._rate:.0f} frames/s)"
+        title = f"{self._video.name} ({position}, {rate:.0f} frames/s)"
         self._set_title(title, "space: pause")
         early = 0 if self._video.live else self._start + seconds - time.monotonic()
         key = self._key(result, round(1000 * early))
@@ -67,7 +68,7 @@ class Window:
             paused = time.monotonic()
             key = self._wait(result, (_SPACE, *_END))
             self._start += time.monotonic() - paused
-            self._last = 0.0
+            self._times.clear()
         return key
 
     def _set_title(self, title: str, key: str) -> None:
