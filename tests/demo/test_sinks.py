@@ -213,9 +213,9 @@ def test_largest_face_has_a_row(tmp_path):
     two.frame = two.frame._replace(image=image)
     rows, images = write_labelled(tmp_path, LABELS, [two, result("dogs & cats.jpg")])
     assert rows == [
-        ["raw", "aligned", "true", "predicted"],
-        ["", "", "30-39, male", "37 (31-41), male"],
-        ["", "", "?, ?", "no face found"],
+        ["file", "raw", "aligned", "true", "predicted"],
+        ["inner/two.jpg", "", "", "30-39, male", "37 (31-41), male"],
+        ["dogs &amp; cats.jpg", "", "", "?, ?", "no face found"],
     ]
     raw, aligned, dogs = images.values()
     assert list(images) == ["inner/two.jpg", "aligned", "dogs &amp; cats.jpg"]
@@ -227,11 +227,18 @@ def test_largest_face_has_a_row(tmp_path):
     assert np.abs(face.points - TEMPLATES["five_points"] * 112).max() < 6
 
 
+def test_wrong_estimates_are_marked(tmp_path):
+    rows, _ = write_labelled(
+        tmp_path, "path,age,gender\na.jpg,70,male\n", [result("a.jpg", BOXES[:1], [50], [0.9])]
+    )
+    assert rows[1][-1] == "<mark>50 (45-55)</mark>, <mark>female</mark>"
+
+
 def test_restored_images_are_read_again(tmp_path):
     cv2.imwrite(str(tmp_path / "old.jpg"), hopper())
     restored = result("old.jpg", [Box(159, 129, 361, 332)], [50], [0.1]).without_pixels()
     rows, images = write_labelled(tmp_path, "path,age\nold.jpg,70\n", [restored])
-    assert rows[1] == ["", "", "70, ?", "50 (45-55), male"]
+    assert rows[1] == ["old.jpg", "", "", "70, ?", "<mark>50 (45-55)</mark>, male"]
     assert images["old.jpg"].mean() > 20
 
 

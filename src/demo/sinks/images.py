@@ -167,18 +167,27 @@ def labelled_page(job: Job) -> Iterator[Sink]:
 
 
 def _labelled_row(job: Job, result: Result) -> dict[str, str]:
-    """An image, its largest face, its label and its estimate, in HTML."""
+    """An image, its largest face, its label and its estimate, wrong parts marked, in HTML."""
     name, image = result.frame.name, result.frame.image
     image = read_image(job.images[name]) if image is None else image
     record = job.labels.loc[name]
     years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
     raw = _image(data_url(shrink(image, _RAW_SIDE)), name)
-    row = {"raw": raw, "aligned": "", "true": f"{years}, {gender}", "predicted": "no face found"}
+    label = f"{years}, {gender}"
+    row = {"file": escape(name), "raw": raw, "aligned": "", "true": label}
+    row["predicted"] = "no face found"
     if result.faces:
         largest = widest([face.box for face in result.faces])
         face, words = result.faces[largest], result.words[largest]
         crops = _ALIGNED.find(image, [face.box]).crops
         row["aligned"] = "".join(_image(data_url(crop), "aligned") for crop in crops)
-        row["predicted"] = f"{words.years} ({words.interval}), {face.gender}"
+        is_off = record["age_high"] < face.age_low or record["age_low"] > face.age_high
+        age = _marked(f"{words.years} ({words.interval})", is_off)
+        is_other = gender in GENDERS and gender != face.gender
+        row["predicted"] = f"{age}, {_marked(face.gender, is_other)}"
     return row
+
+
+def _marked(text: str, is_wrong: bool) -> str:
+    return f"<mark>{text}</mark>" if is_wrong else text
