@@ -220,6 +220,9 @@ def test_webcam_has_results(page):
     image = wait_for(lambda: elements(page, ".live img"))[0].get_attribute("src")
     wait_for(lambda: elements(page, ".live img")[0].get_attribute("src") != image)
     wait_for(lambda: elements(page, ".live", "frames per second"))
+    buttons = page.find_elements("css selector", ".live button")
+    labels = {button.get_attribute("aria-label") for button in buttons}
+    assert "Fullscreen" in labels and "Share" not in labels
     press(page, "Stop")
 
 
@@ -233,6 +236,16 @@ def test_page_loads_nothing_external(page, photo):
             hosts.add(urlsplit(message["params"]["request"]["url"]))
     requested = {url.hostname for url in hosts if url.scheme in ("http", "https", "ws", "wss")}
     assert requested == {"127.0.0.1"}
+
+
+def test_api_names_unreadable_file(server, tmp_path):
+    """In one line: `test_ctrl_c_leaves_no_file` finds no traceback."""
+    from gradio_client import Client, handle_file
+
+    (tmp_path / "text.jpg").write_text("no image")
+    client = Client(server.url, verbose=False)
+    with pytest.raises(Exception, match=r"text\.jpg: expected an image"):
+        client.predict(image=handle_file(tmp_path / "text.jpg"), api_name="/predict")
 
 
 def test_api_has_named_parameters_and_json(server, photo, expected):

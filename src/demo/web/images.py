@@ -210,7 +210,7 @@ def _add_endpoint(service: Service) -> None:
     def predict(image: gradio.FileData) -> list[dict]:
         upload = analyse(service, Path(image["path"]))
         if not upload.result:
-            raise gradio.Error(upload.problem)
+            raise gradio.Error(upload.problem, print_exception=False)
         return records(upload.result) if upload.result.faces else []
 
     gradio.api(predict, api_name="predict", concurrency_limit=None)

@@ -55,6 +55,7 @@ def webcam_tab(service: Service) -> None:
             label="Faces",
             interactive=False,
             alt_text="The webcam's last frame with a box and a label at each face",
+            buttons=["fullscreen"],  # by default also one that uploads the image to a website
             elem_classes="live",
             scale=4,
             min_width=320,
