@@ -38,6 +38,7 @@ def plot_ages(table: pd.DataFrame, path: Path) -> None:
         color=[colours[name] for name in counts],
     )
     axes.set(xlabel="age in years", ylabel="faces", title=f"{len(table):,} faces")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     figure.savefig(path, format="png", dpi=100, metadata=_MARK)
 

@@ -84,7 +84,8 @@ def _files(name: str, downloads: Path) -> list[Path]:
         return [Path(name)]
     if matches := sorted(filter(os.path.isfile, glob.glob(name))):  # cmd.exe does not expand them
         return [Path(match) for match in matches]
-    raise UserError(f"{name}: expected an image, found no file; pass a folder alone")
+    found = "a folder; pass it alone" if os.path.isdir(name) else "no file"
+    raise UserError(f"{name}: expected an image, found {found}")
 
 
 def _download(address: str, folder: Path) -> Path:
