@@ -82,11 +82,11 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> Calibration:
     description, fitted = {}, {}
     for (head, distribution), target in zip(distributions(estimates).items(), targets, strict=True):
         known = (target == 0).any(axis=1)  # targets of unknown labels are uniform
-        if known.any():
+        if len(np.unique(target[known], axis=0)) > 1:  # given the label, no model looks calibrated
             chosen = fitted[head] = _fitted(head, labels, first & known)
             description[f"{head}_temperature"] = fit(distribution[chosen], target[chosen])
         else:
-            notes.append(f"no {head} is known: its temperature stays 1")
+            notes.append(f"fewer than two values of {head} are known: its temperature stays 1")
             fitted[head], description[f"{head}_temperature"] = np.arange(0), 1.0
     sources = labels["source"].iloc[np.union1d(*fitted.values())]
     description["faces"] = max(map(len, fitted.values()))

@@ -108,9 +108,15 @@ class Overconfident:
 
 
 def write(
-    path: Path, seed: int, spread: float, count: int = 1200, known: int = 1200, gender: bool = True
+    path: Path,
+    seed: int,
+    spread: float,
+    count: int = 1200,
+    known: int = 1200,
+    gender: float | None = None,
 ) -> Path:
-    """Faces with age errors of this spread, `known` of them known; 15 % have the other gender."""
+    """Faces with age errors of this spread, `known` of them known; 15 % have the other gender, or
+    all have `gender`."""
     rng = np.random.default_rng(seed)
     faces = rng.integers(0, 256, (count, 8, 8, 3), np.uint8)  # no two are equal
     faces[:, 0, 0, 1] = rng.integers(30, 70, count)
@@ -120,7 +126,7 @@ def write(
     age[known:] = NAN
     genders = (female == (rng.random(count) < 0.15)).astype(float)
     columns = {"age_low": age, "age_high": age, "group": [""] * count}
-    columns["gender"] = genders if gender else np.full(count, NAN)
+    columns["gender"] = genders if gender is None else np.full(count, gender)
     columns["path"] = [f"{path.stem}/{path.stem}{i}.jpg" for i in range(count)]
     write_our_database(path, faces, columns, db=path.stem)
     return path
@@ -192,10 +198,11 @@ def test_few_unseen_faces_are_not_fitted_alone(database, tmp_path):
     assert found.description["age_temperature"] == pytest.approx(4, rel=0.15)
 
 
-def test_unknown_gender_keeps_its_temperature(tmp_path):
-    found = calibrate(
-        Overconfident(path := write(tmp_path / "wiki.mat", 0, 8, gender=False)), [path]
-    )
+@pytest.mark.parametrize("gender", [NAN, 0.0])
+def test_unknown_or_single_gender_keeps_its_temperature(tmp_path, gender):
+    """Of a calibrated model, faces of the rarer gender alone ask for a higher temperature."""
+    path = write(tmp_path / "wiki.mat", 0, 8, gender=gender)
+    found = calibrate(Overconfident(path), [path])
     assert found.description["gender_temperature"] == 1 and found.faces["gender"] == 0
     assert found.description["age_temperature"] == pytest.approx(4, rel=0.15)
     assert any("gender" in note for note in found.notes)
