@@ -17,7 +17,7 @@ def test_quickstart_runs(shipped, tmp_path):
     folder = tmp_path / "docs" / "notebooks"
     folder.mkdir(parents=True)
     notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": folder}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
     outputs = {cell.id: cell.get("outputs", []) for cell in notebook.cells}
     assert "data:image/jpeg" in outputs["predict"][0].data["text/html"]
     assert "p_female" in outputs["table"][0].data["text/html"]
