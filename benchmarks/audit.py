@@ -225,7 +225,8 @@ def heads(features, labels):
         for n in (len(AGES), 2)
     ]
     model = keras.Model(inputs, outputs)
-    model.compile(keras.optimizers.Adam(2e-3), loss="categorical_crossentropy")
+    schedule = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * -(-len(features) // BATCH))
+    model.compile(keras.optimizers.Adam(schedule), loss="categorical_crossentropy")
     model.fit(features, targets, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     return model
 
