@@ -178,7 +178,7 @@ def test_held_out_faces_are_not_trained(tmp_path, monkeypatch):
     class Recorded(batches.FaceBatches):
         def __getitem__(self, index):
             batch = super().__getitem__(index)
-            if self._shuffle:
+            if self._is_training:
                 seen.update(batch[0][:, 0, 0, 0].tolist())
             return batch
 
