@@ -36,7 +36,7 @@ def run(arguments: Arguments) -> None:
     for a video that is only partly readable, after its outputs are complete.
     """
     if arguments.web:
-        from .web.page import serve
+        from .web import serve
 
         return serve(_models(arguments), _models(arguments, for_video=True), arguments)
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src.demo.arguments import Arguments
-from src.demo.web import clips, images, webcam
+from src.demo.web import images, videos
 from src.demo.web.page import model_card
 from src.demo.web.service import Service
 from src.estimation.estimator import Estimates
@@ -120,8 +120,8 @@ def test_csv_equals_the_scripts(service, gallery):
 
 def test_stream_ends_tracks_in_a_pause(monkeypatch, service):
     now = 100.0
-    monkeypatch.setattr(webcam.time, "monotonic", lambda: now)
-    stream = webcam.Stream(service)
+    monkeypatch.setattr(videos.time, "monotonic", lambda: now)
+    stream = videos.Stream(service)
     assert stream(image()).tracks == [1, 2]
     now += 0.5
     assert stream(image()).tracks == [1, 2]
@@ -137,17 +137,15 @@ def clip(tmp_path):
 
 
 @pytest.mark.parametrize("stop, limit, count", [(0.45, 180, 6), (9, 0.25, 4)])
-def test_stopped_or_long_clip_keeps_its_frames(
-    monkeypatch, service, clip, tmp_path, stop, limit, count
-):
-    monkeypatch.setattr(clips, "MAX_SECONDS", limit)
-    clips.annotate_clip(service, clip, tmp_path / "out", lambda r, video: r.frame.time < stop)
-    assert len(frames(tmp_path / "out" / "clip.mp4")) == count
+def test_stopped_or_long_clip_keeps_its_frames(monkeypatch, service, clip, stop, limit, count):
+    monkeypatch.setattr(videos, "MAX_SECONDS", limit)
+    copy, *_ = videos.answer(service, clip, lambda r, video: r.frame.time < stop)
+    assert len(frames(copy)) == count
 
 
 def test_unreadable_clip_is_an_alert(service, tmp_path):
     (tmp_path / "clip.mp4").write_text("no video")
-    _, note, *_ = clips.answer(service, tmp_path / "clip.mp4", None)
+    _, note, *_ = videos.answer(service, tmp_path / "clip.mp4", None)
     assert 'role="alert"' in note and "clip.mp4" in note
     assert str(tmp_path) not in note
 

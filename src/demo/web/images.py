@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
+import gradio
 import numpy as np
 import pandas as pd
 
-from ...extras import library
 from ...faces.images import EXTENSIONS, shrink
 from ...labels import AGES
 from ..job import Result
@@ -25,9 +24,6 @@ from .service import (
     table_of,
 )
 
-if TYPE_CHECKING:
-    import gradio
-
 HEADERS = ["file", "face", "age", "80 %", "gender"]
 SIDE = 1280  # pixels of the longer side of the image that goes back to the page
 _CHOSEN, _FAINT = "#c2410c", "#cbd5e1"  # curves of the chosen face and of all others
@@ -37,13 +33,12 @@ _CHOSEN, _FAINT = "#c2410c", "#cbd5e1"  # curves of the chosen face and of all o
 class Upload:
     """An uploaded image and its faces.
 
-    result: None if the file could not be read; without the image, which may be large.
-    problem: the reason, or that there is no face, or "".
+    problem: why it could not be read, or that there is no face, or "".
+    result: None if it could not be read; without the image, which may be large.
     shown: uint8 (H, W, 3), RGB, the annotated image, its longer side at most `SIDE` pixels.
     copy: path of the annotated image for the download.
     """
 
-    name: str
     problem: str = ""
     result: Result | None = None
     shown: np.ndarray | None = None
@@ -64,7 +59,7 @@ class Session:
 
     @property
     def chosen(self) -> Upload:
-        return list(self.uploads.values())[self.image] if self.uploads else Upload("")
+        return list(self.uploads.values())[self.image] if self.uploads else Upload()
 
     @property
     def faces(self) -> list[tuple[int, int]]:
@@ -77,11 +72,10 @@ def analyse(service: Service, path: Path) -> Upload:
     """The faces of an image file, from left to right."""
     found = service.finder.find_in_file(path, with_image=True)
     if found.error:
-        return Upload(path.name, found.error.replace(str(path), path.name))
+        return Upload(found.error.replace(str(path), path.name))
     result = image_result(path.name, found, service.estimator(found.crops), service.arguments)
     _, copy = cv2.imencode(".jpg", result.annotated)
     return Upload(
-        path.name,
         "" if result.faces else f"{path.name}: no face was found",
         replace(result, frame=result.frame._replace(image=None), crops=None),
         cv2.cvtColor(shrink(result.annotated, SIDE), cv2.COLOR_BGR2RGB),
@@ -132,25 +126,25 @@ def view(session: Session) -> list:
 def curves_of(result: Result, chosen: int) -> pd.DataFrame:
     """The age distribution of each face, the chosen one last: columns age, probability, face."""
     order = sorted(range(len(result.faces)), key=lambda face: face == chosen)
-    distributions = [result.faces[face].age_distribution.astype(float).round(4) for face in order]
-    curves = {f"face {face + 1}": curve for face, curve in zip(order, distributions, strict=True)}
-    table = pd.DataFrame(curves, index=pd.Index(AGES, name="age"))
+    table = pd.DataFrame(
+        {f"face {i + 1}": result.faces[i].age_distribution.astype(float).round(4) for i in order},
+        index=pd.Index(AGES, name="age"),
+    )
     return table.reset_index().melt("age", var_name="face", value_name="probability")
 
 
-def _chart(result: Result | None, chosen: int) -> "gradio.LinePlot":
+def _chart(result: Result | None, chosen: int) -> gradio.LinePlot:
     """The age distributions; all curves but the chosen face's are faint."""
     if not result or not result.faces:
-        return library("gradio").LinePlot(visible=False)
-    names = [f"face {number}" for number in result.numbers]
-    colours = {name: _CHOSEN if i == chosen else _FAINT for i, name in enumerate(names)}
-    label, curves = f"Probability of each age, {names[chosen]}", curves_of(result, chosen)
-    return library("gradio").LinePlot(curves, color_map=colours, label=label, visible=True)
+        return gradio.LinePlot(visible=False)
+    name = f"face {chosen + 1}"
+    curves, label = curves_of(result, chosen), f"Probability of each age, {name}"
+    colours = dict.fromkeys(curves["face"], _FAINT) | {name: _CHOSEN}
+    return gradio.LinePlot(curves, color_map=colours, label=label, visible=True)
 
 
 def image_tab(service: Service) -> None:
     """The tab's components and events, in an open gradio.Blocks, and the endpoint."""
-    gradio = library("gradio")
     state = gradio.State(time_to_live=FILE_TTL_SECONDS)
     with gradio.Column(scale=3, min_width=320):
         shown = gradio.Image(
@@ -200,12 +194,6 @@ def image_tab(service: Service) -> None:
     gallery.select(choose_image, state, outputs, **quick)
     table.select(choose_row, state, outputs, **quick)
     shown.select(choose_face, state, outputs, **quick)
-    _add_endpoint(service)
-
-
-def _add_endpoint(service: Service) -> None:
-    """The endpoint /predict: an image to the records of its faces, as of demo.py --jsonl."""
-    gradio = library("gradio")
 
     def predict(image: gradio.FileData) -> list[dict]:
         upload = analyse(service, Path(image["path"]))
@@ -213,4 +201,5 @@ def _add_endpoint(service: Service) -> None:
             raise gradio.Error(upload.problem, print_exception=False)
         return records(upload.result) if upload.result.faces else []
 
+    # For programs: an image to the records of its faces, as of demo.py --jsonl.
     gradio.api(predict, api_name="predict", concurrency_limit=None)

@@ -1,34 +1,22 @@
 """The page: a note on the model, and a tab each for images, videos and a webcam; its server."""
 
-from __future__ import annotations
-
 import logging
-import os
 import re
 import signal
-import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...estimation.estimator import Estimator
-from ...extras import library
-from ...faces.finder import FaceFinder
+import gradio
+
 from ...shipped import shipped_path
-from ..arguments import Arguments
-from .clips import clip_tab
 from .images import image_tab
 from .service import FILE_TTL_SECONDS, Service
-from .webcam import webcam_tab
-
-if TYPE_CHECKING:
-    import gradio
+from .videos import clip_tab, webcam_tab
 
 _NOTE = f"""## Age and gender from faces
 Statistical guesses, for research only; the interval contains the age with a probability of 80 %.
 Files stay on the computer that serves this page, for {FILE_TTL_SECONDS // 60} minutes."""
-Models = tuple[FaceFinder, Estimator]
 _LOCAL_LINK = re.compile(r"\[([^]]+)\]\((?!https?:)[^)]+\)")
 _LAUNCH = {
     "prevent_thread_lock": True,
@@ -47,7 +35,6 @@ _LAUNCH = {
 
 def make_page(service: Service, for_videos: Service) -> gradio.Blocks:
     """The page; Gradio deletes its files after `FILE_TTL_SECONDS`."""
-    gradio = library("gradio")
     with gradio.Blocks(
         title="Age and gender",
         analytics_enabled=False,
@@ -75,30 +62,21 @@ def model_card(service: Service) -> str:
     return _LOCAL_LINK.sub(r"\1", card.split("\n---\n", 1)[-1])  # without its metadata
 
 
-def serve(images: Models, videos: Models, arguments: Arguments) -> None:
-    """Serve the page until Ctrl-C, with the models for images, and for videos and webcams.
-
-    Files are in a private folder, which is deleted at the end.
-    Raises `UserError` if Gradio is not installed, and `OSError` if the address is not free.
-    """
-    host = arguments.host
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # read when Gradio is imported
-        os.environ["no_proxy"] = "*"  # Gradio sends itself a request at the start
-        themes = library("gradio.themes", "gradio")
-        page = make_page(*(Service(*each, arguments, Path(folder)) for each in (images, videos)))
-        page.launch(
-            server_name=f"[{host}]" if ":" in host else host,
-            server_port=arguments.port,
-            root_path=arguments.root_path,
-            # No download from Google.
-            theme=themes.Default(font="system-ui", font_mono="system-ui"),
-            **_LAUNCH,
-        )
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # tracebacks at the end
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as well
-        print(f"{page.local_url} (Ctrl-C ends it)", flush=True)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
-        page.server.force_exit = True  # without waiting for open pages
-        page.close(verbose=False)
+def launch(service: Service, for_videos: Service) -> None:
+    """Open the page at the address of the flags, until Ctrl-C."""
+    arguments = service.arguments
+    page = make_page(service, for_videos)
+    page.launch(
+        server_name=f"[{arguments.host}]" if ":" in arguments.host else arguments.host,
+        server_port=arguments.port,
+        root_path=arguments.root_path,
+        theme=gradio.themes.Default(font="system-ui", font_mono="system-ui"),  # no download
+        **_LAUNCH,
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # tracebacks at the end
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` cleans up as well
+    print(f"{page.local_url} (Ctrl-C ends it)", flush=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    page.server.force_exit = True  # without waiting for open pages
+    page.close(verbose=False)

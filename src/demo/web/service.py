@@ -1,20 +1,16 @@
 """State and components shared by the tabs of the page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import gradio
+import pandas as pd
+from gradio.processing_utils import save_bytes_to_cache
 
 from ...estimation.estimator import Estimator
-from ...extras import library
 from ...faces.finder import FaceFinder
 from ..arguments import Arguments
-
-if TYPE_CHECKING:
-    import gradio
-    import pandas as pd
 
 FILE_TTL_SECONDS = 300
 TABLE = {"interactive": False, "buttons": []}  # options of tables
@@ -32,25 +28,23 @@ class Service:
 
     def new_file(self, content: bytes, name: str) -> str:
         """Path of a new file that Gradio serves and deletes."""
-        processing = library("gradio.processing_utils", "gradio")
-        return processing.save_bytes_to_cache(content, name, str(self.folder))
+        return save_bytes_to_cache(content, name, str(self.folder))
 
 
 def table_of(rows: list[dict]) -> pd.DataFrame | list:
     """The value of a table; a row has cells by their headers."""
-    return library("pandas").DataFrame(rows) if rows else []
+    return pd.DataFrame(rows) if rows else []
 
 
 def download_buttons(*labels: str) -> list[gradio.DownloadButton]:
     """A row of buttons, without files."""
-    gradio = library("gradio")
     with gradio.Row():
         return [gradio.DownloadButton(label, interactive=False, size="sm") for label in labels]
 
 
-def download(file: str | None) -> gradio.DownloadButton:
+def download(file: str | None = None) -> gradio.DownloadButton:
     """The value of a download button, which is inactive without a file."""
-    return library("gradio").DownloadButton(value=file, interactive=file is not None)
+    return gradio.DownloadButton(value=file, interactive=file is not None)
 
 
 def alert(problems: list[str]) -> str:
