@@ -22,21 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Result:
-    """An image and its faces.
-
-    faces: from left to right; in a video by track. Boxes are clipped to the image.
-    arguments: of the run.
-    crops: uint8 (N, S, S, 3), BGR, the crops for the network; None for a video without --crops.
-    tracks: in a video, the ID of each face's track.
-    skipped: number of faces that are not shown; in a video, up to this frame.
-    """
+    """An image and its faces, from left to right; in a video by track."""
 
     frame: Frame
-    faces: list[FaceEstimate]
+    faces: list[FaceEstimate]  # their boxes are clipped to the image
     arguments: Arguments
-    crops: np.ndarray | None = None
-    tracks: list[int] | None = None
-    skipped: int = 0
+    crops: np.ndarray | None = None  # uint8 (N, S, S, 3), BGR; None for a video without --crops
+    tracks: list[int] | None = None  # in a video, the ID of each face's track
+    skipped: int = 0  # number of faces that are not shown; in a video, up to this frame
 
     @property
     def numbers(self) -> list[int]:
@@ -73,16 +66,11 @@ Sink = Callable[[Result], bool | None]  # receives every result; False ends the 
 
 @dataclass(frozen=True)
 class Job:
-    """The sources of a run, and the arguments that name its outputs.
-
-    images: paths by name, in order; empty for a video.
-    labels: records of labelled images, indexed by name; None without --labels.
-    done: results that an earlier run recorded, by name, with --resume.
-    """
+    """The sources of a run, and the arguments that name its outputs."""
 
     arguments: Arguments
-    images: dict[str, Path] = field(default_factory=dict)
+    images: dict[str, Path] = field(default_factory=dict)  # by name; empty for a video
     video: Video | None = None
-    labels: pd.DataFrame | None = None
-    done: dict[str, Result] = field(default_factory=dict)
+    labels: pd.DataFrame | None = None  # records of labelled images, indexed by name
+    done: dict[str, Result] = field(default_factory=dict)  # of an earlier run, with --resume
     opens_window: bool = False

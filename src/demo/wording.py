@@ -9,24 +9,18 @@ MIN_CERTAINTY = 0.8  # probability of the gender, below which it has a question 
 
 
 class Wording(NamedTuple):
-    """A face as text.
+    """A face as text; all but `years` and `interval` have what --labels shows."""
 
-    years: in whole years.  interval: the range with a probability of 80 %.
-    full: "34 (28-41) F".  short: "34 F".  line: "34.1 years (28-41), F 0.97".
-    cells: of a table, by their headers.
-    """
-
-    years: str
-    interval: str
-    full: str
-    short: str
-    line: str
-    cells: dict[str, str]
+    years: str  # "34"
+    interval: str  # "28-41"
+    full: str  # "34 (28-41) F"
+    short: str  # "34 F"
+    line: str  # "34.1 years (28-41), F 0.97"
+    cells: dict[str, str]  # of a table, by their headers
 
 
 def wording(face: FaceEstimate, shown: str = "both") -> Wording:
-    """A face as text; `full`, `short`, `line` and `cells` have what `shown` names: "age", "gender"
-    or "both"."""
+    """A face as text; shown: "age", "gender" or "both"."""
     years, interval = f"{face.age:.0f}", f"{face.age_low}-{face.age_high}"
     initial = INITIALS[GENDERS.index(face.gender)]
     doubt = "" if face.p_gender >= MIN_CERTAINTY else "?"

@@ -120,21 +120,16 @@ def _sound_of(
 
 @dataclass
 class Track:
-    """A face of a video.
-
-    first, last: seconds.  frames: number of frames that show it.
-    face, words: of the last frame, smoothed along the track.
-    image: uint8 BGR, the track's largest face, of `width` pixels.
-    """
+    """A face of a video."""
 
     track_id: int
-    first: float
+    first: float  # seconds
     last: float = 0.0
-    frames: int = 0
-    face: FaceEstimate | None = None
+    frames: int = 0  # that show it
+    face: FaceEstimate | None = None  # in the last frame, smoothed along the track
     words: Wording | None = None
-    width: int = 0
-    image: np.ndarray | None = None
+    width: int = 0  # of the largest face, in pixels
+    image: np.ndarray | None = None  # uint8 BGR, of the largest face
 
     @property
     def row(self) -> dict[str, str | int]:
@@ -144,13 +139,10 @@ class Track:
 
 
 class Tracks:
-    """A sink that collects the tracks of a video.
-
-    frames: number of results.  skipped: number of faces that are not shown.
-    """
+    """A sink that collects the tracks of a video."""
 
     def __init__(self) -> None:
-        self.frames = self.skipped = 0
+        self.frames = self.skipped = 0  # numbers of results, and of faces that are not shown
         self._tracks: dict[int, Track] = {}
 
     def __call__(self, result: Result) -> None:

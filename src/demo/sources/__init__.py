@@ -11,43 +11,27 @@ from ...faces.detectors.base import SMALLEST_SHARE
 
 
 class Frame(NamedTuple):
-    """An image to detect faces in.
-
-    image: uint8 (H, W, 3), BGR; None if no output shows it.
-    shape: its height and width.
-    time: seconds since the first frame, for frames of a video.
-    """
+    """An image to detect faces in."""
 
     name: str
-    image: np.ndarray | None
-    shape: tuple[int, int]
-    time: float | None = None
+    image: np.ndarray | None  # uint8 (H, W, 3), BGR; None if no output shows it
+    shape: tuple[int, int]  # its height and width
+    time: float | None = None  # in a video, seconds since the first frame
 
 
 @dataclass
 class Video:
-    """Frames in order, named by number.
-
-    frames: a generator of `Frame`, all of one size.
-    name: name of an annotated copy, without extension.
-    rate: nominal frames per second.
-    size: width and height of a frame in (square) pixels.
-    live: whether frames are lost unless read in time.
-    file: the video file, None for a camera and a stream.
-    start: time of the first frame on the file's own clock, in seconds.
-    count: number of frames in the file's header, 0 if unknown.
-    problem: message about unreadable frames, or "", once `frames` is exhausted.
-    """
+    """Frames in order, named by number, all of one size."""
 
     frames: Generator[Frame]
-    name: str
-    rate: float
-    size: tuple[int, int]
-    live: bool
-    file: Path | None = None
-    start: float = 0.0
-    count: int = 0
-    problem: str = field(default="", init=False)
+    name: str  # of an annotated copy, without extension
+    rate: float  # nominal frames per second
+    size: tuple[int, int]  # width and height of a frame in (square) pixels
+    live: bool  # whether frames are lost unless read in time
+    file: Path | None = None  # None for a camera and a stream
+    start: float = 0.0  # time of the first frame on the file's own clock, in seconds
+    count: int = 0  # number of frames in the file's header, 0 if unknown
+    problem: str = field(default="", init=False)  # why `frames` ended early, once it has
 
     @property
     def min_face(self) -> int:

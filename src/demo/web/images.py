@@ -31,31 +31,22 @@ _CHOSEN, _FAINT = "#c2410c", "#cbd5e1"  # curves of the chosen face and of all o
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded image and its faces.
+    """An uploaded image and its faces."""
 
-    problem: why it could not be read, or that there is no face, or "".
-    result: None if it could not be read; without the image, which may be large.
-    shown: uint8 (H, W, 3), RGB, the annotated image, its longer side at most `SIDE` pixels.
-    copy: path of the annotated image for the download.
-    """
-
-    problem: str = ""
-    result: Result | None = None
-    shown: np.ndarray | None = None
-    copy: str | None = None
+    problem: str = ""  # why it could not be read, or that there is no face
+    result: Result | None = None  # None if it could not be read; without the image
+    shown: np.ndarray | None = None  # annotated, uint8 (H, W, 3), RGB, at most `SIDE` pixels long
+    copy: str | None = None  # path of the annotated image for the download
 
 
 @dataclass(frozen=True)
 class Session:
-    """A visitor's uploads by path, in the order of the gallery, and the chosen image and face.
+    """A visitor's uploads, and the chosen image and face."""
 
-    csv: path of the records of all faces for the download, None without a face.
-    """
-
-    uploads: dict[str, Upload] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)  # by path, as in the gallery
     image: int = 0
     face: int = 0
-    csv: str | None = None
+    csv: str | None = None  # path of the records of all faces for the download
 
     @property
     def chosen(self) -> Upload:
