@@ -1,4 +1,3 @@
-import os
 import shutil
 import signal
 import subprocess
@@ -166,13 +165,6 @@ def test_no_dataset(create_here, out, tmp_path):
     assert_refused(done, out, "none", "expected a folder")
 
 
-@pytest.mark.parametrize("content", [b"no label file\n" * 50, None])
-def test_other_label_file(create_here, small_wiki, out, content):
-    path = small_wiki / "wiki.mat"
-    path.write_bytes(content or path.read_bytes()[:1000])
-    assert_refused(create_here(small_wiki, out / "db.mat"), out, "wiki.mat", "MATLAB")
-
-
 def test_no_row_left(create_here, small_wiki, out, tmp_path):
     done = create_here(small_wiki, out / "db.mat", "--min_score", 99)
     assert_refused(done, out, "face_score below 99: 40")
@@ -189,23 +181,6 @@ def test_no_picture_left(create_here, small_wiki, out):
     assert error.startswith("create_db.py: error: ")
     assert "image missing: 40" in error
     assert names(out) == set()
-
-
-@pytest.fixture
-def read_only(out):
-    """A read-only folder, also for root."""
-    if os.geteuid() == 0:  # permissions do not apply to root
-        with mounted(out, "ro,size=1m"):
-            yield out
-    else:
-        out.chmod(0o555)
-        yield out
-        out.chmod(0o755)
-
-
-def test_read_only_output_folder(create_here, small_wiki, read_only):
-    done = create_here(small_wiki, read_only / "db.mat")
-    assert_refused(done, read_only, f"{read_only}: expected a folder")
 
 
 # Failures during a run

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 import zlib
 
@@ -129,25 +128,6 @@ def test_persons_are_stored(create, out, tmp_path):
     assert create("wiki", folder, out, "--persons").returncode == 0
     opened = open_database(out / "db.mat")
     assert opened.person.tolist() == opened.names  # the names in `wiki_struct`
-
-
-def test_unusual_file_names(create, out, tmp_path):
-    folder = tmp_path / os.fsdecode(b"caf\xe9")
-    name = "20_1_0_" + "2" * 244 + ".jpg"
-    make_picture(tmp_path / "a.jpg")
-    (folder / "utk").mkdir(parents=True)
-    shutil.copy(tmp_path / "a.jpg", folder / "utk" / name)
-    for version in ("7.3", "5"):
-        done = create("utkface", folder, out, "--mat_version", version)
-        assert done.returncode == 0, done.stderr
-        assert open_database(out / "db.mat").names == [f"utk/{name}"]
-    (folder / os.fsdecode(b"caf\xe9.jpg")).touch()
-    shutil.copytree(folder, tmp_path / "outer" / folder.name)
-    done = create("utkface", tmp_path / "outer", out)
-    assert done.returncode == 0, done.stderr
-    assert open_database(out / "db.mat").names == [f"{folder.name}/utk/{name}"]
-    skipped = (r"caf\udce9/caf\udce9.jpg", "name does not parse")
-    assert skipped in read_csv(out / "db.skipped.csv")
 
 
 @pytest.fixture

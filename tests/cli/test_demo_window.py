@@ -132,6 +132,8 @@ def test_space_pauses_a_video(portraits, exports, screen, tmp_path):
         assert wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 6)
         screen.press("space")
         time.sleep(0.5)
+        title = screen.xdotool("getwindowname", screen.window())
+        assert title.startswith("clip (") and "paused" in title
         before, seen = screen.look(), rows.read_text().count("\n") - 1
         assert 5 < seen < 120
         with suppress(subprocess.TimeoutExpired):

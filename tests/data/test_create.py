@@ -6,8 +6,7 @@ from src.data import create
 from src.data.arguments import Arguments
 from src.data.database import open_database
 from src.errors import UserError
-from src.outputs import locked
-from tests.helpers import mounted, names
+from tests.helpers import names
 
 FILES = {"db.mat", "db.removed.csv", "db.skipped.csv", "db.png"}
 RESUMABLE = {".db.partial", ".db.states"}
@@ -42,32 +41,11 @@ def test_files_appear_together_or_not(small_wiki, out, monkeypatch):
     assert open_database(out / "db.mat").crop.size == 9
 
 
-def test_full_disk_under_the_contact_sheet(small_wiki, out, tmp_path):
-    with mounted(tmp_path / "disk", "size=4k") as disk:
-        with pytest.raises(UserError, match=r"disk/sheet\.png .*No space left on device"):
-            run(small_wiki, out, contact_sheet=disk / "sheet.png")
-        assert names(disk) == set()
-    assert names(out) == RESUMABLE
-    run(small_wiki, out, contact_sheet=tmp_path / "sheet.png", resume=True)
-    assert names(out) == FILES and (tmp_path / "sheet.png").exists()
-
-
-def test_outputs_have_distinct_names(small_wiki, out):
-    with pytest.raises(UserError, match=r"--contact_sheet: .*db\.png"):
-        run(small_wiki, out, contact_sheet=out / "db.png")
-    assert names(out) == set()
-
-
 def test_label_files_are_never_replaced(small_wiki, out):
     labels = (small_wiki / "wiki.mat").read_bytes()
     with pytest.raises(UserError, match=r"--output: .*wiki\.mat"):
         run(small_wiki, out, output=small_wiki / "wiki.mat")
     assert (small_wiki / "wiki.mat").read_bytes() == labels
-
-
-def test_second_run_is_rejected(small_wiki, out):
-    with locked(out / "db.mat"), pytest.raises(UserError, match=r"db\.mat"):
-        run(small_wiki, out)
 
 
 def test_resume_with_another_selection(small_wiki, out, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from src.data.database import COLUMNS, TEXTS, open_database
+from src.data.database import open_database
 from src.errors import UserError
 from src.faces.crop import FaceCrop
 from tests.helpers import write_our_database
@@ -76,26 +76,6 @@ def test_written_rows_are_read(path, version, count):
     assert (opened.group or [""]) == columns["group"]
     assert opened.persons.tolist() == columns["person"]
     assert (opened.db, opened.crop) == ("wiki", FaceCrop(8))
-
-
-def test_h5py_reads_version_7_3(path):
-    image, columns = write(path)
-    with h5py.File(path) as file:
-        np.testing.assert_array_equal(file["image"][()], image)
-        for name in COLUMNS:
-            np.testing.assert_array_equal(file[name][:, 0], columns[name])
-        assert file["img_size"][()].tolist() == [[8]]
-        assert file["min_score"][()].tolist() == [[1.5]]
-        for name in TEXTS:
-            texts = [row.tobytes().decode("utf-16-le").rstrip() for row in file[name][()].T]
-            assert texts == columns[name]
-        classes = {name: data.attrs["MATLAB_class"] for name, data in file.items()}
-    assert classes.pop("image") == b"uint8"
-    assert {name for name, kind in classes.items() if kind == b"char"} == {
-        *TEXTS,
-        *("db", "alignment", "version"),
-    }
-    assert set(classes.values()) == {b"char", b"double"}
 
 
 def test_mat73_reads_reversed_dimensions(path):
@@ -175,15 +155,6 @@ def test_rows_in_any_order(path, chunk):
             file.create_dataset("image", data=image, chunks=(chunk, 8, 8, 3))
     rows = np.random.default_rng(0).permutation(np.repeat(np.arange(50), 2))
     np.testing.assert_array_equal(open_database(path).image[rows], image[rows])
-
-
-def test_images_are_memory_mapped(path):
-    """Later writes to the file are visible."""
-    write(path)
-    opened = open_database(path)
-    with h5py.File(path, "r+") as file:
-        file["image"][3] = 77
-    assert (opened.image[np.array([3])] == 77).all()
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,6 @@ def real(wiki):
     return read(wiki)
 
 
-def test_real_rows_equal_the_originals(real):
-    assert real.removed == dict(zip(RULES, [19_335, 4_070, 49, 736], strict=True))
-    assert len(real.table) == 38_138
-    assert len(real.table) + sum(real.removed.values()) == 62_328
-
-
 def test_real_ages_agree_with_file_names(real):
     """`12/1234_1957-08-16_1990.jpg`: birth, photo. One name has a full stop after the day."""
     dates = [re.search(r"_(\d+)-(\d+)-\d+\.?_(\d+)\.jpg$", path) for path in real.table["path"]]

@@ -1,7 +1,6 @@
 """Results of images and videos, with a fake detector and a fake estimator."""
 
 import threading
-import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -126,33 +125,6 @@ def test_only_unreadable_images_are_rejected(capsys, count, reported):
     with pytest.raises(UserError, match="cut short" if count == 1 else "none of the 2 images"):
         list(results_of(unread, count, Recorder()))
     assert len(capsys.readouterr().err.splitlines()) == reported
-
-
-def test_few_images_are_held(monkeypatch):
-    monkeypatch.setattr(results, "BATCH", 8)
-
-    class Pixels(np.ndarray):
-        """An array that accepts weak references."""
-
-    alive, most = 0, 0
-
-    def die():
-        nonlocal alive
-        alive -= 1
-
-    def many():
-        nonlocal alive, most
-        for i in range(200):
-            image = np.zeros((4, 4, 3), np.uint8).view(Pixels)
-            weakref.finalize(image, die)
-            alive += 1
-            most = max(most, alive)
-            yield found(i % 2, i % 2, image)
-            del image
-
-    for _ in results_of(many(), 200, Recorder()):
-        pass
-    assert most <= 2 * 8 + 1
 
 
 class Clip:

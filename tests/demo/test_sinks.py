@@ -12,7 +12,6 @@ import pytest
 from src.demo.overlay import COLOURS
 from src.demo.sinks import console, images, video
 from src.demo.sinks.images import labelled_images, labelled_page
-from src.errors import UserError
 from src.faces.crop import TEMPLATES
 from src.faces.detectors import get_detector
 from src.faces.images import Box
@@ -62,21 +61,6 @@ def video_results():
 CLIP = SimpleNamespace(name="clip", live=False)
 
 
-def test_video_table_has_tracks(capsys):
-    with pytest.raises(KeyboardInterrupt), video.track_summary(job(CLIP, table=True)) as add:
-        for one in video_results():
-            add(one)
-        raise KeyboardInterrupt
-    captured = capsys.readouterr()
-    rows, last = cells(captured.out)
-    assert rows[1:] == [
-        ["2", "0.0", "0.3", "61.0", "56-66", "male?", "70%"],
-        ["1", "0.0", "0.0", "20.1", "15-25", "female", "99%"],
-    ]
-    assert last == "2 tracks in 3 frames"
-    assert captured.err.startswith("4 faces are not shown: brief or unclear")
-
-
 @pytest.mark.parametrize(
     "name, written",
     [
@@ -103,15 +87,6 @@ def test_crops_are_the_network_s_faces(tmp_path):
     assert names(tmp_path / "crops" / "inner") == {"a.jpg_1.png", "a.jpg_2.png"}
     crop = cv2.imread(str(tmp_path / "crops" / "inner" / "a.jpg_2.png"))
     assert (crop == one.crops[1]).all()
-
-
-@pytest.mark.parametrize("sink", [images.annotated_copies, images.face_crops])
-def test_folder_of_another_run(tmp_path, sink):
-    both = job(images=["a.jpg"], output_dir=tmp_path, crops=tmp_path)
-    with sink(both):
-        with pytest.raises(UserError, match=str(tmp_path)), sink(both):
-            pass
-    assert names(tmp_path) == set()
 
 
 def summarise(folder, found, **flags):

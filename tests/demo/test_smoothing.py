@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from src.demo.tracking import Smoother
-from src.estimation.estimator import Estimates, Estimator
-from src.faces.detectors import get_detector
+from src.estimation.estimator import Estimates
 from src.labels import age_interval
-from tests.portraits import astronaut, hopper, moving
 
 AGES = np.arange(101)
 
@@ -73,24 +71,3 @@ def test_rare_estimates_weigh_as_many_frames():
     for _ in range(60):
         smooth([0], estimates((0.1, 20)))
     assert smooth([0], estimates((0.1, 70))).age == pytest.approx([25], abs=1e-3)
-
-
-@pytest.fixture(scope="module")
-def estimator(shipped):
-    return Estimator(shipped)
-
-
-@pytest.mark.parametrize("portrait", [hopper, astronaut])
-def test_smoothing_steadies_a_noisy_clip(estimator, portrait):
-    rng, detect = np.random.default_rng(0), get_detector("centerface")
-    images = [
-        np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
-        for image in moving(portrait(), 40, (320, 240))
-    ]
-    faces = [face for image in images for face in detect(image, 40)]
-    assert len(faces) == 40
-    crops = [estimator.crop.crop(image, face) for image, face in zip(images, faces, strict=True)]
-    single = estimator(np.stack(crops))
-    smooth = Clip(30)
-    steady = [smooth([0], single.of_faces([i])).age[0] for i in range(40)]
-    assert np.diff(steady).std() < np.diff(single.age).std() / 3

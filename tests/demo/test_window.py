@@ -1,7 +1,5 @@
 """The demo's window, with OpenCV's replaced; tests/cli/test_demo_window.py has a real one."""
 
-import re
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -96,24 +94,6 @@ def test_frame_rate_of_uneven_frames(monkeypatch):
     assert "20 frames/s" in screen.titles[-1]
 
 
-def test_pause_delays_later_frames(monkeypatch):
-    screen = Screen(monkeypatch, [SPACE, SPACE, -1])
-    wait = screen.waitKey
-
-    def slow(milliseconds):
-        time.sleep(0.3)
-        return wait(milliseconds)
-
-    with result_window(job(FILE)) as show:
-        show(frame(0.0))  # paused for no time, but for that of the key
-        monkeypatch.setattr(cv2, "waitKey", slow)
-        screen.keys[:0] = [SPACE, SPACE]
-        show(frame(0.0))
-        monkeypatch.setattr(cv2, "waitKey", wait)
-        show(frame(1.0))
-    assert 600 < screen.waits[-1] < 750  # less the first key's 0.3 seconds only
-
-
 @pytest.mark.parametrize("own", [job(images=["a.jpg"]), job(FILE)])
 def test_closing_the_window_ends(monkeypatch, own):
     Screen(monkeypatch, [-1, -1], visible=0.0)
@@ -122,18 +102,6 @@ def test_closing_the_window_ends(monkeypatch, own):
 
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X and Wayland are Linux's")
-
-
-@linux
-@pytest.mark.parametrize("display", [None, ""])
-def test_no_window_without_a_screen(monkeypatch, display):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-        if display is not None:
-            monkeypatch.setenv(name, display)
-    monkeypatch.setattr(subprocess, "run", lambda *args, **options: pytest.fail("tried"))
-    monkeypatch.setattr(cv2, "namedWindow", lambda *args: pytest.fail("tried"))
-    assert not has_screen()
 
 
 @linux
@@ -149,18 +117,3 @@ def test_s_saves_the_image(monkeypatch, tmp_path):
         assert show(two_faces("inner/a.jpg"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_saved.png", "a_saved1.png"]
     assert (cv2.imread(str(tmp_path / "a_saved.png")) == two_faces().annotated).all()
-
-
-def test_title_has_position_and_keys(monkeypatch):
-    screen = Screen(monkeypatch, [-1, SPACE, SPACE])
-    with result_window(job(FILE)) as show:
-        show(frame(0.0))
-        show(frame(0.1))
-    first, second, paused = screen.titles
-    assert first == "clip (0.0 of 2.0 s, 0 frames/s)   space: pause, s: save, q: quit"
-    assert re.match(r"clip \(0\.1 of 2\.0 s, \d+ frames/s\)   space", second)
-    assert "paused" in paused
-    screen.keys = [ENTER]
-    with result_window(job(images=["b.jpg", "a.jpg"])) as show:
-        show(two_faces())
-    assert screen.titles[-1].startswith("a.jpg (2 of 2)   any key: next")

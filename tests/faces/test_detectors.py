@@ -70,17 +70,6 @@ def test_points_lie_in_the_face(name):
             )
 
 
-def test_points_agree_between_detectors():
-    image, boxes = two_faces(640)
-    side = boxes[0].right - boxes[0].left
-    for box in boxes:
-        points = [
-            max(get_detector(name)(image), key=lambda face: overlap(face.box, box)).points
-            for name in ("centerface", "mtcnn")
-        ]
-        assert np.abs(points[0] - points[1]).mean() < 0.06 * side
-
-
 @pytest.mark.parametrize("margin", [0.1, 0.4, 0.8])
 def test_points_in_a_face_crop(margin):
     """For all sizes of the face in the image."""

@@ -151,11 +151,6 @@ def test_other_file_is_named(tmp_path, content, message):
         read_image(tmp_path / "a.jpg")
 
 
-def test_only_jpegs_have_sides(image):
-    content = cv2.imencode(".png", image)[1].tobytes()
-    assert jpeg_sides(content) is jpeg_sides(b"") is jpeg_sides(b"\xff\xd8\xff\xe0") is None
-
-
 def test_missing_differs_from_unreadable(tmp_path):
     with pytest.raises(ImageError, match=str(tmp_path)):
         read_image(tmp_path)

@@ -36,15 +36,14 @@ def records(result: Result) -> list[Record]:
         empty |= {"time": round(result.frame.time, 3), "track": None}
     rows = []
     for i, face in enumerate(result.faces):
-        row = empty | {name: getattr(face, name) for name in COLUMNS[6:]}
-        row |= {"face": i + 1, **face.box._asdict()}
-        row |= {name: round(row[name], digits) for name, digits in _DIGITS.items()}
-        rows.append(row if result.tracks is None else row | {"track": result.tracks[i]})
+        values = face.as_dict() | {"face": i + 1, "track": result.tracks and result.tracks[i]}
+        values |= {name: round(values[name], digits) for name, digits in _DIGITS.items()}
+        rows.append(empty | {name: values[name] for name in empty if name in values})
     return rows or [empty]
 
 
 def csv_text(rows: Iterable[Record], columns: list[str], header: bool = False) -> str:
-    """Rows of a CSV file of records."""
+    """Records as rows of a CSV file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     if header:
@@ -59,8 +58,7 @@ def _json_lines(rows: Iterable[Record], columns: list[str], header: bool = False
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-# By flag, the text of records with or without the file's header, and the records of a text.
-_FORMATS: dict[str, tuple[Callable[..., str], Callable[[str], Iterable[dict]]]] = {
+_FORMATS = {  # by flag: records to text, and text to records
     "csv": (csv_text, lambda text: csv.DictReader(io.StringIO(text, newline=""))),
     "jsonl": (_json_lines, lambda text: map(json.loads, text.splitlines())),
 }
