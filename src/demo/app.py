@@ -117,11 +117,11 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
     now = next(image_results(job, [name], finder, estimator), None) if name else None
     if now is None:  # no face, or an image that is missing or unreadable, which was reported
         return
-    (boxes, numbers), (own_boxes, own_numbers) = (
-        ([face.box for face in faces], [(face.age, face.p_female) for face in faces])
-        for faces in (job.done[name].faces, now.faces)
+    before, now = (
+        np.array([(*face.box, face.age, face.p_female) for face in result.faces])
+        for result in (job.done[name], now)
     )
-    if boxes != own_boxes or not np.allclose(numbers, own_numbers, atol=_SAME):
+    if before.shape != now.shape or not np.allclose(before, now, atol=_SAME):
         raise UserError(
             f"--resume: the faces of {job.images[name]} differ from the earlier run's; pass the "
             "same weights, margin and detector, or another --csv and --jsonl"

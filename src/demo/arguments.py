@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from ..cluster import SchedulerFlags
 from ..data.datasets import EncodingFlags
@@ -27,18 +27,11 @@ _VIDEO = re.compile(
 )
 
 
-class Size(NamedTuple):
-    """Width and height in pixels."""
-
-    width: int
-    height: int
-
-
-def _size(text: str) -> Size:
+def _size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d{1,4})[xX*]([1-9]\d{1,4})", text)
     if not found:
         raise UserError(f"expected WIDTHxHEIGHT, such as 1280x720, received {text!r}")
-    return Size(*map(int, found.groups()))
+    return int(found[1]), int(found[2])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +69,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     camera: int = flag(
         0, metavar="INDEX", help="index of the webcam", limits="[0, 9999]", needs=_OF_WEBCAM
     )
-    camera_size: Size | None = flag(
+    camera_size: tuple | None = flag(
         None,
         metavar="WIDTHxHEIGHT",
         help="image size to request from the webcam (default: 640x480)",
@@ -152,16 +145,16 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
 
     def __post_init__(self) -> None:
         """Raise `UserError` if flags exclude each other, or if a needed one is missing."""
-        sources = self._sources()
-        if len(sources) > 1:
-            raise UserError(f"expected one source of images, received {' and '.join(sources)}")
+        if len(self._sources) > 1:
+            received = " and ".join(self._sources)
+            raise UserError(f"expected one source of images, received {received}")
         if self.label_file and not self.output_dir:
             raise UserError("--labels requires --output_dir, for the table")
         if self.label_file and self.anonymize:
             raise UserError("--anonymize cannot be combined with --labels, whose table shows faces")
 
+    @property
     def _sources(self) -> list[str]:
-        """The flags of the sources that are set; "images" for the argument."""
         is_set = {
             "images": self.images,
             "--image_dir": self.image_dir and not self.label_file,
@@ -176,7 +169,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         """The source of images, as messages name it."""
         if self.images:
             return "--image_dir" if self.folder else "--video" if self.clip else "images"
-        return next(iter(self._sources()), "the webcam")
+        return next(iter(self._sources), "the webcam")
 
     @property
     def folder(self) -> Path | None:

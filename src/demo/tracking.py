@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -25,14 +25,12 @@ _THUMBNAIL = (32, 18)
 
 
 class _Track:
-    """A face in successive frames.
-
-    detections: the last ones, with their times.  count: of all.  track_id: 0 unless shown.
-    """
+    """A face in successive frames."""
 
     def __init__(self, time: float, face: Face):
         self.detections: deque[tuple[float, Face]] = deque(maxlen=2 * MIN_DETECTIONS)
-        self.count, self.track_id, self._total_quality = 0, 0, 0.0
+        self.count, self._total_quality = 0, 0.0  # of all detections
+        self.track_id = 0  # unless shown
         self.add(time, face)
 
     def add(self, time: float, face: Face) -> None:
@@ -188,13 +186,12 @@ def _predicted(detections: Sequence[tuple[float, Face]], time: float) -> Face:
 
 @dataclass
 class _Mean:
-    """Running mean of a track's distributions, (102,), of `count` estimates, the last one at
-    `time`, `frames` frames ago."""
+    """Running mean of a track's distributions, (102,)."""
 
-    values: np.ndarray
-    time: float
-    count: int = 0
-    frames: int = 0
+    values: np.ndarray = field(default_factory=lambda: np.zeros(102))
+    time: float = -np.inf  # of the last estimate
+    count: int = 0  # of the estimates
+    frames: int = 0  # since the last estimate
 
     def add(self, values: np.ndarray, time: float, limit: int) -> None:
         self.count += 1
@@ -223,8 +220,7 @@ class Smoother:
         track_ids: of the faces, (N,).  time: of the frame, in seconds.
         estimate: estimates the faces with the given indices.
         """
-        new = _Mean(np.zeros(102), -np.inf)
-        self._means = {i: self._means.get(i) or replace(new) for i in track_ids}
+        self._means = {i: self._means.get(i) or _Mean() for i in track_ids}
         means = list(self._means.values())
         for mean in means:
             mean.frames += 1

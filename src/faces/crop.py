@@ -28,15 +28,13 @@ _SHRINKING = 0.25  # scale at which `warp` averages at least two pixels by two
 class FaceCrop:
     """Parameters of face crops.
 
-    size: side of the square crop, in pixels.
-    margin: around the face box, or around the alignment's template, as a fraction of its side; None
-        if unknown.
-    alignment: one of `faces.DEFAULT_MARGINS`.
+    The margin is around the face box, or around the alignment's template, a fraction of its side;
+    None if unknown.
     """
 
-    size: int
+    size: int  # side of the square crop, in pixels
     margin: float | None = DEFAULT_MARGINS[NO_ALIGNMENT]
-    alignment: str = NO_ALIGNMENT
+    alignment: str = NO_ALIGNMENT  # one of `faces.DEFAULT_MARGINS`
 
     @property
     def is_aligned(self) -> bool:

@@ -40,22 +40,14 @@ _REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large
 
 @dataclass(frozen=True)
 class Found:
-    """An image and its faces, or the reason for having none.
+    """An image and its faces, or the reason for having none."""
 
-    image: uint8 (H, W, 3), BGR; None if it cannot be read or was not asked for.
-    faces: every face that can be cropped.  crops: uint8 (N, S, S, 3), BGR.
-    reason: `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces.
-    error: message for the user if the image cannot be read.
-    shape: height and width of the image, up to 7 pixels more if a reduced JPEG was decoded; (0, 0)
-        if it cannot be read.
-    """
-
-    image: np.ndarray | None
-    faces: list[Face]
-    crops: np.ndarray
-    reason: str = ""
-    error: str = ""
-    shape: tuple[int, int] = (0, 0)
+    image: np.ndarray | None  # uint8 (H, W, 3), BGR; None if unreadable or not asked for
+    faces: list[Face]  # those that can be cropped
+    crops: np.ndarray  # uint8 (N, S, S, 3), BGR
+    reason: str = ""  # `MISSING`, `UNDECODABLE` or `NO_FACE`; "" if there are faces
+    error: str = ""  # message for the user if the image cannot be read
+    shape: tuple[int, int] = (0, 0)  # up to 7 pixels too large if a reduced JPEG was decoded
 
     @property
     def largest_crop(self) -> np.ndarray:
@@ -110,9 +102,9 @@ class FaceFinder:
 
         boxes: of its faces, in pixels; then no detector runs.
         """
-        if boxes is not None:
-            return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
-        return self._crop(image, get_detector(self.detector)(image, self.min_face))
+        if boxes is None:
+            return self._crop(image, get_detector(self.detector)(image, self.min_face))
+        return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
 
     def find_in_file(
         self, path: Path | str, with_image: bool = False, content: bytes | None = None

@@ -197,13 +197,13 @@ class _Reader:
     def problem(self) -> str:
         """A message about frames that could not be read, or "", after the last one."""
         count, duration = self.stream.frames, (self.container.duration or 0) / av.time_base
-        if count and (self._broken or self._packets < count):
-            return f"{self._frames:,} of {count:,} frames could be read"
         # A header without a count has a length, unless the sound lasts longer.
         is_alone = not count and len(self.container.streams) == 1
-        if self._broken or (is_alone and duration - self._last > _CUT_SHORT):
-            return f"the file is damaged or cut short, {self._frames:,} frames could be read"
-        return ""
+        is_cut = self._packets < count or (is_alone and duration - self._last > _CUT_SHORT)
+        if not (self._broken or is_cut):
+            return ""
+        total = f" of {count:,}" if count else ""
+        return f"{self._frames:,}{total} frames could be read; the file is damaged or cut short"
 
 
 def _plausible(*rates: float | None) -> float:

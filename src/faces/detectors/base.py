@@ -21,17 +21,14 @@ _MAX_ENLARGEMENT = 4  # further enlargement adds no detail
 class Face:
     """A detected face.
 
-    box: in pixels of the image; it may exceed the image's border.
-    points: float64 (5, 2), x and y in pixels: the eyes, the tip of the nose and the corners of the
-        mouth, from left to right in the image; None if the detector finds none.
-    score: the detector's confidence, on a scale that depends on the detector.
-    quality: 0..1, see `quality.face_quality`; NaN if it is not measured.
+    Its points are float64 (5, 2), x and y in pixels: the eyes, the tip of the nose and the corners
+    of the mouth, from left to right in the image.
     """
 
-    box: Box
-    points: np.ndarray | None = None
-    score: float = 1.0
-    quality: float = math.nan
+    box: Box  # in pixels of the image; it may exceed the image's border
+    points: np.ndarray | None = None  # None if the detector finds none
+    score: float = 1.0  # the detector's confidence, on a scale that depends on the detector
+    quality: float = math.nan  # 0..1, see `quality.face_quality`; NaN if it is not measured
 
     def scaled(self, factor: float) -> Face:
         """The face in the image resized by `factor`; the box is not rounded."""
