@@ -1,7 +1,5 @@
-"""create_db.py on other datasets than IMDB-WIKI, and train.py on the databases."""
+"""create_db.py on other datasets than IMDB-WIKI."""
 
-import csv
-import json
 import shutil
 import zlib
 
@@ -188,40 +186,6 @@ def test_audit_excludes_and_corrects(create, labels, out):
     assert_one_line_error(
         create("csv", folder, out, "--exclude_above", 0.9), "create_db.py", "--exclude"
     )
-
-
-# Training on several
-
-
-@pytest.fixture
-def two(run_here, labels, utkface, tmp_path):
-    """utkface.mat, and mine.mat with ranges or unknown labels."""
-    mine = labels(*(f"{i}.jpg,,20,{20 + i},{('f', 'm', '')[i % 3]}," for i in range(30)))
-    for name, db, folder in (("utkface", "utkface", utkface), ("mine", "csv", mine)):
-        flags = ("--db", db, "--data_dir", folder, "-o", tmp_path / f"{name}.mat")
-        done = run_here("create_db.py", *flags, "--img_size", 16)
-        assert done.returncode == 0, done.stderr
-    return tmp_path / "utkface.mat", tmp_path / "mine.mat"
-
-
-def test_joined_databases_are_validated_apart(run_here, two, out):
-    small = ("--arch", "small_cnn", "--nb_epochs", 1, "--validation_split", 0.4)
-    done = run_here("train.py", "--input", *two, "--output_path", out, *small)
-    assert done.returncode == 0, done.stderr
-    with (out / "history.csv").open() as file:
-        (epoch,) = csv.DictReader(file)
-    for name in ("val_", "val_utkface_", "val_csv_"):
-        for figure in ("loss", "pred_age_mae", "pred_gender_accuracy"):
-            assert np.isfinite(float(epoch[name + figure]))
-    assert epoch["val_utkface_loss"] != epoch["val_csv_loss"]
-    (checkpoint,) = out.glob("weights.01-*.hdf5")
-    with h5py.File(checkpoint) as file:
-        described = json.loads(file.attrs["description"])
-    keys = ("db", "file", "rows", "margin", "identity")
-    assert [tuple(part[key] for key in keys) for part in described["data"]] == [
-        ("utkface", "utkface.mat", 24, 0.12, "bytes"),
-        ("csv", "mine.mat", 30, None, "bytes"),
-    ]
 
 
 def test_faces_at_their_boxes(create, people, out):

