@@ -15,11 +15,9 @@ from ..faces.detectors import DETECTORS
 from ..flags import flag
 
 STDOUT = Path("-")
-_OF_IMAGES = {"source": ("images", "--image_dir", "--labels")}
 _OF_FOLDER = {"source": ("--image_dir",)}
 _OF_WEBCAM = {"source": ("the webcam",)}
 _OF_VIDEO = {"source": ("--video", "the webcam")}
-_OF_TRACKS = {"source": ("--video", "the webcam", "--web")}
 _VIDEO = re.compile(
     r"(rtsps?|rtmps?|udp|rtp|srt)://.*"
     r"|.*\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|wmv|flv|3gp|ogv)",
@@ -42,7 +40,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         "min_face": {"detector": tuple(name for name in DETECTORS if name != "none")},
         "scheduler": _OF_FOLDER,
         "encoding": {"source": ("--labels",)},
-        "resume": _OF_IMAGES,
+        "resume": {"source": ("images", "--image_dir", "--labels")},
     }
 
     images: tuple[str, ...] = flag(
@@ -122,7 +120,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
         metavar="FRAMES",
         help="number of video frames over which estimates are averaged along a track; 1 for none",
         limits="[1, inf)",
-        needs=_OF_TRACKS,
+        needs={"source": ("--video", "the webcam", "--web")},
     )
     web: bool = flag(
         False,
@@ -198,7 +196,3 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     def window(self) -> str:
         """The phrase for a window, "" with --no_display."""
         return "" if self.no_display else "a window"
-
-    @property
-    def prints_records(self) -> bool:
-        return STDOUT in (self.csv, self.jsonl)

@@ -9,7 +9,7 @@ from itertools import chain
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
-from ..faces.detectors.base import Face
+from ..faces.detectors.base import SMALLEST_SHARE, Face
 from ..faces.finder import FaceFinder, Found
 from ..faces.images import Box
 from ..workers import in_order
@@ -107,7 +107,9 @@ def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generat
     """Results of the frames of the job's video; one thread detects and tracks, one estimates."""
     video, pending = job.video, _PENDING_LIVE if job.video.live else _PENDING
     frames = newest(video.frames) if video.live else video.frames
-    finder = replace(finder, min_face=finder.min_face or video.min_face)
+    # By default as for images, but at most 80 pixels, so that dlib does not enlarge large frames.
+    min_face = finder.min_face or min(80, round(max(video.size) * SMALLEST_SHARE))
+    finder = replace(finder, min_face=min_face)
     faces = TrackedFaces(finder, estimator, job.arguments, video.live)
 
     def due() -> Iterator[Frame]:

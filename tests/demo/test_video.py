@@ -29,7 +29,6 @@ def test_frames_come_in_order(portraits):
     assert (video.name, video.live, video.file) == ("clip", False, path)
     assert video.size == (192, 144)  # its pixels are wider than high
     assert video.rate == pytest.approx(29.97, abs=0.01)
-    assert video.min_face == 12  # small frames, small faces
     found = list(video.frames)
     assert [frame.name for frame in found] == [f"frame{i:06d}.jpg" for i in range(120)]
     assert [p.time for p in found] == pytest.approx([i / video.rate for i in range(120)], abs=1e-3)
@@ -147,7 +146,7 @@ def connect(monkeypatch):
 def test_camera_may_skip_frames(connect):
     camera = connect(None, None, 50, 100, None, 150)
     video = open_camera(2)
-    assert (video.name, video.live, video.size, video.min_face) == ("camera2", True, (640, 480), 40)
+    assert (video.name, video.live, video.size) == ("camera2", True, (640, 480))
     found = list(video.frames)
     assert [p.name for p in found] == [f"frame00000{i}.jpg" for i in range(3)]
     assert [round(p.image.mean(), -1) for p in found] == [50, 100, 150]

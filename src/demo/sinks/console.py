@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...progress import Progress
+from ..arguments import STDOUT
 from ..job import Job, Result, Sink
 from .images import write_gallery, write_histogram
 
 
 def has_lines(job: Job) -> bool:
     arguments = job.arguments
-    return not (arguments.table or arguments.prints_records or job.opens_window)
+    prints_records = STDOUT in (arguments.csv, arguments.jsonl)
+    return not (arguments.table or prints_records or job.opens_window)
 
 
 @contextmanager

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...faces.detectors.base import SMALLEST_SHARE
-
 
 class Frame(NamedTuple):
     """An image to detect faces in."""
@@ -32,9 +30,3 @@ class Video:
     start: float = 0.0  # time of the first frame on the file's own clock, in seconds
     count: int = 0  # number of frames in the file's header, 0 if unknown
     problem: str = field(default="", init=False)  # why `frames` ended early, once it has
-
-    @property
-    def min_face(self) -> int:
-        """Default side of the smallest face to detect, in pixels: as for images, but at most 80,
-        so that dlib does not enlarge large frames."""
-        return min(80, round(max(self.size) * SMALLEST_SHARE))
