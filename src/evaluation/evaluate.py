@@ -172,8 +172,8 @@ def measures_table(
             found = with_intervals(functions, own, seed, resamples)
             for metric, inputs in arrays.items():
                 value, *ends = found[metric.name]
-                if isinstance(metric.function, Share) and subtracted is None:
-                    ends = share_interval(metric.function, inputs[0], own, tuple(ends))
+                if isinstance(metric.function, Share):
+                    ends = share_interval(metric.function, inputs, own, tuple(ends))
                 if metric.column or subtracted is None:
                     table.append((model, subgroup, metric.name, value, *ends, len(faces)))
     return pd.DataFrame(table, columns=COLUMNS).dropna(subset="value")

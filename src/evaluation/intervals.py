@@ -63,21 +63,37 @@ def _draw(units: np.ndarray, count: int, seed: int, resamples: int) -> Iterator[
 
 
 def share_interval(
-    share: Share, measures: list[np.ndarray], units: np.ndarray, bootstrap: tuple[float, float]
+    share: Share,
+    inputs: list[list[np.ndarray]],
+    units: np.ndarray,
+    bootstrap: tuple[float, float],
 ) -> tuple[float, float]:
     """The interval of a share: `bootstrap`, or Wilson's if a stratum has few hits or misses.
 
     Wilson's has a width where all faces are hits. The number of trials of a stratum is its number
     of units: photos of one person may agree. Strata are joined as by Zou & Donner, "Construction of
-    confidence limits about effect measures", Statistics in Medicine 2008.
+    confidence limits about effect measures", Statistics in Medicine 2008; so are, of two models,
+    the share of faces that only the first hits and that of faces that only the second hits.
+
+    inputs: measures of one model, or of two models, whose shares are subtracted.
     """
-    hits, strata = share.strata(*measures)
-    found = [(hits[each].mean(), len(np.unique(units[each]))) for each in strata]
-    if all(min(p, 1 - p) * trials >= EXTREME for p, trials in found):
+    hits, strata = share.strata(*inputs[0])
+    terms = [(1, hits)]
+    if len(inputs) > 1:
+        others, _ = share.strata(*inputs[1])
+        terms = [(1, hits > others), (-1, others > hits)]
+    found = [
+        (sign, own[each].mean(), len(np.unique(units[each])))
+        for sign, own in terms
+        for each in strata
+    ]
+    if all(min(p, 1 - p) * trials >= EXTREME for _, p, trials in found):
         return bootstrap
-    shares, lows, highs = np.array([(p, *wilson(p, trials)) for p, trials in found]).T
-    below, above = (np.linalg.norm(shares - ends) / len(found) for ends in (lows, highs))
-    return float(shares.mean() - below), float(shares.mean() + above)
+    signed = [np.multiply(sign, (p, *wilson(p, trials)[::sign])) for sign, p, trials in found]
+    shares, lows, highs = np.array(signed).T
+    middle = shares.sum() / len(strata)
+    below, above = (np.linalg.norm(shares - ends) / len(strata) for ends in (lows, highs))
+    return float(middle - below), float(middle + above)
 
 
 def wilson(share: float, trials: float) -> tuple[float, float]:
