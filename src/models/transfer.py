@@ -62,7 +62,8 @@ def _from_checkpoint(
         if _copy_weights(model, source, heads=False):
             fit = _copy_weights(model, source, heads=True)
             heads = "heads included" if fit else "random heads, as the file's have other shapes"
-            return model, architecture, f"{name}: initial weights from {path.name}, {heads}"
+            mirror = "; without its mirror average, see export.py --mirror" if found.mirror else ""
+            return model, architecture, f"{name}: initial weights from {path.name}, {heads}{mirror}"
     raise UserError(
         f"--init: expected weights of {architecture}, found {found.architecture} in {path}"
     )
