@@ -1,12 +1,18 @@
 """Start of the scripts: one-line errors and exit codes."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
 from .errors import UserError
+
+# Failed allocations, in the words of TensorFlow, and of JAX and ONNX Runtime.
+_ALLOCATION = re.compile(
+    r"OOM when allocating tensor with shape\[.*?\]|Out of memory.*|Failed to allocate memory.*"
+)
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
@@ -32,6 +38,10 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         if (error.name or "src").partition(".")[0] == "src":
             raise
         _stop(f"error: this needs {error.name}, which is not installed: pip install it", 2)
+    except Exception as error:
+        if not (failed := _ALLOCATION.search(str(error))):
+            raise
+        _stop(f"error: not enough memory: {failed[0]}", 2)
 
 
 def _open_streams() -> None:

@@ -53,6 +53,14 @@ def script(tmp_path):
         ("raise ZeroDivisionError", 1, "", "Traceback(.*\n)+ZeroDivisionError\n"),
         ("open('/none/a.jpg')", 2, "", "made.py: error: /none/a.jpg: No such file.*\n"),
         ("bytearray(2**62)", 2, "", "made.py: error: not enough memory.*\n"),
+        (
+            "raise RuntimeError('{{node a}} OOM when allocating tensor with shape[3,9] and type')",
+            *(2, "", r"made.py: error: not enough memory: OOM when .* shape\[3,9\]\n"),
+        ),
+        (
+            "raise RuntimeError('RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.')",
+            *(2, "", "made.py: error: not enough memory: Out of memory allocating 9 bytes.\n"),
+        ),
         ("import no_such_library", 2, "", "made.py: error: .*no_such_library.*\n"),
     ],
 )
