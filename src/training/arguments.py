@@ -174,7 +174,7 @@ class Arguments:
     )
     max_weight: float = flag(
         10.0,  # more than doubles the effective number of faces with inverse, see docs/training.md
-        help="maximum class weight; the mean is 1",
+        help="maximum class weight; before this limit their mean is 1",
         limits="[1, inf)",
         needs={"balance": ("sqrt", "inverse")},
     )
