@@ -220,7 +220,7 @@ def _name_key(paths: list[str]) -> str:
 def _persons(databases: list[Database]) -> np.ndarray:
     """The person of each row, str (N,), a text of its own where unknown."""
     persons = np.concatenate([database.persons for database in databases]).tolist()
-    return np.array([person or f"\0{row}" for row, person in enumerate(persons)])
+    return np.array([person or f"\n{row}" for row, person in enumerate(persons)])
 
 
 def _is_named(database: Database) -> bool:
