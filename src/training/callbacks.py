@@ -244,7 +244,7 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
     """The rows of the first `epochs` epochs of a history; `UserError` if it lacks one."""
     expected = f"the history of {epochs} epochs; restore it, or pass another --output_path"
     with wrap_read_errors(path, expected):
-        history = pd.read_csv(path, float_precision="round_trip")[:epochs]
+        history = pd.read_csv(path)[:epochs]
         if history["epoch"].tolist() != list(range(1, epochs + 1)):
             raise ValueError(f"{len(history)} rows")
         return history.astype({"val_loss": float}).to_dict("records")
