@@ -64,8 +64,8 @@ def scale_network(model: keras.Model, calibration: dict) -> None:
 
 def distributions(estimates: Estimates) -> dict[str, np.ndarray]:
     """Probabilities by head: of the genders (N, 2), and of the ages (N, 101)."""
-    genders = np.stack([estimates.p_female, 1 - estimates.p_female], axis=1)
-    return dict(zip(HEADS, (genders, estimates.age_distribution), strict=True))
+    both = estimates.gender_distribution, estimates.age_distribution
+    return dict(zip(HEADS, both, strict=True))
 
 
 def _scores(distribution: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ from ..errors import UserError
 from .database import Database
 from .identities import PARTS, Identities
 
-METHODS = ("random", "hash")
 PERSON, FILE, PATH = "person", "file", "path"
 
 

@@ -55,6 +55,11 @@ class Estimates:
         """Probability of the more probable gender, float32 (N,), 0.5..1."""
         return np.maximum(self.p_female, 1 - self.p_female)
 
+    @property
+    def gender_distribution(self) -> np.ndarray:
+        """Probabilities in the order of `labels.GENDERS`, float32 (N, 2)."""
+        return np.stack([self.p_female, 1 - self.p_female], axis=1)
+
     def of_faces(self, faces: slice) -> Estimates:
         """Estimates of some of the faces."""
         return Estimates(*(getattr(self, field.name)[faces] for field in fields(self)))

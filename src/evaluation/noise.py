@@ -40,7 +40,9 @@ def suspect(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
     kernel /= kernel.sum(axis=1, keepdims=True)
     is_gender = labels["gender"].to_numpy()[:, None] == np.arange(len(GENDERS))
     p_age, any_age = _probabilities(estimates.age_distribution, years, kernel, (AGES - 50) / 10)
-    p_gender, any_gender = _probabilities(_genders(estimates), is_gender, np.eye(2), np.zeros(2))
+    p_gender, any_gender = _probabilities(
+        estimates.gender_distribution.astype(np.float64), is_gender, np.eye(2), np.zeros(2)
+    )
     # Likelihoods of four cases: right, age wrong, gender wrong, both wrong; 1 if unknown.
     ages = np.stack([np.nan_to_num(p_age, nan=1), any_age])
     genders = np.stack([np.nan_to_num(p_gender, nan=1), any_gender])
@@ -58,11 +60,6 @@ def suspect(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
         "either": age * (1 - ages[0]) + gender * (1 - genders[0]) + both * (1 - cases[0]),
     }
     return pd.DataFrame(columns, labels.index)
-
-
-def _genders(estimates: Estimates) -> np.ndarray:
-    """Probabilities of female and male, float64 (N, 2)."""
-    return np.stack([estimates.p_female, 1 - estimates.p_female], axis=1).astype(np.float64)
 
 
 def _probabilities(
@@ -130,7 +127,7 @@ def noise_rates(
     found = {}
     for name, p, label, tolerance in (
         ("age", bands, band, 1),
-        ("gender", _genders(estimates), gender, 0),
+        ("gender", estimates.gender_distribution.astype(np.float64), gender, 0),
     ):
         known = label >= 0
         if known.any():
