@@ -24,7 +24,7 @@ def main(argv=()):
     else:
         from src.evaluation.commands import run_evaluation
 
-        run_evaluation(arguments, ["evaluate.py", *argv])
+        run_evaluation(arguments)
 
 
 if __name__ == "__main__":

@@ -47,14 +47,14 @@ def calibrated(arguments):
     """The description of temperatures that are fitted to the weight file, and printed."""
     from src.calibration.calibrate import calibrate
     from src.estimation.estimator import Estimator
+    from src.evaluation.tables import console
     from src.shipped import resolve_weights
 
     weight_file = resolve_weights(arguments.weight_file, for_keras=True)
-    calibration = calibrate(
-        Estimator(weight_file, "keras", arguments.original), arguments.calibrate
-    )
-    print(calibration)
-    return calibration.description
+    estimator = Estimator(weight_file, "keras", arguments.original)
+    calibration, results = calibrate(estimator, arguments.calibrate)
+    print(f"temperatures: {calibration}\n\non the other half of the faces:\n\n{console(results)}")
+    return calibration
 
 
 if __name__ == "__main__":

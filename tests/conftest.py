@@ -39,7 +39,6 @@ LONGEST = (
     "export/test_export.py",
     "cli/test_export.py",
     "models/test_transfer.py",
-    "cli/test_prediction_cluster.py",
     "cli/test_create_db_cluster.py",
     "cli/test_demo_window.py",
     "cli/test_train_hosts.py",

@@ -130,8 +130,7 @@ def test_metric(example, monkeypatch, tmp_path):
     from tests.evaluation.colour_model import ColourModel
 
     (metric,) = example("A metric", "overestimated", metrics)
-    for module in (evaluate, tables):
-        monkeypatch.setattr(module, "METRICS", (*metrics.METRICS, metric))
+    monkeypatch.setattr(evaluate, "METRICS", (*metrics.METRICS, metric))
     monkeypatch.setitem(metrics.BY_NAME, metric.name, metric)
     faces = from_databases([write_database(tmp_path / "wiki.mat")])
     results = evaluate.evaluate(faces, {"model": ColourModel(16)}, resamples=5)

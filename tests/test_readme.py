@@ -27,7 +27,7 @@ RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 SHORTENED = {
     "train.py": ["--nb_epochs", "1", "--validation_split", "0.3"],
     "recipes/wiki_cpu.yaml": ["--arch", "wide_resnet", "--depth", "10", "--width", "1"],
-    "evaluate.py": ["--resamples", "10", "--force"],
+    "evaluate.py": ["--resamples", "10"],
 }
 
 

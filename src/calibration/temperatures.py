@@ -4,9 +4,7 @@ A temperature, above 0, divides the scores (logits) of a head; above 1 it reduce
 al., "On calibration of modern neural networks", ICML 2017, https://arxiv.org/abs/1706.04599.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -14,9 +12,6 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from ..estimation.estimator import Estimates
 from ..models.description import OUTPUTS
-
-if TYPE_CHECKING:
-    import keras
 
 HEADS = ("gender", "age")  # in the order of OUTPUTS
 _PRIOR = 0.5  # standard deviation of the logarithm of a temperature before any face is seen
@@ -47,25 +42,17 @@ def fit(distribution: np.ndarray, targets: np.ndarray) -> float:
 
 def scale(estimates: Estimates, calibration: dict) -> Estimates:
     """Estimates at the temperatures of a `Description.calibration`."""
-    gender, age = (
-        softmax(_scores(distribution) / calibration[f"{head}_temperature"], axis=1)
-        for head, distribution in distributions(estimates).items()
-    )
+    scores = (_scores(getattr(estimates, f"{head}_distribution")) for head in HEADS)
+    temperatures = (calibration[f"{head}_temperature"] for head in HEADS)
+    gender, age = (softmax(s / t, axis=1) for s, t in zip(scores, temperatures, strict=True))
     return Estimates.of(gender[:, 0].astype(np.float32), age.astype(np.float32))
 
 
-def scale_network(model: keras.Model, calibration: dict) -> None:
-    """Divide the weights of a network's heads by the temperatures of a `Description.calibration`,
-    in place."""
+def scale_network(model: Any, calibration: dict) -> None:
+    """Divide the weights of a Keras model's heads by temperatures, in place, see `scale`."""
     for output, head in zip(OUTPUTS, HEADS, strict=True):
         layer, temperature = model.get_layer(output), np.float32(calibration[f"{head}_temperature"])
         layer.set_weights([weight / temperature for weight in layer.get_weights()])
-
-
-def distributions(estimates: Estimates) -> dict[str, np.ndarray]:
-    """Probabilities by head: of the genders (N, 2), and of the ages (N, 101)."""
-    both = estimates.gender_distribution, estimates.age_distribution
-    return dict(zip(HEADS, both, strict=True))
 
 
 def _scores(distribution: np.ndarray) -> np.ndarray:

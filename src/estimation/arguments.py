@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..models.description import Original
 
 _OLD = ", for weight files that do not store it, as the original toolkit's"
-_SUFFIXES = [f"{name} for {suffix}" for name, (_, suffix) in RUNTIMES.items() if suffix]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class RuntimeFlags:
     runtime: str | None = flag(
         None,
         help="runtime of the weight file, which may be an export of export.py "
-        f"(default: {', '.join(_SUFFIXES)}, saved_model for a folder, else keras)",
+        "(default: by the suffix of the file or the files of the folder)",
         group="model",
         choices=tuple(RUNTIMES),
         needs="weight_file",

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-from PIL import ImageColor
+from PIL import Image, ImageDraw
 
 from ..faces.detectors.base import Face
 from ..faces.images import Box, data_url, shrink
-from ..labels import GENDER_COLOURS, GENDERS, INITIALS, MAX_AGE, age_interval, expected_age
+from ..labels import GENDER_COLOURS, GENDERS, MAX_AGE, age_interval, expected_age
 from .images import ImageSource, read_pixels
 
 if TYPE_CHECKING:
@@ -49,11 +48,6 @@ class Estimates:
     def gender(self) -> np.ndarray:
         """The more probable one, int64 (N,), an index of `labels.GENDERS`; male at 0.5."""
         return (self.p_female <= 0.5).astype(np.int64)
-
-    @property
-    def p_gender(self) -> np.ndarray:
-        """Probability of the more probable gender, float32 (N,), 0.5..1."""
-        return np.maximum(self.p_female, 1 - self.p_female)
 
     @property
     def gender_distribution(self) -> np.ndarray:
@@ -146,16 +140,16 @@ class ImageFaces(list[FaceEstimate]):
         if self.error:
             return html.escape(self.error)
         image = read_pixels(self.source, self._channels)
-        shown = shrink(image, _SHOWN)
+        shown = Image.fromarray(shrink(image, _SHOWN)[..., ::-1])
+        draw = ImageDraw.Draw(shown)
         for face in self:
-            box = np.multiply(face.box, len(shown) / len(image)).round().astype(int).tolist()
-            gender = GENDERS.index(face.gender)
-            colour = ImageColor.getrgb(GENDER_COLOURS[gender])[::-1]
-            cv2.rectangle(shown, box[:2], box[2:], colour, 2)
-            label, above = f"{face.age:.0f} {INITIALS[gender]}", (box[0], box[1] - 6)
-            cv2.putText(shown, label, above, cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 2)
+            box = np.multiply(face.box, shown.width / image.shape[1]).round().tolist()
+            colour = GENDER_COLOURS[GENDERS.index(face.gender)]
+            draw.rectangle(box, outline=colour, width=2)
+            draw.text(box[:2], f"{face.age:.0f}", colour, anchor="lb", font_size=18)
+        url = data_url(np.asarray(shown)[..., ::-1])
         lines = "".join(f"<br>{html.escape(str(face))}" for face in self)
-        return f'<img src="{data_url(shown)}" alt="{len(self)} faces">{lines}'
+        return f'<img src="{url}" alt="{len(self)} faces">{lines}'
 
 
 def to_frame(results: Iterable[ImageFaces]) -> pandas.DataFrame:

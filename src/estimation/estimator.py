@@ -11,9 +11,10 @@ from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from ..errors import UserError
 from ..faces.detectors import DEFAULT_DETECTOR
@@ -24,10 +25,9 @@ from ..models.description import Original
 from ..shipped import resolve_weights
 from ..workers import map_in_order
 from .estimates import Estimates, FaceEstimate, ImageFaces, to_frame
-from .images import CHANNELS, ImageSource, check_array, is_image, read_pixels
+from .images import CHANNELS, KINDS, ImageSource, check_array, read_pixels
 from .runtimes import load, runtime_of
 
-Key = TypeVar("Key")
 __all__ = ["Estimates", "Estimator", "FaceEstimate", "ImageFaces", "to_frame"]
 
 _BATCH = 32  # faces; larger batches are no faster on a CPU
@@ -153,21 +153,17 @@ class Estimator:
         finder = FaceFinder(detector, min_face, self.crop)
         finder.load()
         find = partial(_find, finder, channels, skip_errors)
-        if is_image(image) or not isinstance(image, Iterable):
+        if isinstance(image, KINDS) or hasattr(image, "read") or not isinstance(image, Iterable):
             return next(self._results(map(find, [(image, boxes)])))
         tasks = zip(image, repeat(None) if boxes is None else boxes, strict=boxes is not None)
         total = len(image) if isinstance(image, list | tuple) else None
         found = map_in_order(find, tasks, threads=True)
-        if progress:
-            from tqdm import tqdm
-
-            found = tqdm(found, total=total, unit=" images")
-        results = self._results(found)
+        results = self._results(tqdm(found, total=total, unit=" images", disable=not progress))
         return results if total is None else list(results)
 
     def in_batches(
-        self, found: Iterable[tuple[Key, Found]], images: int = _BATCH
-    ) -> Generator[tuple[Key, Found, Estimates]]:
+        self, found: Iterable[tuple[Any, Found]], images: int = _BATCH
+    ) -> Generator[tuple[Any, Found, Estimates]]:
         """Keys and faces of images with the estimates of the faces, in batches of images."""
         remaining = iter(found)
         while batch := list(islice(remaining, images)):
@@ -208,14 +204,11 @@ def _find(
 
 def _find_at_boxes(finder: FaceFinder, image: np.ndarray, boxes: Sequence | np.ndarray) -> Found:
     """The faces in boxes; those without points are taken for upright."""
-    faces = []
+    faces, (height, width) = [], image.shape[:2]
     for left, top, right, bottom in np.reshape(boxes, (-1, 4)).round().astype(int).tolist():
-        if not (left < min(right, image.shape[1]) and top < min(bottom, image.shape[0])):
-            raise UserError(
-                "boxes: expected left, top, right, bottom in the image, received "
-                f"{left}, {top}, {right}, {bottom}"
-            )
         face = Face(Box(left, top, right, bottom))
+        if not (left < min(right, width) and top < min(bottom, height)):
+            raise UserError(f"boxes: expected corners in the image, received {face.box}")
         upright = replace(face, points=_POINTS * (right - left, bottom - top) + (left, top))
         faces += finder.located(image, [face]) or finder.located(image, [upright])
     return Found(None, faces, finder.crop.stack(image, faces))

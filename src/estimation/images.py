@@ -1,7 +1,7 @@
 """Images of every kind that users have, as arrays."""
 
 import os
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 
 import cv2
 import numpy as np
@@ -10,16 +10,11 @@ from PIL import Image, ImageOps
 from ..errors import UserError
 from ..faces.images import decode_image, read_image
 
-# A path, the content of a file, an open file, uint8 (H, W, 3) or (H, W), or a PIL image.
-ImageSource: TypeAlias = str | os.PathLike | bytes | IO[bytes] | np.ndarray | Image.Image
+# A path, the content of a file, uint8 (H, W, 3) or (H, W), a PIL image; and an open file.
+KINDS = str | os.PathLike | bytes | np.ndarray | Image.Image
+ImageSource: TypeAlias = KINDS | IO[bytes]
 CHANNELS = ("bgr", "rgb")
 _PIL_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}  # of 8 bits or fewer
-
-
-def is_image(source: Any) -> bool:
-    """Whether `source` is one image, rather than several."""
-    kinds = str | os.PathLike | bytes | np.ndarray | Image.Image
-    return isinstance(source, kinds) or hasattr(source, "read")
 
 
 def read_pixels(source: ImageSource, channels: str = "bgr") -> np.ndarray:

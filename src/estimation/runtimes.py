@@ -69,8 +69,7 @@ def load_keras(path: Path, original: Original) -> tuple[Predict, Description]:
 
 def load_keras_archive(path: Path) -> tuple[Predict, Description]:
     """A `.keras` file of export.py, loaded by Keras in its safe mode."""
-    description = _read_description(path)
-    return _predict_keras(import_keras().models.load_model(path)), description
+    return _predict_keras(import_keras().models.load_model(path)), _read_description(path)
 
 
 def _predict_keras(model: Any) -> Predict:
@@ -95,15 +94,15 @@ def load_onnx(path: Path) -> tuple[Predict, Description]:
     session = onnxruntime.InferenceSession(path, options, providers=providers)
     text = session.get_modelmeta().custom_metadata_map[DESCRIPTION]
 
-    def run(faces: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(OUTPUTS, session.run(list(OUTPUTS), {INPUT: faces}), strict=True))
+    def predict(faces: np.ndarray) -> list[np.ndarray]:
+        return session.run(list(OUTPUTS), {INPUT: faces.astype(np.float32)})
 
-    return _predict_by_name(run), read_description(path, text)
+    return predict, read_description(path, text)
 
 
 def load_litert(path: Path) -> tuple[Predict, Description]:
     """A LiteRT (.tflite) file."""
-    description = _read_description(path)
+    description = _read_description(path)  # at its end: a file cut short is not loaded
     interpreter = library("ai_edge_litert.interpreter", "ai-edge-litert")
     with quiet_stderr():  # a line about its delegate
         model = interpreter.Interpreter(str(path))

@@ -13,16 +13,21 @@ from ..flags import flag
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultFlags:
-    """Where the results of an evaluation are written, and their confidence intervals."""
+class EvaluationFlags(WeightFlags, RuntimeFlags):
+    """The models of an evaluation, its confidence intervals, and where results are written."""
 
+    weight_file: tuple[Path, ...] = flag(
+        (),
+        help="path to weight file (e.g. weights.28-3.73.hdf5); further ones are compared with the "
+        "first (default: the shipped weights)",
+        group="model",
+    )
     output: Path | None = flag(
         None,
-        help="folder for results.json, results.csv and report.html; if it holds an evaluation, "
-        "the name is numbered",
+        help="folder for results.json, results.csv, results.md and report.html; if it exists, the "
+        "name is numbered",
         group="results",
     )
-    force: bool = flag(False, help="replace an earlier evaluation in --output", needs="output")
     predictions: Path | None = flag(
         None, help="CSV file for labels, estimates and probabilities, one row per face"
     )
@@ -35,14 +40,12 @@ class ResultFlags:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(
-    WeightFlags, RuntimeFlags, DetectorFlags, SchedulerFlags, EncodingFlags, ResultFlags
-):
+class Arguments(EvaluationFlags, DetectorFlags, SchedulerFlags, EncodingFlags):
     """The arguments of evaluate.py."""
 
     NEEDS: ClassVar = {
         **dict.fromkeys(("detector", "min_face", "scheduler"), "detect"),
-        **dict.fromkeys(("detect", "encoding"), "image_csv"),
+        "encoding": "image_csv",
     }
     input: tuple[Path, ...] = flag(
         (),
@@ -63,16 +66,11 @@ class Arguments(
         choices=("all", "validation", "test", "training"),
         needs="input",
     )
-    fit_margin: bool = flag(
-        False,
-        help="crop or pad faces of --input to the model's margin, unless it is a margin of its "
-        "training databases",
-        needs="input",
-    )
     detect: bool = flag(
         False,
         help="detect and crop the largest face of each image of --image_csv (default: images are "
         "face crops)",
+        needs="image_csv",
     )
     collection: str = flag(
         "",
@@ -80,18 +78,12 @@ class Arguments(
         "groups them by whether the model saw the dataset (default: unknown)",
         needs="image_csv",
     )
-    weight_file: tuple[Path, ...] = flag(
-        (),
-        help="path to weight file (e.g. weights.28-3.73.hdf5); further ones are compared with the "
-        "first (default: the shipped weights)",
-        group="model",
-    )
     audit: Path | None = flag(
         None,
         help="CSV file of all faces, sorted by the probability that their label is wrong; a page "
         "for decisions and a contact sheet are written next to it, see docs/audit.md",
         group="label audit, instead of an evaluation",
-        excludes=("card", "predictions"),
+        excludes=("predictions",),
     )
     folds: Path | None = flag(
         None,
@@ -102,21 +94,16 @@ class Arguments(
     )
     worst: int = flag(300, help="number of faces of the page", limits="[1, inf)", needs="audit")
     output: Path = Path("evaluation")
-    card: Path | None = flag(
-        None,
-        help="model card (Markdown) that receives the metrics, between its lines "
-        "<!-- figures: begin --> and <!-- figures: end -->, or with --image_csv between "
-        "<!-- pictures: begin --> and <!-- pictures: end -->",
-        group="results",
-    )
 
     def __post_init__(self):
         if not self.input and not self.image_csv:
             raise UserError("expected labelled faces: pass --input or --image_csv")
+        if self.audit and len(self.weight_file) > 1:
+            raise UserError("--audit: expected one model, received several in --weight_file")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppaRealArguments(WeightFlags, RuntimeFlags, ResultFlags):
+class AppaRealArguments(EvaluationFlags):
     """The arguments of evaluate_appa_real.py."""
 
     data_dir: Path = flag(
@@ -125,8 +112,3 @@ class AppaRealArguments(WeightFlags, RuntimeFlags, ResultFlags):
         group="labelled faces",
     )
     split: str = flag("valid", help="part of APPA-REAL", choices=("valid", "test", "train"))
-    target: str = flag(
-        "apparent",
-        help="kind of age for the metrics; the first table has both",
-        choices=("apparent", "real"),
-    )

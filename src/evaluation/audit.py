@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from tabulate import tabulate
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..faces.images import data_url, shrink
-from ..files import replacing, wrap_read_errors
+from ..files import replacing
 from ..labels import GENDERS, age_errors, age_text
-from ..outputs import Output, check_outputs, has_mark, locked
+from ..outputs import locked
 from .arguments import Arguments
-from .commands import faces_of, inputs_of
+from .commands import check_inputs, faces_of
 from .evaluate import check_unseen, estimate, load_models
 from .intervals import Interval
 from .labelled import EvaluationSet, from_databases
@@ -29,8 +28,6 @@ COLUMNS = [
     *("path", "db", "identity", "age_low", "age_high", "gender", "est_age", "low", "high"),
     *("p_age", "p_gender", "suspicion", "rank", "reason", "decision", "new_age", "new_gender"),
 ]
-MARK = ",".join(COLUMNS[:6]).encode()
-DECISIONS = COLUMNS[-3:]
 _CLASSES = {"age": "age, by more than the next band of ten years", "gender": "gender"}
 _SURE = 0.5  # suspicion from which a reason is given
 _THUMBNAIL = 160  # pixels
@@ -40,41 +37,29 @@ _SHEET = (10, 6)  # columns and rows of the contact sheet
 def run_audit(arguments: Arguments) -> None:
     """Write an audit of the labels, and print the share of wrong labels."""
     page, sheet = files_of(arguments.audit)
-    outputs = [
-        Output("--audit", arguments.audit, "an audit", has_mark(MARK)),
-        Output("--audit", page, "an audit's page", has_mark(b"<title>Label audit</title>")),
-        Output("--audit", sheet, "a contact sheet", has_mark(b"\xff\xd8")),
-    ]
-    check_outputs(outputs, [*inputs_of(arguments), ("--folds", arguments.folds)])
+    if exists := [path for path in (arguments.audit, page, sheet) if path.exists()]:
+        raise UserError(f"--audit: expected a new file, {exists[0]} exists; name another")
+    check_inputs(arguments)
     with locked(arguments.audit):
         if arguments.folds:
-            faces = from_databases(arguments.input)
-            labels, skipped = faces.labels, []
-            estimates = from_folds(faces, arguments.folds)
-            about = f"Predictions of {arguments.folds}."
+            name, faces = arguments.folds, from_databases(arguments.input)
+            labels, estimates, skipped = faces.labels, from_folds(faces, arguments.folds), []
+            crop = faces.database.crop
         else:
-            paths = arguments.weight_file or [None]
-            models = load_models(paths, arguments.runtime, arguments.original)
+            models = load_models(arguments.weight_file, arguments.runtime, arguments.original)
             [(name, model)] = models.items()
-            faces = faces_of(arguments, models)
+            faces, crop = faces_of(arguments, models), model.crop
             remedy = "it repeats their labels: pass --folds of train.py --folds, or --part test"
-            faces.notes.extend(check_unseen(models, faces, "--audit", remedy))
+            faces.notes.extend(check_unseen({name: model.description}, faces, "--audit", remedy))
+            faces.notes.extend(faces.check(model))
             labels, estimates, skipped = estimate(faces, model)
-            about = f"Predictions of {name}."
         table = audit_table(labels, estimates, *faces.identities(labels.index), skipped)
         rates = noise_rates(labels, estimates, arguments.seed, min(arguments.resamples, 200))
-        worst = table.index[: min(arguments.worst, len(labels))]
-        if arguments.folds:
-            images = faces.database.image[worst.to_numpy()]
-        else:
-            images, _ = faces.read(worst, model)
-        table = keep_decisions(table, arguments.audit)
-        write_audit(arguments.audit, table, images, rates, about)
-    rows = [
-        [_CLASSES[name], f"{value:.1%}", f"{low:.1%} to {high:.1%}"]
-        for name, (value, low, high) in rates.items()
-    ]
-    print(tabulate(rows, ["wrong labels (confident learning)", "share", "95 % interval"]))
+        images, _ = faces.read(table.index[: min(arguments.worst, len(labels))], crop)
+        write_audit(arguments.audit, table, images, rates, f"Predictions of {name}.")
+    print("wrong labels by confident learning, with 95 % intervals:")
+    for name, (value, low, high) in rates.items():
+        print(f"{_CLASSES[name]}: {value:.1%} [{low:.1%}, {high:.1%}]")
     print(f"\nexpected number of wrong labels, by suspicion: {table['suspicion'].sum():,.0f}")
     for note in faces.notes:
         print(f"note: {note}")
@@ -123,8 +108,9 @@ def audit_table(
     right = one_label_per_image(1 - found["either"].to_numpy(), identity, labels)
     error = age_errors(estimates.age, *labels[["age_low", "age_high"]].to_numpy().T)
     is_repeated = right < 1 - found["either"] - 1e-9
+    of_age = [f"age too {'young' if e > 0 else 'old'} by {abs(e):.0f} years" for e in error]
     reasons = (
-        np.where(found["age"] >= _SURE, [_words(each) for each in error], ""),
+        np.where(found["age"] >= _SURE, of_age, ""),
         np.where(found["gender"] >= _SURE, "gender", ""),
         np.where(is_repeated, "the same image under another label", ""),
     )
@@ -144,23 +130,7 @@ def audit_table(
     table["rank"] = np.arange(1, len(table) + 1)
     if skipped:
         table = pd.concat([table, pd.DataFrame(skipped, columns=["path", "reason"])])
-    return table.assign(**dict.fromkeys(DECISIONS, ""))
-
-
-def _words(error: float) -> str:
-    """Of an estimate that is `error` years above the label."""
-    return f"age too {'young' if error > 0 else 'old'} by {abs(error):.0f} years"
-
-
-def keep_decisions(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """The table with the decisions of an earlier audit at `path`, by path and dataset."""
-    if not path.exists():
-        return table
-    with wrap_read_errors(path, "an earlier audit"):
-        earlier = pd.read_csv(path, dtype=str, keep_default_na=False)[["path", "db", *DECISIONS]]
-    earlier = earlier[earlier["decision"] != ""].drop_duplicates(["path", "db"])
-    kept = table.drop(columns=DECISIONS).merge(earlier, on=["path", "db"], how="left")
-    return kept.fillna(dict.fromkeys(DECISIONS, ""))
+    return table.assign(**dict.fromkeys(COLUMNS[-3:], ""))  # for decisions
 
 
 def write_audit(
@@ -174,15 +144,9 @@ def write_audit(
     text = table[COLUMNS].to_csv(index=False, float_format="%.6g")
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    rows = list(csv.reader(io.StringIO(text)))[1:]
-    shown = [
-        (
-            row,
-            f"{age_text(row.age_low, row.age_high)} {row.gender}",
-            data_url(shrink(face, _THUMBNAIL)),
-        )
-        for face, row in zip(faces, table.head(len(faces)).itertuples(), strict=True)
-    ]
+    worst = [*table.head(len(faces)).itertuples()]
+    labels = [f"{age_text(row.age_low, row.age_high)} {row.gender}" for row in worst]
+    images = [data_url(shrink(face, _THUMBNAIL)) for face in faces]
     write_page(
         page,
         "audit.html",
@@ -190,16 +154,15 @@ def write_audit(
         name=path.name,
         rates=rates,
         header=COLUMNS,
-        rows=[row[:-3] for row in rows],
-        decided=[row[-3:] for row in rows],
-        faces=shown,
+        rows=[*csv.reader(io.StringIO(text))][1:],
+        faces=[*zip(worst, labels, images, strict=True)],
         genders=GENDERS,
     )
     columns, rows = _SHEET
     figure = Figure(figsize=(columns, rows * 1.3), layout="constrained")
     for axes in figure.subplots(rows, columns).flat:
         axes.axis("off")
-    for axes, face, (row, label, _) in zip(figure.axes, faces, shown, strict=False):
+    for axes, face, row, label in zip(figure.axes, faces, worst, labels, strict=False):
         axes.imshow(face[..., ::-1])
         axes.set_title(f"label {label}\nest. {row.est_age:.0f}", fontsize=6)
     with replacing(sheet) as partial:

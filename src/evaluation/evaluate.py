@@ -1,6 +1,6 @@
 """Evaluation of models on labelled faces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,23 +20,21 @@ from .labelled import EvaluationSet
 from .measures import baseline, measure
 from .metrics import METRICS, Metric, Share
 from .results import Evaluation, Results
-from .subgroups import ALL, USE, is_age_band, subgroups
+from .subgroups import ALL, USE, kind_of, subgroups
 
 COLUMNS = ["model", "subgroup", "metric", "value", "low", "high", "n"]
 BATCH = 4096  # faces read at a time
+_NAMED = 20  # images without a face in a note
 
 
 def load_models(
-    weight_files: list[Path | None],
+    weight_files: Sequence[Path | None],
     runtime: str | None = None,
     original: Original = Original(),
 ) -> dict[str, Estimator]:
-    """Models by file name, or by path if file names repeat; see `Estimator`."""
-    paths = [resolve_weights(path) for path in weight_files]
-    if len(set(paths)) < len(paths):
-        raise UserError(
-            f"--weight_file: expected different models, received {', '.join(map(str, paths))}"
-        )
+    """Models, see `Estimator`, by file name, or by path if file names repeat; by default the
+    shipped one."""
+    paths = [resolve_weights(path) for path in weight_files or [None]]
     names = [path.name for path in paths]
     names = names if len(set(names)) == len(names) else [*map(str, paths)]
     return {
@@ -45,21 +43,23 @@ def load_models(
 
 
 def check_unseen(
-    models: dict[str, Estimator], faces: EvaluationSet, flag: str, remedy: str
+    descriptions: dict[str, Description | None], faces: EvaluationSet, flag: str, remedy: str
 ) -> list[str]:
-    """Notes on models that may have been trained on the faces.
+    """Notes on models that may have been trained on the faces, by the models' names.
 
     Raises `UserError`, naming `flag` and the remedy, if a model was trained on some.
     """
-    uses = {name: faces.uses(model.description) for name, model in models.items()}
-    for name, own in uses.items():
-        trained = " and ".join(source for source, use in own.items() if use == TRAINED_ON)
+    notes = []
+    for name, description in descriptions.items():
+        uses = faces.uses(description)
+        trained = " and ".join(source for source, use in uses.items() if use == TRAINED_ON)
         if trained:
             raise UserError(
                 f"{flag}: {name} was trained on some of these faces of {trained}; {remedy}"
             )
-    unknown = [name for name, own in uses.items() if UNKNOWN in own.values()]
-    return [f"{name} may have been trained on these faces" for name in unknown]
+        if UNKNOWN in uses.values():
+            notes.append(f"{name} may have been trained on these faces")
+    return notes
 
 
 def evaluate(
@@ -76,18 +76,17 @@ def evaluate(
     """
     notes = list(faces.notes)
     for name, estimator in models.items():
-        notes += [f"{name}: {note}" for note in faces.check(estimator)]
+        about = _calibration(estimator.description.calibration)
+        notes += [f"{name}: {note}" for note in [*faces.check(estimator), *about]]
     evaluations, tables = [], []
     for name, estimator in models.items():
         labels, estimates, skipped = estimate(faces, estimator)
         measures, groups = measure(labels, estimates), subgroups(labels)
         constant, its_measures = baseline(estimator.description.training, labels)
-        calibration = _calibration(estimator.description)
-        evaluations.append(
-            Evaluation(name, constant, labels, estimates, measures, skipped, calibration)
-        )
+        evaluations.append(Evaluation(name, constant, labels, estimates, measures, skipped))
         tables.append(measures_table(name, measures, groups, seed, resamples))
         tables.append(measures_table(constant, its_measures, {ALL: groups[ALL]}, seed, resamples))
+        notes += _skipped(skipped, len(faces.labels))
     first = evaluations[0]
     tables += [
         difference_table(f"{one.model} - {first.model}", one, first, seed, resamples)
@@ -96,15 +95,20 @@ def evaluate(
     table = pd.concat(tables).drop_duplicates(["model", "subgroup", "metric"], ignore_index=True)
     crops = {name: asdict(model.crop) for name, model in models.items()}
     arguments = {"version": __version__, **(arguments or {}), "models": crops}
-    return Results(faces.labels, evaluations, table, arguments, notes)
+    return Results(faces.labels, evaluations, table, arguments, list(dict.fromkeys(notes)))
 
 
-def _calibration(description: Description) -> str:
-    done = description.calibration
-    if not done:
-        return ""
-    of = f" of {', '.join(done['collections'])}" if "collections" in done else ""
-    return f"temperatures fitted on {done['faces']:,} faces{of}"
+def _calibration(done: dict | None) -> list[str]:
+    """A note on `Description.calibration`."""
+    of = f" of {', '.join(done['collections'])}" if done and "collections" in done else ""
+    return [f"temperatures fitted on {done['faces']:,} faces{of}"] if done else []
+
+
+def _skipped(skipped: list[tuple[str, str]], count: int) -> list[str]:
+    """A note on images without a face, out of `count`."""
+    named = [f"{name} ({reason})" for name, reason in skipped[:_NAMED]]
+    listed = ", ".join(named + ["..."] * (len(skipped) > _NAMED))
+    return [f"{len(skipped):,} of {count:,} images skipped: {listed}"] if skipped else []
 
 
 def estimate(
@@ -115,7 +119,7 @@ def estimate(
     reasons, pieces, index = [], [], faces.labels.index
     with Progress(len(index), faces.unit) as progress:
         for start in range(0, len(index), BATCH):
-            crops, own = faces.read(index[start : start + BATCH], estimator)
+            crops, own = faces.read(index[start : start + BATCH], estimator.crop)
             pieces.append(estimator(crops))
             reasons += own
             progress.update(len(own))
@@ -141,7 +145,7 @@ def difference_table(
     the metrics of tables by subgroup, for all faces and by age band."""
     shared = model.labels.index.intersection(first.labels.index)
     groups = subgroups(model.labels.loc[shared])
-    groups = {each: rows for each, rows in groups.items() if each == ALL or is_age_band(each)}
+    groups = {each: rows for each, rows in groups.items() if kind_of(each) in (ALL, "age")}
     measures, subtracted = (each.measures.loc[shared] for each in (model, first))
     return measures_table(name, measures, groups, seed, resamples, subtracted)
 

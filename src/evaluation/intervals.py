@@ -6,6 +6,8 @@ Efron & Tibshirani, "An introduction to the bootstrap", 1993, chapters 8, 10 and
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
+from scipy.special import ndtr
 
 from .metrics import Share
 
@@ -104,21 +106,16 @@ def wilson(share: float, trials: float) -> tuple[float, float]:
     return max((middle - half) / shrink, 0.0), min((middle + half) / shrink, 1.0)
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """P values, float64 (M,), adjusted for M comparisons (Holm, Scand. J. Statistics 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted
+def holm(p_values: pd.Series) -> pd.Series:
+    """P values, adjusted for their number (Holm, Scand. J. Statistics 1979), in ascending order."""
+    ascending = p_values.sort_values()
+    return (ascending * np.arange(len(ascending), 0, -1)).cummax().clip(upper=1)
 
 
-def p_value(difference: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Two-sided P values of differences, (M,), from their 95 % intervals, taken as normal.
+def p_value(difference: pd.Series, low: pd.Series, high: pd.Series) -> pd.Series:
+    """Two-sided P values of differences, from their 95 % intervals, taken as normal.
 
     Altman & Bland, "How to obtain the P value from a confidence interval", BMJ 2011.
     """
-    from scipy.special import ndtr
-
     error = np.maximum((high - low) / (2 * _Z), np.finfo(np.float64).tiny)
     return 2 * ndtr(-np.abs(difference) / error)

@@ -1,6 +1,6 @@
 """Labelled faces of databases and images, cropped as each model expects them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,14 +14,13 @@ from ..data.identities import file_identity
 from ..data.split import database_names
 from ..errors import UserError
 from ..estimation.estimator import Estimator
+from ..faces.crop import FaceCrop
 from ..faces.finder import FaceFinder
-from ..faces.images import change_margin, resize
-from ..files import check_folder
+from ..faces.images import resize
 from ..models.description import Description
 from ..models.seen import NEVER_SEEN, UNKNOWN, rows_of_part, seen_in, seen_in_files, use_of
 from .results import labels_table
 
-APPA_REAL = "appa_real"
 _OTHER_CROPS = "it sees other crops than it was trained on"
 Faces = tuple[np.ndarray, list[str]]
 
@@ -43,39 +42,47 @@ class EvaluationSet:
         seen = pd.Series(self.seen(description), self.labels.index)
         return seen.groupby(self.labels["source"], sort=False).agg(use_of).to_dict()
 
+    def check(self, estimator: Estimator) -> list[str]:
+        """Differences between these faces and the model's, one line each.
+
+        Raises `UserError` if metrics would be meaningless.
+        """
+        known = estimator.description.margins
+        expected = " or ".join(f"{margin:g}" for margin in known)
+        return [
+            f"{name} were cropped with a margin of {margin:g}, the model with {expected}: "
+            f"{_OTHER_CROPS}"
+            for name, margin in self.margins.items()
+            if margin is not None and not np.isclose(margin, known).any()
+        ]
+
 
 @dataclass(frozen=True)
 class DatabaseFaces(EvaluationSet):
     """Faces of joined databases.
 
     parts: the databases that are joined to `database`.
-    fit_margin: whether faces with a margin unknown to the model are cropped or padded.
     """
 
     database: Database
     parts: list[Database]
-    fit_margin: bool = False
 
-    def read(self, index: pd.Index, estimator: Estimator) -> Faces:
-        """Faces at an index, (n,), of `labels`, as the model expects them.
+    def read(self, index: pd.Index, crop: FaceCrop) -> Faces:
+        """Faces at an index, (n,), of `labels`, as a model with this crop expects them.
 
         Returns:
             uint8 (m, S, S, 3), m <= n, BGR, and per row the reason of a missing face, or "".
         """
         faces = self.database.image[index.to_numpy()]
-        if self.fit_margin:
-            margins = self._per_row([part.crop.margin for part in self.parts])[index]
-            for row in np.flatnonzero([_is_other(margin, estimator) for margin in margins]):
-                faces[row] = change_margin(faces[row], margins[row], estimator.crop.margin)
-        if self.database.crop.size != estimator.crop.size:
-            faces = np.stack([resize(face, estimator.crop.size) for face in faces])
+        if self.database.crop.size != crop.size:
+            faces = np.stack([resize(face, crop.size) for face in faces])
         return faces, [""] * len(index)
 
-    def check(self, estimator: Estimator) -> list[str]:
-        """Differences between these faces and the model's, one line each.
+    @property
+    def margins(self) -> dict[str, float | None]:
+        return {part.path.name: part.crop.margin for part in self.parts}
 
-        Raises `UserError` if metrics would be meaningless.
-        """
+    def check(self, estimator: Estimator) -> list[str]:
         crop, expected = self.database.crop, estimator.crop
         if crop.alignment != expected.alignment:
             how = f"with --align {expected.alignment}" if expected.is_aligned else "without --align"
@@ -83,11 +90,7 @@ class DatabaseFaces(EvaluationSet):
                 f"--input: expected faces with the model's alignment, {expected.alignment}; those "
                 f"of {self.parts[0].path} have {crop.alignment}: make it again {how}"
             )
-        effect = f"{_OTHER_CROPS} (--fit_margin crops or pads them)"
-        effect = "they are cropped or padded to it" if self.fit_margin else effect
-        notes = []
-        for part in self.parts:
-            notes += _margin_notes(part.path.name, part.crop.margin, estimator, effect)
+        notes = super().check(estimator)
         if crop.size != expected.size:
             notes.append(f"faces are {crop.size} pixels wide, and resized to {expected.size}")
         return notes
@@ -96,15 +99,12 @@ class DatabaseFaces(EvaluationSet):
         """Identity, uint64 (n,), see `data.identities`, and dataset, str (n,), of faces at an index
         of `labels`."""
         identities = np.concatenate([part.identities for part in self.parts])
-        return identities[index], self._per_row([part.db for part in self.parts])[index]
+        db = np.repeat([part.db for part in self.parts], [*map(len, self.parts)])
+        return identities[index], db[index]
 
     def seen(self, description: Description) -> np.ndarray:
         """What a model has seen of each face, str (N,), see `models.seen.seen_in`."""
         return seen_in(self.parts, description)[self.labels.index]
-
-    def _per_row(self, values: list) -> np.ndarray:
-        """A value per database as one per row of `database`."""
-        return np.repeat(values, [*map(len, self.parts)])
 
 
 @dataclass(frozen=True)
@@ -114,34 +114,30 @@ class ImageFaces(EvaluationSet):
 
     folder: of the paths in `labels`.
     dataset: of the images, see `models.seen.seen_in_files`.
-    margin: of face crops; None if unknown.
+    margins: of face crops, if it is known, as {"images": 0.4}.
     detector, min_face: see `detectors.get_detector`.  scheduler: see `FaceFinder.find_all`.
     """
 
     folder: Path
     dataset: str = ""
-    margin: float | None = None
+    margins: dict[str, float] = field(default_factory=dict)
     detector: str = "none"
     min_face: int | None = None
     scheduler: str | None = None
     unit: ClassVar = "images"
 
-    def read(self, index: pd.Index, estimator: Estimator) -> Faces:
-        finder = FaceFinder(self.detector, self.min_face, estimator.crop)
+    def read(self, index: pd.Index, crop: FaceCrop) -> Faces:
+        finder = FaceFinder(self.detector, self.min_face, crop)
         found = list(finder.find_all(self._paths(index), self.scheduler))
         faces = np.array([each.largest_crop for each in found if each.faces], np.uint8)
-        size = estimator.crop.size
-        return faces.reshape(-1, size, size, 3), [each.reason for each in found]
+        return faces.reshape(-1, crop.size, crop.size, 3), [each.reason for each in found]
 
     def check(self, estimator: Estimator) -> list[str]:
-        alignment = estimator.crop.alignment
-        notes = _margin_notes("images", self.margin, estimator, _OTHER_CROPS)
-        if self.margin is not None and estimator.crop.is_aligned:
+        notes, alignment = super().check(estimator), estimator.crop.alignment
+        if self.margins and estimator.crop.is_aligned:
             notes.append(f"images are not aligned, the model expects {alignment}: {_OTHER_CROPS}")
         if UNKNOWN in self.uses(estimator.description).values():
-            trained = sorted({part.get("db") or "" for part in estimator.description.data} - {""})
-            of = f"; the model was trained on {', '.join(trained)}" if trained else ""
-            notes.append(f"whether the images were used in training is unknown{of}")
+            notes.append("whether the images were used in training is unknown")
         return notes
 
     def identities(self, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
@@ -155,30 +151,16 @@ class ImageFaces(EvaluationSet):
         return [self.folder / name for name in self.labels.loc[index, "path"]]
 
 
-def _margin_notes(name: str, margin: float | None, estimator: Estimator, effect: str) -> list[str]:
-    if not _is_other(margin, estimator):
-        return []
-    expected = " or ".join(f"{known:g}" for known in estimator.description.margins)
-    return [f"{name} were cropped with a margin of {margin:g}, the model with {expected}: {effect}"]
-
-
-def _is_other(margin: float | None, estimator: Estimator) -> bool:
-    """Whether a margin is known, and not among the model's training margins."""
-    return margin is not None and not np.isclose(margin, estimator.description.margins).any()
-
-
 def from_databases(
     paths: list[Path],
     part: str = "all",
     owner: Description | None = None,
-    fit_margin: bool = False,
     flag: str = "--part",
 ) -> DatabaseFaces:
     """The labelled faces of databases.
 
     part: "all", or a part of the split of `owner`, the description of a model: "validation",
         "test" or "training". Datasets that it was never trained on are used whole.
-    fit_margin: see `DatabaseFaces`.
     Raises `UserError` naming `flag` if the part cannot be found in the databases.
     """
     parts = [open_database(path) for path in paths]
@@ -197,7 +179,7 @@ def from_databases(
     )
     if part != "all":
         labels = labels.iloc[rows_of_part(parts, owner, part, flag)]
-    faces = DatabaseFaces(*_with_label(labels), database, parts, fit_margin)
+    faces = DatabaseFaces(*_with_label(labels), database, parts)
     uses = faces.uses(owner) if owner else {}
     new = [name for name, use in uses.items() if use == NEVER_SEEN]
     faces.notes.extend(f"{name} was never trained on: all of its faces are used" for name in new)
@@ -205,17 +187,12 @@ def from_databases(
 
 
 def from_csv(
-    path: Path,
-    dataset: str = "",
-    detector: str = "none",
-    min_face: int | None = None,
-    scheduler: str | None = None,
-    encoding: str | None = None,
+    path: Path, dataset: str = "", encoding: str | None = None, **finding: str | int | None
 ) -> ImageFaces:
     """The images that a CSV file labels, see `datasets.tables.read_csv`; paths are absolute or
     relative to its folder.
 
-    dataset, detector, min_face, scheduler: see `ImageFaces`.  encoding: one of Python's names.
+    encoding: one of Python's names.  dataset, finding: see `ImageFaces`.
     """
     table = read_csv(path.parent, path, encoding, anywhere=True).table
     kinds = {"source": dataset or path.stem}
@@ -223,32 +200,23 @@ def from_csv(
         kinds["group"] = table["group"]
     columns = (table[name] for name in ("path", "gender", "age_low", "age_high"))
     labels = labels_table(*columns, person=table["person"], **kinds)
-    how = {"detector": detector, "min_face": min_face, "scheduler": scheduler}
-    return ImageFaces(*_with_label(labels), path.parent, dataset, **how)
+    return ImageFaces(*_with_label(labels), path.parent, dataset, **finding)
 
 
-def from_appa_real(data_dir: Path, split: str, target: str) -> tuple[ImageFaces, pd.DataFrame]:
-    """The face crops of a split with their apparent or real age, and its table of labels.
+def from_appa_real(data_dir: Path, split: str) -> tuple[ImageFaces, pd.DataFrame]:
+    """The face crops of a split with their apparent age, and its table of labels.
 
     Reads `gt_avg_{split}.csv`, `{split}/{file_name}_face.jpg` and `allcategories_{split}.csv`, if
-    present. Ages above 100 are kept. Raises `UserError` if the labels are missing or malformed, or
-    the folder of images is missing.
+    present. Ages above 100 are kept. Raises `UserError` if the labels are missing or malformed.
     """
-    check_folder(data_dir)
     table = read_appa_real_labels(data_dir, split)
-    unknown = table[list(AGE_COLUMNS.values())].isna().any(axis=1).to_numpy()
-    if table.empty or unknown.any():
-        where = f"row {int(unknown.argmax()) + 1} has none" if len(table) else "it has no row"
-        path = data_dir / f"gt_avg_{split}.csv"
-        raise UserError(f"{path}: expected both ages of every image, {where}")
-    check_folder(data_dir / split)
     columns = table.loc[:, "group":].drop(columns=["ethnicity", "race"], errors="ignore")
-    kinds = {"source": APPA_REAL, **columns.loc[:, columns.any()]}
-    if target == "apparent" and "apparent_age_std" in table:
+    kinds = {"source": "appa_real", **columns.loc[:, columns.any()]}
+    if "apparent_age_std" in table:
         kinds["age_std"] = pd.to_numeric(table["apparent_age_std"], errors="coerce")
-    names, age = table["file_name"] + "_face.jpg", table[AGE_COLUMNS[target]]
-    labels = labels_table(names, table["gender"], age, age, **kinds)
-    return ImageFaces(labels, [], data_dir / split, APPA_REAL, APPA_REAL_MARGIN), table
+    names, age = table["file_name"] + "_face.jpg", table[AGE_COLUMNS["apparent"]]
+    faces = *_with_label(labels_table(names, table["gender"], age, age, **kinds)), data_dir / split
+    return ImageFaces(*faces, "appa_real", {"images": APPA_REAL_MARGIN}), table
 
 
 def _with_label(labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -63,7 +63,7 @@ def measure(labels: pd.DataFrame, estimates: Estimates) -> pd.DataFrame:
         **{name: np.where(exact, values, np.nan) for name, values in per_exact_age.items()},
         deviation=labels["age_std"],
         male=male,
-        confidence=estimates.p_gender.astype(np.float64),
+        confidence=estimates.gender_distribution.max(axis=1).astype(np.float64),
         gender_nll=np.where(male.isna(), np.nan, -np.log(np.maximum(p_label, _TINY))),
     )
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from ..labels import MAX_AGE, age_midpoint
 from .metrics import BY_NAME, ECE_BINS
 from .results import Evaluation, Results
-from .subgroups import AGE_BANDS, FEW, is_age_band
+from .subgroups import AGE_BANDS, FEW, kind_of
 
 # Colour, text sign and matplotlib marker of the models, in turn, legible on white and on black.
 SERIES = (
@@ -41,7 +41,7 @@ Plot = tuple[str, str, str]  # title, caption, SVG
 
 def draw_plots(results: Results) -> Iterator[Plot]:
     """The plots that the known labels allow."""
-    bands = results.table[results.table["subgroup"].map(is_age_band)]
+    bands = results.table[results.table["subgroup"].map(kind_of) == "age"]
     bands = bands[bands["model"].isin(results.models)]
     few = f"Bars are 95 % intervals. Hollow marks have fewer than {FEW} faces."
     for name in _BY_AGE:
@@ -130,5 +130,4 @@ def _svg(draw: Callable[..., None], *arguments: object) -> str:
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
         text = file.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(r"^<svg[^>]*(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 aria-hidden="true">', text)
-    return re.sub(r'<g id="[^"]*"', "<g", text)
+    return re.sub(r"^<svg[^>]*(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 aria-hidden="true">', text)

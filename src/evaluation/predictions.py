@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..files import replacing, wrap_read_errors
 from ..labels import AGES
@@ -37,15 +36,11 @@ def write_predictions(path: Path, models: list[tuple[str, pd.DataFrame, Estimate
 
 
 def read_predictions(path: Path) -> tuple[pd.DataFrame, Estimates]:
-    """The rows of a file of `write_predictions`, and their estimates, from the probabilities.
+    """The labels in a file of `write_predictions`, and the estimates, from the probabilities.
 
     Raises `UserError` if it is another file.
     """
     with wrap_read_errors(path, "a file of predictions"):
         table = pd.read_csv(path, keep_default_na=False, na_values={"age_low": "", "age_high": ""})
-    missing = [name for name in ("path", "row", "source", "p_female", "p100") if name not in table]
-    if missing:
-        raise UserError(f"{path}: expected a file of predictions, it has no column {missing[0]}")
-    ages = table[_PROBABILITIES].to_numpy(np.float32)
-    p_female = table["p_female"].to_numpy(np.float32)
-    return table.drop(columns=_PROBABILITIES), Estimates.of(p_female, ages)
+        ages, labels = table[_PROBABILITIES].to_numpy(np.float32), table[["source", *_LABELS]]
+        return labels, Estimates.of(table["p_female"].to_numpy(np.float32), ages)

@@ -56,7 +56,6 @@ class Evaluation:
     estimates: of these faces.
     measures: of these faces, see `measures.measure`.
     skipped: name and reason of each image without a face.
-    calibration: description of the faces for temperature scaling; "" without it.
     """
 
     model: str
@@ -65,7 +64,6 @@ class Evaluation:
     estimates: Estimates
     measures: pd.DataFrame
     skipped: list[tuple[str, str]]
-    calibration: str
 
     @property
     def uses(self) -> dict[str, str]:

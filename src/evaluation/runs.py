@@ -1,6 +1,6 @@
 """Runs of several networks: without each database, without each fold, with several seeds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -8,41 +8,25 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from ..data.database import Database, join, open_database
 from ..data.split import database_names, related
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
 from ..files import replacing
 from ..models.checkpoints import stored_description
-from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, rows_of_part, seen_in
+from ..models.seen import NEVER_SEEN
 from ..training.arguments import Arguments
 from ..training.fit import train
 from ..training.run import weight_files
-from .evaluate import estimate
-from .labelled import from_databases
+from .evaluate import check_unseen, estimate
+from .labelled import DatabaseFaces, from_databases
 from .measures import measure
 from .predictions import write_predictions
 
 OUT_OF_FOLD = "out_of_fold.csv"
 _METRICS = {"age_mae": ".2f", "gender_accuracy": ".1%", "coverage": ".0%"}
+_COLUMNS = ["run", "seed", "tested_on", "part", "faces", *_METRICS]
 
-
-@dataclass(frozen=True)
-class Run:
-    """One network.
-
-    arguments: of its training.  name: what distinguishes it from the other runs, the same for all
-        seeds.  left_out: name of the database that is not in training.
-    """
-
-    arguments: Arguments
-    name: str
-    left_out: str | None = None
-
-    def with_seed(self, seed: int) -> "Run":
-        """The run with its own seed and folder."""
-        path = self.arguments.output_path / f"seed_{seed}"
-        return replace(self, arguments=replace(self.arguments, seed=seed, output_path=path))
+Run = tuple[str, Arguments]  # its name, the same for all seeds, and the arguments of its training
 
 
 def train_runs(arguments: Arguments) -> str:
@@ -61,22 +45,20 @@ def train_runs(arguments: Arguments) -> str:
     Raises:
         UserError: the flags do not fit the databases.
     """
-    opened = [open_database(path) for path in arguments.input]
-    join(opened)
-    databases = dict(zip(database_names(opened), opened, strict=True))
-    runs = plan(arguments, {name: database.path for name, database in databases.items()})
-    left_out = dict.fromkeys(run.left_out for run in runs if run.left_out)
-    check_weights(arguments, {name: databases[name] for name in left_out})
-    unseen = {name: unseen_rows(databases, name) for name in left_out}
+    faces = from_databases(arguments.input)
+    runs = plan(arguments, dict(zip(database_names(faces.parts), arguments.input, strict=True)))
+    unseen = None
+    if arguments.leave_out:
+        left_out = faces.labels["source"].isin(name for name, _ in runs)
+        unseen = unseen_faces(replace(faces, labels=faces.labels[left_out]), arguments)
     kind = "leave_out" if arguments.leave_out else "folds" if arguments.folds else "repeat"
     part = "test" if arguments.test_split or arguments.folds else "validation"
     tables, predictions, files = [], [], [arguments.output_path / f"{kind}.csv"]
-    for run in runs:
-        estimator = Estimator(train(run.arguments).best_file)
-        others = unseen.get(run.left_out, np.arange(0))
-        metrics, *predicted = _evaluate(run, estimator, databases, part, others)
-        predictions += [(run.name, *predicted)] if arguments.folds else []
-        tables.append(metrics)
+    for name, own in runs:
+        estimator = Estimator(train(own).best_file)
+        metrics, *predicted = _evaluate(name, estimator, faces, part, unseen)
+        predictions += [(name, *predicted)] if arguments.folds else []
+        tables.append(metrics.assign(run=name, seed=own.seed)[_COLUMNS])
         keras.utils.clear_session()
         table = pd.concat(tables)
         with replacing(files[0]) as partial:
@@ -91,15 +73,14 @@ def train_runs(arguments: Arguments) -> str:
 
 
 def plan(arguments: Arguments, paths: dict[str, Path]) -> list[Run]:
-    """The runs of some flags.
+    """The runs of some flags; those of --leave_out are named after the omitted database.
 
     Args:
         paths: of all databases, by name.
 
     Raises:
-        UserError: fewer than two databases, or an unknown one, for --leave_out.
+        UserError: --leave_out with fewer than two databases, an unknown one, or a --monitor of one.
     """
-    base = replace(arguments, leave_out=None, repeat=1)
     folder = arguments.output_path
     if arguments.leave_out:
         chosen = list(paths) if arguments.leave_out == "all" else [arguments.leave_out]
@@ -108,80 +89,69 @@ def plan(arguments: Arguments, paths: dict[str, Path]) -> list[Run]:
                 "--leave_out: expected two databases or more, and all or the name of one, received "
                 f"{arguments.leave_out} with {', '.join(paths)}"
             )
-        runs = [Run(without(base, paths, name), name, name) for name in chosen]
+        if (monitor := f"val_{arguments.monitored_metric}") != arguments.monitor:
+            raise UserError(
+                f"--leave_out requires a --monitor of all databases, {monitor}, received "
+                f"{arguments.monitor}"
+            )
+        changes = {
+            name: {
+                "input": [path for other, path in paths.items() if other != name],
+                "output_path": folder / f"without_{name}",
+            }
+            for name in chosen
+        }
     elif arguments.folds:
-        runs = [
-            Run(replace(base, fold=fold, output_path=folder / f"fold_{fold}"), f"fold {fold}")
+        changes = {
+            f"fold {fold}": {"fold": fold, "output_path": folder / f"fold_{fold}"}
             for fold in range(arguments.folds)
-        ]
+        }
     else:
-        runs = [Run(base, "all")]
+        changes = {"all": {}}
+    base = replace(arguments, leave_out=None, repeat=1)
+    runs = [(name, replace(base, **values)) for name, values in changes.items()]
     if arguments.repeat == 1:
         return runs
-    seeds = range(arguments.seed, arguments.seed + arguments.repeat)
-    return [run.with_seed(seed) for run in runs for seed in seeds]
-
-
-def without(arguments: Arguments, paths: dict[str, Path], left_out: str) -> Arguments:
-    """The arguments of the run without one database, whose metrics are not monitored.
-
-    paths: of all databases, by name.
-    """
-    others = {name: path for name, path in paths.items() if name != left_out}
-    monitored = [
-        f"{name}:{weight:g}"
-        for name, weight in arguments.monitor_weights.items()
-        if len(others) > 1 and not name.startswith(f"val_{left_out}_")
+    return [
+        (name, replace(own, seed=seed, output_path=own.output_path / f"seed_{seed}"))
+        for name, own in runs
+        for seed in range(arguments.seed, arguments.seed + arguments.repeat)
     ]
-    return replace(
-        arguments,
-        input=list(others.values()),
-        output_path=arguments.output_path / f"without_{left_out}",
-        monitor=",".join(monitored) or f"val_{arguments.monitored_metric}",
-        leave_out=None,
-    )
 
 
-def check_weights(arguments: Arguments, left_out: dict[str, Database]) -> None:
-    """Raise `UserError` if initial weights or a teacher were trained on an omitted database."""
+def unseen_faces(faces: DatabaseFaces, arguments: Arguments) -> pd.Index:
+    """The faces of databases left out whose image and person no other database has.
+
+    Raises `UserError` if a database has none, or initial weights or a teacher were trained on it.
+    """
     for flag, path in weight_files(arguments).items():
-        description = stored_description(path)
-        for name, database in left_out.items():
-            seen = seen_in([database], description)
-            if unknown := (seen == UNKNOWN).sum():
-                print(f"{path}: may have been trained on {unknown:,} faces of {name}, left out")
-            if trained := np.isin(seen, (TRAINING, TRAINED_ON)).sum():
-                raise UserError(
-                    f"{flag}: expected weights that never saw {name}, which is left out; {path} "
-                    f"was trained on {trained:,} of its {len(database):,} faces"
-                )
-
-
-def unseen_rows(databases: dict[str, Database], left_out: str) -> np.ndarray:
-    """Rows of joined databases, int64, of a database whose image and person no other one has."""
-    groups = related([*databases.values()])
-    own = np.repeat([name == left_out for name in databases], [*map(len, databases.values())])
-    unseen = np.flatnonzero(own & ~np.isin(groups, groups[~own]))
-    if shared := int(own.sum()) - len(unseen):
-        print(f"{left_out}: {shared:,} faces are skipped, their images or persons are in others")
-    if not len(unseen):
-        raise UserError(f"--leave_out: expected faces of {left_out} alone, others have all of them")
-    return unseen
+        remedy = "pass weights that never saw the databases left out"
+        for note in check_unseen({str(path): stored_description(path)}, faces, flag, remedy):
+            print(f"--leave_out: {note}")
+    sources = np.repeat(database_names(faces.parts), [*map(len, faces.parts)])
+    counts = pd.Series(sources).groupby(related(faces.parts)).transform("nunique")
+    is_unseen = counts[faces.labels.index] == 1
+    for name, own in is_unseen.groupby(faces.labels["source"], sort=False):
+        if shared := (~own).sum():
+            print(f"{name}: {shared:,} faces are skipped, their images or persons are in others")
+        if not own.any():
+            raise UserError(f"--leave_out: expected faces of {name} alone, others have all of them")
+    return faces.labels.index[is_unseen]
 
 
 def _evaluate(
-    run: Run, estimator: Estimator, databases: dict[str, Database], part: str, others: np.ndarray
+    run: str, estimator: Estimator, faces: DatabaseFaces, part: str, unseen: pd.Index | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, Estimates]:
     """Metrics of a run per database, and the labels and estimates of the faces.
 
-    part: "validation" or "test", of the databases of the run.  others: further rows.
+    part: "validation" or "test", of the databases of the run.  unseen: faces of databases left out;
+        None if the run has all databases.
     """
-    own = {name: database for name, database in databases.items() if name != run.left_out}
-    is_own = np.repeat([name in own for name in databases], [*map(len, databases.values())])
-    rows = rows_of_part([*own.values()], estimator.description, part)
-    rows = np.append(np.flatnonzero(is_own)[rows], others)
-    faces = from_databases([database.path for database in databases.values()])
-    faces = replace(faces, labels=faces.labels[faces.labels.index.isin(rows)])
+    is_part = np.isin(faces.seen(estimator.description), (part, NEVER_SEEN))
+    if unseen is not None:
+        is_left_out = faces.labels["source"] == run
+        is_part = np.where(is_left_out, faces.labels.index.isin(unseen), is_part)
+    faces = replace(faces, labels=faces.labels[is_part])
     faces.check(estimator)
     labels, estimates, _ = estimate(faces, estimator)
     measures = measure(labels, estimates)
@@ -192,9 +162,8 @@ def _evaluate(
         gender_accuracy=("correct", "mean"),
         coverage=("covered", "mean"),
     )
-    metrics = metrics.reset_index().assign(run=run.name, seed=run.arguments.seed)
-    metrics["part"] = np.where(metrics["tested_on"] == run.left_out, "all", part)
-    return metrics[["run", "seed", "tested_on", "part", "faces", *_METRICS]], labels, estimates
+    part = np.where((metrics.index == run) & (unseen is not None), "all", part)
+    return metrics.reset_index().assign(part=part), labels, estimates
 
 
 def matrix(table: pd.DataFrame) -> str:

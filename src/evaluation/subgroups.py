@@ -1,7 +1,5 @@
 """Subgroups of the evaluated faces."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
@@ -31,8 +29,6 @@ def subgroups(labels: pd.DataFrame) -> dict[str, np.ndarray]:
         "gender": gender_names(labels["gender"]),
         **{kind: labels[kind].to_numpy() for kind in labels.columns.drop(LABELS)},
     }
-    if USE not in values and len(set(values.get(SOURCE, ""))) <= 1:
-        values.pop(SOURCE, None)
     texts = {kind: pd.Series(each, dtype=object) for kind, each in values.items()}
     names = {kind: (f"{kind} " + each).where(each != "", "") for kind, each in texts.items()}
     for one, other in _CROSSED:
@@ -51,15 +47,6 @@ def age_band(age: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.minimum(age // 10, len(AGE_BANDS) - 1), nan=-1).astype(np.int64)
 
 
-def is_age_band(name: str) -> bool:
-    return name.startswith("age ") and CROSS not in name
-
-
-def by_kind(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names of subgroups by kind, "age", "gender", "age x gender" and so on, without "all"."""
-    kinds: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        if name != ALL:
-            kind = CROSS.join(part.partition(" ")[0] for part in name.split(CROSS))
-            kinds.setdefault(kind, []).append(name)
-    return kinds
+def kind_of(name: str) -> str:
+    """The kind of a subgroup: "all", "age", "gender", "age x gender" and so on."""
+    return CROSS.join(part.partition(" ")[0] for part in name.split(CROSS))

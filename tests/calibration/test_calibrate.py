@@ -13,6 +13,7 @@ from src.data.database import open_database
 from src.data.split import description_of, divide, hashed
 from src.errors import UserError
 from src.estimation.estimator import Estimates
+from src.evaluation.results import Results
 from src.faces.crop import FaceCrop
 from src.labels import AGES
 from src.models import build_model
@@ -137,25 +138,27 @@ def database(tmp_path_factory) -> Path:
     return write(tmp_path_factory.mktemp("database") / "wiki.mat", 0, 8)
 
 
+def values(results: Results, metric: str, subgroup: str = "all") -> list[tuple[float, int]]:
+    """Value and number of faces, before and after."""
+    table = results.table.set_index(["model", "subgroup", "metric"])
+    rows = [table.loc[(model, subgroup, metric)] for model in ("before", "after")]
+    return [(row["value"], row["n"]) for row in rows]
+
+
 def test_validation_faces_are_halved(database):
-    found = calibrate(Overconfident(database), [database])
+    calibration, results = calibrate(Overconfident(database), [database])
     validation = sum(hashed(name) < 0.9 for name in open_database(database).names)
-    rows = {row.metric: row for row in found.table.itertuples()}
-    coverage = rows["age in the 80 % interval, all"]
-    assert found.faces["age"] == found.faces["gender"] == validation - coverage.faces
-    assert coverage.faces == pytest.approx(validation / 2, abs=60)
-    assert coverage.before < 0.55
-    assert coverage.after == pytest.approx(0.8, abs=0.04)
-    assert found.description["age_temperature"] == pytest.approx(4, rel=0.15)  # of a variance
-    ece = rows["gender calibration error, all"]
-    assert ece.before == pytest.approx(0.14, abs=0.03)
-    assert ece.after < 0.05
-    assert (found.table.faces >= 100).all()
-    assert found.description["faces"] == found.faces["age"]
-    assert found.description["collections"] == ["wiki"]
-    assert " ".join(str(found).split()).startswith(
-        f"gender temperature {found.description['gender_temperature']:.3f}, fitted on "
-    )
+    (before, count), (after, _) = values(results, "coverage")
+    assert calibration["faces"] == validation - count
+    assert count == pytest.approx(validation / 2, abs=60)
+    assert before < 0.55
+    assert after == pytest.approx(0.8, abs=0.04)
+    assert calibration["age_temperature"] == pytest.approx(4, rel=0.15)  # of a variance
+    (before, _), (after, _) = values(results, "ece")
+    assert before == pytest.approx(0.14, abs=0.03)
+    assert after < 0.05
+    assert calibration["collections"] == ["wiki"]
+    assert results.evaluations[1].uses == {"wiki": "held out"}
 
 
 def test_random_splits_do_not_decide_the_halves(database):
@@ -163,22 +166,21 @@ def test_random_splits_do_not_decide_the_halves(database):
     model, opened = Overconfident(database), [open_database(database)]
     split, rows = divide(opened, "random", 0.3, 0, seed=0)
     model.description = Description({}, FaceCrop(8), **description_of(opened, split, rows))
-    measured = calibrate(model, [database]).table["faces"]
-    assert measured.max() == pytest.approx(180, abs=30)
+    _, results = calibrate(model, [database])
+    assert len(results.labels) == pytest.approx(180, abs=30)
 
 
 def test_only_unseen_datasets_are_fitted(database, tmp_path):
     """Errors on unseen datasets are larger: coverage is 80 % there, and higher elsewhere."""
     elsewhere = write(tmp_path / "lap.mat", 1, 12)
-    found = calibrate(Overconfident(database), [database, elsewhere])
-    assert found.description["collections"] == ["lap"]
-    assert found.description["age_temperature"] == pytest.approx(9, rel=0.2)
-    rows = {row.metric: row for row in found.table.itertuples()}
-    never_seen = rows["age in the 80 % interval, use never seen"]
-    assert never_seen.after == pytest.approx(0.8, abs=0.05)
-    assert found.faces["age"] + never_seen.faces == 1200
-    assert rows["age in the 80 % interval, use held out"].after > 0.9
-    assert rows["negative log-likelihood of the age, all"].after < 4
+    calibration, results = calibrate(Overconfident(database), [database, elsewhere])
+    assert calibration["collections"] == ["lap"]
+    assert calibration["age_temperature"] == pytest.approx(9, rel=0.2)
+    _, (coverage, count) = values(results, "coverage", "use never seen")
+    assert coverage == pytest.approx(0.8, abs=0.05)
+    assert calibration["faces"] + count == 1200
+    assert values(results, "coverage", "use held out")[1][0] > 0.9
+    assert values(results, "nll")[1][0] < 4
 
 
 @pytest.mark.parametrize(("count", "known"), [(24, 24), (300, 30)])
@@ -193,19 +195,19 @@ def test_guard_counts_fitted_faces(tmp_path, count, known):
 
 def test_few_unseen_faces_are_not_fitted_alone(database, tmp_path):
     """A dataset of three unseen faces does not replace a thousand validation faces."""
-    found = calibrate(Overconfident(database), [database, write(tmp_path / "lap.mat", 1, 12, 3)])
-    assert found.faces["age"] > 400
-    assert found.description["age_temperature"] == pytest.approx(4, rel=0.15)
+    write(tmp_path / "lap.mat", 1, 12, 3)
+    calibration, _ = calibrate(Overconfident(database), [database, tmp_path / "lap.mat"])
+    assert calibration["faces"] > 400
+    assert calibration["age_temperature"] == pytest.approx(4, rel=0.15)
 
 
 @pytest.mark.parametrize("gender", [NAN, 0.0])
 def test_unknown_or_single_gender_keeps_its_temperature(tmp_path, gender):
     """Of a calibrated model, faces of the rarer gender alone ask for a higher temperature."""
     path = write(tmp_path / "wiki.mat", 0, 8, gender=gender)
-    found = calibrate(Overconfident(path), [path])
-    assert found.description["gender_temperature"] == 1 and found.faces["gender"] == 0
-    assert found.description["age_temperature"] == pytest.approx(4, rel=0.15)
-    assert any("gender" in note for note in found.notes)
+    calibration, _ = calibrate(Overconfident(path), [path])
+    assert calibration["gender_temperature"] == 1
+    assert calibration["age_temperature"] == pytest.approx(4, rel=0.15)
 
 
 def test_calibrated_file_is_rejected(database):

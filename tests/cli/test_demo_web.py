@@ -129,7 +129,7 @@ def test_uploaded_image_has_results(page, expected, photo):
     time.sleep(1)  # until it is painted
     shot = cv2.imdecode(np.frombuffer(image.screenshot_as_png, np.uint8), cv2.IMREAD_COLOR)
     for i, box in enumerate(boxes):
-        is_certain = estimates.p_gender[i] >= 0.8
+        is_certain = estimates.gender_distribution[i].max() >= 0.8
         colour = COLOURS[estimates.gender[i]] if is_certain else (85, 85, 85)
         assert sides_are_drawn(shot, box, shot.shape[1] / 960, colour)
 

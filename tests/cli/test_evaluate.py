@@ -69,7 +69,8 @@ def test_metrics_of_networks(evaluated):
 
 def test_files_and_printed_tables(evaluated):
     assert names(evaluated.folder) == {"wiki.mat", "a.hdf5", "b.hdf5", "out"}
-    assert names(evaluated.folder / "out") == {"results.json", "results.csv", "report.html"}
+    files = {"results.json", "results.csv", "results.md", "report.html"}
+    assert names(evaluated.folder / "out") == files
     stored = json.loads((evaluated.folder / "out" / "results.json").read_text())
     assert stored["arguments"]["weight_file"] == [str(path) for path in evaluated.models]
     assert [model["faces"] for model in stored["models"]] == [50, 50]
@@ -89,13 +90,11 @@ def evaluate(run_here):
 
 
 def test_second_evaluation_of_a_folder(evaluated, evaluate, tmp_path):
-    """It is numbered, or with --force replaces the first; predictions and card are written."""
+    """It is numbered; predictions are written."""
     shutil.copytree(evaluated.folder / "out", tmp_path / "out")
     before = (tmp_path / "out" / "results.json").read_bytes()
-    card = tmp_path / "card of mine.md"
-    card.write_text("# Card\n<!-- figures: begin -->\n<!-- figures: end -->\n")
     command = ("--input", evaluated.database, "--output", tmp_path / "out", "--resamples", 20)
-    files = ("--predictions", tmp_path / "faces.csv", "--card", card)
+    files = ("--predictions", tmp_path / "faces.csv")
     done = evaluate(*command, "--weight_file", *evaluated.models, *files)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"report: {tmp_path / 'out-2' / 'report.html'}\n")
@@ -104,15 +103,6 @@ def test_second_evaluation_of_a_folder(evaluated, evaluate, tmp_path):
     assert faces.groupby("model").size().to_dict() == {"a.hdf5": 50, "b.hdf5": 50}
     ages = faces[[f"p{age}" for age in range(101)]].sum(axis=1).to_numpy()
     assert ages == pytest.approx(1, abs=1e-3)
-    lines = card.read_text().splitlines()
-    assert next(line for line in lines if line.startswith("### ")) == "### All faces"
-    assert any(line.startswith("| ") and " b.hdf5 " in line for line in lines)
-    [stored] = [line for line in lines if line.startswith("python evaluate.py ")]
-    assert f"--card '{card}'" in stored
-    done = evaluate(*command, "--weight_file", evaluated.models[0], "--force")
-    assert done.returncode == 0, done.stderr
-    stored = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [model["model"] for model in stored["models"]] == ["a.hdf5"]
 
 
 @pytest.mark.parametrize(
@@ -121,13 +111,9 @@ def test_second_evaluation_of_a_folder(evaluated, evaluate, tmp_path):
         ([], ["--input", "--image_csv"]),
         (["--input", "a.mat", "--image_csv", "a.csv"], ["--input", "--image_csv"]),
         (["--image_csv", "a.csv", "--part", "training"], ["--part", "--input"]),
-        (["--input", "gone.mat"], ["gone.mat"]),
-        (["--image_csv", "gone.csv"], ["gone.csv"]),
-        (["--input", "DATABASE", "--weight_file", "gone.hdf5"], ["gone.hdf5"]),
         (["--input", "DATABASE", "--part", "validation"], ["--part", "all"]),
-        (["--input", "DATABASE", "--weight_file", "MODEL", "MODEL"], ["--weight_file"]),
         (["--input", "DATABASE", "--weight_file", "DATABASE"], ["wiki.mat"]),
-        (["--input", "DATABASE", "--card", "gone.md"], ["--card", "gone.md"]),
+        (["--input", "DATABASE", "--predictions", "DATABASE"], ["--predictions", "wiki.mat"]),
     ],
 )
 def test_bad_input_leaves_nothing(evaluated, evaluate, tmp_path, args, words):

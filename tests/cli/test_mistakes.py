@@ -54,7 +54,7 @@ MISTAKES = {
         (["--image_csv", "none.csv"], "none.csv"),
         (["--input", "db.mat", "--weight_file", "none.hdf5"], "none.hdf5"),
         (["--input", "db.mat", "--output", "db.mat"], "db.mat"),
-        (["--input", "db.mat", "--card", "none/card.md"], "none"),
+        (["--input", "db.mat", "--predictions", "none/faces.csv"], "none"),
         (["--input", "db.mat", "--detect"], "--detect requires --image_csv"),
     ],
     "evaluate_appa_real.py": [

@@ -13,11 +13,9 @@ from src.errors import UserError
 from src.estimation.estimator import Estimates
 from src.evaluation.audit import (
     COLUMNS,
-    MARK,
     audit_table,
     files_of,
     from_folds,
-    keep_decisions,
     write_audit,
 )
 from src.evaluation.noise import noise_rates, one_label_per_image, suspect
@@ -165,27 +163,9 @@ def test_table_names_reasons(audited):
 
 
 def write_files(path: Path, audited):
-    table = keep_decisions(audit_table(*audited), path)
     faces = np.stack([np.full((32, 32, 3), 40 + row, np.uint8) for row in range(20)])
+    table = audit_table(*audited)
     write_audit(path, table, faces, {"age": (0.1, 0.05, 0.15)}, "Predictions of x.")
-
-
-def test_files_and_earlier_decisions(audited, tmp_path):
-    path = tmp_path / "AUDIT.csv"
-    write_files(path, audited)
-    table = pd.read_csv(path, keep_default_na=False)
-    assert list(table) == COLUMNS and path.read_bytes().startswith(MARK)
-    assert len(table) == 200 and (table["decision"] == "").all()
-    page, sheet = files_of(path)
-    assert "10.0 %" in page.read_text() and "http" not in page.read_text()
-    assert cv2.imread(str(sheet)).shape[1] > 1000
-    table.loc[[0, 5], ["decision", "new_age"]] = [["drop", ""], ["correct", "25"]]
-    table.to_csv(path, index=False)
-    write_files(path, audited)
-    again = pd.read_csv(path, keep_default_na=False, dtype=str)
-    assert again["path"].tolist() == table["path"].tolist()
-    assert again.loc[[0, 5], "decision"].tolist() == ["drop", "correct"]
-    assert again["new_age"].tolist().count("25") == 1
 
 
 def test_predictions_of_folds_are_matched(tmp_path):
@@ -261,10 +241,15 @@ def test_audit_of_a_model(tmp_path, monkeypatch, capsys):
     labels[7] = 90
     path = write(tmp_path / "db.mat", labels, estimated=ages)
     monkeypatch.setattr(audit, "load_models", lambda *_: {"model": ColourModel()})
-    evaluate.main(["--input", str(path), "--audit", str(tmp_path / "a.csv"), "--worst", "5"])
+    command = ["--input", str(path), "--audit", str(tmp_path / "a.csv"), "--worst", "5"]
+    evaluate.main(command)
     table = pd.read_csv(tmp_path / "a.csv")
     assert table["path"][0] == "db/7.jpg" and len(table) == 180
     assert "too old by 73 years" in table["reason"][0]
     out = capsys.readouterr().out
     assert "confident learning" in out and "note: " in out
-    assert {"a.csv", "a.html", "a.jpg"} <= {each.name for each in tmp_path.iterdir()}
+    page, sheet = files_of(tmp_path / "a.csv")
+    assert list(table) == COLUMNS and table["decision"].isna().all()
+    assert "http" not in page.read_text() and cv2.imread(str(sheet)).shape[1] > 1000
+    with pytest.raises(UserError, match=r"--audit.*a\.csv exists"):  # it may hold decisions
+        evaluate.main(command)

@@ -1,5 +1,6 @@
 """From labelled faces, in databases or images, to results."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import cv2
@@ -11,6 +12,8 @@ from src.data.database import open_database
 from src.data.split import hashed
 from src.errors import UserError
 from src.evaluation import evaluate as evaluating
+from src.evaluation.arguments import Arguments
+from src.evaluation.commands import faces_of
 from src.evaluation.evaluate import check_unseen, evaluate, load_models
 from src.evaluation.labelled import from_csv, from_databases
 from src.evaluation.output import write_report
@@ -19,6 +22,7 @@ from src.evaluation.results import Results
 from src.evaluation.tables import better_models, console
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector
+from src.faces.finder import FaceFinder, Found
 from src.models.description import Description
 from tests.evaluation.colour_model import ColourModel, face
 from tests.helpers import trained_on, write_our_database
@@ -82,49 +86,39 @@ def test_last_batch_may_be_smaller(tmp_path, monkeypatch):
     assert table(pieces).loc[("all", "mae"), "value"] == pytest.approx(5)
 
 
+describe = partial(Description, {}, FaceCrop(8))
+
+
 def write_csv(folder, rows, header="path,age,gender", name="labels.csv"):
     (folder / name).write_text("\n".join([header, *rows, ""]))
     return folder / name
 
 
-def test_encoding_of_the_label_file(tmp_path):
+def test_flags_of_label_files(tmp_path, monkeypatch):
+    """The encoding reads the file; the detector, its minimum and the scheduler find the faces."""
     (tmp_path / "labels.csv").write_text("path,age\n王.jpg,25\n", encoding="gbk")
-    faces = from_csv(tmp_path / "labels.csv", encoding="gbk")
-    assert faces.labels["path"].tolist() == ["王.jpg"]
+    flags = {"image_csv": tmp_path / "labels.csv", "encoding": "gbk", "detect": True}
+    flags |= {"detector": "dlib", "min_face": 30, "scheduler": "tcp://node:1"}
+    faces, finders = faces_of(Arguments(**flags), {}), []
+
+    def find_all(finder, paths, scheduler):
+        finders.append((finder.detector, finder.min_face, scheduler))
+        return [Found(None, [], np.empty(0), "none") for _ in paths]
+
+    monkeypatch.setattr(FaceFinder, "find_all", find_all)
+    _, reasons = faces.read(faces.labels.index, FaceCrop(8))
+    assert faces.labels["path"].tolist() == ["王.jpg"] and reasons == ["none"]
+    assert finders == [("dlib", 30, "tcp://node:1")]
 
 
 def test_other_sizes_and_margins(tmp_path):
     path = write(tmp_path / "db.mat", [20, 30], size=16, margin=0.1)
     results = run(all_of(path), small=ColourModel(8), same=ColourModel(16, margin=0.1))
     margins, sizes = results.notes
-    assert all(word in margins for word in ("small", "db.mat", "0.1", "0.4", "--fit_margin"))
+    assert all(word in margins for word in ("small", "db.mat", "0.1", "0.4"))
     assert all(word in sizes for word in ("small", "16", "8"))
     for evaluation in results.evaluations:
         assert evaluation.measures["error"].to_numpy() == pytest.approx(0)
-
-
-def test_fit_margin_per_model(tmp_path):
-    """The middle half of each face has age 50, its surroundings age 10."""
-    faces = np.full((2, 16, 16, 3), (0, 10, 0), np.uint8)
-    faces[:, 4:12, 4:12, 1] = 50
-    columns = {"path": ["0.jpg", "1.jpg"], "group": ["", ""], "gender": np.ones(2)}
-    columns |= {name: np.full(2, 50.0) for name in ("age_low", "age_high")}
-    for name, margin in (("wide", 0.5), ("tight", 0.0)):
-        write_our_database(tmp_path / f"{name}.mat", faces, columns, db=name, margin=margin)
-    paths = [tmp_path / "wide.mat", tmp_path / "tight.mat"]
-    both = ColourModel(16, margin=0.0)
-    both.description.margins = [0.0, 0.5]
-    models = {"tight": ColourModel(16, margin=0.0), "both": both}
-    as_cut, fitted = (from_databases(paths, fit_margin=fit) for fit in (False, True))
-    whole = [20, 20, 20, 20]  # a quarter is 50
-    middle = [pytest.approx(50, abs=3)] * 2
-    for faces, expected in ((as_cut, {"tight": whole}), (fitted, {"tight": middle + whole[2:]})):
-        results = evaluate(faces, models, resamples=20)
-        for evaluation in results.evaluations:
-            ages = expected.get(evaluation.model, whole)
-            assert evaluation.estimates.age.tolist() == ages
-        [note] = results.notes
-        assert "tight" in note and "wide.mat" in note and "0.5" in note
 
 
 @pytest.mark.parametrize(
@@ -152,17 +146,17 @@ def test_unlabelled_faces_are_skipped(tmp_path):
 
 def test_models_must_not_have_seen_the_part(tmp_path):
     path = write(tmp_path / "db.mat", np.arange(60))
-    one, same, other = (Model(**trained_on(path, validation=v)) for v in (0.3, 0.3, 0.2))
-    unseen = Model(**trained_on(write(tmp_path / "lap.mat", np.arange(60, 100))))
-    without = Model()
-    faces = from_databases([path], "validation", one.description)
-    models = {"a.hdf5": one, "b.hdf5": same, "c.hdf5": without, "d.hdf5": unseen}
-    notes = check_unseen(models, faces, "--part validation", "")
-    assert [note.split()[0] for note in notes] == ["c.hdf5"]
+    one, same, other = (describe(**trained_on(path, validation=v)) for v in (0.3, 0.3, 0.2))
+    unseen = describe(**trained_on(write(tmp_path / "lap.mat", np.arange(60, 100))))
+    without = describe()
+    faces = from_databases([path], "validation", one)
+    known = {"a.hdf5": one, "b.hdf5": same, "c.hdf5": without, "d.hdf5": unseen, "e.hdf5": None}
+    notes = check_unseen(known, faces, "--part validation", "")
+    assert [note.split()[0] for note in notes] == ["c.hdf5", "e.hdf5"]
     with pytest.raises(UserError, match=r"--part validation: b\.hdf5"):
         check_unseen({"a.hdf5": one, "b.hdf5": other}, faces, "--part validation", "")
     with pytest.raises(UserError, match=r"--part.*all"):
-        from_databases([path], "test", without.description)
+        from_databases([path], "test", without)
 
 
 def test_unseen_collections_are_used_whole(tmp_path):
@@ -180,13 +174,6 @@ def test_unseen_collections_are_used_whole(tmp_path):
     assert metrics.loc[("use never seen", "mae"), "value"] == pytest.approx(3)
     assert metrics.loc[("use held out", "mae"), "n"] == len(held_out)
     assert from_databases([own, new]).uses(model.description)["utkface"] == "trained on"
-
-
-class Model:
-    """A model with a description."""
-
-    def __init__(self, **values):
-        self.description = Description({}, FaceCrop(8), **values)
 
 
 def test_paths_of_a_csv_lead_anywhere(tmp_path):
@@ -317,5 +304,4 @@ def test_model_names_are_distinct(tmp_path, monkeypatch):
     paths = [tmp_path / "a" / "w.hdf5", tmp_path / "b" / "w.hdf5"]
     assert list(load_models(paths)) == [*map(str, paths)]
     assert list(load_models(paths[:1])) == ["w.hdf5"]
-    with pytest.raises(UserError, match=r"--weight_file.*w\.hdf5"):
-        load_models([paths[0]] * 2)
+    assert list(load_models([])) == ["age_gender.onnx"]

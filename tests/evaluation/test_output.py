@@ -1,32 +1,20 @@
-"""Output folder, tables of the console, and model card of an evaluation."""
+"""Output folder, and tables of the console and of model cards."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from src.errors import UserError
 from src.evaluation.evaluate import evaluate
 from src.evaluation.labelled import from_databases
-from src.evaluation.output import (
-    folder_output,
-    free_folder,
-    split_card,
-    write_card,
-    write_results,
-)
-from src.evaluation.tables import console, skipped
-from src.outputs import check_outputs
+from src.evaluation.output import free_folder, write_results
+from src.evaluation.tables import console, markdown
 from tests.evaluation.colour_model import ColourModel
 from tests.evaluation.test_evaluate import write
 from tests.helpers import names
 
 NAN = np.nan
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-COMMAND = "python evaluate.py --card README.md"
-ABOUT, TERMS = f"# Weights\n\n{BEGIN}\n", f"{END}\n\nResearch only.\n"
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +28,22 @@ def results(tmp_path_factory):
     two = write(folder / "two.mat", [3] * 3, [1, 0, NAN], groups, estimated=[12] * 3, age_high=high)
     models = {"ours": ColourModel(), "theirs": ColourModel()}
     models["ours"].description.data = [{"db": "one", "file": "other.mat"}]
+    models["theirs"].description.calibration = {"faces": 4621}
     faces = from_databases([one, two], "all")
     return evaluate(faces, models, resamples=20, arguments={"input": [one], "resamples": 20})
 
 
 def test_json_and_csv_hold_all_metrics(results, tmp_path):
     folder = tmp_path / "out"
-    check_outputs([folder_output(folder)], [])
     write_results(folder, results)
     assert names(tmp_path) == {"out"}
-    assert names(folder) == {"results.json", "results.csv", "report.html"}
+    assert names(folder) == {"results.json", "results.csv", "results.md", "report.html"}
     stored = json.loads((folder / "results.json").read_text())
     assert [model["model"] for model in stored["models"]] == ["ours", "theirs"]
     assert stored["arguments"]["input"][0].endswith("one.mat")
     table = pd.read_csv(folder / "results.csv")
     assert list(table) == ["model", "subgroup", "metric", "value", "low", "high", "n"]
     pd.testing.assert_frame_equal(table, results.table, check_dtype=False)
-    pd.testing.assert_frame_equal(pd.DataFrame(stored["metrics"]), table, check_dtype=False)
     assert not table.duplicated(["model", "subgroup", "metric"]).any()
     constant = "baseline: 20 years, male (evaluated faces)"
     assert set(table["model"]) == {"ours", "theirs", "theirs - ours", constant}
@@ -64,13 +51,13 @@ def test_json_and_csv_hold_all_metrics(results, tmp_path):
     assert ((known["low"] <= known["value"]) & (known["value"] <= known["high"])).all()
 
 
-@pytest.mark.parametrize("name", ["thesis.tex", "results.csv", "results.json", "report.html"])
-def test_force_spares_other_files(tmp_path, name):
-    (tmp_path / name).write_text("mine")
-    assert free_folder(tmp_path, force=False) == tmp_path
-    for path in (tmp_path, tmp_path / name, tmp_path / "nowhere" / "out"):
-        with pytest.raises(UserError):
-            check_outputs([folder_output(path)], [])
+def test_existing_folders_are_numbered(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("out", "out-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.tex").write_text("mine")
+    for name, expected in (("new", "new"), ("empty", "empty"), ("out", "out-3")):
+        assert free_folder(tmp_path / name) == tmp_path / expected
 
 
 def test_tables_mark_few_faces(results):
@@ -80,15 +67,6 @@ def test_tables_mark_few_faces(results):
     women = next(line for line in lines if line.startswith("gender female"))
     assert women.split()[2:4] == ["ours", "2"] and "3.00*" in women
     assert any("theirs - ours" in line for line in lines)
-
-
-def test_skipped_images_are_listed(results):
-    evaluation = results.evaluations[0]
-    assert skipped(evaluation) == ""
-    missing = [(f"{i}.jpg", "image missing") for i in range(25)]
-    lines = skipped(replace(evaluation, skipped=missing)).splitlines()
-    assert lines[:2] == ["25 of 60 images skipped:", "0.jpg: image missing"]
-    assert lines[-1] == "and 5 more" and len(lines) == 22
 
 
 def tables(content: str) -> dict[str, dict[tuple[str, ...], list[str]]]:
@@ -102,18 +80,11 @@ def tables(content: str) -> dict[str, dict[tuple[str, ...], list[str]]]:
     return found
 
 
-def test_sections_and_cells_of_card(results, tmp_path):
-    card = tmp_path / "README.md"
-    card.write_text(f"{ABOUT}old figures\n{TERMS}")
-    split_card(card)
-    write_card(card, results, COMMAND)
-    content = card.read_text()
-    assert content.startswith(ABOUT) and content.endswith(TERMS)
-    assert "old figures" not in content and COMMAND in content
-    assert names(tmp_path) == {"README.md"}
+def test_sections_and_cells_of_card(results):
+    content = markdown(results)
     found = tables(content)
     kinds = ["By age", "Children", "By gender", "By group", "By age and gender"]
-    assert list(found) == ["All faces", "theirs - ours", "By use in training", *kinds]
+    assert list(found) == ["All faces", "Differences", "By use in training", *kinds]
     # Errors of 3 years, for the girl and to the end of the range.
     children = found["Children"]["children 0-12", "theirs"]
     assert children[:2] == ["4", "3.00* of 1"]
@@ -130,32 +101,4 @@ def test_sections_and_cells_of_card(results, tmp_path):
     _, mae, bias, *_ = uses[f"{trained} x source one", "ours"]
     assert mae.startswith("2.03 [2.00, ") and bias.startswith("+2.03 [")
     assert uses[f"{unknown} x source two", "ours"][0] == "3"
-    write_card(card, results, COMMAND)
-    assert card.read_text() == content
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *("# Weights\n", ABOUT, TERMS, TERMS + ABOUT),
-        *(ABOUT + TERMS + ABOUT + TERMS, ABOUT + ABOUT + TERMS, None),
-    ],
-)
-def test_marks_are_required_once(results, tmp_path, content):
-    card = tmp_path / "README.md"
-    if content:
-        card.write_text(content)
-    for act in (split_card, lambda path: write_card(path, results, COMMAND)):
-        with pytest.raises(UserError, match=r"--card.*README\.md"):
-            act(card)
-    assert card.exists() == bool(content) and (not content or card.read_text() == content)
-
-
-def test_sections_of_card_are_apart(results, tmp_path):
-    card, begin = tmp_path / "README.md", "<!-- pictures: begin -->"
-    card.write_text(ABOUT + TERMS + f"{begin}\n<!-- pictures: end -->\n")
-    without = [replace(each, skipped=[("a.jpg", "no face found")]) for each in results.evaluations]
-    write_card(card, replace(results, evaluations=without), COMMAND, "pictures")
-    before, _, after = card.read_text().partition(begin)
-    assert before == ABOUT + TERMS
-    assert "### All faces" in after and "ours: 1 of 35 images" in after
+    assert content.splitlines()[-1].startswith("* theirs: temperatures fitted on 4,621 faces")

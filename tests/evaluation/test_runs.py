@@ -10,15 +10,16 @@ import pytest
 
 from src.data.database import open_database
 from src.errors import UserError
+from src.evaluation.labelled import from_databases
 from src.evaluation.predictions import read_predictions
-from src.evaluation.runs import check_weights, matrix, plan, train_runs, unseen_rows, without
+from src.evaluation.runs import matrix, plan, train_runs, unseen_faces
 from src.faces.crop import FaceCrop
 from src.labels import age_interval, expected_age
 from src.models import build_model
 from src.models.checkpoints import load_checkpoint, save_checkpoint
 from src.models.description import Description
 from src.training.arguments import Arguments
-from tests.helpers import made_database, write_database
+from tests.helpers import write_database, write_our_database
 
 PATHS = {name: Path(f"{name}.mat") for name in ("wiki", "utkface", "fairface")}
 
@@ -105,11 +106,12 @@ def test_predictions_out_of_fold(complete, tmp_path):
 def test_seeds_of_every_run():
     arguments = Arguments([*PATHS.values()], seed=4, leave_out="all", repeat=2)
     found = plan(arguments, PATHS)
-    assert [(run.left_out, run.arguments.seed) for run in found] == [
-        (name, seed) for name in PATHS for seed in (4, 5)
+    assert [(name, run.seed) for name, run in found] == [
+        (n, seed) for n in PATHS for seed in (4, 5)
     ]
-    assert found[1].arguments.output_path == Path("checkpoints/without_wiki/seed_5")
-    assert not any(run.arguments.trains_many for run in found)
+    _, run = found[1]
+    assert run.output_path == Path("checkpoints/without_wiki/seed_5")
+    assert run.input == [PATHS["utkface"], PATHS["fairface"]] and not run.trains_many
 
 
 def test_means_and_deviations_of_seeds():
@@ -119,15 +121,12 @@ def test_means_and_deviations_of_seeds():
     assert "| 5.00 ± 1.00, 92.0 % ± 2.0 %, - |" in matrix(rows)
 
 
-def test_left_out_database_is_not_monitored():
-    monitor = "val_wiki_pred_age_mae:2,val_utkface_pred_age_mae,val_fairface_pred_age_mae"
-    arguments = Arguments(list(PATHS.values()), monitor=monitor, leave_out="all")
-    run = without(arguments, PATHS, "utkface")
-    assert run.monitor_weights == {"val_wiki_pred_age_mae": 2, "val_fairface_pred_age_mae": 1}
-    assert run.input == [PATHS["wiki"], PATHS["fairface"]]
-    two = {name: PATHS[name] for name in ("wiki", "utkface")}
-    assert without(arguments, two, "utkface").monitor == "val_pred_age_mae"
-    assert without(Arguments([*two.values()]), two, "wiki").monitor == "val_loss"
+def test_monitor_of_one_database():
+    """It cannot be monitored when it is left out."""
+    arguments = Arguments([*PATHS.values()], monitor="val_wiki_pred_age_mae:2", leave_out="all")
+    with pytest.raises(UserError, match=r"--leave_out.*--monitor.*val_pred_age_mae"):
+        plan(arguments, PATHS)
+    assert plan(replace(arguments, monitor="val_pred_age_mae"), PATHS)
 
 
 def test_init_that_saw_the_database(tmp_path):
@@ -137,32 +136,37 @@ def test_init_that_saw_the_database(tmp_path):
     description = Description(architecture, FaceCrop(16), data=[{"db": "utkface"}])
     save_checkpoint(tmp_path / "w.hdf5", build_model(architecture, 16), description)
     start = Arguments(paths, tmp_path / "round", init=str(tmp_path / "w.hdf5"), leave_out="all")
-    with pytest.raises(UserError, match=r"--init: .*utkface.*w\.hdf5 .* 32 of its 32 faces"):
+    with pytest.raises(UserError, match=r"--init: .*w\.hdf5 .* of utkface"):
         train_runs(start)
     assert not (tmp_path / "round").exists()
 
 
 def test_init_of_unknown_data_is_reported(tmp_path, capsys):
     """Files of the original toolkit do not store which faces trained them."""
-    database = open_database(write_database(tmp_path / "wiki.mat"))
-    check_weights(Arguments([], init=str(tmp_path / "weights.h5")), {"wiki": database})
-    assert "may have been trained on 32 faces of wiki" in capsys.readouterr().out
+    faces = from_databases([write_database(tmp_path / "wiki.mat")])
+    unseen_faces(faces, Arguments([], init=str(tmp_path / "weights.h5")))
+    assert "weights.h5 may have been trained on these faces" in capsys.readouterr().out
 
 
 def test_faces_in_other_databases_are_skipped(tmp_path, capsys):
     """80 of 100 are another database's images; 2 more show one of its persons."""
-    rng = np.random.default_rng(0)
-    faces = rng.integers(0, 256, (120, 16, 16, 3), np.uint8)
-    databases = {}
-    for name, rows in (("a", np.arange(100)), ("b", np.arange(20, 120))):
-        person = np.array([f"p{row}" if row < 5 else "" for row in range(100)])
-        databases[name] = replace(made_database(faces[rows], rows % 2, rows, rows), person=person)
-    databases["b"].person[:] = ""
-    databases["b"].person[90:92] = "p1", "p2"
-    assert unseen_rows(databases, "a").tolist() == [0, 3, 4, *range(5, 20)]
+    faces = np.random.default_rng(0).integers(0, 256, (120, 16, 16, 3), np.uint8)
+    persons = np.array([f"p{row}" if row < 5 else "" for row in range(100)])
+    others = np.full(100, "", "U2")
+    others[90:92] = "p1", "p2"
+    paths = []
+    for name, rows, person in (("a", np.arange(100), persons), ("b", np.arange(20, 120), others)):
+        columns = {"path": [f"{name}{row}.jpg" for row in rows], "person": person, "group": ""}
+        columns |= {"gender": rows % 2.0, "age_low": rows % 90.0, "age_high": rows % 90.0}
+        paths.append(tmp_path / f"{name}.mat")
+        write_our_database(paths[-1], faces[rows], columns, db=name)
+    both = from_databases(paths)
+    of_a = replace(both, labels=both.labels[both.labels["source"] == "a"])
+    assert unseen_faces(of_a, Arguments([])).tolist() == [0, 3, 4, *range(5, 20)]
     assert "82 faces" in capsys.readouterr().out
-    with pytest.raises(UserError, match="--leave_out: expected faces of a alone"):
-        unseen_rows({"a": databases["a"], "copy": databases["a"]}, "a")
+    copies = from_databases([paths[0]] * 2)
+    with pytest.raises(UserError, match="--leave_out: expected faces of a1 alone"):
+        unseen_faces(copies, Arguments([]))
 
 
 @pytest.mark.parametrize("name, count", [("imdb", 2), ("all", 1)])

@@ -30,6 +30,7 @@ def test_rows_of_every_subgroup_by_hand():
         "group x": [0, 2],
         "group y": [3, 4, 5],
         "makeup much": [1],
+        "source one": [0, 1, 2, 3, 4, 5],
         "age 0-9 x gender female": [0],
         "age 10-19 x gender female": [2],
         "age 10-19 x gender male": [1],
