@@ -164,7 +164,7 @@ def test_faces_in_other_databases_are_skipped(tmp_path, capsys):
     of_a = replace(both, labels=both.labels[both.labels["source"] == "a"])
     assert unseen_faces(of_a, Arguments([])).tolist() == [0, 3, 4, *range(5, 20)]
     assert "82 faces" in capsys.readouterr().out
-    copies = from_databases([paths[0]] * 2)
+    copies = from_databases([paths[0], shutil.copy(paths[0], tmp_path / "copy.mat")])
     with pytest.raises(UserError, match="--leave_out: expected faces of a1 alone"):
         unseen_faces(copies, Arguments([]))
 
