@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.database import Database
-from ..data.identities import BYTES, PARTS, file_identity
+from ..data.identities import BYTES, PARTS, Identities, file_identity
 from ..data.split import FILE, PERSON, hashed, read_split
 from ..errors import UserError
 from .description import Description
@@ -26,18 +26,16 @@ def seen_in(databases: list[Database], description: Description | None) -> np.nd
     """
     if description is None:
         return np.full(sum(map(len, databases)), UNKNOWN)
-    seen = [
-        _by_identity(database.identity_kind, database.identities, database.db, description)
-        for database in databases
-    ]
-    keys = [_hashed_by(database, description) for database in databases]
-    decided = [index for index, key in enumerate(keys) if key]
-    if any((seen[index] == TRAINED_ON).any() for index in decided):
-        own = [databases[index] for index in decided]
-        parts = read_split(description.split).parts(own, [keys[index] for index in decided])
-        for index, part in zip(decided, _by_database(own, parts), strict=True):
-            seen[index] = np.where(seen[index] == TRAINED_ON, part, seen[index])
-    return np.concatenate(seen)
+    found = []
+    for database in databases:
+        kind, key = database.identity_kind, _hashed_by(database.db, description)
+        seen = _by_identity(kind, database.identities, database.db, description)
+        is_known = database.person is not None if key == PERSON else database.names
+        if key and is_known and all(database.names) and (seen == TRAINED_ON).any():
+            parts = read_split(description.split).parts([database], [key])
+            seen = np.where(seen == TRAINED_ON, parts, seen)
+        found.append(seen)
+    return np.concatenate(found)
 
 
 def seen_in_files(paths: list[Path], dataset: str, description: Description) -> np.ndarray:
@@ -48,11 +46,35 @@ def seen_in_files(paths: list[Path], dataset: str, description: Description) -> 
     known = description.identities and BYTES in description.identities.lists
     identities = np.array([_identity(path) if known else 0 for path in paths], np.uint64)
     seen = _by_identity(BYTES, identities, dataset, description)
-    own = _trained_with(dataset, description)
-    if own and own.get("hashed_by", PERSON if dataset in _BY_PERSON else FILE) == FILE:
-        parts = read_split(description.split).parts_of(np.array([hashed(p.name) for p in paths]))
+    if _hashed_by(dataset, description) == FILE:
+        positions = np.array([hashed(path.name) for path in paths])
+        parts = read_split(description.split).parts_of(positions)
         seen = np.where(seen == TRAINED_ON, parts, seen)
     return seen
+
+
+def _by_identity(
+    kind: str, identities: np.ndarray, dataset: str, description: Description
+) -> np.ndarray:
+    """The parts of faces with these identities, uint64 (N,); of all others in a dataset,
+    `TRAINED_ON`, `NEVER_SEEN` or `UNKNOWN`."""
+    data, lists = description.data, description.identities or Identities({})
+    if dataset not in _UNNAMED and dataset in {part.get("db") for part in data}:
+        other = TRAINED_ON  # datasets circulate re-encoded
+    else:
+        is_listed = data and all(part.get("identity") == kind for part in data)
+        other = NEVER_SEEN if is_listed and description.identities else UNKNOWN
+    parts = lists.parts_of(kind, identities)
+    return np.where(parts == "", other, parts)
+
+
+def _hashed_by(dataset: str, description: Description) -> str | None:
+    """What the model's split hashed of a named dataset; None if it does not divide it by a hash."""
+    split = read_split(description.split)
+    own = [p for p in description.data if p.get("db") == dataset and not p.get("initial")]
+    if not own or dataset in _UNNAMED or split is None or split.method != "hash":
+        return None
+    return own[0].get("hashed_by", PERSON if dataset in _BY_PERSON else FILE)
 
 
 def use_of(seen: np.ndarray) -> str:
@@ -71,58 +93,21 @@ def rows_of_part(
 
     Raises `UserError`, naming `flag`, if a database has no such faces, or they are unknown.
     """
-    seen = seen_in(databases, description)
-    for database, own in zip(databases, _by_database(databases, seen), strict=True):
+    seen = [seen_in([database], description) for database in databases]
+    for database, own in zip(databases, seen, strict=True):
         if not np.isin(own, (part, NEVER_SEEN)).any() and np.isin(own, (UNKNOWN, TRAINED_ON)).any():
             raise UserError(
                 f"{flag}: which faces of {database.path} the model was trained on is unknown, as "
                 "its file or the database lacks their identities; make the older of both again"
                 + ("; or pass --part all" if flag == "--part" else "")
             )
-    rows = np.flatnonzero((seen == part) | ((seen == NEVER_SEEN) & (part != TRAINING)))
+    wanted = (part,) if part == TRAINING else (part, NEVER_SEEN)
+    rows = np.flatnonzero(np.isin(np.concatenate(seen), wanted))
     if not len(rows):
         split = read_split(description.split)
         flags = f": the model was trained with {split.flags()}" if split else ""
         raise UserError(f"{flag}: expected {part} faces, received none{flags}")
     return rows
-
-
-def _by_database(databases: list[Database], values: np.ndarray) -> list[np.ndarray]:
-    """Values of the rows of joined databases, per database."""
-    return np.split(values, np.cumsum([len(database) for database in databases])[:-1])
-
-
-def _by_identity(
-    kind: str, identities: np.ndarray, dataset: str, description: Description
-) -> np.ndarray:
-    """The parts of faces with these identities, uint64 (N,); of all others in a dataset,
-    `TRAINED_ON`, `NEVER_SEEN` or `UNKNOWN`."""
-    data = description.data
-    if dataset not in _UNNAMED and dataset in {part.get("db") for part in data}:
-        other = TRAINED_ON  # datasets circulate re-encoded
-    else:
-        is_listed = data and all(part.get("identity") == kind for part in data)
-        other = NEVER_SEEN if is_listed and description.identities else UNKNOWN
-    if description.identities is None:
-        return np.full(len(identities), other, "U16")
-    parts = description.identities.parts_of(kind, identities)
-    return np.where(parts == "", other, parts)
-
-
-def _hashed_by(database: Database, description: Description) -> str | None:
-    """What the model's split hashes of a dataset, None if it does not decide on this database."""
-    own = _trained_with(database.db, description)
-    key = own.get("hashed_by", FILE) if own else None  # version 0.2 did not store it
-    is_known = database.person is not None if key == PERSON else database.names
-    return key if is_known and all(database.names) else None
-
-
-def _trained_with(dataset: str, description: Description) -> dict | None:
-    """The entry in `Description.data` of a named dataset that the model's hash split divided."""
-    split = read_split(description.split)
-    own = [p for p in description.data if p.get("db") == dataset and not p.get("initial")]
-    is_hash = split is not None and split.method == "hash"
-    return own[0] if is_hash and own and dataset not in _UNNAMED else None
 
 
 @cache  # read once for all models
