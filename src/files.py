@@ -104,15 +104,16 @@ def replacing_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def defer_sigint() -> Iterator[None]:
-    """Defer Ctrl-C until the block ends."""
-    if threading.current_thread() is not threading.main_thread():  # never interrupted
-        yield
-        return
+def defer_sigint() -> Iterator[list[bool]]:
+    """Defer Ctrl-C until the block ends. Yields a list that is empty until it is pressed; who
+    clears it takes over."""
     pressed = []
+    if threading.current_thread() is not threading.main_thread():  # never interrupted
+        yield pressed
+        return
     handler = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
-        yield
+        yield pressed
     finally:
         signal.signal(signal.SIGINT, handler)
         if pressed:
@@ -127,7 +128,7 @@ def check_input_file(path: Path | str, expected: str) -> None:
 
 
 @contextmanager
-def wrap_read_errors(path: Path, expected: str) -> Iterator[None]:
+def wrap_read_errors(path: Path | str, expected: str) -> Iterator[None]:
     """Raise `UserError`, naming the file, for any exception of a library in the block."""
     try:
         yield

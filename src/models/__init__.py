@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,9 +46,10 @@ def find_network(name: str) -> Network:
     """The network of `NETWORKS`, or of keras.applications in any case; `UserError` for others."""
     if name in NETWORKS:
         return NETWORKS[name]
-    from . import applications
+    import keras
 
-    others = {other.lower(): other for other in applications.names()}
+    functions = filter(inspect.isfunction, vars(keras.applications).values())
+    others = {function.__name__.lower(): function.__name__ for function in functions}
     if name.lower() in others:
         return Network(".models.applications:build", {"name": others[name.lower()]})
     raise UserError(
@@ -65,16 +67,25 @@ def build_model(architecture: dict, img_size: int, mirror: bool = False) -> kera
             checkpoint stores them.
         img_size: side of the faces in pixels.
         mirror: whether scores are averaged over the face and its mirror image; for prediction only.
+
+    Raises `UserError` if the network is unknown, or the faces are too small for it.
     """
     import keras
 
-    from .heads import twin_heads
+    from .heads import average, twin_heads
 
     arguments = dict(architecture)
     name, age_head = str(arguments.pop("name")), arguments.pop("age_head", "softmax")
     network = find_network(name)
     faces = keras.Input((img_size, img_size, 3), name="faces")
     both = keras.ops.concatenate([faces, faces[:, :, ::-1]], axis=0) if mirror else faces
-    features = resolve(network.builder)(both, **network.arguments, **arguments)
-    heads = twin_heads(features, age_head=age_head, mirror=mirror, **network.heads)
+    try:
+        features = resolve(network.builder)(both, **network.arguments, **arguments)
+    except ValueError as error:  # each network has its own minimum size
+        raise UserError(
+            f"{name} cannot be built for faces of {img_size} pixels; larger ones may do: "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    heads = twin_heads(features, age_head=age_head, **network.heads)
+    heads = [average(head) for head in heads] if mirror else heads
     return keras.Model(faces, heads, name=network.arguments.get("name", name))

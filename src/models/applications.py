@@ -1,41 +1,26 @@
 """Networks of keras.applications with two heads: https://keras.io/api/applications."""
 
-import inspect
 import sys
 
 import keras
 from keras.applications import imagenet_utils
 
-from ..errors import UserError
-
-
-def names() -> list[str]:
-    """Names of the networks that keras.applications has, such as "EfficientNetB3"."""
-    return sorted(
-        name for name, value in vars(keras.applications).items() if inspect.isfunction(value)
-    )
+from ..files import wrap_read_errors
 
 
 def build(faces: keras.KerasTensor, name: str, dropout: float = 0.0) -> keras.KerasTensor:
     """Features, the averages of the last map, of faces (N, S, S, 3), BGR, 0..255.
 
-    name: one of `names()`.  dropout: dropout rate of the features.
-    Raises `UserError` if the faces are too small for the network.
+    name: of a function of keras.applications.  dropout: dropout rate of the features.
     """
     function = getattr(keras.applications, name)
-    try:
-        trunk = function(
-            include_top=False,
-            weights=None,
-            input_tensor=_prepared(faces, function),
-            input_shape=faces.shape[1:],
-            pooling="avg",
-        )
-    except ValueError as error:  # each network has its own minimum size
-        raise UserError(
-            f"{name}: expected larger images, received {faces.shape[1]} pixels: "
-            f"{' '.join(str(error).split())}"
-        ) from error
+    trunk = function(
+        include_top=False,
+        weights=None,
+        input_tensor=_prepared(faces, function),
+        input_shape=faces.shape[1:],
+        pooling="avg",
+    )
     return keras.layers.Dropout(dropout)(trunk.output)
 
 
@@ -56,15 +41,9 @@ def load_imagenet(model: keras.Model) -> None:
 
     Raises `UserError` if the download fails.
     """
-    try:
-        trunk = getattr(keras.applications, model.name)(
-            include_top=False, weights="imagenet", input_shape=(224, 224, 3)
-        )
-    except Exception as error:  # Keras raises several kinds for a missing or incomplete file
-        raise UserError(
-            f"--init imagenet: the weights of {model.name} could not be downloaded: "
-            f"{' '.join(str(error).split())}"
-        ) from error
+    function = getattr(keras.applications, model.name)
+    with wrap_read_errors("--init imagenet", f"a download of the weights of {model.name}"):
+        trunk = function(include_top=False, weights="imagenet", input_shape=(224, 224, 3))
     sources, targets = ([la for la in m.layers if la.weights] for m in (trunk, model))
     for source, target in zip(sources, targets, strict=False):  # the heads come last
         if not isinstance(source, keras.layers.Normalization):  # `_prepared` standardizes

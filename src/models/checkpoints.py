@@ -27,7 +27,6 @@ _ATTRIBUTE, _IDENTITIES = "description", "identities"
 # float16 they would change ages by 0.07 years instead of 0.01, and save little space.
 _LARGE = 4096
 _COMPRESSED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
-Layers = list[tuple[str, list[np.ndarray]]]  # layers that have weights, and these
 
 
 def save_checkpoint(
@@ -65,11 +64,9 @@ def _read_description(path: Path, file: h5py.File) -> Description:
     description = read_description(path, file.attrs[_ATTRIBUTE])
     if _IDENTITIES not in file:
         return description
-    lists = {
-        kind: {part: ids[()] for part, ids in group.items()}
-        for kind, group in file[_IDENTITIES].items()
-    }
-    return replace(description, identities=Identities(lists))
+    kinds = file[_IDENTITIES].items()
+    faces = [(kind, part, ids[()]) for kind, own in kinds for part, ids in own.items()]
+    return replace(description, identities=Identities.of(faces))
 
 
 def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.Model, Description]:
@@ -84,8 +81,8 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
             description = _read_description(path, file)
         else:
             config = file.attrs.get("model_config")
-            description = _describe_original(path, layers, original, config and _text(config))
-    values = [weight for _, weights in layers for weight in weights]
+            description = _describe_original(path, layers, original, config)
+    values = [weight for weights in layers for weight in weights]
     if not all(np.isfinite(weight).all() for weight in values):
         raise UserError(f"{path}: expected finite weights, found NaN or infinity")
     try:
@@ -108,19 +105,17 @@ def stored_description(path: Path) -> Description | None:
         return _read_description(path, file) if _ATTRIBUTE in file.attrs else None
 
 
-def _read_layers(path: Path, file: h5py.File) -> Layers:
+def _read_layers(path: Path, file: h5py.File) -> list[list[np.ndarray]]:
+    """The weights of each layer that has any."""
     root = file.get("model_weights", file)
     if "layer_names" not in root.attrs:
         raise UserError(
             f"{path}: expected one group per layer, as in .hdf5 files of this toolkit and of "
             f"Keras 1 and 2; found {', '.join(list(root)[:5]) or 'nothing'}"
         )
-    groups = [(name, root[name]) for name in map(_text, root.attrs["layer_names"])]
-    layers = [
-        (name, [group[_text(weight)][()] for weight in group.attrs["weight_names"]])
-        for name, group in groups
-    ]
-    return [(name, weights) for name, weights in layers if weights]
+    groups = [root[_text(name)] for name in root.attrs["layer_names"]]
+    layers = [[own[_text(name)][()] for name in own.attrs["weight_names"]] for own in groups]
+    return [weights for weights in layers if weights]
 
 
 def _text(name: bytes | str) -> str:
@@ -128,54 +123,44 @@ def _text(name: bytes | str) -> str:
 
 
 def _describe_original(
-    path: Path, layers: Layers, original: Original, model_config: str | None
+    path: Path, layers: list[list[np.ndarray]], original: Original, model_config: bytes | str | None
 ) -> Description:
     """A description of a WideResNet without one, from the shapes of its weights.
 
     original: the expected network; its depth and width are ignored if there is a `model_config`,
-        the network as saved by Keras.
+        the network as saved by Keras, as JSON. Code in it is not run.
     """
-    kernels = [own[0].shape for _, own in layers if len(own) == 1 and own[0].ndim == 4]
+    kernels = [own[0].shape for own in layers if len(own) == 1 and own[0].ndim == 4]
     shortcuts = sum(shape[:2] == (1, 1) for shape in kernels)
     depth = len(kernels) - shortcuts + 3  # 1 + 6n convolutions next to the shortcuts
     if depth < 10 or (depth - 4) % 6 or kernels[0][2:] != (3, 16):
-        first = ", ".join(f"{name} {[w.shape for w in own]}" for name, own in layers[:3])
         raise UserError(
             f"{path}: expected a checkpoint of this toolkit or a WideResNet of the original one, "
-            f"found {len(layers)} layers: {first}, ..."
+            f"found {len(layers)} layers with weights, {len(kernels)} of them convolutions"
         )
-    width = kernels[1][3] // 16
-    size = original.img_size
+    width, size = kernels[1][3] // 16, original.img_size
     if model_config:
-        size = _configured_size(path, model_config) or size
+        inputs, first = json.loads(model_config)["config"]["layers"][:2]
+        if not first["class_name"].startswith("Conv"):
+            raise UserError(
+                f"{path}: expected a network that begins with a convolution, found a layer "
+                f"{first['class_name']}"
+            )
+        config = inputs["config"]  # of Keras 1 and 2, or 3
+        size = (config.get("batch_input_shape") or config["batch_shape"])[1] or size
     elif (original.depth, original.width) != (depth, width):
         raise UserError(
             f"{path}: expected WideResNet-{original.depth}-{original.width}, found "
             f"WideResNet-{depth}-{width}; pass --depth {depth} --width {width}"
         )
-    features = len(layers[-1][1][0])
+    features = len(layers[-1][0])
     side = round((features / (64 * width)) ** 0.5)
     pool = "global" if side <= 1 else "8x8"
-    if pool == "global" and size is None:
+    size = size if pool == "global" else 4 * side
+    if size is None:
         raise UserError(
             f"{path}: expected the size of its faces, which this file does not store; pass the "
             "--img_size that it was trained with"
         )
-    architecture = {"depth": depth, "width": width, "pool": pool, "scale": 1.0}
-    size = size if pool == "global" else 4 * side
-    return Description({"name": "wide_resnet", **architecture}, FaceCrop(size))
-
-
-def _configured_size(path: Path, model_config: str) -> int | None:
-    """The side of the faces in pixels, None if unknown.
-
-    model_config: JSON of a network that Keras saved. Code in it is not run.
-    """
-    inputs, first = json.loads(model_config)["config"]["layers"][:2]
-    if not first["class_name"].startswith("Conv"):
-        raise UserError(
-            f"{path}: expected a network that begins with a convolution, found a layer "
-            f"{first['class_name']}"
-        )
-    config = inputs["config"]
-    return (config.get("batch_input_shape") or config["batch_shape"])[1]  # Keras 1 and 2, or 3
+    architecture = {"name": "wide_resnet", "depth": depth, "width": width, "pool": pool}
+    return Description(architecture | {"scale": 1.0}, FaceCrop(size))

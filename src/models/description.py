@@ -70,8 +70,7 @@ class Description:
 
 def describe(description: Description) -> dict:
     """The content of a file's description as JSON values, contract and version included."""
-    identities = description.identities
-    values = asdict(replace(description, identities=None))
+    values, identities = asdict(replace(description, identities=None)), description.identities
     values["identities"] = identities and identities.as_json()
     return {"version": __version__, **_CONTRACT, **values}
 
@@ -90,7 +89,13 @@ def read_description(path: Path, text: str) -> Description:
                     f"{path}: expected {key} {expected}, received {stored[key]}; it was made by "
                     f"version {stored.get('version')} of the toolkit, this is {__version__}"
                 )
-        stored["crop"] = _crop(stored)
+        if "crop" not in stored:  # version 0.1 aligned faces without a margin
+            alignment = stored["align"]
+            margin = stored["margin"] if alignment == NO_ALIGNMENT else 0.0
+            stored["crop"] = asdict(FaceCrop(stored["img_size"], margin, alignment))
+        stored["crop"] = FaceCrop(**stored["crop"])
+        if stored["crop"].alignment not in DEFAULT_MARGINS:
+            raise ValueError(f"unknown alignment {stored['crop'].alignment!r}")
         if "figures" in stored:  # version 0.2
             stored["metrics"] = stored["figures"]
             stored["mirror"] = bool(stored["architecture"].pop("mirror", False))
@@ -98,15 +103,3 @@ def read_description(path: Path, text: str) -> Description:
             stored["identities"] = Identities.from_json(stored["identities"])
         known = {key for key in Description.__dataclass_fields__ if key in stored}
         return Description(**{key: stored[key] for key in known})
-
-
-def _crop(stored: dict) -> FaceCrop:
-    if "crop" in stored:
-        crop = FaceCrop(**stored["crop"])
-    else:  # version 0.1 aligned faces without a margin
-        alignment = stored["align"]
-        margin = stored["margin"] if alignment == NO_ALIGNMENT else 0.0
-        crop = FaceCrop(stored["img_size"], margin, alignment)
-    if crop.alignment not in DEFAULT_MARGINS:
-        raise ValueError(f"unknown alignment {crop.alignment!r}")
-    return crop

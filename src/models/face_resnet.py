@@ -16,14 +16,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ..errors import UserError
 from ..extras import package_file
 from ..files import wrap_read_errors
 from .blocks import conv
 
 # Channels, number of blocks and whether the first one halves the resolution, per stage.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
-MIN_SIZE = 103  # pixels; smaller faces leave an empty map for the last stage
 MEANS = (122.782, 117.001, 104.298)  # grey levels, RGB
 SCALE = 1 / 256
 _EPSILON = 1e-5
@@ -34,20 +32,14 @@ _TENSOR = re.compile(rb"\x01(?:\x05con_4|\x07affine_)\x01\x02(?:\x01.|\x02..|\x0
 def build(
     faces: keras.KerasTensor, dropout: float = 0.2, extra_blocks: Sequence[int] = (0, 0, 0, 0, 0)
 ) -> keras.KerasTensor:
-    """Features for faces (N, S, S, 3), BGR, 0..255: the averages of the last two stages.
+    """Features for faces (N, S, S, 3), BGR, 0..255, of at least 103 pixels: the averages of the
+    last two stages.
 
     Args:
         dropout: dropout rate of the features.
         extra_blocks: number of blocks added at the end of each stage. They begin as the identity,
             so that weights of a network with fewer blocks are a start.
-
-    Raises:
-        UserError: faces smaller than 103 pixels.
     """
-    if faces.shape[1] < MIN_SIZE:
-        raise UserError(
-            f"face_resnet: expected faces of at least {MIN_SIZE} pixels, received {faces.shape[1]}"
-        )
     net = layers.Rescaling(SCALE, [-mean * SCALE for mean in MEANS])(faces[..., ::-1])
     net = layers.ReLU()(_conv_norm(net, 32, "stem", size=7, stride=2))
     net = layers.MaxPooling2D(3, 2)(net)
@@ -111,17 +103,16 @@ def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
     convolutions = [layer for layer in own if isinstance(layer, layers.Conv2D)]
     parameters = read_dlib(path, [tuple(layer.kernel.shape) for layer in convolutions])
     norms = [model.get_layer(la.name.replace("_conv", "_norm")) for la in convolutions]
-    for convolution, norm, (kernel, bias) in zip(convolutions, norms, parameters, strict=True):
-        convolution.set_weights([kernel])
+    matched = [*zip(convolutions, norms, parameters, strict=True)]
+    for layer, norm, (kernel, bias) in matched:
+        layer.set_weights([kernel])
         norm.set_weights([np.ones_like(bias), bias, 0 * bias, np.full_like(bias, 1 - _EPSILON)])
     outputs = [*(layer.output for layer in convolutions), model.get_layer("features").output]
     *responses, features = _moments(keras.Model(model.inputs, outputs), faces)
-    for convolution, norm, (kernel, bias), (mean, variance) in zip(
-        convolutions, norms, parameters, responses, strict=True
-    ):
+    for (layer, norm, (kernel, bias)), (mean, variance) in zip(matched, responses, strict=True):
         scale = np.sqrt(2 / np.prod(kernel.shape[:3])) / kernel.std()
         gamma = np.sqrt(variance + _EPSILON / scale**2)
-        convolution.set_weights([kernel * scale])
+        layer.set_weights([kernel * scale])
         norm.set_weights([gamma, bias + mean, mean * scale, variance * scale**2])
     norm = model.get_layer("features_norm")
     norm.set_weights([*norm.get_weights()[:2], *features])
@@ -130,21 +121,17 @@ def load_dlib(model: keras.Model, path: Path, faces: np.ndarray) -> None:
 def _moments(model: keras.Model, faces: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Mean and variance per channel, float64 (C,) each, of every output."""
     sums = [0.0] * len(model.outputs)
-    for start in range(0, len(faces), 32):
-        batch = faces[start : start + 32]
+    for batch in np.array_split(faces, -(-len(faces) // 32)):
         for i, output in enumerate(model.predict_on_batch(batch)):
-            values = np.asarray(output, np.float64).reshape(len(batch), -1, output.shape[-1])
-            sums[i] += np.stack([values, values**2]).mean(axis=2).sum(axis=1)
-    return [(mean, squares - mean**2) for mean, squares in (own / len(faces) for own in sums)]
+            values = np.asarray(output, np.float64).reshape(-1, output.shape[-1])
+            sums[i] += np.stack([values, values**2]).mean(axis=1) * len(batch) / len(faces)
+    return [(mean, squares - mean**2) for mean, squares in sums]
 
 
 def dlib_file() -> Path:
     """The file of dlib's network; `UserError` if its package is not installed."""
-    return package_file(
-        "face_recognition_models",
-        "models/dlib_face_recognition_resnet_model_v1.dat",
-        "face_recognition_models==0.3.0",
-    )
+    file = "models/dlib_face_recognition_resnet_model_v1.dat"
+    return package_file("face_recognition_models", file, "face_recognition_models==0.3.0")
 
 
 def read_dlib(
@@ -157,20 +144,15 @@ def read_dlib(
 
     shapes: of the kernels.
     """
+    found = []
     with wrap_read_errors(path, "dlib's face recognition network"):
         data = path.read_bytes()
         starts = [match.end() for match in _TENSOR.finditer(data)]
-        tensors = zip(shapes, starts[::2], starts[1::2], strict=True)
-        return [_fold(data, *tensor) for tensor in tensors]
-
-
-def _fold(
-    data: bytes, shape: tuple[int, int, int, int], convolution: int, affine: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias from the offsets of the values of both layers."""
-    height, width, channels, filters = shape
-    values = np.frombuffer(data, "<f4", int(np.prod(shape)) + filters, convolution)
-    kernel, bias = np.split(values, [-filters])
-    scale, shift = np.split(np.frombuffer(data, "<f4", 2 * filters, affine), 2)
-    kernel = kernel.reshape(filters, channels, height, width).transpose(2, 3, 1, 0)
-    return kernel * scale, bias * scale + shift
+        for shape, convolution, affine in zip(shapes, starts[::2], starts[1::2], strict=True):
+            height, width, channels, filters = shape
+            values = np.frombuffer(data, "<f4", int(np.prod(shape)) + filters, convolution)
+            kernel, bias = np.split(values, [-filters])
+            scale, shift = np.split(np.frombuffer(data, "<f4", 2 * filters, affine), 2)
+            kernel = kernel.reshape(filters, channels, height, width).transpose(2, 3, 1, 0)
+            found.append((kernel * scale, bias * scale + shift))
+    return found

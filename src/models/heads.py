@@ -16,7 +16,6 @@ def twin_heads(
     hidden: int = 0,
     use_bias: bool = True,
     age_head: str = "softmax",
-    mirror: bool = False,
 ) -> list[keras.KerasTensor]:
     """Gender (N, 2) and age (N, 101) distributions from features (N, F), float32 always.
 
@@ -25,8 +24,6 @@ def twin_heads(
         use_bias: whether the heads' layers have biases; the original toolkit's have none.
         age_head: one of `AGE_HEADS`: "conditional" has one score per age but the last, see
             `_conditional`.
-        mirror: whether the features are of N faces followed by their mirror images, (2N, F), so
-            that the scores of both are averaged.
     """
     heads = []
     for name, classes in zip(OUTPUTS, (len(GENDERS), MAX_AGE + 1), strict=True):
@@ -34,10 +31,10 @@ def twin_heads(
         if hidden:
             net = _dense(hidden, _HIDDEN + name, use_bias, activation="relu")(net)
         if name == OUTPUTS[1] and age_head == "conditional":
-            head = _conditional(net, name, use_bias)
+            heads.append(_conditional(net, name, use_bias))
         else:
-            head = _dense(classes, name, use_bias, activation="softmax", dtype="float32")(net)
-        heads.append(_average(head) if mirror else head)
+            softmax = {"activation": "softmax", "dtype": "float32"}
+            heads.append(_dense(classes, name, use_bias, **softmax)(net))
     return heads
 
 
@@ -65,7 +62,7 @@ def _conditional(net: keras.KerasTensor, name: str, use_bias: bool) -> keras.Ker
     return last(reached + stopped)
 
 
-def _average(distributions: keras.KerasTensor) -> keras.KerasTensor:
+def average(distributions: keras.KerasTensor) -> keras.KerasTensor:
     """The softmax of the mean scores of N faces and their N mirror images, from (2N, classes)."""
     scores = ops.log(distributions)  # up to a constant
     return ops.softmax(ops.mean(ops.reshape(scores, (2, -1, scores.shape[-1])), axis=0))

@@ -8,13 +8,11 @@ https://arxiv.org/abs/1709.01507.
 import keras
 from keras import layers
 
-from ..errors import UserError
 from .blocks import conv
 
 # Blocks per stage. The PyTorch toolkit has no bottlenecks: its resnet50 equals its resnet34.
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _SQUEEZE = 16  # reduction ratio of squeeze-and-excitation
-_MIN_SIZE = 32  # pixels
 
 
 def build(
@@ -30,15 +28,7 @@ def build(
         width: the stages have 8, 16, 32 and 64 times as many channels; the PyTorch toolkit has 8.
         use_se: weight each block's channels by squeeze-and-excitation.
         dropout: dropout rate of the features.
-
-    Raises:
-        UserError: faces smaller than 32 pixels.
     """
-    if faces.shape[1] < _MIN_SIZE:
-        raise UserError(
-            f"resnet{depth}: expected faces of at least {_MIN_SIZE} pixels, received "
-            f"{faces.shape[1]}"
-        )
     net = _conv(layers.Rescaling(1 / 127.5, -1)(faces), 8 * width, padding="valid")
     net = layers.MaxPooling2D()(_prelu()(_norm(net)))
     for stage, blocks in enumerate(BLOCKS[depth], 1):
@@ -65,12 +55,10 @@ def _block(
 
 def _squeeze_and_excite(net: keras.KerasTensor) -> keras.KerasTensor:
     channels = net.shape[-1]
+    initial = {"kernel_initializer": "glorot_normal"}
     weights = layers.GlobalAveragePooling2D(keepdims=True)(net)
-    weights = layers.Dense(max(1, channels // _SQUEEZE), kernel_initializer="glorot_normal")(
-        weights
-    )
-    weights = _prelu()(weights)
-    weights = layers.Dense(channels, "sigmoid", kernel_initializer="glorot_normal")(weights)
+    weights = _prelu()(layers.Dense(max(1, channels // _SQUEEZE), **initial)(weights))
+    weights = layers.Dense(channels, "sigmoid", **initial)(weights)
     return layers.Multiply()([net, weights])
 
 

@@ -1,5 +1,6 @@
 """Initial weights from files, and frozen layers."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import keras
@@ -22,38 +23,32 @@ def initialised(
         architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint,
             such as the scale of the original toolkit's networks.
         img_size: side of the faces in pixels.
-        init: a checkpoint, also of the original toolkit, "imagenet", or for face_resnet "dlib" or
-            dlib's .dat file. Heads of another shape are initialized at random.
-        faces: uint8 (N, img_size, img_size, 3), BGR, a few hundred of the training faces, for
-            `face_resnet.load_dlib`.
+        init: a checkpoint, also of the original toolkit, "imagenet" or "dlib". Heads of another
+            shape are initialized at random.
+        faces: a few hundred of the training faces, for `face_resnet.load_dlib`.
 
     Raises:
-        UserError: the file is of another network, or the download of ImageNet's weights fails.
+        UserError: the weights are of another network, or the download of ImageNet's fails.
     """
-    name, path = architecture["name"], Path(init)
-    if init == IMAGENET:
-        if name in NETWORKS:
-            raise UserError(
-                f"--init imagenet: expected a network of keras.applications, received {name}; "
-                "pass --arch EfficientNetB3, for example, or a weight file"
-            )
-        model, source = build_model(architecture, img_size), "ImageNet"
-        applications.load_imagenet(model)
-    elif name == "face_resnet" and (init == DLIB or path.suffix == ".dat"):
-        path = face_resnet.dlib_file() if init == DLIB else path
-        model, source = build_model(architecture, img_size), path.name
-        face_resnet.load_dlib(model, path, faces)
+    if init not in (IMAGENET, DLIB):
+        return _from_checkpoint(architecture, img_size, Path(init))
+    name, is_dlib = architecture["name"], init == DLIB
+    if name != "face_resnet" if is_dlib else name in NETWORKS:
+        required = "face_resnet" if is_dlib else "of keras.applications, such as EfficientNetB3"
+        raise UserError(f"--init {init} requires --arch {required}, received {name}")
+    model = build_model(architecture, img_size)
+    if is_dlib:
+        face_resnet.load_dlib(model, face_resnet.dlib_file(), faces)
     else:
-        return _from_checkpoint(architecture, img_size, path)
-    return model, architecture, f"{name}: initial weights from {source}, random heads"
+        applications.load_imagenet(model)
+    return model, architecture, f"{name}: initial weights from {init}, random heads"
 
 
 def _from_checkpoint(
     architecture: dict, img_size: int, path: Path
 ) -> tuple[keras.Model, dict, str]:
-    name = architecture["name"]
-    given = {key: architecture[key] for key in ("depth", "width") if key in architecture}
-    source, found = load_checkpoint(path, Original(**given, img_size=img_size))
+    name, depth, width = (architecture.get(key) for key in ("name", "depth", "width"))
+    source, found = load_checkpoint(path, Original(depth or 16, width or 8, img_size))
     if find_network(found.architecture["name"]) == find_network(name):
         # The age loss decides on the age head.
         stored = {k: value for k, value in found.architecture.items() if k != "age_head"}
@@ -80,35 +75,28 @@ def _copy_weights(model: keras.Model, source: keras.Model, heads: bool) -> bool:
     )
     stored = {layer.name for layer in sources}
     layers = [la for la in layers if la.name in stored or not face_resnet.is_extra(la.name)]
-    if [_shapes(layer) for layer in layers] != [_shapes(layer) for layer in sources]:
+    weights, values = ([w for layer in own for w in layer.weights] for own in (layers, sources))
+    if [weight.shape for weight in weights] != [value.shape for value in values]:
         return False
-    for layer, other in zip(layers, sources, strict=True):
-        layer.set_weights(other.get_weights())
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)
     return True
-
-
-def _shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
-    return [tuple(weight.shape) for weight in layer.weights]
 
 
 def freeze_until(model: keras.Model, layer_name: str) -> int:
     """Freeze all layers up to and including this one, before the model is compiled.
 
     Their batch normalizations keep their statistics. Returns the number of frozen layers with
-    weights. Raises `UserError` if the layer is unknown, or no layer remains to train.
+    weights. Raises `UserError` if no layer before the heads has this name.
     """
-    names = [layer.name for layer in model.layers]
+    trunk = [*takewhile(lambda layer: not in_head(layer), model.layers)]
+    names = [layer.name for layer in trunk]
     if layer_name not in names:
         raise UserError(
-            f"--freeze_until: expected a layer of {model.name}, such as {', '.join(names[1:5])}, "
-            f"received {layer_name}{did_you_mean(layer_name, names)}"
+            f"--freeze_until: expected a layer of {model.name} before its heads, such as "
+            f"{', '.join(names[1:5])}, received {layer_name}{did_you_mean(layer_name, names)}"
         )
-    frozen = model.layers[: names.index(layer_name) + 1]
+    frozen = trunk[: names.index(layer_name) + 1]
     for layer in frozen:
         layer.trainable = False
-    if not model.trainable_weights:
-        raise UserError(
-            f"--freeze_until: expected a layer before the last one with weights, received "
-            f"{layer_name}, which leaves none to train"
-        )
     return sum(bool(layer.weights) for layer in frozen)

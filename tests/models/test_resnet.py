@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from src.errors import UserError
 from src.models import build_model
 from tests.models.reference import creation_order, fill, made_faces
 
@@ -75,8 +74,3 @@ def test_numpy_network_predicts_the_same(use_se, img_size):
     for output, target in zip(map(np.asarray, model(faces)), expected, strict=True):
         assert output.std(0).max() > 1e-3  # not the same for every face
         np.testing.assert_allclose(output, target, atol=1e-4)
-
-
-def test_smaller_faces_are_rejected():
-    with pytest.raises(UserError, match=r"resnet34: .* at least 32 pixels, received 31$"):
-        build(31, 34)
