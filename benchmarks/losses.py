@@ -84,7 +84,7 @@ def predict(
     from src.models.heads import twin_heads
     from src.training.arguments import Arguments as TrainingArguments
     from src.training.losses import get_losses
-    from src.training.optimizers import get_optimizer, get_schedule
+    from src.training.optimizers import get_optimizer, get_schedule, set_rates
 
     features, labels, weights = training
     keras.utils.set_random_seed(seed)
@@ -96,6 +96,7 @@ def predict(
     chosen = {"age_loss": name, "opt": "adamw", "schedule": "cosine", "warmup_epochs": 1.0}
     arguments = TrainingArguments([], nb_epochs=epochs, **chosen)
     schedule = get_schedule(arguments, steps)
+    set_rates(model, arguments)
     model.compile(get_optimizer(arguments, schedule), get_losses(arguments))
     model.fit(
         features, labels, sample_weight=weights, batch_size=BATCH_SIZE, epochs=epochs, verbose=0

@@ -8,16 +8,13 @@ import numpy as np
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from ..models import NETWORKS, build_model
-from ..models.heads import in_head
+from ..models import build_model
 from ..models.transfer import freeze_until, initialised
 from .arguments import Arguments
 from .distribution import Devices
 from .losses import get_losses
 from .metrics import training_metrics, validation_metrics
-from .optimizers import get_optimizer
-
-PENALTY = 5e-4  # of kernels of our networks, as in the original toolkit
+from .optimizers import get_optimizer, set_rates
 
 
 def get_network(
@@ -60,14 +57,9 @@ def compile_network(
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True  # means and variances of the whole batch
-    if arguments.opt == "adamw":
-        set_penalty(model, 0.0)  # it decays kernels itself
-    elif arguments.weight_decay is not None:
-        set_penalty(model, arguments.weight_decay)
-    else:
-        set_penalty(model, PENALTY if arguments.arch in NETWORKS else 0.0)
+    set_rates(model, arguments)
     model.compile(
-        optimizer=get_optimizer(arguments, schedule, rate_factors(model, arguments.backbone_lr)),
+        optimizer=get_optimizer(arguments, schedule),
         loss=get_losses(arguments),
         loss_weights=[arguments.gender_weight, arguments.age_weight],
         weighted_metrics=training_metrics(arguments.mixes_labels),
@@ -101,19 +93,6 @@ def get_evaluator(devices: Devices, model: keras.Model, arguments: Arguments) ->
     metrics = validation_metrics(get_losses(arguments))
     evaluator.compile(weighted_metrics=metrics, jit_compile=devices.use_xla)
     return evaluator
-
-
-def set_penalty(model: keras.Model, factor: float) -> None:
-    """Set the L2 penalty, `factor` times the sum of squares, of all kernels; 0 for none."""
-    penalty = keras.regularizers.L2(factor) if factor else None
-    for weight in model.trainable_weights:
-        weight.regularizer = penalty if "kernel" in weight.name else None
-
-
-def rate_factors(model: keras.Model, backbone: float) -> dict[str, float]:
-    """Factors of the learning rate by path of the variable: `backbone` except for the heads."""
-    layers = [layer for layer in model.layers if not in_head(layer)]
-    return {weight.path: backbone for layer in layers for weight in layer.trainable_weights}
 
 
 @contextmanager

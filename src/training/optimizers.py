@@ -6,40 +6,47 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import CosineDecay, LearningRateSchedule, PiecewiseConstantDecay
 
+from ..models import NETWORKS
+from ..models.heads import in_head
 from .arguments import Arguments
 
 WEIGHT_DECAY = 0.05  # of adamw
-_NOT_DECAYED = ("gamma", "beta", "bias", "alpha")
+PENALTY = 5e-4  # of kernels of our networks, as in the original toolkit
+
+
+def set_rates(model: keras.Model, arguments: Arguments) -> None:
+    """Set the learning rate factor of all weights, `rate_factor`, and the weight decay of kernels.
+
+    `decay` is decoupled, as a share of the learning rate, for "adamw"; for the other optimizers an
+    L2 penalty, `regularizer`, is the decay times the sum of squares.
+    """
+    is_decoupled, decay = arguments.opt == "adamw", arguments.weight_decay
+    if decay is None and not is_decoupled:
+        decay = PENALTY if arguments.arch in NETWORKS else 0.0
+    elif decay is None:
+        decay = WEIGHT_DECAY
+    for layer in model.layers:
+        for weight in layer.trainable_weights:
+            is_decayed = "kernel" in weight.name and decay > 0
+            weight.rate_factor = 1.0 if in_head(layer) else arguments.backbone_lr
+            weight.decay = decay if is_decayed and is_decoupled else 0.0
+            is_penalized = is_decayed and not is_decoupled
+            weight.regularizer = keras.regularizers.L2(decay) if is_penalized else None
 
 
 class _PerVariable:
-    """Mixin of optimizers: learning rate factors, decay of kernels, warm-up of the EMA.
+    """Mixin of optimizers: learning rates and decay of `set_rates`, warm-up of the EMA.
 
     Keras's decay would ignore the factors, and its EMA averages over as many steps at the start as
     at the end, so that short runs would keep their initial weights.
-
-    Args:
-        decay: decoupled weight decay, as a share of the learning rate.
-        factors: of the learning rate, by path of the variable.
     """
 
-    def __init__(self, *args, decay: float = 0.0, factors: dict[str, float] | None = None, **kw):
-        super().__init__(*args, **kw)
-        self._decay, self._factor_by_path = decay, factors or {}
-
-    def build(self, variables) -> None:
-        super().build(variables)
-        self._factors = [self._factor_by_path.get(variable.path, 1.0) for variable in variables]
-        self._decays = [
-            0.0 if any(part in variable.name for part in _NOT_DECAYED) else self._decay
-            for variable in variables
-        ]
-
     def update_step(self, gradient, variable, learning_rate) -> None:
-        index = self._get_variable_index(variable)
-        learning_rate = ops.cast(learning_rate, variable.dtype) * self._factors[index]
-        if self._decays[index]:
-            self.assign_sub(variable, variable * (learning_rate * self._decays[index]))
+        # TensorFlow's strategies pass their own variable.
+        own = self._trainable_variables[self._get_variable_index(variable)]
+        learning_rate = ops.cast(learning_rate, variable.dtype) * own.rate_factor
+        if own.decay:
+            self.assign_sub(variable, variable * (learning_rate * own.decay))
         super().update_step(gradient, variable, learning_rate)
 
     @property
@@ -61,34 +68,27 @@ class SGD(_PerVariable, keras.optimizers.SGD):
 
 
 class Adam(_PerVariable, keras.optimizers.Adam):
-    """Adam per variable; AdamW with `decay`."""
+    """Adam per variable."""
 
 
 def get_optimizer(
-    arguments: Arguments,
-    learning_rate: LearningRateSchedule | float,
-    factors: dict[str, float] | None = None,
+    arguments: Arguments, learning_rate: LearningRateSchedule | float
 ) -> keras.optimizers.Optimizer:
-    """The optimizer of a run.
+    """The optimizer of a run, for weights with the options of `set_rates`.
 
     "sgd" has a Nesterov momentum of 0.9, as in the original toolkit; "adamw" decouples the weight
-    decay of kernels: Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101. The weight
-    decay of the other optimizers is `network.set_penalty`.
+    decay of kernels: Loshchilov & Hutter, ICLR 2019, https://arxiv.org/abs/1711.05101.
 
-    learning_rate: per step.  factors: of the learning rate, by path of the variable.
+    learning_rate: per step.
     """
-    accumulate, decay = arguments.accumulate, arguments.weight_decay
     options = {
         "global_clipnorm": arguments.clip_norm,
         "use_ema": arguments.ema is not None,
         "ema_momentum": arguments.ema or 0,
-        "gradient_accumulation_steps": accumulate if accumulate > 1 else None,
-        "factors": factors,
+        "gradient_accumulation_steps": arguments.accumulate if arguments.accumulate > 1 else None,
     }
     if arguments.opt == "sgd":
         return SGD(learning_rate, momentum=0.9, nesterov=True, **options)
-    if arguments.opt == "adamw":
-        options["decay"] = WEIGHT_DECAY if decay is None else decay
     return Adam(learning_rate, **options)
 
 
