@@ -1,5 +1,6 @@
 """Flags of train.py: names, types, defaults, help texts and rules."""
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,11 @@ AUGMENTATIONS = ("plain", "strong")
 # Metrics that can choose the best epoch, and whether higher is better.
 MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
 MONITORED |= {"pred_age_top5": True}
+# A metric of history.csv, pred_age_mae in val_utkface_pred_age_mae, and a weight above 0.
+_MONITOR = re.compile(
+    rf"(?P<name>val_(?:.+_)?(?P<metric>{'|'.join(MONITORED)}))"
+    r"(?::(?P<weight>(?=[\d.]*[1-9])\d*\.?\d*))?"
+)
 # Machines and files of flags, which do not affect results.
 _NOT_RECORDED = {"distribute", "hosts", "num_hosts", "host_id", "config", "resume"}
 # Flags that may differ when a run is resumed; the data themselves are compared by `state`.
@@ -271,31 +277,18 @@ class Arguments:
     @property
     def monitor_weights(self) -> dict[str, float]:
         """Weights, above 0, of the metrics of `monitor`."""
-        weights = {}
-        for text in self.monitor.split(","):
-            name, colon, weight = text.strip().partition(":")
-            try:
-                weights[name] = float(weight) if colon else 1.0
-            except ValueError:
-                weights[name] = 0.0
-        metrics = {_metric(name) for name in weights}
-        is_weight = all(0 < weight < float("inf") for weight in weights.values())
-        if len(metrics) > 1 or None in metrics or not is_weight:
+        found = [_MONITOR.fullmatch(text.strip()) for text in self.monitor.split(",")]
+        if not all(found) or len({match["metric"] for match in found}) > 1:
             raise UserError(
                 "--monitor: expected val_METRIC or val_METRIC:WEIGHT, of all databases or of "
                 f"several, received {self.monitor}; metrics: {', '.join(MONITORED)}"
             )
-        return weights
+        return {match["name"]: float(match["weight"] or 1) for match in found}
 
     @property
     def monitored_metric(self) -> str:
         """The metric of `monitor`, one of `MONITORED`."""
-        return _metric(next(iter(self.monitor_weights)))
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether higher values of `monitor` are better."""
-        return MONITORED[self.monitored_metric]
+        return _MONITOR.match(self.monitor.strip())["metric"]
 
     @property
     def architecture(self) -> dict:
@@ -348,10 +341,3 @@ class Arguments:
                 f"{self.output_path} is of {planned} epochs, after which the learning rate is 0; "
                 f"pass {planned}, or start a new run with --init and its best checkpoint"
             )
-
-
-def _metric(name: str) -> str | None:
-    """The metric in a column of history.csv: pred_age_mae of val_utkface_pred_age_mae."""
-    if not name.startswith("val_"):
-        return None
-    return next((metric for metric in MONITORED if name.endswith(f"_{metric}")), None)

@@ -79,9 +79,8 @@ class FaceBatches(keras.utils.PyDataset):
         self.on_epoch_end()
 
     def __len__(self) -> int:
-        if self._is_training:
-            return self._devices.steps(len(self._rows), self._arguments.batch_size)
-        return -(-len(self._rows) // self._arguments.batch_size)
+        rows, size = len(self._rows), self._arguments.batch_size
+        return rows // size if self._is_training and self._devices.are_many else -(-rows // size)
 
     @property
     def faces(self) -> int:
@@ -194,8 +193,7 @@ def predictions(weight_file: Path, database: Database, rows: np.ndarray) -> dict
     classes = zip(OUTPUTS, (len(GENDERS), len(AGES)), strict=True)
     found = {name: np.zeros((len(database), count), np.float32) for name, count in classes}
     with Progress(len(rows), "faces") as progress:
-        for start in range(0, len(rows), _PREDICTED):
-            some = rows[start : start + _PREDICTED]
+        for some in np.array_split(rows, -(-len(rows) // _PREDICTED)):
             faces = np.stack([resize(face, expected.size) for face in database.image[some]])
             for name, values in zip(OUTPUTS, model.predict_on_batch(faces), strict=True):
                 found[name][some] = values

@@ -3,8 +3,7 @@
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import pandas as pd
 from keras.optimizers.schedules import LearningRateSchedule
 
 from ..errors import UserError
-from ..files import defer_sigint, replacing, wrap_read_errors
+from ..files import replacing, wrap_read_errors
 from ..models.checkpoints import save_checkpoint
 from ..models.description import OUTPUTS, Description
 from ..models.statistics import estimate_statistics
-from .arguments import Arguments
+from .arguments import MONITORED, Arguments
 from .batches import FaceBatches
 from .distribution import is_first_host
 from .metrics import METRICS
@@ -34,25 +33,6 @@ _CURVES = {  # file: columns of the history, each with its `val_` counterpart
 }
 
 
-class DeferInterrupt(keras.callbacks.Callback):
-    """As a context manager, defers Ctrl-C until a batch ends.
-
-    Within a batch, libraries sometimes swallow it or turn it into other errors.
-    """
-
-    def __enter__(self) -> "DeferInterrupt":
-        self._deferred = ExitStack()
-        self._deferred.enter_context(defer_sigint())
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._deferred.close()
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.__exit__()  # raises KeyboardInterrupt if Ctrl-C was pressed
-        self.__enter__()
-
-
 class Validation(keras.callbacks.Callback):
     """Adds `val_{metric}` to the logs of every epoch, and `val_{database}_{metric}` if there are
     several databases: means over the faces with a known label, losses included.
@@ -60,20 +40,23 @@ class Validation(keras.callbacks.Callback):
     Args:
         evaluator: shares the layers of the model.
         batches: validation faces by database name.
-        loss_weights: of the outputs, in the order of `OUTPUTS`.
+        arguments: of the run.
         faces: batches of training faces, on which the statistics of batch normalizations are
             estimated if the optimizer averages the weights.
+
+    Raises:
+        UserError: a metric of --monitor has no validation face with a known label.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
         batches: dict[str, FaceBatches],
-        loss_weights: Sequence[float],
+        arguments: Arguments,
         faces: Callable[[], Iterable[np.ndarray]] = tuple,
     ):
         super().__init__()
-        self._evaluator = evaluator
+        self._evaluator, self._faces = evaluator, faces
         self._batches = {name: own for name, own in batches.items() if len(own)}
         self._known = pd.DataFrame(  # faces per metric and database
             {
@@ -84,21 +67,17 @@ class Validation(keras.callbacks.Callback):
         self._databases = {"val_": [*self._batches]}  # by prefix
         if len(self._batches) > 1:
             self._databases |= {f"val_{name}_": [name] for name in self._batches}
-        self._loss_weights = dict(zip(OUTPUTS, loss_weights, strict=True))
-        self._faces = faces
-
-    def check_monitor(self, arguments: Arguments) -> None:
-        """Raise `UserError` if a metric of --monitor has no validation face with a known label."""
+        weights = arguments.gender_weight, arguments.age_weight
+        self._loss_weights = dict(zip(OUTPUTS, weights, strict=True))
         existing = set()
         for prefix, names in self._databases.items():
             known = self._known[names].any(axis=1)
             existing |= {f"{prefix}{metric}" for metric in ["loss", *known.index[known]]}
-        for monitored in arguments.monitor_weights:
-            if monitored not in existing:
-                raise UserError(
-                    f"--monitor: expected metrics of validation faces with a label, {monitored} is "
-                    f"none of {', '.join(sorted(existing))}"
-                )
+        if missing := sorted(arguments.monitor_weights.keys() - existing):
+            raise UserError(
+                f"--monitor: expected metrics of validation faces with a label, {missing[0]} is "
+                f"none of {', '.join(sorted(existing))}"
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         with averaged(self.model):
@@ -119,47 +98,47 @@ class Validation(keras.callbacks.Callback):
             logs |= {f"{prefix}{metric}": value for metric, value in means.to_dict().items()}
 
 
-class Speed(keras.callbacks.Callback):
-    """Adds the learning rate, the training faces per second, and `data_wait`, the share of the
-    time spent waiting for batches, to the logs of every epoch."""
+class Steps(keras.callbacks.Callback):
+    """Adds the learning rate, the training faces per second, and `data_wait`, the share of the time
+    spent waiting for batches, to the logs of every epoch.
 
-    def __init__(self, schedule: LearningRateSchedule, batches: FaceBatches):
+    Raises Ctrl-C when a batch ends, as libraries sometimes swallow it within one or turn it into
+    other errors; and `UserError` if the loss becomes NaN or infinite, while Keras's TerminateOnNaN
+    would end the run as if it were complete, after saving the epoch.
+
+    pressed: Ctrl-C, as `defer_sigint` yields it.
+    """
+
+    def __init__(self, schedule: LearningRateSchedule, batches: FaceBatches, pressed: list[bool]):
         super().__init__()
-        self._schedule, self._batches = schedule, batches
+        self._schedule, self._batches, self._pressed = schedule, batches, pressed
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._start, self._waited = time.perf_counter(), self._batches.waited
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         self._end = time.perf_counter()  # before validation
+        if self._pressed:
+            self._pressed.clear()
+            raise KeyboardInterrupt
+        if batch % _CHECK_INTERVAL == 0:
+            _check_finite(logs["loss"], f"step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        _check_finite(logs["loss"], f"the end of epoch {epoch + 1}")
+        _check_finite(logs["val_loss"], f"the validation of epoch {epoch + 1}")
         seconds = self._end - self._start
         logs["learning_rate"] = float(self._schedule((epoch + 1) * len(self._batches) - 1))
         logs["faces_per_second"] = self._batches.faces / seconds
         logs["data_wait"] = (self._batches.waited - self._waited) / seconds
 
 
-class FiniteLoss(keras.callbacks.Callback):
-    """Stops the run with a `UserError` if the loss becomes NaN or infinite.
-
-    Keras's TerminateOnNaN would end it as if it were complete, after saving the epoch.
-    """
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
-        if batch % _CHECK_INTERVAL == 0:
-            self._check(logs["loss"], f"step {batch + 1}")
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        self._check(logs["loss"], f"the end of epoch {epoch + 1}")
-        self._check(logs["val_loss"], f"the validation of epoch {epoch + 1}")
-
-    def _check(self, loss: float, position: str) -> None:
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the loss is {float(loss)} at {position}; pass a lower --lr, or --clip_norm; "
-                "checkpoints of earlier epochs are kept"
-            )
+def _check_finite(loss: float, position: str) -> None:
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the loss is {float(loss)} at {position}; pass a lower --lr, or --clip_norm; "
+            "checkpoints of earlier epochs are kept"
+        )
 
 
 class EpochFiles(keras.callbacks.Callback):
@@ -178,13 +157,13 @@ class EpochFiles(keras.callbacks.Callback):
         self._arguments, self._folder = arguments, arguments.output_path
         self._description, self._digest = description, digest
         self.epochs = read_history(self._folder / HISTORY, done) if done else []
-        self._drawn, self._drawing_time = 0, -math.inf  # epochs, seconds
+        self._drawing_time = time.monotonic()
 
     def _monitored(self, epoch: dict[str, float]) -> float:
         """The weighted mean of the monitored metrics; lower is better."""
         weights = self._arguments.monitor_weights
         mean = sum(weight * epoch[name] for name, weight in weights.items()) / sum(weights.values())
-        return -mean if self._arguments.higher_is_better else mean
+        return -mean if MONITORED[self._arguments.monitored_metric] else mean
 
     @property
     def best(self) -> dict[str, float]:
@@ -208,7 +187,7 @@ class EpochFiles(keras.callbacks.Callback):
             with replacing(self._folder / HISTORY) as path:
                 pd.DataFrame(self.epochs).to_csv(path, index=False)
             if time.monotonic() > self._drawing_time + _DRAWING_INTERVAL:
-                self._draw()
+                self._draw_curves()
         if self.best["epoch"] == epoch + 1:
             with averaged(self.model):  # on all hosts
                 if is_first_host():
@@ -222,8 +201,8 @@ class EpochFiles(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        if is_first_host() and self._drawn < len(self.epochs):
-            self._draw()
+        if is_first_host():
+            self._draw_curves()
 
     def _save_best(self) -> None:
         metrics = {name: float(value) for name, value in self.best.items()}
@@ -232,12 +211,21 @@ class EpochFiles(keras.callbacks.Callback):
         with replacing(self._folder / BEST) as path:
             shutil.copyfile(self.best_file, path)
 
-    def _draw(self) -> None:
-        history = pd.DataFrame(self.epochs)
-        for name, columns in _CURVES.items():
-            with replacing(self._folder / name) as path:
-                _plot(history, columns, path)
-        self._drawn, self._drawing_time = len(self.epochs), time.monotonic()
+    def _draw_curves(self) -> None:
+        from matplotlib.figure import Figure
+
+        history = pd.DataFrame(self.epochs).set_index("epoch")
+        for file, columns in _CURVES.items():
+            figure = Figure(figsize=(4 * len(columns), 3.5))
+            for axes, column in zip(figure.subplots(1, len(columns)), columns, strict=True):
+                for name, values in history.filter([column, f"val_{column}"]).items():
+                    axes.plot(values, marker=".", label=name)
+                axes.set(xlabel="epoch", title=column)
+                axes.grid(alpha=0.3)
+                axes.legend()
+            with replacing(self._folder / file) as path:
+                figure.savefig(path, format="png", dpi=100)
+        self._drawing_time = time.monotonic()
 
 
 def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
@@ -248,17 +236,3 @@ def read_history(path: Path, epochs: int) -> list[dict[str, float]]:
         if history["epoch"].tolist() != list(range(1, epochs + 1)):
             raise ValueError(f"{len(history)} rows")
         return history.astype({"val_loss": float}).to_dict("records")
-
-
-def _plot(history: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(columns), 3.5))
-    for axes, column in zip(figure.subplots(1, len(columns)), columns, strict=True):
-        for name in (column, f"val_{column}"):
-            if name in history:  # without labels, there is no metric
-                axes.plot(history["epoch"], history[name], marker=".", label=name)
-        axes.set(xlabel="epoch", title=column)
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(path, format="png", dpi=100)

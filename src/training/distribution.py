@@ -38,10 +38,6 @@ class Devices:
             return True
         return has_accelerator() and not self.are_many
 
-    def steps(self, faces: int, batch_size: int) -> int:
-        """Training steps per epoch: several devices drop the last batch if it is smaller."""
-        return faces // batch_size if self.are_many else -(-faces // batch_size)
-
     def own_rows(self, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows, int64, of a batch of `rows` rows, and whether they are padding, bool.
 

@@ -14,6 +14,7 @@ from ..data.identities import PARTS, Identities
 from ..data.split import Split, description_of, divide, read_split, rows_by_database
 from ..errors import UserError
 from ..faces import DEFAULT_MARGINS
+from ..files import defer_sigint
 from ..labels import age_midpoint
 from ..models.checkpoints import stored_description
 from ..models.description import Description
@@ -21,7 +22,7 @@ from ..models.seen import TRAINED_ON, TRAINING, UNKNOWN, seen_in
 from ..outputs import locked
 from .arguments import Arguments
 from .batches import FaceBatches, statistics_faces, training_batches
-from .callbacks import DeferInterrupt, EpochFiles, FiniteLoss, Speed, Validation
+from .callbacks import EpochFiles, Steps, Validation
 from .distribution import Devices, backend_version, check_agreed, distributed, is_first_host
 from .loggers import loggers
 from .network import compile_network, get_evaluator, get_network
@@ -60,12 +61,12 @@ def train(arguments: Arguments) -> Trained:
     data = open_data(arguments)
     arguments.output_path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        DeferInterrupt() as interruptible,
+        defer_sigint() as pressed,
         distributed(arguments) as devices,
         locked(arguments.output_path) if is_first_host() else nullcontext(),
     ):
         try:
-            return _train(arguments, data, devices, interruptible)
+            return _train(arguments, data, devices, pressed)
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(
                 f"completed epochs are kept; resume with --resume {arguments.output_path}"
@@ -88,9 +89,7 @@ def open_data(arguments: Arguments) -> Data:
     return Data(databases, joined, split, rows)
 
 
-def _train(
-    arguments: Arguments, data: Data, devices: Devices, interruptible: DeferInterrupt
-) -> Trained:
+def _train(arguments: Arguments, data: Data, devices: Devices, pressed: list[bool]) -> Trained:
     check_run(arguments)
     rows, digest = data.rows["training"], data_digest(data.databases, data.rows)
     if arguments.hosts:  # folders may have other names there
@@ -133,14 +132,7 @@ def _train(
             epochs=arguments.nb_epochs,
             shuffle=False,  # FaceBatches does
             verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                interruptible,
-                validation,
-                FiniteLoss(),
-                Speed(schedule, batches),
-                *logs,
-                files,  # the state last
-            ],
+            callbacks=[validation, Steps(schedule, batches, pressed), *logs, files],  # state last
         )
     return Trained(files.best_file, size, files.best)
 
@@ -149,17 +141,15 @@ def _validation(
     devices: Devices, model: keras.Model, arguments: Arguments, data: Data
 ) -> Validation:
     rows = rows_by_database(data.databases, data.rows["validation"])
-    validation = Validation(
+    return Validation(
         get_evaluator(devices, model, arguments),
         {
             name: FaceBatches(data.joined, own, arguments, devices=devices)
             for name, own in rows.items()
         },
-        (arguments.gender_weight, arguments.age_weight),
+        arguments,
         partial(statistics_faces, data.joined, data.rows["training"]),
     )
-    validation.check_monitor(arguments)
-    return validation
 
 
 def _check_start(flag: str, path: Path, data: Data) -> None:

@@ -64,18 +64,10 @@ def draw_jitter(
     low = rng.random(count) < LOW_RESOLUTION_PROBABILITY
     smallest = min(LOW_RESOLUTION, size)
     side = np.exp(rng.uniform(np.log(smallest), np.log(size), count)).astype(np.int64)
-    return Jitter(
-        warped=rng.random(count) < WARP_PROBABILITY,
-        matrix=_draw_matrices(rng, flip, size, ALIGNED if aligned else 1.0),
-        colour=_draw_colours(rng, count),
-        blur=np.where(blurred, rng.uniform(*BLUR, count), 0),
-        side=np.where(low, side, size),
-        **_draw_print(rng, count, size),
-    )
-
-
-def _draw_print(rng: np.random.Generator, count: int, size: int) -> dict[str, np.ndarray]:
-    """Texture and compression: film grain, halftone or neither, and JPEG quality."""
+    warped = rng.random(count) < WARP_PROBABILITY
+    matrix = _draw_matrices(rng, flip, size, ALIGNED if aligned else 1.0)
+    colour = _draw_colours(rng, count)
+    blur = rng.uniform(*BLUR, count)
     chance = rng.random(count)
     is_grain = chance < GRAIN_PROBABILITY
     is_halftone = ~is_grain & (chance < GRAIN_PROBABILITY + HALFTONE_PROBABILITY)
@@ -84,12 +76,17 @@ def _draw_print(rng: np.random.Generator, count: int, size: int) -> dict[str, np
     strength = np.where(is_grain, rng.uniform(*GRAIN, count), 0)
     strength += np.where(is_halftone, rng.uniform(*HALFTONE, count), 0)
     is_compressed = rng.random(count) < JPEG_PROBABILITY
-    return {
-        "texture": np.where(is_halftone, halftone, grain),
-        "strength": strength.astype(np.float32),
-        "offset": rng.integers(0, max(_TILE - size, 1), (count, 2)),
-        "quality": np.where(is_compressed, rng.integers(*JPEG_QUALITY, count), 0),
-    }
+    return Jitter(
+        warped=warped,
+        matrix=matrix,
+        colour=colour,
+        blur=np.where(blurred, blur, 0),
+        side=np.where(low, side, size),
+        texture=np.where(is_halftone, halftone, grain),
+        strength=strength.astype(np.float32),
+        offset=rng.integers(0, max(_TILE - size, 1), (count, 2)),
+        quality=np.where(is_compressed, rng.integers(*JPEG_QUALITY, count), 0),
+    )
 
 
 def _draw_matrices(

@@ -59,8 +59,7 @@ def test_monitor_weights():
         "val_utkface_pred_age_mae": 2.0,
         "val_all_age_faces_pred_age_mae": 1.0,
     }
-    assert not weighted.higher_is_better
-    assert arguments(monitor="val_wiki_pred_gender_accuracy").higher_is_better
+    assert weighted.monitored_metric == "pred_age_mae"
 
 
 def test_default_learning_rate_follows_the_optimizer():
