@@ -32,7 +32,6 @@ LONGEST = (
     "cli/test_create_db.py",
     "training/test_state.py",
     "cli/test_demo.py",
-    "training/test_run.py",
     "training/test_distribution.py",
     "cli/test_train.py",
     "models/test_checkpoints.py",

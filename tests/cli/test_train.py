@@ -102,10 +102,6 @@ def test_no_database(tmp_path, train):
     [
         (("--depth", "12"), ("12", "10")),
         (("--validation_split", "0.99"), ("--validation_split", "0.99")),
-        (("--batch_size", "0"), ("--batch_size", "'0'")),
-        (("--monitor", "val_wiki_loss"), ("--monitor", "val_wiki_loss")),
-        (("--width", "2", "--arch", "face_resnet"), ("--width", "--arch wide_resnet")),
-        (("--arch", "resnet20"), ("--arch", "resnet20")),
         (("--split_by", "hash"), ("--split_by hash", "wiki.mat")),
     ],
 )

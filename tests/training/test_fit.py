@@ -18,7 +18,7 @@ from src.training.arguments import Arguments
 from tests.helpers import trained_on, write_database, write_our_database
 
 SMALL = {"arch": "small_cnn", "batch_size": 8, "validation_split": 0.25}
-RUN = SMALL | {"nb_epochs": 4, "batch_size": 4, "aug": "plain"}
+RUN = SMALL | {"nb_epochs": 4, "batch_size": 4, "aug": "plain", "ema": 0.999}
 METRICS = [
     "loss",
     "pred_gender_loss",
@@ -53,15 +53,6 @@ def history(run):
     return pd.read_csv(run[0] / "history.csv")
 
 
-def test_checkpoints_of_improved_epochs(run, history):
-    folder, best = run
-    losses = history["val_loss"]
-    improved = losses[losses < losses.cummin().shift(fill_value=np.inf)]
-    expected = [f"weights.{row + 1:02d}-{loss:.2f}.hdf5" for row, loss in improved.items()]
-    assert sorted(path.name for path in folder.glob("weights.*")) == expected
-    assert best == folder / expected[-1]
-
-
 def test_history_is_complete(history):
     metrics = METRICS + [f"val_{name}" for name in METRICS]
     assert set(history) == {"epoch", *COURSE, *metrics}
@@ -88,17 +79,13 @@ def test_checkpoint_describes_run(run, history):
         assert description.metrics[name] == pytest.approx(row[name])
 
 
-def test_equal_seeds_give_equal_runs(run, original, history, tmp_path):
-    train(original, tmp_path, **RUN)
-    again = pd.read_csv(tmp_path / "history.csv")
-    same = [name for name in history if name not in COURSE]
-    pd.testing.assert_frame_equal(again[same], history[same], rtol=1e-4)
-
-
 def test_separable_faces_are_learned(history):
     assert history["pred_gender_accuracy"].iloc[-1] > 0.9
     assert history["pred_age_mae"].iloc[-1] < 10  # 20 for a constant 40
     assert history["pred_age_top5"].iloc[-1] > 0.9
+    # Of averaged weights: a cold average would still be near the initial ones.
+    assert history["val_pred_gender_accuracy"].iloc[-1] == 1
+    assert history["val_pred_age_mae"].iloc[-1] < 10
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +106,8 @@ def adam_run(tmp_path_factory):
     write_our_database(
         folder / "ours.mat", image, columns, db="made", margin=0.2, alignment="face_chip"
     )
-    return train(
-        folder / "ours.mat", folder, opt="adam", nb_epochs=1, mixed_precision=True, **SMALL
-    )
+    flags = {"opt": "adam", "age_loss": "corn", "nb_epochs": 1, "mixed_precision": True}
+    return train(folder / "ours.mat", folder, **SMALL | flags)
 
 
 def test_checkpoint_stores_the_crop(adam_run):
@@ -141,7 +127,6 @@ def test_checkpoint_stores_the_crop(adam_run):
          "balance": "sqrt", "label_smoothing": 0.1, "weight_decay": 0.1, "backbone_lr": 0.5},
         {"depth": 10, "width": 1, "loss": "focal", "age_loss": "mean_variance", "opt": "adam",
          "clip_norm": 1.0, "ema": 0.9, "schedule": "cosine", "accumulate": 2, "weight_decay": 0},
-        {"arch": "small_cnn", "age_loss": "corn", "mixed_precision": True},
     ],
 )  # fmt: skip
 def test_networks_losses_optimizers_combine(tmp_path, monkeypatch, arguments):
@@ -206,11 +191,7 @@ def test_init_from_other_crops_is_reported(original, tmp_path, capsys):
         assert "may have been trained on" in printed
         assert len(printed.splitlines()) == count
     assert "margin 0.15, alignment five_points" in printed
-
-
-def test_init_without_description_is_reported(original, tmp_path, capsys):
-    """Files of the original toolkit do not store which faces trained them."""
-    data = fit.open_data(Arguments([original], tmp_path / "run"))
+    # Files of the original toolkit do not store which faces trained them.
     fit._check_start("--init", tmp_path / "weights.h5", data)
     held_out = len(data.rows["validation"])
     assert f"may have been trained on {held_out} of the {held_out} " in capsys.readouterr().out
@@ -225,8 +206,7 @@ def smaller(path, rows, output):
     return output
 
 
-@pytest.mark.parametrize("flag", ["init", "teacher"])
-@pytest.mark.parametrize("db", ["csv", "wiki"])
+@pytest.mark.parametrize("flag, db", [("init", "csv"), ("teacher", "wiki")])
 def test_weights_that_saw_held_out_faces(tmp_path, flag, db):
     """Also if the database lacks some rows of theirs."""
     rng = np.random.default_rng(0)
@@ -275,12 +255,3 @@ def test_data_of_initial_weights(original, tmp_path):
     missing = {"db": None, "file": "unknown.hdf5", "initial": True}
     assert initial == [*(part | {"initial": True} for part in before), missing]
     assert description.identities.parts_of("bytes", ids).tolist() == ["training"] * 2
-
-
-def test_average_of_a_short_run_learns(tmp_path):
-    """The faces are separable; a cold average would still be near the initial weights."""
-    database = write_database(tmp_path / "wiki.mat", count=128)
-    train(database, tmp_path / "run", nb_epochs=4, ema=0.999, **SMALL)
-    history = pd.read_csv(tmp_path / "run" / "history.csv")
-    assert history["val_pred_gender_accuracy"].iloc[-1] == 1
-    assert history["val_pred_age_mae"].iloc[-1] < 5

@@ -116,36 +116,40 @@ def test_losses_fall_near_the_label(loss):
     assert 0 < value(loss, age(40), near) < value(loss, age(40), far)
 
 
-def gradient(loss, target: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
-    """The loss of one row, and its gradient by the logits, as `fit` computes them."""
+def gradients(loss, target: np.ndarray, logits: np.ndarray) -> tuple[float, np.ndarray]:
+    """The mean loss of rows of logits, (N, 101), and its gradient, as `fit` computes them."""
+    count = len(logits)
     model = keras.Sequential(
-        [keras.Input((1,)), keras.layers.Dense(101, use_bias=False, activation="softmax")]
+        [keras.Input((count,)), keras.layers.Dense(101, use_bias=False, activation="softmax")]
     )
-    start = logits.astype(np.float32)[None]
+    start = logits.astype(np.float32)
     model.set_weights([start])
     model.compile(keras.optimizers.SGD(1.0), loss=loss)
-    result = model.train_on_batch(np.ones((1, 1), np.float32), target[None])
-    return float(result), (start - model.get_weights()[0])[0]
+    result = model.train_on_batch(np.eye(count, dtype=np.float32), np.stack([target] * count))
+    return float(result), start - model.get_weights()[0]
+
+
+def tiny_logits(*exponents: int) -> np.ndarray:
+    """Logits per exponent: the age is 60, and 30 with a probability of 10^-exponent."""
+    logits = np.full((len(exponents), 101), -60.0)
+    logits[:, 60], logits[:, 30] = 0, -np.log(10) * np.array(exponents)
+    return logits
 
 
 @pytest.mark.parametrize("smoothing", [0, 0.1])
-@pytest.mark.parametrize("exponent", [0, 7, 9, 20, 30])
-def test_gradient_down_to_tiny_probabilities(smoothing, exponent):
-    """The softmax minus the label, also if the label's probability is 10^-exponent."""
-    logits = np.full(101, -60.0)
-    logits[[60, 30]] = 0, -exponent * np.log(10)
-    probabilities = np.exp(logits) / np.exp(logits).sum()
+def test_gradient_down_to_tiny_probabilities(smoothing):
+    """The softmax minus the label, also if the label's probability is 1e-30."""
+    logits = tiny_logits(0, 7, 9, 20, 30)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     label = (1 - smoothing) * age(30) + smoothing / 101
-    result, found = gradient(age_loss("ce", "ce", smoothing), age(30), logits)
-    assert result == pytest.approx(-label @ np.log(probabilities), 1e-5)
-    np.testing.assert_allclose(found, probabilities - label, atol=1e-4)
+    result, found = gradients(age_loss("ce", "ce", smoothing), age(30), logits)
+    assert result == pytest.approx(np.mean(-np.log(probabilities) @ label), 1e-5)
+    np.testing.assert_allclose(found * len(logits), probabilities - label, atol=1e-4)
 
 
 @every_loss
 def test_confident_mistakes_have_gradients(loss):
-    logits = np.full(101, -60.0)
-    logits[[60, 30]] = 0, -30 * np.log(10)
-    _, found = gradient(loss, age(30), logits)
+    _, [found] = gradients(loss, age(30), tiny_logits(30))
     assert found[26:35].sum() < -0.5 and np.isfinite(found).all()
 
 

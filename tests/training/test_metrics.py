@@ -85,13 +85,3 @@ def test_top5_of_a_range():
     predictions[:, [1, 2, 3, 4, 5]] += 1e-3  # the five likeliest are these and no other
     targets = age_targets(np.full(3, 20.0), np.full(3, 29.0))
     assert measure("top5", targets, predictions, [1] * 3) == pytest.approx(2 / 3)
-
-
-def test_losses_are_means_over_known_labels():
-    """Of rows of one batch with log-probabilities 1, 3 and 5, the last of an unknown label."""
-    gender, _ = validation_metrics(get_losses(Arguments([])))
-    right = np.exp(-np.array([1.0, 3, 5]))
-    gender[0].update_state(
-        np.array([[1, 0]] * 3), np.stack([right, 1 - right], 1), np.array([0.5, 2, 0])
-    )
-    assert float(gender[0].result()) == pytest.approx(2, 1e-5)

@@ -1,22 +1,16 @@
 """src/training/run.py: flags from files, the folder of a run, and every recipe."""
 
 import json
-import re
-import runpy
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
 from src.errors import UserError
-from src.models.face_resnet import MIN_SIZE
 from src.training.arguments import Arguments
 from src.training.run import check_run, parse, start_run, with_files
-from tests.helpers import ROOT, names, write_database
+from tests.helpers import ROOT
 
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 assert RECIPES
@@ -40,18 +34,6 @@ def test_arguments_of_a_resumed_folder(tmp_path):
     given = ["--resume", str(tmp_path), "--nb_epochs", "9"]
     read = ["--input", "a.mat", "--lr", "0.1", "--output_path", "elsewhere", "--mixed_precision"]
     assert with_files(given) == [*read, "--output_path", str(tmp_path), *given]
-
-
-@pytest.mark.parametrize(
-    "given, flag, other",
-    [
-        (["--arch", "resnet18", "--depth", "16"], "depth", "arch"),
-        (["--mixup", "0.2"], "mixup", "aug"),
-    ],
-)
-def test_flags_without_effect_are_rejected(given, flag, other):
-    with pytest.raises(UserError, match=f"--{flag} requires --{other}"):
-        parse(["--input", "a.mat", *given])
 
 
 def test_recorded_defaults_are_no_flags(tmp_path):
@@ -104,37 +86,3 @@ def test_recipes_are_accepted(recipe, monkeypatch):
     assert [str(path) for path in arguments.input] == settings.pop("input")
     assert str(arguments.output_path) == settings.pop("output_path")
     assert {name: getattr(arguments, name) for name in settings} == settings
-
-
-# The test of the README's commands runs its own.
-OF_README = set(re.findall(r"--config recipes/(\w+)\.yaml", (ROOT / "README.md").read_text()))
-# These have nearly the flags of the first stage, and networks for a GPU.
-LATER_STAGES = {path.stem for path in RECIPES if re.match("faces_|weights_", path.stem)}
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [path for path in RECIPES if path.stem not in OF_README | LATER_STAGES | {"audit_cpu"}],
-    ids=lambda path: path.stem,
-)
-def test_recipes_run(recipe, tmp_path, monkeypatch):
-    settings = yaml.safe_load(recipe.read_text())
-    inputs = settings["input"]
-    size = MIN_SIZE if settings.get("arch") == "face_resnet" else 32
-    faces = np.random.default_rng(0).integers(0, 256, (len(inputs), 6, size, size, 3), np.uint8)
-    databases = [
-        write_database(tmp_path / f"{number}.mat", count=6, img_size=size, image=own)
-        for number, own in enumerate(faces)
-    ]
-    rows = 6 * len(databases)
-    flags = ["--input", *databases, "--output_path", tmp_path / "run", "--split_by", "random"]
-    flags += ["--nb_epochs", 1, "--warmup_epochs", 0, "--batch_size", (rows - 2) // 2]
-    flags += ["--validation_split", 2 / rows]
-    if recipe.stem == "original":  # as deep, but not as wide
-        flags += ["--width", 1]
-    command = ["train.py", "--config", recipe, *flags]
-    monkeypatch.setattr(sys, "argv", list(map(str, command)))
-    runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
-    history = pd.read_csv(tmp_path / "run" / "history.csv")
-    assert history["epoch"].tolist() == [1]
-    assert len(names(tmp_path / "run")) == 7

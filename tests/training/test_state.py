@@ -101,16 +101,10 @@ def test_cosine_schedule_keeps_its_length(epochs):
         Arguments([], **FLAGS | {"nb_epochs": 8}).check_same(recorded, epochs)
 
 
-@pytest.mark.parametrize(
-    "changed, values",
-    [
-        ({"batch_size": 16}, "--batch_size 8, .* 16"),
-    ],
-)
-def test_other_arguments_are_rejected(database, whole, changed, values):
+def test_other_arguments_are_rejected(database, whole):
     before = (whole / "arguments.json").read_bytes()
-    with pytest.raises(UserError, match=f"--resume: .*{values}"):
-        train(Arguments([database], whole, resume="auto", **FLAGS | changed))
+    with pytest.raises(UserError, match=r"--resume: .*--batch_size 8, .* 16"):
+        train(Arguments([database], whole, resume="auto", **FLAGS | {"batch_size": 16}))
     assert (whole / "arguments.json").read_bytes() == before
 
 
