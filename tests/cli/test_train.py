@@ -91,12 +91,6 @@ def test_database_twice_is_rejected(database, tmp_path, train):
     assert names(tmp_path) == []
 
 
-def test_no_database(tmp_path, train):
-    done = train("-i", tmp_path / "wiki.mat", "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "wiki.mat")
-    assert names(tmp_path) == []
-
-
 @pytest.mark.parametrize(
     "flags, words",
     [
@@ -109,13 +103,6 @@ def test_wrong_flags_are_one_line(database, tmp_path, train, flags, words):
     done = train("-i", database, "--output_path", tmp_path / "out", *flags)
     assert_one_line_error(done, "train.py", *words)
     assert names(tmp_path) == []
-
-
-def test_output_path_is_a_file(database, tmp_path, train):
-    (tmp_path / "out").write_text("mine")
-    done = train("-i", database, "--output_path", tmp_path / "out")
-    assert_one_line_error(done, "train.py", "--output_path")
-    assert (tmp_path / "out").read_text() == "mine"
 
 
 @pytest.mark.parametrize("there", ["weights.01-3.50.hdf5", "history.csv"])

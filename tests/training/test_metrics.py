@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from src.labels import age_errors, age_targets, gender_targets
-from src.training.arguments import Arguments
-from src.training.losses import get_losses
-from src.training.metrics import METRICS, training_metrics, validation_metrics
+from src.training.metrics import training_metrics
 
 WOMAN, MAN, UNKNOWN = 0.0, 1.0, np.nan
 
@@ -28,13 +26,6 @@ def ages(*distributions: dict[int, float]) -> np.ndarray:
 
 def exact(*labels: float) -> np.ndarray:
     return age_targets(np.array(labels), np.array(labels))
-
-
-def test_metrics_of_each_output():
-    found = validation_metrics(get_losses(Arguments([])))
-    named = zip(("pred_gender", "pred_age"), found, strict=True)
-    names = [f"{output}_{metric.name}" for output, own in named for metric in own]
-    assert names == list(METRICS)
 
 
 def test_gender_accuracy_skips_the_unknown():

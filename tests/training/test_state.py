@@ -67,21 +67,16 @@ def killed(database, tmp_path_factory):
     return folder
 
 
-def test_resume_after_kill_same_history(whole, killed):
+def test_resume_after_kill(whole, killed):
+    """History, weights, moments and names of files are those of the uninterrupted run."""
     one, other = (pd.read_csv(folder / "history.csv") for folder in (whole, killed))
     assert one["epoch"].tolist() == [1, 2, 3, 4]
     pd.testing.assert_frame_equal(one.drop(columns=COURSE), other.drop(columns=COURSE), rtol=1e-5)
-
-
-def test_resume_after_kill_same_weights(whole, killed):
+    assert names(whole) == names(killed)
     with h5py.File(whole / "state.hdf5") as one, h5py.File(killed / "state.hdf5") as other:
         assert list(one) == list(other)
         for name in one:
             np.testing.assert_allclose(one[name][()], other[name][()], rtol=1e-5, atol=1e-5)
-
-
-def test_resume_after_kill_same_files(whole, killed):
-    assert names(whole) == names(killed)
 
 
 def test_complete_run_is_not_continued(database, whole):
@@ -89,15 +84,13 @@ def test_complete_run_is_not_continued(database, whole):
     trained = train(Arguments([database], whole, resume="auto", **FLAGS))
     assert trained.best_file in set(whole.glob("weights.*"))
     assert (whole / "history.csv").read_bytes() == before
-    with pytest.raises(UserError, match=r"--nb_epochs 5: .*cosine.*--init"):
-        train(Arguments([database], whole, resume="auto", **FLAGS | {"nb_epochs": 5}))
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_cosine_schedule_keeps_its_length(epochs):
     """Its rate would rise when a killed run resumes, as when a complete one does."""
     recorded = Arguments([], **FLAGS).as_json()
-    with pytest.raises(UserError, match=r"--nb_epochs 8: .* 4 epochs"):
+    with pytest.raises(UserError, match=r"--nb_epochs 8: .*cosine.* 4 epochs.*--init"):
         Arguments([], **FLAGS | {"nb_epochs": 8}).check_same(recorded, epochs)
 
 
