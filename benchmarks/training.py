@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Faces per second of train.py and of the original toolkit's training.
+"""Faces per second of train.py, and of the original toolkit's training or of data in memory.
 
 python benchmarks/training.py --input data/wiki_db.mat
 KERAS_BACKEND=jax python benchmarks/training.py --input data/wiki_db.mat --mixed_precision
+python benchmarks/training.py --input data/faces_db.mat --arch face_resnet --against memory
 
 The original: float32, Keras's defaults, and a generator that transforms one picture after the
-other. Both sides train the same network in one process, in turns. The floating-point operations of
-a step (forward once, backward twice) are compared with the device's peak in products of large
-matrices.
+other. Memory: one batch of random faces again and again, which shows what preparing batches costs.
+Both sides train the same network in one process, in turns. The floating-point operations of a step
+(forward once, backward twice) are compared with the device's peak in products of large matrices.
 """
 
 import statistics
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -36,22 +38,31 @@ class Arguments:
     depth: int = flag(16, help="depth of network")
     width: int = flag(8, limits="[1, inf)", help="width of network")
     batch_size: int = flag(32, limits="[1, inf)", help="batch size")
+    against: str = flag("original", choices=("original", "memory"), help="other side")
     aug: str = flag("plain", choices=("plain", "strong"), help="augmentation")
     mixed_precision: bool = flag(False, help="bfloat16 for this toolkit")
     steps: int = flag(20, limits="[1, inf)", help="steps per repetition")
     turns: int = flag(5, limits="[1, inf)", help="number of repetitions, in alternation")
 
 
-def fitted(model, batches, batch_size: int, steps: int) -> float:
-    """Faces per second of `steps` steps of `model.fit`, after a first one that does not count."""
+def fitted(model, batches, batch_size: int, steps: int, processor: list[float]) -> float:
+    """Faces per second of `steps` steps of `model.fit`, after a first one that does not count.
+
+    processor: receives the faces per second of processor time, which other load changes less.
+    """
     import keras
 
-    ends = []
-    timer = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter())
-    )
+    ends, used = [], []
+
+    def note(batch, logs):
+        ends.append(time.perf_counter())
+        used.append(time.process_time())
+
+    timer = keras.callbacks.LambdaCallback(on_train_batch_end=note)
     model.fit(batches, steps_per_epoch=steps + 1, shuffle=False, verbose=0, callbacks=[timer])
-    return batch_size * steps / (time.perf_counter() - ends[0])  # `fit` waits for the last step
+    faces = batch_size * steps
+    processor.append(faces / (time.process_time() - used[0]))
+    return faces / (time.perf_counter() - ends[0])  # `fit` waits for the last step
 
 
 def ours(args, database) -> tuple:
@@ -78,6 +89,14 @@ def ours(args, database) -> tuple:
     compile_network(devices, model, arguments, get_schedule(arguments, 1000))
     rows = np.resize(np.arange(len(database)), (args.steps + 1) * args.batch_size)
     return model, FaceBatches(database, rows, arguments, is_training=True)
+
+
+def memory(args, database) -> tuple:
+    """The same network, on one batch of random faces with labels, again and again."""
+    model, batches = ours(args, database)
+    faces, labels, weights = batches[0]
+    random = np.random.default_rng(0).integers(0, 256, faces.shape, np.uint8)
+    return model, (batch for batch in repeat((random, labels, weights)))  # Keras takes generators
 
 
 def original(args, database) -> tuple:
@@ -151,12 +170,12 @@ def main(argv=()):
 
     database = open_database(args.input)
     our_model, batches = ours(args, database)
-    sides = {
-        "the original's way": original(args, database),
-        "train.py": (our_model, batches),
-    }
+    others = {"original": ("the original's way", original), "memory": ("data in memory", memory)}
+    name, other = others[args.against]
+    sides = {name: other(args, database), "train.py": (our_model, batches)}
+    processor: dict[str, list[float]] = {name: [] for name in sides}
     measures: dict[str, Callable[[], float]] = {
-        name: partial(fitted, model, data, args.batch_size, args.steps)
+        name: partial(fitted, model, data, args.batch_size, args.steps, processor[name])
         for name, (model, data) in sides.items()
     }
     for measure in measures.values():
@@ -167,11 +186,14 @@ def main(argv=()):
     print(f"{list_devices()[0]}, {backend_version()}; {our_model.name}, {kind}, {args.aug}")
     operations = step_operations(our_model, args.batch_size) / args.batch_size
     size = 8192 if has_accelerator() else 1024
-    for name, dtype in zip(rates, ("float32", kind), strict=True):
+    dtypes = ("float32" if args.against == "original" else kind), kind
+    for name, dtype in zip(rates, dtypes, strict=True):
         faces = statistics.median(rates[name])
         share = faces * operations / matrix_peak(dtype, size)
         print(f"{name}: {faces:,.0f} faces per second, {share:.1%} of the {dtype} matrix peak")
     print("ratio:", ratio(*rates.values(), digits=2))
+    own = [values[1:] for values in processor.values()]  # the first compiles
+    print("ratio per processor time:", ratio(*own, digits=2))
     spent = sum(args.steps * args.batch_size / rate for rate in rates["train.py"])
     print(f"waiting for data: {batches.waited / spent:.1%} of a step")
 
