@@ -68,7 +68,7 @@ def build_model(architecture: dict, img_size: int, mirror: bool = False) -> kera
         img_size: side of the faces in pixels.
         mirror: whether scores are averaged over the face and its mirror image; for prediction only.
 
-    Raises `UserError` if the network is unknown, or the faces are too small for it.
+    Raises `UserError` if the network is unknown, or too deep for the faces.
     """
     import keras
 

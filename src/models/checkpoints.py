@@ -80,8 +80,7 @@ def load_checkpoint(path: Path, original: Original = Original()) -> tuple[keras.
         if _ATTRIBUTE in file.attrs:
             description = _read_description(path, file)
         else:
-            config = file.attrs.get("model_config")
-            description = _describe_original(path, layers, original, config)
+            description = _describe_original(path, layers, original, file.attrs.get("model_config"))
     values = [weight for weights in layers for weight in weights]
     if not all(np.isfinite(weight).all() for weight in values):
         raise UserError(f"{path}: expected finite weights, found NaN or infinity")
