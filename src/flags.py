@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, make_dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from inspect import get_annotations
@@ -269,34 +269,3 @@ def _unmet(needs: Needs, values: Any, flags: Mapping[str, Flag]) -> str:
         label = flags[name].label if name in flags else ""
         phrases.append(f"{label} {' or '.join(map(str, accepted))}".strip())
     return " or ".join(phrases)
-
-
-def flags_by_choice(name: str, choice: str, classes: Mapping[str, type]) -> type:
-    """A dataclass with the flags of several, each of which requires a value of another flag.
-
-    Args:
-        name: name of the dataclass.
-        choice: name of the other flag.
-        classes: dataclass by value of the other flag; flags of one name are the same flag.
-    """
-    found: dict[str, tuple[Flag, list[str]]] = {}
-    for value, cls in classes.items():
-        for field in flags_of(cls):
-            found.setdefault(field.name, (field, []))[1].append(value)
-    made = []
-    for field, users in found.values():
-        text, default, rest = field.help.partition(" (default")
-        options = replace(
-            field,
-            help=f"{text}, for --{choice} {', '.join(users)}{default}{rest}",
-            needs={choice: tuple(users)},
-            group=f"options of --{choice}",
-        )
-        declared = dataclasses.field(default=field.default, metadata={"flag": options})
-        made.append((field.name, field.hint, declared))
-    return make_dataclass(name, made, frozen=True)
-
-
-def pick(cls: type[Values], values: Any) -> Values:
-    """The dataclass `cls` with the flags that `values` has, such as a reader's options."""
-    return cls(**{field.name: getattr(values, field.name) for field in flags_of(cls)})

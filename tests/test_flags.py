@@ -1,14 +1,14 @@
 """src/flags.py: flags of small dataclasses, and rejected values."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from src.errors import UserError
-from src.flags import check_values, flag, flags_by_choice, parse, pick
+from src.flags import check_values, flag, parse
 
 
 def doubled(text: str) -> int:
@@ -120,36 +120,3 @@ def test_help_names_each_default_once(capsys):
     assert "A script." in text
     assert "files (required) --rate RATE rate numbers: --count COUNT count (default: 3)" in text
     assert "share, 10 % of it (default: 0.5) --fast fast --double" in text
-
-
-@dataclass(frozen=True)
-class Wiki:
-    min_score: float = flag(1.0, help="minimum")
-    labels: Path | None = flag(None, help="labels (default: labels.csv)")
-
-
-@dataclass(frozen=True)
-class Csv:
-    labels: Path | None = flag(None, help="labels (default: labels.csv)")
-
-
-Options = flags_by_choice("Options", "db", {"wiki": Wiki, "csv": Csv})
-
-
-@dataclass(frozen=True, kw_only=True)
-class WithDatasets(Options):
-    db: str = flag("wiki", help="dataset", choices=("wiki", "csv"))
-    cache: dict = field(default_factory=dict)
-
-
-def test_flags_of_the_chosen_dataset(capsys):
-    made = parse(WithDatasets, ["--min_score", "2", "--labels", "a.csv"])
-    assert pick(Wiki, made) == Wiki(2.0, Path("a.csv"))
-    assert pick(Csv, parse(WithDatasets, ["--db", "csv"])) == Csv()
-    with pytest.raises(UserError, match="--min_score requires --db wiki"):
-        parse(WithDatasets, ["--db", "csv", "--min_score", "1"])
-    with pytest.raises(SystemExit):
-        parse(WithDatasets, ["-h"])
-    assert "labels, for --db wiki, csv (default: labels.csv)" in " ".join(
-        capsys.readouterr().out.split()
-    )

@@ -1,24 +1,30 @@
 """Flags of create_db.py: names, types, defaults, help texts and rules."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ..cluster import SchedulerFlags
 from ..faces import DEFAULT_MARGINS, NO_ALIGNMENT
 from ..faces.arguments import DetectorFlags
-from ..flags import flag, flags_by_choice, pick
-from .datasets import DATASETS
+from ..flags import flag
+from .datasets import DATASETS, options_of
 
 _CROPS = ("detect", "align")
-_Options = flags_by_choice("Options", "db", {db: one.options for db, one in DATASETS.items()})
+_CLASSES = sorted(  # subclasses first
+    dict.fromkeys(dataset.options for dataset in DATASETS.values()), key=lambda c: -len(c.__mro__)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(_Options, DetectorFlags, SchedulerFlags):
+class Arguments(*_CLASSES, DetectorFlags, SchedulerFlags):
     """The arguments of a run; None stands for a default that depends on other values."""
 
-    NEEDS: ClassVar = {name: (*_CROPS, "one_face") for name in ("detector", "min_face")}
+    NEEDS: ClassVar = {name: (*_CROPS, "one_face") for name in ("detector", "min_face")} | {
+        name: {"db": tuple(db for db in DATASETS if name in options_of(db))}
+        for db in DATASETS
+        for name in options_of(db)
+    }
 
     output: Path = flag(help="path to output database mat file", short="-o")
     img_size: int = flag(32, help="output image size, in pixels", limits="[1, 4096]")
@@ -107,7 +113,7 @@ class Arguments(_Options, DetectorFlags, SchedulerFlags):
     @property
     def options(self) -> dict[str, object]:
         """The options of the dataset's reader."""
-        return asdict(pick(DATASETS[self.db].options, self))
+        return {name: getattr(self, name) for name in options_of(self.db)}
 
     @property
     def alignment(self) -> str:

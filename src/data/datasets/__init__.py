@@ -6,7 +6,7 @@ first use. It reads labels only, never pixels. `docs/extending.md` shows how to 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,9 @@ class Records:
         self.table = table.astype(dict.fromkeys(("age_low", "age_high", "gender"), "float64"))
 
 
+_GROUP = "options of --db"
+
+
 @dataclass(frozen=True)
 class NoOptions:
     """The options of most readers."""
@@ -65,26 +68,28 @@ class NoOptions:
 
 @dataclass(frozen=True)
 class ImdbWiki:
-    min_score: float = flag(1.0, help="minimum face_score")
+    min_score: float = flag(1.0, help="minimum face_score in wiki and imdb", group=_GROUP)
     persons: bool = flag(
         False,
-        help="store the names of the people, to keep all images of a person in one part of the "
-        "split",
+        help="store the names of the people in wiki and imdb, to keep all images of a person in "
+        "one part of the split",
     )
 
 
 @dataclass(frozen=True)
 class Split:
-    split: str = flag("train", help="part of the dataset, as its label file is named")
+    split: str = flag("train", help="part of a dataset with one label file per part", group=_GROUP)
 
 
 @dataclass(frozen=True)
 class AppaReal(Split):
-    target: str = flag("apparent", help="kind of age", choices=("apparent", "real"))
+    target: str = flag(
+        "apparent", help="kind of age in appa_real", choices=("apparent", "real"), group=_GROUP
+    )
     ignore_list: Path | None = flag(
         None,
-        help="CSV file of images to skip, in the column img_name (default: ignore_list.csv in "
-        "--data_dir, if it exists)",
+        help="CSV file of images in appa_real to skip, in the column img_name (default: "
+        "ignore_list.csv in --data_dir, if it exists)",
     )
 
 
@@ -102,7 +107,7 @@ class EncodingFlags:
 @dataclass(frozen=True, kw_only=True)
 class Csv(EncodingFlags):
     labels: Path | None = flag(
-        None, help="CSV file of paths and labels (default: labels.csv in --data_dir)"
+        None, help="label file of csv (default: labels.csv in --data_dir)", group=_GROUP
     )
 
 
@@ -143,6 +148,11 @@ DATASETS = {
     "folders": Dataset(_IN + "names:read_folders"),
     "csv": Dataset(_IN + "tables:read_csv", Csv),
 }
+
+
+def options_of(db: str) -> list[str]:
+    """Names of the options of a dataset's reader."""
+    return [option.name for option in fields(DATASETS[db].options)]
 
 
 def read_dataset(db: str, data_dir: Path, **options) -> Records:
