@@ -58,9 +58,8 @@ def wrap_write_errors(path: Path, partial: Path | None = None) -> Iterator[None]
         if error.errno not in _FIXABLE:
             raise
         partial, reason = partial or partial_of(path), os.strerror(error.errno)
-        is_kept = partial.exists()
-        kept = f"{partial} is kept for --resume" if is_kept else "the partial file was deleted"
-        raise UserError(f"{path} could not be written: {reason}; {kept}") from error
+        kept = f"; {partial} is kept for --resume" if partial.exists() else ""
+        raise UserError(f"{path} could not be written: {reason}{kept}") from error
 
 
 @contextmanager

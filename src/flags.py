@@ -107,9 +107,7 @@ def parse(cls: type[Values], argv: Sequence[str], description: str | None = None
     Raises:
         UserError: Unknown flags, invalid values, flags without effect.
     """
-    parser = _Parser(description)
-    add_flags(parser, cls)
-    passed = vars(parser.parse_args(argv))
+    passed = vars(_Parser(cls, description).parse_args(argv))
     for field in flags_of(cls):
         if field.collection and field.name in passed:
             passed[field.name] = field.collection(passed[field.name])
@@ -119,9 +117,13 @@ def parse(cls: type[Values], argv: Sequence[str], description: str | None = None
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose flags are written in full and whose errors are `UserError`."""
+    """A parser of a dataclass's flags, in its order and its groups.
 
-    def __init__(self, description: str | None):
+    Flags are written in full; those that are not passed are absent from the parsed namespace.
+    Errors are `UserError`.
+    """
+
+    def __init__(self, cls: type, description: str | None):
         super().__init__(
             description=(description or "").strip(),  # None with python -OO
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -133,6 +135,14 @@ class _Parser(argparse.ArgumentParser):
             version=f"%(prog)s {__version__}",
             help="print the version",
         )
+        groups = {None: self}
+        for field in flags_of(cls):
+            if field.group not in groups:
+                groups[field.group] = self.add_argument_group(field.group)
+            names = [field.label, *filter(None, [field.short])]
+            groups[field.group].add_argument(*names, **_options(field))
+        positional = "".join(f" [{field.name} ...]" for field in flags_of(cls) if field.positional)
+        self.usage = f"%(prog)s [flags]{positional}"
 
     def error(self, message: str):
         raise UserError(message.removeprefix("argument "))
@@ -146,21 +156,6 @@ class _Parser(argparse.ArgumentParser):
             if name.startswith("--") and name not in known:
                 self.error(f"unrecognized arguments: {name}{did_you_mean(name, known)}")
         return super().parse_args(args, namespace)
-
-
-def add_flags(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add the flags of a dataclass to a parser, in its order and its groups.
-
-    Flags that are not passed are absent from the parsed namespace.
-    """
-    groups = {None: parser}
-    for field in flags_of(cls):
-        if field.group not in groups:
-            groups[field.group] = parser.add_argument_group(field.group)
-        names = [field.label, *filter(None, [field.short])]
-        groups[field.group].add_argument(*names, **_options(field))
-    positional = "".join(f" [{field.name} ...]" for field in flags_of(cls) if field.positional)
-    parser.usage = f"%(prog)s [flags]{positional}"
 
 
 def _options(field: Flag) -> dict[str, Any]:

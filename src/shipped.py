@@ -1,9 +1,8 @@
 """Files that ship with the toolkit: weights, by name, and the detector."""
 
-import hashlib
 from pathlib import Path
 
-from .errors import UserError
+from .files import check_input_file
 
 SHIPPED = {"accurate": "age_gender", "small": "age_gender_small"}  # weights: files without suffix
 _PACKAGE = Path(__file__).parent
@@ -18,12 +17,14 @@ def resolve_weights(weight_file: Path | str | None = None, for_keras: bool = Fal
         for_keras: whether training or export needs the HDF5 file, instead of ONNX.
 
     Raises:
-        UserError: The shipped file is missing or damaged.
+        UserError: The shipped file is missing.
     """
     name = str(weight_file or "accurate")
     if name not in SHIPPED or Path(name).exists():
         return Path(name)
-    return shipped_file(SHIPPED[name] + (".hdf5" if for_keras else ".onnx"))
+    path = shipped_path(SHIPPED[name] + (".hdf5" if for_keras else ".onnx"))
+    check_input_file(path, "shipped weights (get them by `git checkout pretrained_models`)")
+    return path
 
 
 def shipped_path(name: str) -> Path:
@@ -31,21 +32,3 @@ def shipped_path(name: str) -> Path:
     checkout."""
     inside = _PACKAGE / "pretrained_models" / name
     return inside if inside.is_file() else _PACKAGE.parent / "pretrained_models" / name
-
-
-def shipped_file(name: str) -> Path:
-    """`shipped_path` of a file whose SHA-256 is the one next to it, as written by `sha256sum`.
-
-    Raises:
-        UserError: It differs, or one of the files is missing.
-    """
-    path = shipped_path(name)
-    stored = path.with_name(f"{name}.sha256")
-    if path.is_file() and stored.is_file():
-        expected = stored.read_text(encoding="utf-8", errors="replace").partition(" ")[0]
-        if hashlib.sha256(path.read_bytes()).hexdigest() == expected:
-            return path
-    raise UserError(
-        f"{path}: missing, or not the file whose SHA-256 is in {stored.name}; get both back with "
-        "`git checkout pretrained_models` or install the toolkit again"
-    )

@@ -1,7 +1,7 @@
 """src/extras.py: optional libraries, Keras's backend, the processor."""
 
-import importlib.util
 import os
+import sys
 from contextlib import nullcontext
 
 import cv2
@@ -23,12 +23,10 @@ def test_other_backends_are_refused(monkeypatch):
         extras.import_keras()
 
 
-@pytest.mark.parametrize("backend, other", [("jax", "tensorflow"), ("tensorflow", "jax")])
-def test_missing_backend_gets_both_remedies(monkeypatch, backend, other):
-    monkeypatch.setenv("KERAS_BACKEND", backend)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == other or None)
-    remedies = f"pip install {backend}, or set KERAS_BACKEND={other}$"
-    with pytest.raises(UserError, match=remedies):
+def test_missing_backend_is_named(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setitem(sys.modules, "jax", None)  # its import fails
+    with pytest.raises(UserError, match="pip install jax"):
         extras.import_keras()
 
 
@@ -36,7 +34,7 @@ def test_processor_without_avx(monkeypatch):
     """TensorFlow would abort the process."""
     monkeypatch.setattr(cv2, "checkHardwareSupport", lambda feature: False)
     monkeypatch.setattr(extras.platform, "machine", lambda: "x86_64")
-    monkeypatch.delitem(extras.sys.modules, "tensorflow", raising=False)
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     with pytest.raises(UserError, match="AVX"):
         extras.library("tensorflow")
 

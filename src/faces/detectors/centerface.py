@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ...extras import library
-from ...shipped import shipped_file
+from ...shipped import shipped_path
 from ..images import Box, crop_with_margin, overlap
 from .base import Detector, Face
 
@@ -30,14 +30,12 @@ class CenterFace(Detector):
     smallest = 16
     resolution = 160
     box_calibration = 0.97, -0.03, 0.05
-    is_parallel = True
 
     def __init__(self) -> None:
-        super().__init__()
         onnxruntime = library("onnxruntime")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        path = shipped_file("centerface.onnx")
+        path = shipped_path("centerface.onnx")
         self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self._release = onnxruntime.RunOptions()
         self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
