@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..cluster import SchedulerFlags
 from ..faces import DEFAULT_MARGINS, NO_ALIGNMENT
-from ..faces.arguments import DetectorFlags
+from ..faces.detectors import DetectorFlags
 from ..flags import flag
+from ..workers import SchedulerFlags
 from .datasets import DATASETS, options_of
 
 _CROPS = ("detect", "align")
@@ -94,7 +94,7 @@ class Arguments(*_CLASSES, DetectorFlags, SchedulerFlags):
         "7.3",
         help="MATLAB version of the file: 7.3, of unlimited size, or 5, below 4 GiB, which "
         "scipy.io.loadmat reads",
-        group="file and processes",
+        group="file and parallel work",
         choices=("7.3", "5"),
     )
     resume: bool = flag(False, help="resume an interrupted run with the same arguments")

@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..errors import UserError
 from ..faces.crop import FaceCrop
-from ..faces.detectors import DEFAULT_DETECTOR, get_detector
-from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder
+from ..faces.detectors import DEFAULT_DETECTOR
+from ..faces.finder import MISSING, UNDECODABLE, FaceFinder
 from ..files import atomic, check_folder, check_output_path, wrap_write_errors
 from ..outputs import Output, check_outputs, has_mark, locked
 from ..progress import Progress
@@ -21,7 +21,7 @@ from . import curate
 from .arguments import Arguments
 from .database import open_database
 from .datasets import DATASETS, Records, read_dataset
-from .reading import STATES, USABLE, FaceReader
+from .reading import FACE_RULES, STATES, USABLE, FaceReader
 from .summary import draw_contact_sheet, is_summary, plot_ages
 from .writing import TO_DO, FaceSlots, image_bytes, is_own, write_database
 
@@ -177,7 +177,6 @@ def _fill(slots: FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceRe
         reader.read,
         tasks,
         workers=args.workers,
-        threads=get_detector(reader.finder.detector).is_parallel,
         scheduler=args.scheduler,
         folder=args.folder,
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from ..faces.finder import FACE_RULES, MISSING, UNDECODABLE, FaceFinder, Found, only_face
+from ..faces.detectors.base import Face
+from ..faces.finder import MISSING, NO_FACE, UNDECODABLE, FaceFinder, Found
 from ..faces.images import Box, ImageError, decode_image, jpeg_reduction, read_bytes, resize
 from .identities import file_identity
 from .writing import RECORD
 
-USABLE = "usable"
+USABLE, MORE_FACES, SMALL_FACE = "usable", "more than one face", "face below a tenth of the image"
+FACE_RULES = NO_FACE, MORE_FACES, SMALL_FACE
 STATES = ("", USABLE, MISSING, UNDECODABLE, *FACE_RULES)  # by code; the first is `writing.TO_DO`
 _CLEARLY_LARGER = 1.5  # sides of a reduced image, in sides of the face
 
@@ -43,7 +44,6 @@ class FaceReader:
         """
         paths, boxes = task
         size = self.finder.crop.size
-        cv2.setNumThreads(1)  # one image per worker
         faces = np.zeros((len(paths), size, size, 3), np.uint8)
         records = np.zeros(len(paths), RECORD)
         for row, (path, box) in enumerate(zip(paths, boxes, strict=True)):
@@ -54,7 +54,7 @@ class FaceReader:
                 found = self._find(content, path, box)
                 reason = found.reason
                 if self.one_face and not reason and box is None:
-                    reason = only_face(found.faces, found.shape)
+                    reason = _only_face(found.faces, found.shape)
             except FileNotFoundError:
                 reason = MISSING
             except ImageError:
@@ -76,3 +76,14 @@ class FaceReader:
         side = self.finder.crop.size * _CLEARLY_LARGER
         reduction = jpeg_reduction(content, lambda sides: side / min(sides))
         return Found(decode_image(content, path, reduction), [], np.empty(0))
+
+
+def _only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
+    """The rule by which an image of `shape` has not exactly one large face; "" if it has."""
+    if not faces:
+        return NO_FACE
+    if len(faces) > 1:
+        return MORE_FACES
+    left, top, right, bottom = faces[0].box
+    share = min((right - left) / shape[1], (bottom - top) / shape[0])
+    return SMALL_FACE if share < 0.1 else ""

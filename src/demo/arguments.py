@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..cluster import SchedulerFlags
 from ..data.datasets import EncodingFlags
 from ..errors import UserError
 from ..estimation.arguments import RuntimeFlags, WeightFlags
-from ..faces.arguments import DetectorFlags
-from ..faces.detectors import DETECTORS
+from ..faces.detectors import DETECTORS, DetectorFlags
 from ..flags import flag
+from ..workers import SchedulerFlags
 
 STDOUT = Path("-")
 _OF_FOLDER = {"source": ("--image_dir",)}

@@ -157,7 +157,7 @@ class Estimator:
             return next(self._results(map(find, [(image, boxes)])))
         tasks = zip(image, repeat(None) if boxes is None else boxes, strict=boxes is not None)
         total = len(image) if isinstance(image, list | tuple) else None
-        found = map_in_order(find, tasks, threads=True)
+        found = map_in_order(find, tasks)
         results = self._results(tqdm(found, total=total, unit=" images", disable=not progress))
         return results if total is None else list(results)
 
@@ -195,8 +195,7 @@ def _find(
         else:
             found = finder.find(read_pixels(source, channels))
     except (UserError, FileNotFoundError) as error:
-        none = finder.crop.stack(np.empty((0, 0, 3), np.uint8), [])
-        found = Found(None, [], none, error=str(error))
+        found = finder.nothing("", str(error))
     if found.error and not skip_errors:
         raise UserError(found.error)
     return ImageFaces(source, channels, found.error), found

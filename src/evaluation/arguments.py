@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ..cluster import SchedulerFlags
 from ..data.datasets import EncodingFlags
 from ..errors import UserError
 from ..estimation.arguments import RuntimeFlags, WeightFlags
-from ..faces.arguments import DetectorFlags
+from ..faces.detectors import DetectorFlags
 from ..flags import flag
+from ..workers import SchedulerFlags
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..errors import UserError
@@ -28,13 +26,7 @@ from .images import (
 )
 from .quality import face_quality
 
-MISSING, UNDECODABLE = "image missing", "image undecodable"
-NO_FACE, MORE_FACES, SMALL_FACE = FACE_RULES = (
-    "no face found",
-    "more than one face",
-    "face below a tenth of the image",
-)
-_MIN_FOR_POOL = 8  # images: fewer are done before a process starts
+MISSING, UNDECODABLE, NO_FACE = "image missing", "image undecodable", "no face found"
 _REDUCED_SIDE = 1500  # minimum, of reduced JPEGs: enough for the crops of large faces
 
 
@@ -82,16 +74,15 @@ class FaceFinder:
         if self.crop.is_aligned:
             get_detector("centerface")
 
-    def located(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> list[Face]:
-        """The faces that can be cropped, with their quality, and points if the crop needs them;
-        reduction: see `images.decode_image`."""
+    def located(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
+        """The faces that can be cropped, with their quality, and points if the crop needs them."""
         faces = [face for face in faces if crop_with_margin(image, face.box, 0).size]
         if self.crop.is_aligned:
             find = get_detector("centerface").find_points
             points = [find(image, f.box) if f.points is None else f.points for f in faces]
             pairs = zip(faces, points, strict=True)
             faces = [replace(face, points=own) for face, own in pairs if own is not None]
-        return [replace(face, quality=face_quality(image, face, reduction)) for face in faces]
+        return [replace(face, quality=face_quality(image, face)) for face in faces]
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """Faces of an image, uint8 (H, W, 3), BGR, that can be cropped."""
@@ -115,31 +106,33 @@ class FaceFinder:
             larger than the detector and aligned crops need.
         content: the bytes of the file, if they are read already.
         """
+        detect, reduction = get_detector(self.detector), 1
+
+        def scale(sides: tuple[int, int]) -> float:
+            return max(detect.scale(sides, self.min_face), _REDUCED_SIDE / max(sides))
+
         try:
             content = read_bytes(path) if content is None else content
-            is_reducible = self.crop.is_aligned and not with_image
-            reduction = jpeg_reduction(content, self._scale) if is_reducible else 1
+            if self.crop.is_aligned and not with_image:
+                reduction = jpeg_reduction(content, scale)
             image = decode_image(content, path, reduction)
-            min_face = self.min_face and self.min_face / reduction
-            faces = get_detector(self.detector)(image, min_face)
+            faces = detect(image, self.min_face and self.min_face / reduction)
             if reduction > 1 and not all(map(self.crop.shrinks, faces)):
                 image = decode_image(content, path)
                 faces, reduction = [face.scaled(reduction).rounded() for face in faces], 1
-            found = self._crop(image, faces, reduction)
-            return found if with_image else replace(found, image=None)
         except FileNotFoundError:
-            reason, error = MISSING, f"{path}: expected an image, found nothing there"
-        except ImageError as unreadable:
-            reason, error = UNDECODABLE, str(unreadable)
-        return Found(None, [], self.crop.stack(np.empty((0, 0, 3), np.uint8), []), reason, error)
+            return self.nothing(MISSING, f"{path}: expected an image, found nothing there")
+        except ImageError as error:
+            return self.nothing(UNDECODABLE, str(error))
+        found = self._crop(image, faces, reduction)
+        return found if with_image else replace(found, image=None)
 
-    def _scale(self, sides: tuple[int, int]) -> float:
-        """The scale of an image of these sides that the detector needs."""
-        scale = get_detector(self.detector).scale(sides, self.min_face)
-        return max(scale, _REDUCED_SIDE / max(sides))
+    def nothing(self, reason: str, error: str) -> Found:
+        """The result for an image that cannot be read."""
+        return Found(None, [], self.crop.stack(np.empty(0), []), reason, error)
 
     def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
-        faces = self.located(image, faces, reduction)
+        faces = self.located(image, faces)
         crops = self.crop.stack(image, faces)
         if reduction > 1:
             faces = [face.scaled(reduction).rounded() for face in faces]
@@ -152,30 +145,10 @@ class FaceFinder:
         """`find_in_file` of all `paths`, in order, on all cores.
 
         scheduler: see `workers.map_in_order`.
-        with_image: whether to return the images, which processes have to send.
+        with_image: whether to return the images, which a cluster's workers have to send.
         """
         self.load()
-        few = len(paths) <= _MIN_FOR_POOL
-        threads = not scheduler and (few or get_detector(self.detector).is_parallel)
         files = [os.path.abspath(path) for path in paths]
         folder = Path(os.path.commonpath(map(os.path.dirname, files)) if files else "")
-        find = partial(_find_alone, self, with_image)
-        found = map_in_order(find, files, threads=threads, scheduler=scheduler, folder=folder)
-        with closing(found):
-            yield from found
-
-
-def _find_alone(finder: FaceFinder, with_image: bool, path: str) -> Found:
-    cv2.setNumThreads(1)  # one image per worker
-    return finder.find_in_file(path, with_image)
-
-
-def only_face(faces: list[Face], shape: tuple[int, ...]) -> str:
-    """The rule by which an image of `shape` has not exactly one large face; "" if it has."""
-    if not faces:
-        return NO_FACE
-    if len(faces) > 1:
-        return MORE_FACES
-    left, top, right, bottom = faces[0].box
-    share = min((right - left) / shape[1], (bottom - top) / shape[0])
-    return SMALL_FACE if share < 0.1 else ""
+        find = partial(self.find_in_file, with_image=with_image)
+        return map_in_order(find, files, scheduler=scheduler, folder=folder)

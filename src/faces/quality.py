@@ -22,21 +22,21 @@ _EFFECTS = {
 }
 
 
-def face_quality(image: np.ndarray, face: Face, reduction: int = 1) -> float:
+def face_quality(image: np.ndarray, face: Face) -> float:
     """Quality of a face, 0..1: at 0.5, age errors are twice as large as on an ideal face.
 
     The effects were measured with CenterFace, whose scores are 0.5..1; see docs/detectors.md.
-    image: uint8 (H, W, 3), BGR.  reduction: of the image; see `images.decode_image`.
+    image: uint8 (H, W, 3), BGR.
     """
-    measured = measure(image, face, reduction)
+    measured = measure(image, face)
     effects = ((measured[name], *effect) for name, effect in _EFFECTS.items())
     return math.exp(-sum(w * max(low - value, value - high, 0) for value, low, high, w in effects))
 
 
-def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, float]:
+def measure(image: np.ndarray, face: Face) -> dict[str, float]:
     """What the quality of a face depends on.
 
-    size: binary logarithm of the box's side in pixels, before the reduction.
+    size: binary logarithm of the box's side in pixels.
     sharpness: binary logarithm of the Laplacian's standard deviation, as a share of the patch's.
     brightness, glare: mean grey level, 0..1.  score: the detector's, 0.5..1.
     turn: distance of the nose from the line between eyes and mouth, in lengths of that line; 0
@@ -51,7 +51,7 @@ def measure(image: np.ndarray, face: Face, reduction: int = 1) -> dict[str, floa
         (x, y), (nose_x, nose_y) = mouth - eyes, face.points[2] - eyes
         turn = float(abs(x * nose_y - y * nose_x) / max(x * x + y * y, 1e-6))
     return {
-        "size": math.log2(max(reduction * (face.box.right - face.box.left), 1)),
+        "size": math.log2(max(face.box.right - face.box.left, 1)),
         "sharpness": math.log2(edges + 1e-3),
         "brightness": grey,
         "glare": grey,

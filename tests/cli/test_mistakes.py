@@ -37,7 +37,6 @@ MISTAKES = {
         ([*CSV, "--data_dir", ".", "--labels", "none.csv"], "none.csv"),
         ([*CSV, "--min_face", "20"], "--min_face requires"),
         ([*CSV, "--img_size", "1.5"], "--img_size: expected a whole number in [1, 4096]"),
-        ([*CSV, "--scheduler", "node1"], "--scheduler: expected tcp://"),
         ([*CSV, "--scheduler", "tcp://a:1", "--workers", "2"], "--workers cannot be combined"),
         ([*CSV, "--min_score", "2"], "--min_score requires --db wiki or imdb"),
     ],

@@ -86,10 +86,10 @@ def test_no_points_without_a_face(box):
         assert get_detector("centerface").find_points(image, box) is None
 
 
-def test_threads_share_a_detector():
+@pytest.mark.parametrize("name", QUICK)
+def test_threads_share_a_detector(name):
     images = [two_faces(width)[0] for width in range(300, 700, 50)]
-    detect = get_detector("centerface")
-    assert detect.is_parallel
+    detect = get_detector(name)
     with ThreadPoolExecutor(4) as pool:
         found = [*pool.map(detect, images)]
     for faces, image in zip(found, images, strict=True):

@@ -1,20 +1,11 @@
-"""Faces of images: choice and crops, in one process and in several."""
-
-from contextlib import closing
-from multiprocessing import active_children
+"""Faces of images: choice and crops."""
 
 import cv2
 import numpy as np
 import pytest
 
-from src.faces import finder
 from src.faces.crop import FaceCrop
-from src.faces.finder import (
-    MISSING,
-    NO_FACE,
-    UNDECODABLE,
-    FaceFinder,
-)
+from src.faces.finder import MISSING, NO_FACE, UNDECODABLE, FaceFinder
 from src.faces.images import Box
 from tests.helpers import make_picture
 from tests.portraits import two_people
@@ -50,18 +41,6 @@ def test_images_come_in_order(folder):
             expected = MISSING if path.name == "gone.jpg" else UNDECODABLE
             assert (found.reason, found.image, len(found.crops)) == (expected, None, 0)
             assert str(path) in found.error
-
-
-@pytest.mark.parametrize("count", [4, 2 * finder._MIN_FOR_POOL])
-def test_processes_send_no_images(folder, count):
-    """dlib holds Python's lock, so many images go to processes."""
-    paths = sorted(folder.iterdir())[:count]
-    dlib = FaceFinder("dlib", None, WHOLE.crop)
-    with closing(dlib.find_all(paths)) as found:
-        first = next(found)
-        assert bool(active_children()) == (count > finder._MIN_FOR_POOL)
-    assert active_children() == []
-    assert (first.reason, first.image, first.shape) == (NO_FACE, None, (40, 40))
 
 
 @pytest.mark.parametrize("min_face", [None, 60])

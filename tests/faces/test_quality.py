@@ -62,12 +62,3 @@ def test_turn_ignores_rotation(degrees):
         for each in (FRONTAL, points)
     ]
     assert turns == pytest.approx([0, 0.25])
-
-
-def test_quality_of_a_reduced_image():
-    image = cv2.resize(hopper(), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    [face] = FINDER.find(image).faces
-    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    assert face_quality(half, face.scaled(0.5).rounded(), 2) == pytest.approx(
-        face.quality, abs=0.02
-    )

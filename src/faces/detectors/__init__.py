@@ -1,12 +1,14 @@
-"""Registry of face detectors: classes by name."""
+"""Registry of face detectors: classes by name, and their flags."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...errors import UserError
 from ...extras import resolve
+from ...flags import flag
 
 if TYPE_CHECKING:
     from .base import Detector
@@ -14,11 +16,30 @@ if TYPE_CHECKING:
 DETECTORS = {  # name -> "module:class", imported at first use
     "centerface": ".faces.detectors.centerface:CenterFace",
     "dlib": ".faces.detectors.dlib:Dlib",
-    "dlib-cnn": ".faces.detectors.dlib:DlibCnn",
     "mtcnn": ".faces.detectors.mtcnn:Mtcnn",
     "none": ".faces.detectors.base:WholeImage",
 }
 DEFAULT_DETECTOR = "centerface"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorFlags:
+    """The detector and its smallest face, shared by scripts."""
+
+    detector: str = flag(
+        DEFAULT_DETECTOR,
+        help="face detector; none: every image is a face crop; mtcnn is installed separately, see "
+        "docs/detectors.md",
+        group="face detection",
+        choices=tuple(DETECTORS),
+    )
+    min_face: int | None = flag(
+        None,
+        help="minimum side of a face to detect; larger is faster "
+        "(default: a 16th of the image's longer side)",
+        limits="[1, inf)",
+        metavar="PIXELS",
+    )
 
 
 @lru_cache

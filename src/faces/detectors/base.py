@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -51,13 +49,9 @@ class Detector:
     # dlib's box relative to this detector's box of the same face: its side, and the offset of its
     # centre to the right and down, in sides of the box: medians of benchmarks/detectors.py.
     box_calibration: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    is_parallel = False  # whether `find` runs in several threads at once
-
-    def __init__(self) -> None:
-        self._lock = nullcontext() if self.is_parallel else Lock()
 
     def find(self, image: np.ndarray) -> list[Face]:
-        """Faces in `image`, uint8 (H, W, 3), RGB, in its pixels."""
+        """Faces in `image`, uint8 (H, W, 3), RGB, in its pixels; threads may call it at once."""
         raise NotImplementedError
 
     def scale(self, shape: tuple[int, ...], min_face: float | None = None) -> float:
@@ -81,9 +75,7 @@ class Detector:
         interpolation = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
         searched = cv2.resize(image, sides, interpolation=interpolation)
         searched = cv2.cvtColor(searched, cv2.COLOR_BGR2RGB)  # dlib misreads negative strides
-        with self._lock:
-            found = self.find(searched)
-        return [self._square(face).scaled(1 / scale).rounded() for face in found]
+        return [self._square(face).scaled(1 / scale).rounded() for face in self.find(searched)]
 
     def _square(self, face: Face) -> Face:
         left, top, right, bottom = face.box
@@ -97,7 +89,6 @@ class WholeImage(Detector):
     """One face of the size of the image, for images that are face crops."""
 
     smallest, resolution = 0, math.inf  # images are not reduced
-    is_parallel = True
 
     def __call__(self, image: np.ndarray, min_face: float | None = None) -> list[Face]:
         height, width = image.shape[:2]

@@ -14,7 +14,6 @@ class Mtcnn(Detector):
     box_calibration = 0.99, 0.01, 0.07
 
     def __init__(self) -> None:
-        super().__init__()
         names = ("mtcnn", "mtcnn.stages", "mtcnn.assets.weights")
         mtcnn, stages, weights = (library(name, "mtcnn==1.0.0") for name in names)
         # Absolute paths, as the package would unpickle files of these names in the current folder.
