@@ -167,16 +167,6 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     return cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
 
 
-def change_margin(face: np.ndarray, margin: float, new: float) -> np.ndarray:
-    """A face (S, S, 3) that was cropped with `margin`, changed to the margin `new`.
-
-    A smaller margin crops the middle; a larger margin repeats the border. The size stays the same.
-    """
-    scale, size = (1 + 2 * margin) / (1 + 2 * new), len(face)
-    shift = (size - 1) / 2 * (1 - scale)
-    return warp(face, np.array([[scale, 0, shift], [0, scale, shift]]), size)
-
-
 def crop_with_margin(image: np.ndarray, box: Box, margin: float) -> np.ndarray:
     """The part of `image` (H, W, 3) with `box` and `margin` times its size on each side.
 

@@ -8,7 +8,6 @@ from PIL import Image
 from src.faces.images import (
     Box,
     ImageError,
-    change_margin,
     crop_with_margin,
     decode_image,
     jpeg_sides,
@@ -179,25 +178,6 @@ def test_crop_equals_the_originals(margin):
         box = Box(*map(int, (left, top, right, bottom)))
         crop = crop_with_margin(image, box, margin)
         np.testing.assert_array_equal(crop, original_crop(image, box, margin))
-
-
-@pytest.mark.parametrize(
-    ("margin", "new", "left", "right"),
-    [  # where the new borders come to lie in an image of 100 whose box is 50 wide, or 100
-        (0.5, 0.0, 25, 75),
-        (0.5, 0.25, 12.5, 87.5),
-        (0.0, 0.5, -50, 150),
-        (0.4, 0.4, 0, 100),
-    ],
-)
-def test_margin_changes_around_the_middle(margin, new, left, right):
-    columns = np.tile(np.arange(50, 150, dtype=np.uint8), (100, 1))
-    face = np.dstack([columns, columns.T, columns])
-    changed = change_margin(face, margin, new)
-    middles = left + (np.arange(100) + 0.5) * (right - left) / 100 - 0.5
-    expected = 50 + np.clip(middles, 0, 99)
-    np.testing.assert_allclose(changed[40, :, 0], expected, atol=0.6)
-    np.testing.assert_allclose(changed[:, 40, 1], expected, atol=0.6)
 
 
 @pytest.mark.parametrize("size", [(6, 3000), (3000, 6), (1, 5000)])
