@@ -104,6 +104,7 @@ def measured(table: pd.DataFrame, estimator: Estimator, copies: int) -> pd.DataF
                 band = np.searchsorted(AGE_BANDS, record.age_low)
                 rows.append(measure(image, found.faces[index]) | {"group": f"{record.db} {band}"})
                 rows[-1] |= {"low": record.age_low, "high": record.age_high}
+                rows[-1]["glare"] = rows[-1]["brightness"]
                 crops.append(found.crops[index].copy())
     faces = pd.DataFrame(rows)
     age = estimator(np.stack(crops)).age

@@ -21,7 +21,7 @@ STAGES = [
     {"src.errors", "src.labels"},
     {"src.flags"},
     {"src.files", "src.progress"},
-    {"src.outputs", "src.shipped"},
+    {"src.outputs", "src.shipped", "src.thumbnails"},
     {"src.extras"},
     {"src.workers"},
     {"src.data.matlab", "src.data.identities"},

@@ -69,7 +69,7 @@ class FaceReader:
 
     def _find(self, content: bytes, path: str, box: Box | None) -> Found:
         if box is not None:
-            return self.finder.find(decode_image(content, path), [box])
+            return self.finder.find(decode_image(content, path), [Face(box).rounded()])
         if not self.whole or self.one_face:
             return self.finder.find_in_file(path, self.whole or self.hash_pixels, content)
         # libjpeg's reduction differs from INTER_AREA by less than a grey level on average.

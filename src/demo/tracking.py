@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..estimation.estimator import Estimates
-from ..faces.detectors.base import Detect, Face
+from ..faces.detectors.base import Face
 from ..faces.images import Box, overlap
 from .sources import Frame
 
@@ -63,7 +63,7 @@ class Tracker:
 
     def __init__(
         self,
-        detect: Detect,
+        detect: Callable[[np.ndarray], list[Face]],
         min_quality: float | None = None,
         live: bool = False,
         sparse: bool = False,

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..faces.detectors.base import Face
-from ..faces.images import Box, data_url, shrink
+from ..faces.images import Box
 from ..labels import GENDER_COLOURS, GENDERS, MAX_AGE, age_interval, expected_age
+from ..thumbnails import data_url, shrink
 from .images import ImageSource, read_pixels
 
 if TYPE_CHECKING:

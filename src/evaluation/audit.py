@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates
-from ..faces.images import data_url, shrink
 from ..files import replacing
 from ..labels import GENDERS, age_errors, age_text
 from ..outputs import locked
+from ..thumbnails import data_url, shrink
 from .arguments import Arguments
 from .commands import check_inputs, faces_of
 from .evaluate import check_unseen, estimate, load_models

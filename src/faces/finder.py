@@ -15,15 +15,7 @@ from ..workers import map_in_order
 from .crop import FaceCrop
 from .detectors import get_detector
 from .detectors.base import Face
-from .images import (
-    Box,
-    ImageError,
-    crop_with_margin,
-    decode_image,
-    jpeg_reduction,
-    read_bytes,
-    widest,
-)
+from .images import ImageError, crop_with_margin, decode_image, jpeg_reduction, read_bytes, widest
 from .quality import face_quality
 
 MISSING, UNDECODABLE, NO_FACE = "image missing", "image undecodable", "no face found"
@@ -88,14 +80,20 @@ class FaceFinder:
         """Faces of an image, uint8 (H, W, 3), BGR, that can be cropped."""
         return self.located(image, get_detector(self.detector)(image, self.min_face))
 
-    def find(self, image: np.ndarray, boxes: Sequence[Box] | None = None) -> Found:
+    def find(self, image: np.ndarray, faces: list[Face] | None = None, reduction: int = 1) -> Found:
         """Faces and crops of an image, uint8 (H, W, 3), BGR.
 
-        boxes: of its faces, in pixels; then no detector runs.
+        faces: in the image, if they are known; then no detector runs.
+        reduction: of the image, which the result's boxes undo; see `images.decode_image`.
         """
-        if boxes is None:
-            return self._crop(image, get_detector(self.detector)(image, self.min_face))
-        return self._crop(image, [Face(Box(*box)).rounded() for box in boxes])
+        if faces is None:
+            faces = get_detector(self.detector)(image, self.min_face)
+        faces = self.located(image, faces)
+        crops = self.crop.stack(image, faces)
+        if reduction > 1:
+            faces = [face.scaled(reduction).rounded() for face in faces]
+        height, width = (reduction * side for side in image.shape[:2])
+        return Found(image, faces, crops, "" if faces else NO_FACE, shape=(height, width))
 
     def find_in_file(
         self, path: Path | str, with_image: bool = False, content: bytes | None = None
@@ -108,7 +106,7 @@ class FaceFinder:
         """
         detect, reduction = get_detector(self.detector), 1
 
-        def scale(sides: tuple[int, int]) -> float:
+        def scale(sides: Sequence[int]) -> float:
             return max(detect.scale(sides, self.min_face), _REDUCED_SIDE / max(sides))
 
         try:
@@ -124,20 +122,12 @@ class FaceFinder:
             return self.nothing(MISSING, f"{path}: expected an image, found nothing there")
         except ImageError as error:
             return self.nothing(UNDECODABLE, str(error))
-        found = self._crop(image, faces, reduction)
+        found = self.find(image, faces, reduction)
         return found if with_image else replace(found, image=None)
 
     def nothing(self, reason: str, error: str) -> Found:
         """The result for an image that cannot be read."""
         return Found(None, [], self.crop.stack(np.empty(0), []), reason, error)
-
-    def _crop(self, image: np.ndarray, faces: list[Face], reduction: int = 1) -> Found:
-        faces = self.located(image, faces)
-        crops = self.crop.stack(image, faces)
-        if reduction > 1:
-            faces = [face.scaled(reduction).rounded() for face in faces]
-        height, width = (reduction * side for side in image.shape[:2])
-        return Found(image, faces, crops, "" if faces else NO_FACE, shape=(height, width))
 
     def find_all(
         self, paths: Sequence[Path], scheduler: str | None = None, with_image: bool = False

@@ -1,6 +1,5 @@
 """Reading, cropping and resizing of images."""
 
-import base64
 import io
 import math
 import re
@@ -109,40 +108,21 @@ def _decode(content: bytes, reduction: int) -> np.ndarray | None:
     return np.minimum(image >> next(depths, 16) - 8, 255).astype(np.uint8)
 
 
-def jpeg_sides(content: bytes) -> tuple[int, int] | None:
-    """Height and width in the header of a JPEG, before its orientation; None for other files."""
+def jpeg_reduction(content: bytes, scale: Callable[[Sequence[int]], float]) -> int:
+    """The largest of `REDUCTIONS` that leaves the share `scale(sides)` of a JPEG's sides, height and
+    width before its orientation; 1 for other files."""
     position = 2 if content[:3] == b"\xff\xd8\xff" else len(content)
     while content[position : position + 1] == b"\xff" and len(content) >= position + 9:
-        _, marker, length, _, height, width = struct.unpack_from(">BBHBHH", content, position)
+        _, marker, length, _, *sides = struct.unpack_from(">BBHBHH", content, position)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a start of frame
-            return height, width
+            return max(n for n in REDUCTIONS if n == 1 or n * scale(sides) <= 1)
         position += 2 + length
-    return None
-
-
-def jpeg_reduction(content: bytes, scale: Callable[[tuple[int, int]], float]) -> int:
-    """The largest of `REDUCTIONS` that leaves the share `scale(sides)` of a JPEG's sides; 1 for
-    other files."""
-    sides = jpeg_sides(content)
-    return max(n for n in REDUCTIONS if n == 1 or (sides and n * scale(sides) <= 1))
+    return 1
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
     """The image as (size, size, 3), bilinear, as the original toolkit does."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def shrink(image: np.ndarray, side: int) -> np.ndarray:
-    """The image, shrunk to at most `side` pixels on its longer side, uint8 (h, w, ...)."""
-    scale = min(1, side / max(image.shape[:2]))
-    size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def data_url(image: np.ndarray) -> str:
-    """The image, uint8 (H, W, 3), BGR, as a data URL, for pages without other files."""
-    _, content = cv2.imencode(".jpg", image)
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

@@ -5,18 +5,11 @@ import numpy as np
 import pytest
 
 from src.data.identities import file_identity
-from src.data.reading import STATES, USABLE, FaceReader
+from src.data.reading import MORE_FACES, SMALL_FACE, STATES, USABLE, FaceReader
 from src.faces import finder
 from src.faces.crop import FaceCrop
 from src.faces.detectors.base import Face
-from src.faces.finder import (
-    MISSING,
-    MORE_FACES,
-    NO_FACE,
-    SMALL_FACE,
-    UNDECODABLE,
-    FaceFinder,
-)
+from src.faces.finder import MISSING, NO_FACE, UNDECODABLE, FaceFinder
 from src.faces.images import Box, crop_with_margin, resize
 
 SIZE = 16

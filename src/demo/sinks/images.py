@@ -17,10 +17,11 @@ import numpy as np
 from ...faces.crop import FaceCrop
 from ...faces.detectors import DEFAULT_DETECTOR
 from ...faces.finder import FaceFinder
-from ...faces.images import data_url, read_image, shrink, widest
+from ...faces.images import read_image, widest
 from ...files import replacing
 from ...labels import GENDERS, age_text
 from ...outputs import locked
+from ...thumbnails import data_url, shrink
 from ..job import Job, Result, Sink
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from ...estimation.estimator import FaceEstimate
-from ...faces.images import crop_with_margin, shrink
+from ...faces.images import crop_with_margin
 from ...files import defer_sigint, replacing
 from ...outputs import locked
+from ...thumbnails import shrink
 from ..job import Job, Result, Sink
 from ..sources import Video
 from ..wording import Wording

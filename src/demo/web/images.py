@@ -8,8 +8,9 @@ import gradio
 import numpy as np
 import pandas as pd
 
-from ...faces.images import EXTENSIONS, shrink
+from ...faces.images import EXTENSIONS
 from ...labels import AGES
+from ...thumbnails import shrink
 from ..job import Result
 from ..results import image_result
 from ..sinks.records import COLUMNS, csv_text, records

@@ -12,7 +12,7 @@ import gradio
 import numpy as np
 
 from ...errors import UserError
-from ...faces.images import shrink
+from ...thumbnails import shrink
 from ..app import run_video
 from ..job import Job, Result
 from ..results import TrackedFaces

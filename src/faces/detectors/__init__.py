@@ -48,7 +48,6 @@ def get_detector(name: str) -> Detector:
 
     >>> faces = get_detector("centerface")(image, min_face=40)
 
-    See `Detector.__call__`.
     Raises `UserError` if the name is not in `DETECTORS`, or if its package is not installed.
     """
     if name not in DETECTORS:

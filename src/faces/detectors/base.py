@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -38,9 +38,6 @@ class Face:
         return replace(self, box=Box(*map(round, self.box)))
 
 
-Detect = Callable[..., list[Face]]  # see `get_detector`
-
-
 class Detector:
     """Base of the detectors: search resolution and box convention."""
 
@@ -54,7 +51,7 @@ class Detector:
         """Faces in `image`, uint8 (H, W, 3), RGB, in its pixels; threads may call it at once."""
         raise NotImplementedError
 
-    def scale(self, shape: tuple[int, ...], min_face: float | None = None) -> float:
+    def scale(self, shape: Sequence[int], min_face: float | None = None) -> float:
         """Factor by which an image of `shape` (H, W, ...) is resized for the search."""
         side = max(shape[:2])
         scale = self.smallest / (min_face or side * SMALLEST_SHARE)
