@@ -83,12 +83,11 @@ class Arguments(*_CLASSES, DetectorFlags, SchedulerFlags):
         limits="[0, 1]",
         needs="exclude",
     )
-    contact_sheet: Path | None = flag(None, help="PNG file for random faces of each decade of age")
     seed: int = flag(
         0,
-        help="seed of the random choice of --max_per_age and --contact_sheet",
+        help="seed of the random choice of --max_per_age",
         limits=f"[0, {2**32 - 1}]",
-        needs=("max_per_age", "contact_sheet"),
+        needs="max_per_age",
     )
     mat_version: str = flag(
         "7.3",

@@ -1,7 +1,6 @@
 import datetime
 import re
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +8,6 @@ import scipy.io
 
 from src.data.datasets import COLUMNS, read_dataset
 from src.data.datasets.imdb_wiki import ages
-from src.data.matlab import text_matrix
 from src.errors import UserError
 from tests.helpers import wiki_struct
 
@@ -151,45 +149,6 @@ def people():
     return fields | {"name": names}
 
 
-def write_7_3(folder, fields):
-    """As MATLAB's `save -v7.3`."""
-    with h5py.File(folder / "wiki.mat", "w", userblock_size=512) as file:
-        group = file.create_group("wiki")
-        for name, values in fields.items():
-            if values.dtype != object:
-                group[name] = values.T
-            else:
-                references = [cell_7_3(file, cell) for cell in values.ravel()]
-                group.create_dataset(name, data=np.array(references)[:, None], dtype=h5py.ref_dtype)
-                group[name].attrs["MATLAB_class"] = np.bytes_("cell")
-    return folder
-
-
-def cell_7_3(file, cell):
-    number = len(file.require_group("#refs#"))
-    if cell.size:
-        data = file.create_dataset(f"#refs#/{number}", data=text_matrix([cell.item()]))
-        data.attrs["MATLAB_class"] = np.bytes_("char")
-    else:
-        data = file.create_dataset(f"#refs#/{number}", data=np.zeros(2, np.uint64))
-        data.attrs["MATLAB_empty"] = 1
-    return data.ref
-
-
-def test_version_7_3_equals_version_5(tmp_path):
-    (tmp_path / "5").mkdir()
-    (tmp_path / "7.3").mkdir()
-    expected = read(write(tmp_path / "5", people()), persons=True).table
-    assert expected["person"].tolist() == [f"Zoë {'x' * i}".strip() for i in range(11)] + [""]
-    found = read(write_7_3(tmp_path / "7.3", people()), persons=True).table
-    pd.testing.assert_frame_equal(found, expected)
-
-
-def test_damaged_version_7_3_is_rejected(tmp_path):
-    write_7_3(tmp_path, people() | {"gender": np.zeros((1, 5))})
-    with pytest.raises(UserError, match=r"wiki\.mat.*same length"):
-        read(tmp_path)
-    whole = (tmp_path / "wiki.mat").read_bytes()
-    (tmp_path / "wiki.mat").write_bytes(whole[:2000])
-    with pytest.raises(UserError, match=r"wiki\.mat"):
-        read(tmp_path)
+def test_persons_are_stripped(tmp_path):
+    found = read(write(tmp_path, people()), persons=True).table
+    assert found["person"].tolist() == [f"Zoë {'x' * i}".strip() for i in range(11)] + [""]

@@ -8,13 +8,11 @@ the dataset, one array per field.
 from functools import partial
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from ...files import check_input_file, wrap_read_errors
 from ...labels import MAX_AGE
-from .. import matlab
 from . import Records
 from .tables import relative_paths
 
@@ -78,25 +76,11 @@ def _read_labels(path: Path, name: str, expected: tuple[str, ...]) -> pd.DataFra
     labels = "IMDB-WIKI's labels, a MATLAB file"
     check_input_file(path, f"{labels} (unpack the dataset and set --data_dir to its folder)")
     with wrap_read_errors(path, f"{labels} with the struct {name!r} (is --db right?)"):
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                struct = {field: _values(data) for field, data in file[name].items()}
-        else:  # squeezed, so that cells of text are str
-            struct = scipy.io.loadmat(path, squeeze_me=True)[name]
-            struct = {field: np.ravel(struct[field][()]) for field in struct.dtype.names}
-        table = pd.DataFrame({field: struct[field] for field in expected})
+        # Squeezed, so that cells of text are str.
+        struct = scipy.io.loadmat(path, squeeze_me=True)[name]
+        table = pd.DataFrame({field: np.ravel(struct[field][()]) for field in expected})
         table = table.astype(dict.fromkeys(_NUMBERS, np.float64))
     for field in table.columns.intersection(_TEXTS):
         cells = table[field]  # empty cells are empty arrays
         table[field] = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
     return table
-
-
-def _values(data: h5py.Dataset) -> np.ndarray:
-    """A field of version 7.3, (N,): numbers, or texts of cells, "" if one is not a text."""
-    values = np.ravel(data[()])
-    if h5py.check_ref_dtype(data.dtype):
-        cells = (data.file[reference] for reference in values)
-        texts = ["".join(matlab.matrix_texts(c[()])) if matlab.is_char(c) else "" for c in cells]
-        return np.array(texts, object)
-    return values

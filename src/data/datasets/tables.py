@@ -1,6 +1,7 @@
 """Label files: ages, genders and paths of images, and tables of text (CSV)."""
 
 import codecs
+import csv
 import io
 import os
 import posixpath
@@ -31,6 +32,7 @@ _AGE = re.compile(  # 25; 25-32, also with an en dash; (25, 32); 60+; FairFace's
 )
 _SEPARATORS = ",;\t"
 _SEPARATOR_LINE = re.compile(r'\A\s*"?sep=.?"?\s*\n', re.IGNORECASE)  # as Excel writes it on top
+_DECIMAL_COMMA = re.compile(r"(\d+),(\d+)")
 _BOX = ("left", "top", "right", "bottom")
 _AGE_OR_GENDER = ("age", "age_low", "age_high", "gender")
 _OTHERS = ("path", "age_std", "group", "person", "left", "top", "right", "bottom")
@@ -232,33 +234,17 @@ def read_table(
         UserError: if the file is not such a table, lacks a required column, or has one twice.
     """
     columns = dict(columns or {})
-    text = _read_text(path, encoding)
-    text = _SEPARATOR_LINE.sub("", text)
-    lines = [line for line in text.splitlines() if line.strip()] or [""]
-    separator = max(_SEPARATORS, key=lines[0].count)
-    with wrap_read_errors(path, "a table of text"):
-        cells = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            header=None,
-            names=range(max(line.count(separator) for line in lines) + 1),
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
-    cells = cells.fillna("").apply(lambda column: column.str.strip())
-    if separator != ",":
-        cells = cells.replace(r"^(\d+),(\d+)$", r"\1.\2", regex=True)
-    cells = cells[(cells != "").any(axis=1)]
-    if cells.empty:
-        raise UserError(f"{path}: expected a table of text, the file is empty")
-    is_header = not by_position or not re.search(r"\d", "".join(cells.iloc[0]))
-    names = list(columns)[: cells.shape[1]] if by_position else cells.iloc[0].tolist()
-    width = max((number for number, name in enumerate(names, 1) if name), default=0)
-    longer = (cells.iloc[:, width:] != "").any(axis=1).to_numpy()
-    if longer.any() and not by_position:
-        raise UserError(f"{path}: expected {width} columns, row {longer.argmax()} has more")
+    rows = _read_rows(path, encoding)
+    if by_position:
+        names = list(columns)[: max(map(len, rows))]
+        rows = rows[0 if re.search(r"\d", "".join(rows[0])) else 1 :]
+    else:
+        names, *rows = rows
+        names = names[: max((end for end, name in enumerate(names, 1) if name), default=0)]
+        longer = [any(row[len(names) :]) for row in rows]
+        if any(longer):
+            expected = f"{len(names)} columns, row {longer.index(True) + 1} has more"
+            raise UserError(f"{path}: expected {expected}")
     known = {_plain(name): column for name, column in columns.items()}
     found = [known.get(_plain(name), name.casefold()) for name in names]
     listed = ", ".join(filter(None, names))
@@ -267,9 +253,30 @@ def read_table(
     for name in columns if required is None else required:
         if columns[name] not in found:
             raise UserError(f"{path}: expected the column {name!r}, found {listed}")
-    rows = cells.iloc[int(is_header) :, : len(names)].set_axis(found, axis=1)
-    rows = rows.loc[:, [bool(name) for name in names]]
-    return LabelTable(path, rows.reset_index(drop=True))
+    cells = [(row + [""] * len(found))[: len(found)] for row in rows]
+    frame = pd.DataFrame(cells, columns=found, dtype=object)
+    return LabelTable(path, frame.loc[:, [bool(name) for name in names]])
+
+
+def _read_rows(path: Path, encoding: str | None) -> list[list[str]]:
+    """The rows of a CSV file that are not blank, with stripped cells."""
+    text = _SEPARATOR_LINE.sub("", _read_text(path, encoding))
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(_SEPARATORS, key=first.count)
+
+    def clean(cell: str) -> str:
+        decimal = None if separator == "," else _DECIMAL_COMMA.fullmatch(cell.strip())
+        return f"{decimal[1]}.{decimal[2]}" if decimal else cell.strip()
+
+    with wrap_read_errors(path, "a table of text"):
+        lines = csv.reader(
+            io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+        )
+        rows = [[*map(clean, line)] for line in lines]
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        raise UserError(f"{path}: expected a table of text, the file is empty")
+    return rows
 
 
 def read_csv(
