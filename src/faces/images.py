@@ -109,8 +109,8 @@ def _decode(content: bytes, reduction: int) -> np.ndarray | None:
 
 
 def jpeg_reduction(content: bytes, scale: Callable[[Sequence[int]], float]) -> int:
-    """The largest of `REDUCTIONS` that leaves `scale(sides)` of a JPEG's height and width, before its
-    orientation; 1 for other files."""
+    """The largest of `REDUCTIONS` that leaves `scale(sides)` of a JPEG's height and width, before
+    its orientation; 1 for other files."""
     position = 2 if content[:3] == b"\xff\xd8\xff" else len(content)
     while content[position : position + 1] == b"\xff" and len(content) >= position + 9:
         _, marker, length, _, *sides = struct.unpack_from(">BBHBHH", content, position)
