@@ -160,7 +160,7 @@ def _slots(args: Arguments, table: pd.DataFrame, reader: FaceReader) -> FaceSlot
 def _fill(slots: FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceReader) -> None:
     """Read the faces of the records without a state; only this process writes them."""
     folder = os.path.abspath(args.folder)
-    paths = [os.path.join(folder, path) for path in table["path"]]
+    paths = [f"{folder}/{path}" for path in table["path"]]
     boxes = table["box"].tolist()
     length = max(1, _BYTES_PER_TASK // image_bytes(1, args.img_size))
     to_do = slots.records["state"] == TO_DO

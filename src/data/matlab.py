@@ -10,8 +10,6 @@ import numpy as np
 if TYPE_CHECKING:
     import h5py
 
-_SPACE = " ".encode("utf-16-le")
-
 
 def is_char(data: h5py.Dataset) -> bool:
     """Whether a dataset is a character matrix, and not an empty cell."""
@@ -21,10 +19,11 @@ def is_char(data: h5py.Dataset) -> bool:
 def text_matrix(texts: Sequence[str]) -> np.ndarray:
     """Texts as a character matrix, uint16 (width, N), padded with spaces."""
     # UTF-16, with lone surrogates for file names that are not UTF-8.
-    codes = [text.encode("utf-16-le", "surrogatepass") for text in texts]
-    width = max(1, *(len(code) // 2 for code in codes)) if codes else 1
-    padded = b"".join(code + _SPACE * (width - len(code) // 2) for code in codes)
-    return np.frombuffer(padded, "<u2").reshape(len(codes), width).T
+    codes = np.frombuffer("".join(texts).encode("utf-16-le", "surrogatepass"), "<u2")
+    lengths = [len(t) + (not t.isascii() and sum(c > "\uffff" for c in t)) for t in texts]
+    matrix = np.full((len(texts), max(1, *lengths, 1)), ord(" "), "<u2")
+    matrix[np.arange(matrix.shape[1]) < np.reshape(lengths, (-1, 1))] = codes
+    return matrix.T
 
 
 def matrix_texts(matrix: np.ndarray) -> list[str]:

@@ -48,9 +48,9 @@ def _paths(data_dir: Path, extensions: Collection[str]) -> pd.Series:
     """Paths of the images in a folder and its folders, sorted."""
     paths = []
     for folder, _, names in os.walk(data_dir, followlinks=True):
-        inside = os.path.relpath(folder, data_dir)
+        inside = os.path.relpath(os.path.join(folder, "_"), data_dir)[:-1]
         images = [name for name in names if os.path.splitext(name)[1].lower() in extensions]
-        paths += [os.path.normpath(os.path.join(inside, name)) for name in images]
+        paths += [inside + name for name in images]
     if not paths:
         raise UserError(f"{data_dir}: expected images, found none")
     return pd.Series(sorted(path.replace(os.sep, "/") for path in paths), dtype=object)
