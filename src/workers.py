@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
@@ -140,8 +141,8 @@ def _connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the toolkit and of the libraries that affect the pixels of a face."""
-    found = {"the toolkit": __version__}
+    """Versions of the toolkit, Python and the libraries that affect the pixels of a face."""
+    found = {"the toolkit": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)

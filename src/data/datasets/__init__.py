@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
+_GROUP = "options of --db"
 COLUMNS = {  # of `Records.table`: name -> value in datasets that lack it
     "path": "",
     "age_low": NAN,
@@ -56,9 +57,6 @@ class Records:
         missing = {name: value for name, value in COLUMNS.items() if name not in self.table}
         table = self.table.assign(**missing)[list(COLUMNS)].reset_index(drop=True)
         self.table = table.astype(dict.fromkeys(("age_low", "age_high", "gender"), "float64"))
-
-
-_GROUP = "options of --db"
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class EncodingFlags:
 @dataclass(frozen=True, kw_only=True)
 class Csv(EncodingFlags):
     labels: Path | None = flag(
-        None, help="label file of csv (default: labels.csv in --data_dir)", group=_GROUP
+        None, help="label file of --db csv (default: labels.csv in --data_dir)", group=_GROUP
     )
 
 
