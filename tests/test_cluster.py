@@ -16,8 +16,8 @@ def run_task(monkeypatch, tmp_path):
     """Run `len` of "abc" as on a worker with one file in its storage."""
     (tmp_path / "photo.jpg").touch()
 
-    def run(threads=1, folder=tmp_path, **versions):
-        worker = SimpleNamespace(address="tcp://worker:1", state=SimpleNamespace(nthreads=threads))
+    def run(folder=tmp_path, **versions):
+        worker = SimpleNamespace(address="tcp://worker:1")
         monkeypatch.setattr(distributed, "get_worker", lambda: worker)
         expected = workers.installed_versions() | versions
         return workers._run_on_worker(len, tuple(expected.items()), str(folder), "abc")
@@ -28,7 +28,6 @@ def run_task(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"threads": 2}, "--nthreads 1"),
         ({"the toolkit": "0"}, "version 0 of the toolkit"),
         ({"pillow": "0"}, "version 0 of pillow"),
         ({"folder": "missing"}, "shared storage at missing"),
@@ -40,7 +39,3 @@ def test_unfit_worker_is_rejected(run_task, tmp_path, monkeypatch, options, word
     Path("empty").mkdir()
     with pytest.raises(UserError, match=f"tcp://worker:1.*{words}"):
         run_task(**options)
-
-
-def test_fit_worker_runs_the_task(run_task):
-    assert run_task() == 3
