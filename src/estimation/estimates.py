@@ -144,10 +144,10 @@ class ImageFaces(list[FaceEstimate]):
         shown = Image.fromarray(shrink(image, _SHOWN)[..., ::-1])
         draw = ImageDraw.Draw(shown)
         for face in self:
-            box = np.multiply(face.box, shown.width / image.shape[1]).round().tolist()
+            box = np.multiply(face.box, shown.width / image.shape[1]).round()
             colour = GENDER_COLOURS[GENDERS.index(face.gender)]
-            draw.rectangle(box, outline=colour, width=2)
-            draw.text(box[:2], f"{face.age:.0f}", colour, anchor="lb", font_size=18)
+            draw.rectangle(np.add(box, [-1, -1, 1, 1]).tolist(), outline=colour, width=3)
+            draw.text(box[:2].tolist(), f"{face.age:.0f}", colour, anchor="lb", font_size=18)
         url = data_url(np.asarray(shown)[..., ::-1])
         lines = "".join(f"<br>{html.escape(str(face))}" for face in self)
         return f'<img src="{url}" alt="{len(self)} faces">{lines}'
