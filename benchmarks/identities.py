@@ -10,7 +10,7 @@ python benchmarks/identities.py --weight_file pretrained_models/age_gender.hdf5 
 """
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,7 @@ def main(argv=()):
         for part in description.data
     ]
     listed = replace(description, data=data, identities=Identities.of(faces))
-    listed = replace(listed, split=read_split(listed.split).as_json())
+    listed = replace(listed, split=asdict(read_split(listed.split)))
     save_checkpoint(args.output, model, listed, half=is_half(args.weight_file))
 
 

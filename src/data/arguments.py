@@ -60,9 +60,7 @@ class Arguments(*_CLASSES, DetectorFlags, SchedulerFlags):
         help="reject images without exactly one face of at least a tenth of the image's side",
     )
     whole_image: bool = flag(
-        False,
-        help="keep whole images although their faces are small",
-        excludes=_CROPS,
+        False, help="keep whole images although their faces are small", excludes=_CROPS
     )
     max_per_age: int | None = flag(
         None,
@@ -83,16 +81,16 @@ class Arguments(*_CLASSES, DetectorFlags, SchedulerFlags):
         limits="[0, 1]",
         needs="exclude",
     )
+    contact_sheet: Path | None = flag(None, help="PNG file for random faces of each decade of age")
     seed: int = flag(
         0,
-        help="seed of the random choice of --max_per_age",
+        help="seed of the random choice of --max_per_age and --contact_sheet",
         limits=f"[0, {2**32 - 1}]",
-        needs="max_per_age",
+        needs=("max_per_age", "contact_sheet"),
     )
     mat_version: str = flag(
         "7.3",
-        help="MATLAB version of the file: 7.3, of unlimited size, or 5, below 4 GiB, which "
-        "scipy.io.loadmat reads",
+        help="MATLAB version of the file; 5, of less than 4 GiB, is for scipy.io.loadmat",
         group="file and parallel work",
         choices=("7.3", "5"),
     )

@@ -19,9 +19,10 @@ from ..progress import Progress
 from ..workers import map_in_order
 from . import curate
 from .arguments import Arguments
+from .database import open_database
 from .datasets import DATASETS, Records, read_dataset
 from .reading import FACE_RULES, STATES, USABLE, FaceReader
-from .summary import is_summary, plot_ages
+from .summary import draw_faces, is_summary, plot_ages
 from .writing import TO_DO, FaceSlots, image_bytes, is_own, write_database
 
 NO_SCORE = -1.0  # `min_score` of datasets without one, as the original toolkit's scripts write it
@@ -72,6 +73,8 @@ def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
         rules.to_csv(partials[1], index=False)
         skipped.to_csv(partials[2], index=False, errors="backslashreplace")
         plot_ages(table, partials[3])
+        if args.contact_sheet:
+            draw_faces(table, open_database(partials[0]).image, args.seed, partials[4])
     counts = {"read": sum(counts.values())} | counts
     for label, column in (("age", "age_low"), ("gender", "gender")):
         if table[column].isna().any():
@@ -80,7 +83,7 @@ def create_database(args: Arguments) -> tuple[dict[str, int], list[Path]]:
 
 
 def _outputs(args: Arguments) -> list[Output]:
-    """The files to write, checked: the database and the files next to it."""
+    """The files to write, checked: the database, the files next to it, and the contact sheet."""
     check_output_path(args.output)
     kinds = [
         ("", "a database of create_db.py", is_own),
@@ -92,6 +95,9 @@ def _outputs(args: Arguments) -> list[Output]:
         Output("--output", args.output.with_suffix(end) if end else args.output, kind, is_kind)
         for end, kind, is_kind in kinds
     ]
+    if args.contact_sheet:
+        kind = "a contact sheet of create_db.py"
+        outputs.append(Output("--contact_sheet", args.contact_sheet, kind, is_summary))
     inputs = {"exclude": args.exclude} | args.options
     paths = {f"--{name}": value for name, value in inputs.items() if isinstance(value, Path)}
     check_outputs(outputs, paths.items())
@@ -167,11 +173,7 @@ def _fill(slots: FaceSlots, args: Arguments, table: pd.DataFrame, reader: FaceRe
     starts = [start for start in range(0, len(table), length) if to_do[start:][:length].any()]
     tasks = ((paths[start:][:length], boxes[start:][:length]) for start in starts)
     found = map_in_order(
-        reader.read,
-        tasks,
-        workers=args.workers,
-        scheduler=args.scheduler,
-        folder=args.folder,
+        reader.read, tasks, workers=args.workers, scheduler=args.scheduler, folder=args.folder
     )
     with closing(found), Progress(len(table), "images") as progress:
         progress.update(slots.done)

@@ -130,9 +130,6 @@ class JoinedFaces:
         self.shape = (int(self._starts[-1]), *parts[0].image.shape[1:])
         self.dtype = parts[0].image.dtype
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         rows = np.asarray(rows)
         faces = np.empty((len(rows), *self.shape[1:]), self.dtype)

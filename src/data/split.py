@@ -35,9 +35,6 @@ class Split:
     folds: int = 0
     fold: int = 0
 
-    def as_json(self) -> dict:
-        return asdict(self)
-
     def parts_of(self, positions: np.ndarray) -> np.ndarray:
         """The part, str (N,), of positions, float64 (N,)."""
         if self.folds:
@@ -136,7 +133,7 @@ def description_of(databases: list[Database], split: Split, rows: dict[str, np.n
         for kind in np.unique(kinds).tolist()
         for part, own in rows.items()
     ]
-    return {"data": data, "split": split.as_json(), "identities": Identities.of(faces)}
+    return {"data": data, "split": asdict(split), "identities": Identities.of(faces)}
 
 
 def hashed_by(database: Database, method: str = "hash") -> str | None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
+from ..data.summary import contact_sheet
 from ..errors import UserError
 from ..estimation.estimator import Estimates
 from ..files import replacing
@@ -31,7 +31,7 @@ COLUMNS = [
 _CLASSES = {"age": "age, by more than the next band of ten years", "gender": "gender"}
 _SURE = 0.5  # suspicion from which a reason is given
 _THUMBNAIL = 160  # pixels
-_SHEET = (10, 6)  # columns and rows of the contact sheet
+_ON_SHEET = 60  # faces
 
 
 def run_audit(arguments: Arguments) -> None:
@@ -158,12 +158,8 @@ def write_audit(
         faces=[*zip(worst, labels, images, strict=True)],
         genders=GENDERS,
     )
-    columns, rows = _SHEET
-    figure = Figure(figsize=(columns, rows * 1.3), layout="constrained")
-    for axes in figure.subplots(rows, columns).flat:
-        axes.axis("off")
-    for axes, face, row, label in zip(figure.axes, faces, worst, labels, strict=False):
-        axes.imshow(face[..., ::-1])
-        axes.set_title(f"label {label}\nest. {row.est_age:.0f}", fontsize=6)
+    titles = [f"label {a}\nest. {row.est_age:.0f}" for a, row in zip(labels, worst, strict=True)]
+    cells = [*zip(faces, titles, strict=True)][:_ON_SHEET]
+    figure = contact_sheet([cells[start : start + 10] for start in range(0, len(cells), 10)])
     with replacing(sheet) as partial:
         figure.savefig(partial, dpi=128, bbox_inches="tight")

@@ -74,9 +74,12 @@ def labels(tmp_path):
     return write
 
 
-def test_duplicates_and_cap(create, utkface, out):
+def test_duplicates_cap_and_contact_sheet(create, utkface, out):
     """Pictures 0 and 2 are both of men of 20; 1 and 6 are of a woman of 20, a man of 30."""
-    done = create("utkface", utkface, out, "--drop_duplicates", "--max_per_age", 4)
+    done = create(
+        *("utkface", utkface, out, "--drop_duplicates", "--max_per_age", 4),
+        *("--contact_sheet", out / "sheet.png"),
+    )
     assert done.returncode == 0, done.stderr
     assert printed_table(done) == {
         "read": 25,
@@ -96,7 +99,9 @@ def test_duplicates_and_cap(create, utkface, out):
     assert reasons == {2: "pixel-identical to an earlier one", 1: disagree, 6: disagree}
     opened = open_database(out / "db.mat")
     assert np.unique(opened.age_low, return_counts=True)[1].tolist() == [4, 4, 4, 4]
-    assert names(out) == FILES
+    assert names(out) == FILES | {"sheet.png"}
+    sheet = cv2.imread(str(out / "sheet.png"))
+    assert sheet.std(axis=2).any(axis=1).any()  # colours of faces, not text alone
 
 
 def test_unknown_labels_are_counted(create, labels, out):

@@ -30,7 +30,7 @@ def test_joined_rows_keep_their_order(three):
     rows = np.random.default_rng(0).permutation(np.repeat(np.arange(18), 2))
     np.testing.assert_array_equal(joined.image[rows], np.concatenate(faces)[rows])
     assert joined.image[rows[:0]].shape == (0, 8, 8, 3)
-    assert (len(joined), len(joined.image), joined.image.shape) == (18, 18, (18, 8, 8, 3))
+    assert (len(joined), joined.image.shape) == (18, (18, 8, 8, 3))
     for name in ("gender", "age_low", "age_high"):
         expected = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(getattr(joined, name), expected)

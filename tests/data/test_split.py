@@ -1,7 +1,7 @@
 """Splits of databases: every row in one part."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -141,7 +141,7 @@ def test_related_rows(make):
 def test_split_of_version_0_2():
     stored = {"method": "hash", "validation_split": 0.2, "test_split": 0.1, "seed": 3}
     split = read_split(stored | {"databases": [{"file": "wiki.mat"}]})
-    assert split.as_json() == stored | {"folds": 0, "fold": 0}
+    assert asdict(split) == stored | {"folds": 0, "fold": 0}
     assert read_split(None) is None
 
 

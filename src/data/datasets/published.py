@@ -130,9 +130,7 @@ def read_lap(data_dir: Path, split: str) -> Records:
     folders = (split, f"{split}_images", "validation_images" if split == "valid" else split)
     folder = next((name for name in folders if (data_dir / name).is_dir()), None)
     if folder is None:
-        raise UserError(
-            f"{data_dir}: expected the images in {split}/ or {split}_images/, found none"
-        )
+        raise UserError(f"{data_dir}: expected images in {split}/ or {split}_images/, found none")
     return Records(table.records(data_dir, f"{folder}/{{}}"))
 
 

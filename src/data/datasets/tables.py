@@ -288,9 +288,7 @@ def read_csv(
     """
     table = read_table(labels or data_dir / "labels.csv", _CSV_COLUMNS, ("path",), encoding)
     if not any(name in table.frame for name in _AGE_OR_GENDER):
-        raise UserError(
-            f"{table.path}: expected one of the columns {', '.join(_AGE_OR_GENDER)}, found none"
-        )
+        raise UserError(f"{table.path}: expected one of the columns {', '.join(_AGE_OR_GENDER)}")
     records = table.records(data_dir, anywhere=anywhere)
     faces = records["path"].map(posixpath.normpath) + records["box"].map(str)
     table.check(~faces.duplicated().to_numpy(), "every path once")
