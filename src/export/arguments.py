@@ -48,6 +48,7 @@ class Arguments(WeightFlags):
         help="further weight files of the same network, to export the mean of all weights",
         group="changes to the model",
         metavar="FILE",
+        needs="input",
     )
     calibrate: tuple[Path, ...] = flag(
         (),
@@ -55,11 +56,6 @@ class Arguments(WeightFlags):
         "the other; of databases of the training run, the validation faces are used, and only if "
         "no other database is passed",
         metavar="INPUT",
-    )
-    margin: float | None = flag(
-        None,
-        help="crop margin to store, as a fraction of the face box (default: from the weight file)",
-        limits="[0, 10]",
     )
     old_age_slope: float | None = flag(
         None,
@@ -91,12 +87,9 @@ def check_export(arguments: Arguments) -> None:
             "in .onnx, .tflite (litert) or .keras, by which demo.py chooses the runtime"
         )
     is_description = has_mark(b'{\n  "version"')
-
-    def is_export(_: Path) -> bool:
-        return description.is_file() and is_description(description)
-
+    is_export = description.is_file() and is_description(description)
     outputs = [
-        Output("--output", output, "an export", is_export, is_folder),
+        Output("--output", output, "an export", lambda _: is_export, is_folder),
         Output("--output", description, "a description", is_description),
     ]
     inputs = [("--weight_file", resolve_weights(arguments.weight_file, for_keras=True))]

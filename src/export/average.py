@@ -7,11 +7,9 @@ The mean of runs with the same initial weights is often better than each of them
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from ..data.identities import Identities
-from ..data.split import read_split
 from ..errors import UserError
 from ..models.checkpoints import load_checkpoint, save_checkpoint
 from ..models.description import Description, Original
@@ -22,7 +20,7 @@ _MAX_FACES, _BATCH = 1024, 64  # for the statistics of batch normalizations
 
 
 def average(
-    weight_files: list[Path], output: Path, database: Path | None, original: Original = Original()
+    weight_files: list[Path], output: Path, database: Path, original: Original = Original()
 ) -> None:
     """Write the mean of several weight files as a checkpoint.
 
@@ -36,31 +34,21 @@ def average(
         original: network of files of the original toolkit.
 
     Raises:
-        UserError: The files do not fit, or the network needs a database.
+        UserError: The files do not fit, or the database has held-out faces only.
     """
     loaded = [load_checkpoint(path, original) for path in weight_files]
     model, description = loaded[0]
     for path, (_, other) in zip(weight_files, loaded, strict=True):
         for name in ("architecture", "mirror", "crop", "calibration", "split"):
             here, there = getattr(description, name), getattr(other, name)
-            if name == "split":
-                here, there = read_split(here), read_split(there)
             if here != there:
-                raise UserError(
-                    f"--average: expected the {name} of {weight_files[0]}, {here}, received {path} "
-                    f"with {there}"
-                )
+                text = f"--average: expected the {name} of {weight_files[0]}, {here}"
+                raise UserError(f"{text}, received {path} with {there}")
     weights = zip(*(network.get_weights() for network, _ in loaded), strict=True)
     model.set_weights([np.mean(layer, axis=0) for layer in weights])
     description = _joined([description for _, description in loaded])
-    if any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers):
-        if not database:
-            raise UserError(
-                "--average requires --input, a training database: the statistics of the batch "
-                "normalizations of the mean are estimated on its faces"
-            )
-        faces = _training_faces(database, description)
-        estimate_statistics(model, np.array_split(faces, max(1, len(faces) // _BATCH)))
+    faces = _training_faces(database, description)
+    estimate_statistics(model, np.array_split(faces, max(1, len(faces) // _BATCH)))
     save_checkpoint(output, model, description)
 
 

@@ -34,44 +34,33 @@ LIMITS = {
     "fp16": {"gender": (0.01, 0.005), "age": (0.05, 0.05)},
     "int8": {"gender": (0.15, 0.1), "age": (5.0, 2.5)},
 }
-OLD_AGE = 65  # years, from which the training data thin out
 _UNITS = {"gender": "probability", "age": "years"}
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An export, compared with its checkpoint on faces that calibrated nothing.
+    """An export, compared with its checkpoint on faces that calibrated nothing."""
 
-    faces: phrase for the faces.  size: of the export in bytes.
-    differences: of "gender" (probability) and "age" (years): the largest one and its 99th
-        percentile.
-    mae: mean absolute errors in years, before and after; NaN if no age is known.
-    """
-
-    faces: str
-    size: int
+    faces: str  # phrase for the faces
+    size: int  # in bytes
+    # Of "gender" (probability) and "age" (years): the largest one and its 99th percentile.
     differences: dict[str, tuple[float, float]]
-    mae: tuple[float, float]
 
     def __str__(self) -> str:
-        lines = [f"{self.size / 1e6:.1f} MB; differences to the weight file on {self.faces}:"]
-        for name, (largest, percentile) in self.differences.items():
-            lines.append(
-                f"{name}: at most {largest:.2g}, 99th percentile {percentile:.2g} ({_UNITS[name]})"
-            )
-        if not np.isnan(self.mae[0]):
-            lines.append("MAE: {1:.2f} years, the weight file's {0:.2f}".format(*self.mae))
-        return "\n".join(lines)
+        first = f"{self.size / 1e6:.1f} MB; differences to the weight file on {self.faces}:"
+        return "\n".join([first, *map(self._line, self.differences)])
+
+    def _line(self, name: str) -> str:
+        largest, percentile = self.differences[name]
+        return f"{name}: at most {largest:.2g}, 99th percentile {percentile:.2g} ({_UNITS[name]})"
 
     def check(self, output: Path, precision: str) -> None:
         """Raise `UserError` if the export differs too much, or predicts NaN."""
-        for name, found in self.differences.items():
-            limits = LIMITS[precision][name]
-            if not all(np.less_equal(found, limits)):
+        for name, limits in LIMITS[precision].items():
+            if not all(np.less_equal(self.differences[name], limits)):
                 raise UserError(
-                    f"{output}: its {name} differs from the weight file's by up to {found[0]:.2g} "
-                    f"{_UNITS[name]}, 99th percentile {found[1]:.2g}, on {self.faces}; {precision} "
-                    f"allows {limits[0]:g} and {limits[1]:g}; the file was removed"
+                    f"{output} differs from the weight file on {self.faces}: {self._line(name)}; "
+                    f"{precision} allows {limits[0]:g} and {limits[1]:g}; the file was removed"
                 )
 
 
@@ -89,9 +78,6 @@ def export(arguments: Arguments, calibration: dict | None = None) -> Exported:
     weight_file = resolve_weights(arguments.weight_file, for_keras=True)
     model, description = load_checkpoint(weight_file, arguments.original)
     crop = description.crop
-    if arguments.margin is not None:
-        crop = replace(crop, margin=arguments.margin)
-        description = replace(description, crop=crop)
     if arguments.old_age_slope:
         raise_old_ages(model, arguments.old_age_slope)
     if arguments.mirror:
@@ -123,7 +109,7 @@ def raise_old_ages(model: Model, slope: float) -> None:
     if len(weights) != 2:
         raise UserError("--old_age_slope requires an age head with biases, a softmax of 101 scores")
     kernel, bias = weights
-    layer.set_weights([kernel, bias + slope * np.maximum(AGES - OLD_AGE, 0)])
+    layer.set_weights([kernel, bias + slope * np.maximum(AGES - 65, 0)])
 
 
 def _write(
@@ -147,7 +133,6 @@ def _write(
             faces.source,
             sum(file.stat().st_size for file in (partial, *partial.rglob("*")) if file.is_file()),
             {name: (each.max(), np.percentile(each, 99)) for name, each in differences.items()},
-            (faces.mae(before.age), faces.mae(after.age)),
         )
         exported.check(output, precision)
     return exported

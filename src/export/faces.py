@@ -1,10 +1,9 @@
 """Real faces for checks of exports."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib import cbook
 
 from ..data.database import Database, open_database
@@ -13,30 +12,18 @@ from ..faces.crop import FaceCrop
 from ..faces.detectors import DEFAULT_DETECTOR
 from ..faces.finder import FaceFinder
 from ..faces.images import read_image
-from ..labels import age_errors
 
 PORTRAIT = "grace_hopper.jpg"  # public domain, part of matplotlib
 _OFFSETS = (0, 35, 70)  # pixels of the portrait
 _MAX_FACES = 512  # of a database
 
 
-@dataclass(frozen=True)
-class Faces:
-    """Faces of the model's size, uint8 (N, S, S, 3), BGR, and a phrase for their source.
-
-    calibration: further faces, for the calibration of int8.
-    age_low, age_high: float64 (N,), years, NaN where unknown.
-    """
+class Faces(NamedTuple):
+    """Faces of the model's size, uint8 (N, S, S, 3), BGR, and a phrase for their source."""
 
     image: np.ndarray
-    calibration: np.ndarray
+    calibration: np.ndarray  # further ones, for the calibration of int8
     source: str
-    age_low: np.ndarray
-    age_high: np.ndarray
-
-    def mae(self, age: np.ndarray) -> float:
-        """Mean distance in years of estimated ages, (N,), to the known labels; NaN without."""
-        return float(pd.Series(age_errors(age, self.age_low, self.age_high)).abs().mean())
 
 
 def open_fitting(path: Path, crop: FaceCrop) -> Database:
@@ -55,9 +42,8 @@ def database_faces(path: Path, crop: FaceCrop) -> Faces:
     database = open_fitting(path, crop)
     order = np.random.default_rng(0).permutation(len(database))[:_MAX_FACES]
     rows, others = np.sort(order[::2]), np.sort(order[1::2])
-    images = database.image[rows], database.image[others]
     source = f"{len(rows)} faces of {path.name}"
-    return Faces(*images, source, database.age_low[rows], database.age_high[rows])
+    return Faces(database.image[rows], database.image[others], source)
 
 
 def portrait_faces(crop: FaceCrop) -> Faces:
@@ -67,5 +53,4 @@ def portrait_faces(crop: FaceCrop) -> Faces:
     parts = [image[top:, left:] for top in _OFFSETS for left in _OFFSETS]
     faces = np.concatenate([finder.find(part).crops[:1] for part in parts])
     faces = np.concatenate([faces, faces[:, :, ::-1]])
-    unknown = np.full(len(faces), np.nan)
-    return Faces(faces, faces[:0], f"{len(faces)} crops of {PORTRAIT}", unknown, unknown)
+    return Faces(faces, faces[:0], f"{len(faces)} crops of {PORTRAIT}")

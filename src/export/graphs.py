@@ -28,8 +28,8 @@ _LARGE = 4096  # number of values; smaller weights stay float32
 
 def save_saved_model(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
     """Write a folder for `tf.saved_model.load`."""
-    save = library("tensorflow").saved_model.save
-    save(_module(model), str(path), signatures={SIGNATURE: _serving(model)})
+    module = _module(model)
+    library("tensorflow").saved_model.save(module, str(path), {SIGNATURE: module.serve})
 
 
 def save_openvino(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
@@ -40,16 +40,11 @@ def save_openvino(path: Path, model: keras.Model, precision: str, faces: np.ndar
     named.export(str(path / OPENVINO_FILE), format="openvino", verbose=False)
 
 
-def save_keras(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
-    """Write a file for `keras.models.load_model`."""
-    model.save(path)
-
-
 def save_litert(path: Path, model: keras.Model, precision: str, faces: np.ndarray) -> None:
     """Write a LiteRT (.tflite) file; int8 is for weights."""
-    tensorflow = library("tensorflow")
+    tensorflow, module = library("tensorflow"), _module(model)
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
-        [_serving(model).get_concrete_function()], _module(model)
+        [module.serve.get_concrete_function()], module
     )
     if precision != "float32":
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
@@ -63,7 +58,7 @@ def save_onnx(path: Path, model: keras.Model, precision: str, faces: np.ndarray)
     the 101 ages would not add up to 1."""
     onnx, tf2onnx = library("onnx"), library("tf2onnx")
     freezing = library("tensorflow.python.framework.convert_to_constants", "tensorflow")
-    serve = _serving(model).get_concrete_function()
+    serve = _module(model).serve.get_concrete_function()
     # from_function would make inputs of a network's constants.
     renamed = {serve.structured_outputs[name].name: name for name in OUTPUTS}
     graph, _ = tf2onnx.convert.from_graph_def(
@@ -100,26 +95,20 @@ def _halve(graph: Any) -> None:
 
 
 def _module(model: keras.Model) -> Any:
-    """TensorFlow module of the network's weights."""
-    module = library("tensorflow").Module()
-    module.weights = [weight.value for weight in model.weights]
-    return module
-
-
-def _serving(model: keras.Model) -> Any:
-    """TensorFlow function of the network, from float32 faces to outputs by name."""
+    """TensorFlow module of the network's weights and of `serve`, a function from float32 faces to
+    outputs by name."""
     tensorflow = library("tensorflow")
     if keras.backend.backend() != "tensorflow":
         raise UserError("--format needs Keras on TensorFlow; set KERAS_BACKEND=tensorflow")
-    shape = (None, *model.input_shape[1:])
+    faces = tensorflow.TensorSpec((None, *model.input_shape[1:]), tensorflow.float32, name=INPUT)
 
-    @tensorflow.function(
-        input_signature=[tensorflow.TensorSpec(shape, tensorflow.float32, name=INPUT)]
-    )
+    @tensorflow.function(input_signature=[faces])
     def serve(faces):
         return dict(zip(OUTPUTS, model(faces, training=False), strict=True))
 
-    return serve
+    module = tensorflow.Module()
+    module.weights, module.serve = [weight.value for weight in model.weights], serve
+    return module
 
 
 def store_description(path: Path, format: str, config: dict) -> None:
@@ -143,5 +132,5 @@ WRITERS = {
     "litert": save_litert,
     "openvino": save_openvino,
     "saved_model": save_saved_model,
-    "keras": save_keras,
+    "keras": lambda path, model, precision, faces: model.save(path),
 }

@@ -29,25 +29,18 @@ def to_original(
     Raises `UserError` if the original toolkit has no such network.
     """
     ours, size = description.architecture, description.crop.size
-    if ours["name"] != "wide_resnet" or "age_head" in ours:
+    is_global, tile = ours.get("pool", "global") == "global", _STRIDE * _WINDOW
+    is_wide_resnet = ours["name"] == "wide_resnet" and "age_head" not in ours
+    if not is_wide_resnet or description.mirror or (is_global and size % tile):
         raise UserError(
-            f"{path}: expected a wide_resnet with a softmax, the only network of the original "
-            f"toolkit, found {ours}; use --format hdf5"
-        )
-    if description.mirror:
-        raise UserError(
-            f"{path}: expected a network without --mirror, which the original toolkit lacks; pass "
-            "the file that it was made from"
+            f"{path}: expected a wide_resnet with a softmax, without --mirror, for faces of a "
+            f"multiple of {tile} pixels, the only networks of the original toolkit, found {ours}, "
+            f"mirror {description.mirror}, {size} pixels; use --format hdf5"
         )
     first, *middle, gender, age = model.get_weights()
     (scaling,) = (layer for layer in model.layers if isinstance(layer, keras.layers.Rescaling))
     first *= np.float32(scaling.scale)  # scales the pixels, as there are no biases
-    if ours.get("pool", "global") == "global":
-        if size % (_STRIDE * _WINDOW):
-            raise UserError(
-                f"{path}: expected faces of a multiple of {_STRIDE * _WINDOW} pixels, so that 8x8 "
-                f"windows tile the last map, found {size}; use --format hdf5"
-            )
+    if is_global:
         gender, age = (_spread(head, size // _STRIDE) for head in (gender, age))
     theirs = {**ours, "pool": "8x8", "scale": 1}
     original = build_model(theirs, size)

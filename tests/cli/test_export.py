@@ -78,11 +78,10 @@ def test_calibrated_half_precision_export(exports, database, tmp_path, export):
     model, description = load_checkpoint(exports["hdf5"])
     save_checkpoint(trained, model, replace(description, **trained_on(database)))
     options = ("--weight_file", trained, "--format", "hdf5", "--output", output, "--fp16")
-    done = export(*options, "--margin", 0.3, "--calibrate", database, "--input", database)
+    done = export(*options, "--calibrate", database, "--input", database)
     assert done.returncode == 0, done.stderr
     assert f"{output}: {output.stat().st_size / 1e6:.1f} MB;" in done.stdout
     exported = Estimator(output)
-    assert exported.crop.margin == 0.3
     validation = sum(hashed(f"{i}.jpg") < 0.1 for i in range(800))
     assert 0 < exported.description.calibration["faces"] < validation
     assert names(tmp_path) == {"age_gender.hdf5", "age_gender.hdf5.json", "trained.hdf5"}

@@ -57,8 +57,6 @@ def test_normalizations_are_estimated_on_faces(tmp_path):
         model = build_model(architecture, 32)
         paths.append(tmp_path / f"{seed}.hdf5")
         save_checkpoint(paths[-1], model, Description(architecture, FaceCrop(32, 0.3)))
-    with pytest.raises(UserError, match="--average requires --input"):
-        average(paths, tmp_path / "mean.hdf5", None)
     database = write_database(tmp_path / "wiki.mat", 128, img_size=32)
     faces = open_database(database)
     held_out = Identities.of([(faces.identity_kind, "validation", faces.identities)])

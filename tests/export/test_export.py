@@ -132,8 +132,7 @@ def test_reduced_precision(checkpoint, database, tmp_path, format, name):
     assert whole.differences["age"][0] < half.differences["age"][0] < 0.05
     least = export(checkpoint, format, output, int8=True, input=database, force=True)
     assert least.size < 0.5 * whole.size
-    assert least.mae[0] == whole.mae[0]
-    assert 0 < abs(least.mae[1] - least.mae[0]) < 0.3
+    assert half.differences["age"][0] < least.differences["age"][0] < 5
     ages = Estimator(output)(np.zeros((1, 32, 32, 3), np.uint8)).age_distribution
     assert ages.sum() == pytest.approx(1, abs=1e-4)  # as of a softmax in float32 only
 
@@ -166,14 +165,6 @@ def test_old_age_slope_tilts_the_odds(tmp_path):
     np.testing.assert_allclose(odds, np.tile(np.exp(0.1 * years), (4, 1)), rtol=1e-3)
 
 
-def test_mae_is_distance_to_labels(checkpoint, tmp_path):
-    database = write_database(tmp_path / "wiki.mat", 8, img_size=32)
-    exported = export(checkpoint, "hdf5", tmp_path / "m.hdf5", input=database)
-    faces = database_faces(database, FaceCrop(32))
-    errors = np.abs(Estimator(checkpoint)(faces.image).age - faces.age_low)
-    assert exported.mae == pytest.approx((errors.mean(), errors.mean()))
-
-
 def test_checked_faces_calibrate_nothing(tmp_path):
     path = write_database(tmp_path / "wiki.mat", 9, img_size=32)
     for faces, counts in (
@@ -202,15 +193,15 @@ def scaled_age(factor):
 @pytest.mark.parametrize(
     "gender, age, precision, words",
     [
-        ((0.5, 0.001), (0.001, 0.001), "int8", r"gender differs .* 0\.5 probability"),
-        ((0.01, 0.01), (2.9, 2.9), "int8", r"age differs .*99th percentile 2\.9.*5 and 2\.5"),
-        ((0.0, 0.0), (0.06, 0.01), "fp16", "age differs"),
-        ((np.nan, np.nan), (0.0, 0.0), "float32", "gender differs"),
+        ((0.5, 0.001), (0.001, 0.001), "int8", r"gender: at most 0\.5.*probability"),
+        ((0.01, 0.01), (2.9, 2.9), "int8", r"age: .*99th percentile 2\.9.*5 and 2\.5"),
+        ((0.0, 0.0), (0.06, 0.01), "fp16", "differs .* age: "),
+        ((np.nan, np.nan), (0.0, 0.0), "float32", "differs .* gender: "),
     ],
 )
 def test_gate_limits_both_heads(gender, age, precision, words):
     """One bad face in a hundred is below the percentile, and above the largest difference."""
-    found = module.Exported("faces", 1, {"gender": gender, "age": age}, (np.nan, np.nan))
+    found = module.Exported("faces", 1, {"gender": gender, "age": age})
     with pytest.raises(UserError, match=words):
         found.check(Path("m"), precision)
 

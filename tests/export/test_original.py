@@ -65,9 +65,9 @@ def test_keras_loads_by_topology(exported):
 @pytest.mark.parametrize(
     "change, size, mirror, words",
     [
-        ({}, 48, False, "multiple of 32 pixels.* found 48; use --format hdf5"),
-        ({}, 32, True, "--mirror"),
-        ({"age_head": "conditional"}, 32, False, "with a softmax, .* 'conditional'"),
+        ({}, 48, False, "multiple of 32 pixels.* 48 pixels; use --format hdf5"),
+        ({}, 32, True, "mirror True"),
+        ({"age_head": "conditional"}, 32, False, "with a softmax.* 'conditional'"),
     ],
 )
 def test_networks_that_the_original_lacks(tmp_path, change, size, mirror, words):
