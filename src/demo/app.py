@@ -54,16 +54,14 @@ def _open_job(arguments: Arguments, stack: ExitStack) -> Job:
     opens_window = not arguments.no_display and has_screen()
     if arguments.source in ("--video", "the webcam"):
         camera = arguments.camera, arguments.camera_size
-        video = open_video(arguments.clip) if arguments.clip else open_camera(*camera)
+        video = open_video(arguments.video) if arguments.video else open_camera(*camera)
         return Job(arguments, video=video, opens_window=opens_window)
     labels = None
     if arguments.label_file:
-        images, labels = labelled_images(
-            arguments.label_file, arguments.image_dir, arguments.encoding
-        )
-    elif arguments.folder:
+        images, labels = labelled_images(arguments)
+    elif arguments.image_dir:
         written = tuple(path for path in (arguments.output_dir, arguments.crops) if path)
-        images, others = folder_images(arguments.folder, arguments.recursive, written)
+        images, others = folder_images(arguments.image_dir, arguments.recursive, written)
         if others:
             print(f"skipped: {others:,} files that are not images", file=sys.stderr)
     else:

@@ -141,7 +141,10 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     )
 
     def __post_init__(self) -> None:
-        """Raise `UserError` if flags exclude each other, or if a needed one is missing."""
+        """Move a folder or a video among `images` to its flag.
+
+        Raise `UserError` if flags exclude each other, or if a needed one is missing.
+        """
         if len(self._sources) > 1:
             received = " and ".join(self._sources)
             raise UserError(f"expected one source of images, received {received}")
@@ -149,6 +152,12 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
             raise UserError("--labels requires --output_dir, for the table")
         if self.label_file and self.anonymize:
             raise UserError("--anonymize cannot be combined with --labels, whose table shows faces")
+        alone = self.images[0] if len(self.images) == 1 else ""
+        is_folder = os.path.isdir(alone)
+        if is_folder or _VIDEO.fullmatch(alone):
+            object.__setattr__(self, "images", ())
+            name, value = ("image_dir", Path(alone)) if is_folder else ("video", alone)
+            object.__setattr__(self, name, value)
 
     @property
     def _sources(self) -> list[str]:
@@ -164,23 +173,7 @@ class Arguments(DetectorFlags, SchedulerFlags, WeightFlags, RuntimeFlags, Encodi
     @property
     def source(self) -> str:
         """The source of images, as messages name it."""
-        if self.images:
-            return "--image_dir" if self.folder else "--video" if self.clip else "images"
         return next(iter(self._sources), "the webcam")
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder of images, --image_dir or the only argument."""
-        return Path(self._alone) if os.path.isdir(self._alone) else self.image_dir
-
-    @property
-    def clip(self) -> str | None:
-        """The video file or address, --video or the only argument."""
-        return self._alone if _VIDEO.fullmatch(self._alone) else self.video
-
-    @property
-    def _alone(self) -> str:
-        return self.images[0] if len(self.images) == 1 else ""
 
     @property
     def label_file(self) -> Path | None:

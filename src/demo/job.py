@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..estimation.estimator import FaceEstimate
 from .arguments import Arguments
-from .overlay import annotate
-from .sources import Frame, Video
-from .wording import Wording, wording
+from .overlay import Wording, annotate, wording
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Frame(NamedTuple):
+    """An image to detect faces in."""
+
+    name: str
+    image: np.ndarray | None  # uint8 (H, W, 3), BGR; None if no output shows it
+    shape: tuple[int, int]  # its height and width
+    time: float | None = None  # in a video, seconds since the first frame
+
+
+@dataclass
+class Video:
+    """Frames in order, named by number, all of one size."""
+
+    frames: Generator[Frame]
+    name: str  # of an annotated copy, without extension
+    rate: float  # nominal frames per second
+    size: tuple[int, int]  # width and height of a frame in (square) pixels
+    live: bool  # whether frames are lost unless read in time
+    file: Path | None = None  # None for a camera and a stream
+    start: float = 0.0  # time of the first frame on the file's own clock, in seconds
+    count: int = 0  # number of frames in the file's header, 0 if unknown
+    problem: str = field(default="", init=False)  # why `frames` ended early, once it has
 
 
 @dataclass
@@ -45,7 +67,7 @@ class Result:
     def rows(self) -> list[dict[str, str | int]]:
         """Cells of a table by their headers, per face."""
         faces = zip(self.numbers, self.words, strict=True)
-        return [{"file": self.frame.name, "face": number} | words.cells for number, words in faces]
+        return [{"face": number} | words.cells for number, words in faces]
 
     @cached_property
     def annotated(self) -> np.ndarray:

@@ -1,15 +1,16 @@
-"""Annotation of images: boxes, labels, blurred faces."""
+"""Annotation of images: faces as text, boxes, labels, blurred faces."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ..estimation.estimator import FaceEstimate
 from ..faces.images import Box
-from ..labels import GENDER_COLOURS, GENDERS
-from .wording import MIN_CERTAINTY, wording
+from ..labels import GENDER_COLOURS, GENDERS, INITIALS
 
+MIN_CERTAINTY = 0.8  # probability of the gender, below which it has a question mark
 # White text on each of them has a contrast of at least 7:1.
 GREY = (85, 85, 85)
 COLOURS = tuple(tuple(bytes.fromhex(colour[1:])[::-1]) for colour in GENDER_COLOURS)  # BGR
@@ -22,6 +23,34 @@ _MAX_COVERED = 0.1  # share of a label that may be on the edge of another face
 _COVERS_OWN_FACE = 0.1  # cost of a covered pixel of the own face, relative to another one
 _MOSAIC = 6  # blocks along each side of an anonymous face
 _MOSAIC_MARGIN = 0.25  # of its width, around the box: hair, ears and chin
+
+
+class Wording(NamedTuple):
+    """A face as text, what --labels shows of it."""
+
+    full: str  # "34 (28-41) F"
+    short: str  # "34 F"
+    line: str  # "34.1 years (28-41), F 0.97"
+    cells: dict[str, str]  # of a table, by their headers
+
+
+def wording(face: FaceEstimate, shown: str = "both") -> Wording:
+    """A face as text; shown: "age", "gender" or "both"."""
+    years, interval = f"{face.age:.0f}", f"{face.age_low}-{face.age_high}"
+    initial = INITIALS[GENDERS.index(face.gender)]
+    doubt = "" if face.p_gender >= MIN_CERTAINTY else "?"
+
+    def joined(age: str, gender: str, separator: str = " ") -> str:
+        return {"age": age, "gender": gender, "both": f"{age}{separator}{gender}"}[shown]
+
+    ages = {"age": f"{face.age:.1f}", "80 %": interval} if shown != "gender" else {}
+    genders = {"gender": f"{face.gender}{doubt} {face.p_gender:.0%}"} if shown != "age" else {}
+    return Wording(
+        joined(f"{years} ({interval})", initial + doubt),
+        joined(years, initial + doubt),
+        joined(f"{face.age:.1f} years ({interval})", f"{initial} {face.p_gender:.2f}", ", "),
+        ages | genders,
+    )
 
 
 def annotate(
@@ -56,7 +85,7 @@ def annotate(
         words, prefix = wording(face, shown), "" if numbers is None else f"{numbers[i]}: "
         texts = [prefix + words.full, prefix + words.short, words.short]
         if shown != "gender":
-            texts.append(words.years)
+            texts.append(wording(face, "age").short)
         for text in texts:  # the longest that fits, or the shortest
             label = _Label(text, face.box, image.shape)
             covered = label.find_position(others)

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
+
+import numpy as np
 
 from ..errors import UserError
 from ..estimation.estimator import Estimates, Estimator
@@ -14,13 +16,13 @@ from ..faces.finder import FaceFinder, Found
 from ..faces.images import Box
 from ..workers import in_order
 from .arguments import Arguments
-from .job import Job, Result
-from .sources import Frame
+from .job import Frame, Job, Result
 from .sources.video import newest
-from .tracking import Smoother, Tracker
+from .tracking import TOLERANCE, Tracker
 
 BATCH = 32  # images whose faces are estimated at once
 _BATCH_IN_MEMORY = 8  # the same, if the images are kept for copies of them
+MAX_AGE = 0.1  # seconds that an estimate of a tracked face is used for
 _PENDING, _PENDING_LIVE = 4, 2  # frames per thread
 
 
@@ -74,33 +76,60 @@ def _clipped(face: Face, shape: tuple[int, int]) -> Face:
 
 
 class TrackedFaces:
-    """The faces of a video's frames, with estimates averaged along tracks.
+    """The faces of a video's frames, with distributions of age and gender averaged along tracks.
+
+    An average is the mean over a track's first `smooth` frames, then an exponential moving average
+    with weight 1 / `smooth` for each new frame. A face is estimated again after `MAX_AGE`, for all
+    frames since the last estimate; in every frame if `smooth` is 1.
 
     tracker: yields frames that are complete, with their faces, for `estimate`.
     """
 
     def __init__(self, finder: FaceFinder, estimator: Estimator, arguments: Arguments, live: bool):
         self._crop, self._estimator, self._arguments = finder.crop, estimator, arguments
-        self._smoother = Smoother(arguments.smooth)
-        is_sparse = arguments.every is not None
-        self.tracker = Tracker(finder.detect, arguments.min_quality, live, is_sparse)
+        self._averages: dict[int, _Average] = {}  # of tracks in the last frame
+        self.tracker = Tracker(finder.detect, arguments.min_quality, live, bool(arguments.every))
 
     def estimate(self, frame: Frame, tracked: dict[int, Face]) -> Result:
         """The result of a frame with these faces, by track."""
-        track_ids, faces = list(tracked), list(tracked.values())
-
-        def estimate_some(due: list[int]) -> Estimates:
-            return self._estimator(self._crop.stack(frame.image, [faces[i] for i in due]))
-
-        estimates = self._smoother(track_ids, frame.time, estimate_some)
+        faces, smooth = list(tracked.values()), self._arguments.smooth
+        self._averages = {i: self._averages.get(i) or _Average() for i in tracked}
+        averages = list(self._averages.values())
+        for average in averages:
+            average.frames += 1
+        max_age = 0.0 if smooth == 1 else MAX_AGE - TOLERANCE
+        due = [i for i, average in enumerate(averages) if frame.time - average.time >= max_age]
+        if due:
+            fresh = self._estimator(self._crop.stack(frame.image, [faces[i] for i in due]))
+            values = np.column_stack([fresh.p_female, fresh.age_distribution])
+            for i, value in zip(due, values, strict=True):
+                averages[i].add(value, frame.time, smooth)
+        smoothed = np.array([average.values for average in averages], np.float32).reshape(-1, 102)
+        estimates = Estimates.of(smoothed[:, 0], smoothed[:, 1:])
         return Result(
             frame,
             [estimates.of_face(i, _clipped(face, frame.shape)) for i, face in enumerate(faces)],
             self._arguments,
             self._crop.stack(frame.image, faces) if self._arguments.crops else None,
-            track_ids,
+            list(tracked),
             self.tracker.not_shown,
         )
+
+
+@dataclass
+class _Average:
+    """Running average of a track's distributions: of female, then of the ages, (102,)."""
+
+    values: np.ndarray = field(default_factory=lambda: np.zeros(102))
+    time: float = -np.inf  # of the last estimate
+    count: int = 0  # of the estimates
+    frames: int = 0  # since the last estimate
+
+    def add(self, values: np.ndarray, time: float, smooth: int) -> None:
+        self.count += 1
+        weight = max(1 / self.count, min(self.frames / smooth, 1))
+        self.values = self.values + weight * (values - self.values)
+        self.time, self.frames = time, 0
 
 
 def video_results(job: Job, finder: FaceFinder, estimator: Estimator) -> Generator[Result]:

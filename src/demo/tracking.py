@@ -1,16 +1,15 @@
-"""Face tracks in videos, and estimates smoothed along them."""
+"""Face tracks in videos."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from ..estimation.estimator import Estimates
 from ..faces.detectors.base import Face
 from ..faces.images import Box, overlap
-from .sources import Frame
+from .job import Frame
 
 DETECT_SECONDS, DETECT_FRAMES = 0.1, 3  # maximum interval between detections
 PATIENCE = 1.0  # seconds without a detection that end a track
@@ -19,8 +18,7 @@ MIN_DETECTIONS = 3  # of a face that is shown
 MIN_QUALITY = 0.4  # mean of a track that is shown
 SAME_FACE = 0.3  # minimum overlap (intersection over union) of boxes of the same face
 SCENE_CHANGE = 0.6  # correlation of consecutive frames below which a new scene begins
-MAX_AGE = 0.1  # seconds that an estimate is used for
-_TOLERANCE = 0.005  # seconds
+TOLERANCE = 0.005  # seconds
 _THUMBNAIL = (32, 18)
 
 
@@ -29,18 +27,14 @@ class _Track:
 
     def __init__(self, time: float, face: Face):
         self.detections: deque[tuple[float, Face]] = deque(maxlen=2 * MIN_DETECTIONS)
-        self.count, self._total_quality = 0, 0.0  # of all detections
+        self.count, self.quality = 0, 0.0  # of all detections, the mean quality
         self.track_id = 0  # unless shown
         self.add(time, face)
 
     def add(self, time: float, face: Face) -> None:
         self.detections.append((time, face))
         self.count += 1
-        self._total_quality += face.quality
-
-    @property
-    def quality(self) -> float:
-        return self._total_quality / self.count
+        self.quality += (face.quality - self.quality) / self.count
 
     def at(self, time: float) -> Face | None:
         """The face between two detections, or just after one; None at other times."""
@@ -48,7 +42,7 @@ class _Track:
         after = [detection for detection in self.detections if detection[0] > time]
         if before and after and after[0][0] - before[-1][0] <= MAX_GAP:
             return _between(before[-1], after[0], time)
-        is_recent = before and time - before[-1][0] < DETECT_SECONDS - _TOLERANCE
+        is_recent = before and time - before[-1][0] < DETECT_SECONDS - TOLERANCE
         return _predicted(before, time) if is_recent else None
 
 
@@ -93,7 +87,7 @@ class Tracker:
         if before is None or is_scene_change(before, self._thumbnail):
             yield from self.finish()
         self._since += 1
-        is_due = frame.time - self._last >= DETECT_SECONDS - _TOLERANCE
+        is_due = frame.time - self._last >= DETECT_SECONDS - TOLERANCE
         if is_due or self._sparse or self._since >= DETECT_FRAMES:
             self._update(frame)
         self._pending.append((frame, self._detections))
@@ -182,54 +176,3 @@ def _predicted(detections: Sequence[tuple[float, Face]], time: float) -> Face:
     if not 0 < last[0] - before[0] <= MAX_GAP:
         return last[1]
     return _between(before, last, min(time, last[0] + DETECT_SECONDS))
-
-
-@dataclass
-class _Mean:
-    """Running mean of a track's distributions, (102,)."""
-
-    values: np.ndarray = field(default_factory=lambda: np.zeros(102))
-    time: float = -np.inf  # of the last estimate
-    count: int = 0  # of the estimates
-    frames: int = 0  # since the last estimate
-
-    def add(self, values: np.ndarray, time: float, limit: int) -> None:
-        self.count += 1
-        weight = max(1 / self.count, min(self.frames / limit, 1))
-        self.values = self.values + weight * (values - self.values)
-        self.time, self.frames = time, 0
-
-
-class Smoother:
-    """Averages the distributions of age and gender along each track.
-
-    The mean over a track's first `frames` frames, then an exponential moving average with weight
-    1 / `frames` for each new frame. A face is estimated again after `MAX_AGE`, for all frames since
-    the last estimate; in every frame if `frames` is 1.
-    """
-
-    def __init__(self, frames: int):
-        self._frames = frames
-        self._means: dict[int, _Mean] = {}  # of tracks in the last frame
-
-    def __call__(
-        self, track_ids: Sequence[int], time: float, estimate: Callable[[list[int]], Estimates]
-    ) -> Estimates:
-        """The smoothed estimates of a frame's faces.
-
-        track_ids: of the faces, (N,).  time: of the frame, in seconds.
-        estimate: estimates the faces with the given indices.
-        """
-        self._means = {i: self._means.get(i) or _Mean() for i in track_ids}
-        means = list(self._means.values())
-        for mean in means:
-            mean.frames += 1
-        max_age = 0.0 if self._frames == 1 else MAX_AGE - _TOLERANCE
-        due = [i for i, mean in enumerate(means) if time - mean.time >= max_age]
-        if due:
-            fresh = estimate(due)
-            values = np.column_stack([fresh.p_female, fresh.age_distribution])
-            for i, value in zip(due, values, strict=True):
-                means[i].add(value, time, self._frames)
-        smoothed = np.array([mean.values for mean in means], np.float32).reshape(-1, 102)
-        return Estimates.of(smoothed[:, 0], smoothed[:, 1:])

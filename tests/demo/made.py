@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from src.demo.arguments import Arguments
-from src.demo.job import Job, Result
-from src.demo.sources import Frame
+from src.demo.job import Frame, Job, Result
 from src.estimation.estimator import Estimates, FaceEstimate
 from src.faces.detectors.base import Face
 from src.faces.images import Box

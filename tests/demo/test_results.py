@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from src.demo import results
+from src.demo.job import Frame
 from src.demo.results import image_results, video_results
-from src.demo.sources import Frame
 from src.demo.sources.video import Video
 from src.errors import UserError
 from src.estimation.estimator import Estimator

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src.demo import tracking
-from src.demo.sources import Frame
+from src.demo.job import Frame
 from src.demo.tracking import Tracker, is_scene_change
 from src.faces.crop import FaceCrop
 from src.faces.detectors import get_detector

@@ -13,7 +13,6 @@ SINKS = (
     (lambda job: job.arguments.output_dir and job.images, images.annotated_copies),
     (lambda job: job.arguments.crops, images.face_crops),
     (lambda job: job.arguments.output_dir and job.video, video.annotated_video),
-    (lambda job: job.labels is not None, images.labelled_page),
     (lambda job: job.opens_window, window.result_window),
     (console.has_lines, console.face_lines),
     (lambda job: job.images, console.image_summary),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from ...progress import Progress
 from ..arguments import STDOUT
 from ..job import Job, Result, Sink
-from .images import write_gallery, write_histogram
+from .images import write_gallery, write_histogram, write_labelled
 
 
 def has_lines(job: Job) -> bool:
@@ -29,17 +29,19 @@ def face_lines(job: Job) -> Iterator[Sink]:
 
 @contextmanager
 def image_summary(job: Job) -> Iterator[Sink]:
-    """The gallery and the histogram of a folder in --output_dir; at the end, also after Ctrl-C, the
-    table and the counts. Includes the images of an earlier run."""
+    """In --output_dir the gallery and the histogram of a folder, or the page of labelled images; at
+    the end, also after Ctrl-C, the table and the counts. Includes the images of an earlier run."""
     results, arguments = list(job.done.values()), job.arguments
     try:
         yield lambda result: results.append(result.without_pixels())
-        if arguments.output_dir and arguments.folder and not arguments.label_file:
+        if arguments.label_file:
+            write_labelled(job, results)
+        elif arguments.output_dir and arguments.image_dir:
             write_gallery(job, results)
             if arguments.shown == "both":
                 write_histogram(job, results)
     finally:
-        rows = [row for result in results for row in result.rows]
+        rows = [{"file": each.frame.name} | row for each in results for row in each.rows]
         print_table(job, rows, f"{len(rows):,} faces in {len(results):,} images")
         if len(job.images) > 1:
             without = sum(not result.faces for result in results)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -22,7 +21,9 @@ from ...files import replacing
 from ...labels import GENDERS, age_text
 from ...outputs import locked
 from ...thumbnails import data_url, shrink
+from ..arguments import Arguments
 from ..job import Job, Result, Sink
+from ..overlay import wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +95,9 @@ def write_histogram(job: Job, results: list[Result]) -> None:
     """ages_by_gender.png, or another name if an image's copy has this one."""
     folder = job.arguments.output_dir
     copies = {str(copy_path(folder, name)).casefold() for name in job.images}
-    names = (f"ages_by_gender{'' if i == 1 else f'-{i}'}.png" for i in count(1))
-    path = next(folder / name for name in names if str(folder / name).casefold() not in copies)
+    path = folder / "ages_by_gender.png"
+    while str(path).casefold() in copies:
+        path = path.with_stem(f"{path.stem}-2")
     rows = [(f.age, f.age, GENDERS.index(f.gender)) for result in results for f in result.faces]
     if rows:
         import pandas as pd
@@ -135,56 +137,39 @@ def _write_page(path: Path, title: str, rows: list[dict[str, str]]) -> None:
         partial.write_text(text, encoding="utf-8", errors="replace")
 
 
-def labelled_images(
-    labels: Path, folder: Path | None, encoding: str | None = None
-) -> tuple[dict[str, Path], pd.DataFrame]:
-    """The labelled images of a CSV file by name, and its records, indexed by name.
-
-    labels, encoding: see `datasets.tables.read_csv`; paths are relative to `folder`, by default the
-        file's folder.
-    """
+def labelled_images(arguments: Arguments) -> tuple[dict[str, Path], pd.DataFrame]:
+    """The images of --labels by name, and its records, indexed by name; paths are relative to
+    --image_dir, by default the file's folder."""
     from ...data.datasets import read_dataset
 
-    folder = folder or labels.parent
+    labels, encoding = arguments.label_file, arguments.encoding
+    folder = arguments.image_dir or labels.parent
     table = read_dataset("csv", folder, labels=labels, encoding=encoding).table
     return {name: folder / name for name in table["path"]}, table.set_index("path")
 
 
-@contextmanager
-def labelled_page(job: Job) -> Iterator[Sink]:
-    """table.html with labels and estimates of the first `MAX_LABELLED` images, also of those of an
-    earlier run."""
-    job.arguments.output_dir.mkdir(parents=True, exist_ok=True)
-    rows = []
-
-    def add(result: Result) -> None:
-        if len(rows) < MAX_LABELLED:
-            rows.append(_labelled_row(job, result))
-
-    for result in job.done.values():
-        add(result)
-    yield add
+def write_labelled(job: Job, results: list[Result]) -> None:
+    """table.html with labels and estimates of the first `MAX_LABELLED` images."""
+    rows = [_labelled_row(job, result) for result in results[:MAX_LABELLED]]
     _write_page(job.arguments.output_dir / "table.html", "Labels and estimates", rows)
 
 
 def _labelled_row(job: Job, result: Result) -> dict[str, str]:
     """An image, its largest face, its label and its estimate, wrong parts marked, in HTML."""
-    name, image = result.frame.name, result.frame.image
-    image = read_image(job.images[name]) if image is None else image
+    name = result.frame.name
+    image = read_image(job.images[name])
     record = job.labels.loc[name]
     years = age_text(record["age_low"], record["age_high"])
     gender = "?" if np.isnan(record["gender"]) else GENDERS[int(record["gender"])]
     raw = _image(data_url(shrink(image, _RAW_SIDE)), name)
-    label = f"{years}, {gender}"
-    row = {"file": escape(name), "raw": raw, "aligned": "", "true": label}
+    row = {"file": escape(name), "raw": raw, "aligned": "", "true": f"{years}, {gender}"}
     row["predicted"] = "no face found"
     if result.faces:
-        largest = widest([face.box for face in result.faces])
-        face, words = result.faces[largest], result.words[largest]
+        face = result.faces[widest([face.box for face in result.faces])]
         crops = _ALIGNED.find(image, [face.box]).crops
         row["aligned"] = "".join(_image(data_url(crop), "aligned") for crop in crops)
         is_off = record["age_high"] < face.age_low or record["age_low"] > face.age_high
-        age = _marked(f"{words.years} ({words.interval})", is_off)
+        age = _marked(wording(face, "age").full, is_off)
         is_other = gender in GENDERS and gender != face.gender
         row["predicted"] = f"{age}, {_marked(face.gender, is_other)}"
     return row

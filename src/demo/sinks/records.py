@@ -15,8 +15,7 @@ from ...files import atomic, partial_of, remove, replacing, wrap_read_errors
 from ...labels import GENDERS
 from ...outputs import Output, has_mark, locked
 from ..arguments import STDOUT, Arguments
-from ..job import Job, Result, Sink
-from ..sources import Frame
+from ..job import Frame, Job, Result, Sink
 
 COLUMNS = "file face left top right bottom age age_low age_high p_female quality".split()
 VIDEO_COLUMNS = [*COLUMNS, "time", "track"]  # seconds; ID of the face's track
@@ -68,9 +67,9 @@ _is_records = has_mark(",".join(COLUMNS[:-1]).encode(), b'{"file": "')  # also w
 
 def outputs(arguments: Arguments) -> list[Output]:
     """The files of --csv and --jsonl."""
-    paths = {flag: getattr(arguments, flag) for flag in _FORMATS}
-    named = {f"--{flag}": path for flag, path in paths.items() if path not in (None, STDOUT)}
-    return [Output(flag, path, _KIND, _is_records) for flag, path in named.items()]
+    paths = {f"--{flag}": getattr(arguments, flag) for flag in _FORMATS}
+    files = {flag: path for flag, path in paths.items() if path not in (None, STDOUT)}
+    return [Output(flag, path, _KIND, _is_records) for flag, path in files.items()]
 
 
 @contextmanager

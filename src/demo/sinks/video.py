@@ -16,9 +16,8 @@ from ...faces.images import crop_with_margin
 from ...files import defer_sigint, replacing
 from ...outputs import locked
 from ...thumbnails import shrink
-from ..job import Job, Result, Sink
-from ..sources import Video
-from ..wording import Wording
+from ..job import Job, Result, Sink, Video
+from ..overlay import Wording
 from .console import print_hints, print_table
 from .images import write_image
 
@@ -65,12 +64,11 @@ class VideoWriter:
         self._stream.codec_context.time_base = _TIME_BASE
         self._stream.options = {"preset": "superfast", "crf": "20", "bf": "0"}
         self._last, self._step = -1, 1 / video.rate
-        self._sound, self._parts = None, iter(())
+        self._sound, self._parts, self._heard = None, iter(()), 0.0
         source = av.open(str(video.file.resolve())) if video.file else None
         if source and source.streams.audio:
             self._sound = self._file.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
             self._parts = _sound_of(source, video.start)
-        self._part = next(self._parts, None)
 
     def write(self, image: np.ndarray, time: float) -> None:
         """Add a frame, uint8 (H, W, 3), BGR, at `time` in seconds, later than those before."""
@@ -88,11 +86,9 @@ class VideoWriter:
 
     def _write_sound(self, end: float) -> None:
         """Add the sound up to `end`, in seconds since the first image."""
-        while self._part and self._part[0] <= end:
-            begin, part = self._part
-            part.pts, part.time_base = round(begin * _SOUND_RATE), Fraction(1, _SOUND_RATE)
+        while self._heard <= end and (part := next(self._parts, None)):
             self._file.mux(self._sound.encode(part))
-            self._part = next(self._parts, None)
+            self._heard = part.time + part.samples / _SOUND_RATE
 
     def close(self) -> None:
         self._file.start_encoding()  # creates the file even without frames
@@ -104,11 +100,9 @@ class VideoWriter:
         self._file.close()
 
 
-def _sound_of(
-    source: av.container.InputContainer, start: float
-) -> Iterator[tuple[float, av.AudioFrame]]:
-    """Sound of a file from its first image on, with times in seconds since then; frames that
-    cannot be decoded are skipped."""
+def _sound_of(source: av.container.InputContainer, start: float) -> Iterator[av.AudioFrame]:
+    """Sound of a file from its first image on, with times since then; frames that cannot be decoded
+    are skipped."""
     resampler = av.AudioResampler("fltp", "stereo", _SOUND_RATE)
     with source:
         for packet in source.demux(source.streams.audio[0]):
@@ -116,7 +110,9 @@ def _sound_of(
                 for frame in packet.decode():
                     if frame.time is not None and frame.time >= start:
                         for part in resampler.resample(frame):
-                            yield frame.time - start, part
+                            part.time_base = Fraction(1, _SOUND_RATE)
+                            part.pts = round((frame.time - start) * _SOUND_RATE)
+                            yield part
 
 
 @dataclass

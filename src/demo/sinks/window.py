@@ -7,8 +7,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from itertools import count
 from pathlib import Path
 
 import cv2
@@ -89,9 +87,8 @@ class Window:
         current folder."""
         key = cv2.waitKey(max(1, milliseconds))
         if key == _SAVE:
-            stem = Path(result.frame.name).stem
-            names = (f"{stem}_saved{number or ''}.png" for number in count())
-            path = next(path for name in names if not (path := self._folder / name).exists())
+            video = f"{self._video.name}_" if self._video else ""
+            path = self._folder / f"{video}{Path(result.frame.name).stem}_saved.png"
             write_image(path, result.annotated)
             print(f"saved {path}", file=sys.stderr, flush=True)
         return key
@@ -110,7 +107,6 @@ def result_window(job: Job) -> Iterator[Window]:
         cv2.destroyAllWindows()
 
 
-@cache
 def has_screen() -> bool:
     """Whether a window can be opened.
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...files import defer_sigint
-from . import Frame, Video
+from ..job import Frame, Video
 
 _DEFAULT_RATE = 30.0  # frames per second
 _MAX_RATE = 240.0  # higher rates in a header are clock rates
@@ -55,16 +55,13 @@ def open_camera(index: int = 0, size: tuple[int, int] | None = None) -> Video:
 
     def images() -> Iterator[Timed]:
         start, image = time.monotonic(), first
-        try:
-            while image is not None:
-                yield image, (now := time.monotonic() - start)
-                image = read()
-            video.problem = f"--camera {index}: no more frames after {now:.1f} s"
-        finally:
-            capture.release()
+        while image is not None:
+            yield image, (now := time.monotonic() - start)
+            image = read()
+        video.problem = f"--camera {index}: no more frames after {now:.1f} s"
 
-    rate = _plausible(capture.get(cv2.CAP_PROP_FPS))
-    video = Video(_frames(images()), f"camera{index}", rate, first.shape[1::-1], live=True)
+    frames, rate = _frames(images(), capture.release), _plausible(capture.get(cv2.CAP_PROP_FPS))
+    video = Video(frames, f"camera{index}", rate, first.shape[1::-1], live=True)
     return video
 
 
@@ -87,22 +84,20 @@ def open_video(source: str) -> Video:
 
     def images() -> Iterator[Timed]:
         begun = time.monotonic()
-        try:
-            for image, stamp in reader:
-                yield image, time.monotonic() - begun if live else stamp
-            problem = reader.problem()
-            video.problem = problem and f"{source}: {problem}"
-        finally:
-            reader.container.close()
+        for image, stamp in reader:
+            yield image, time.monotonic() - begun if live else stamp
+        problem = reader.problem()
+        video.problem = problem and f"{source}: {problem}"
 
     name = (Path(urlsplit(source).path) if is_url else file).stem or "video"
     timing = {"live": live, "start": reader.start, "count": reader.stream.frames}
-    video = Video(_frames(images()), name, reader.rate, reader.size, file=file, **timing)
+    frames = _frames(images(), reader.container.close)
+    video = Video(frames, name, reader.rate, reader.size, file=file, **timing)
     return video
 
 
-def _frames(images: Iterator[Timed]) -> Generator[Frame]:
-    """The frames, all resized to the size of the first one."""
+def _frames(images: Iterator[Timed], close: Callable[[], None]) -> Generator[Frame]:
+    """The frames, all resized to the size of the first one; `close` is called after the last."""
     shape = None
     try:
         for number, (image, now) in enumerate(images):
@@ -111,7 +106,7 @@ def _frames(images: Iterator[Timed]) -> Generator[Frame]:
                 image = cv2.resize(image, shape[::-1], interpolation=cv2.INTER_LINEAR)
             yield Frame(f"frame{number:06d}.jpg", image, shape, now)
     finally:
-        images.close()
+        close()
 
 
 def newest(frames: Generator[Frame]) -> Generator[Frame]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import gradio
 
 from ...shipped import shipped_path
+from . import FILE_TTL_SECONDS, Service
 from .images import image_tab
-from .service import FILE_TTL_SECONDS, Service
 from .videos import clip_tab, webcam_tab
 
 _NOTE = f"""## Age and gender from faces
@@ -24,7 +24,6 @@ _LAUNCH = {
     "share": False,
     "run_history": False,  # otherwise images stay in the browser
     "enable_monitoring": False,
-    "mcp_server": False,
     "ssr_mode": False,
     "max_file_size": "200mb",
     "state_session_capacity": 100,  # visitors whose results and tracks are stored
@@ -45,7 +44,7 @@ def make_page(service: Service, for_videos: Service) -> gradio.Blocks:
         with gradio.Tab("Images"), gradio.Row():
             image_tab(service)
         with gradio.Tab("Video"), gradio.Row():
-            clip_tab(for_videos, page)
+            clip_tab(for_videos)
         with gradio.Tab("Webcam"):
             webcam_tab(for_videos)
         with gradio.Tab("Model card"):

@@ -5,122 +5,88 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 
 import cv2
 import gradio
 import numpy as np
+import pandas as pd
 
 from ...errors import UserError
 from ...thumbnails import shrink
 from ..app import run_video
-from ..job import Job, Result
+from ..job import Frame, Job, Result
 from ..results import TrackedFaces
 from ..sinks.records import record_file
 from ..sinks.video import annotated_video, track_paths, track_summary, video_path
-from ..sources import Frame, Video
 from ..sources.video import open_video
-from .images import SIDE
-from .service import (
-    EVENT,
-    FILE_TTL_SECONDS,
-    TABLE,
-    Service,
-    alert,
-    download,
-    download_buttons,
-    table_of,
-)
+from . import EVENT, FILE_TTL_SECONDS, TABLE, Service, warn
 
 HEADERS = ["track", "from (s)", "to (s)", "age", "80 %", "gender"]
 MAX_SECONDS = 180  # further frames are ignored
+_SIDE = 1280  # pixels of the longer side of a webcam's frame that goes back to the page
 _EVERY = 0.2  # seconds between the frames of a webcam that a page sends
 _PAUSE = 2  # seconds without a frame after which new tracks begin
 
 
-def answer(service: Service, path: Path, report: Callable[[Result, Video], bool]) -> list:
-    """The annotated video, note, table, faces and both downloads for an uploaded file.
+def answer(service: Service, path: Path, progress: Callable[..., None]) -> list:
+    """The annotated video, table, faces and both CSV files for an uploaded file.
 
-    report: called with every frame's result; returns False to end.
+    progress: called with the share that is done, and `desc`, a text, as `gradio.Progress` is.
+    Raises `UserError` if no frame can be read.
     """
     with tempfile.TemporaryDirectory(dir=service.folder) as work:
         outputs = {"web": False, "output_dir": Path(work), "csv": Path(work, "faces.csv")}
-        try:
-            video = open_video(str(path))
-        except UserError as error:
-            return [None, _alert(str(error), path), [], [], download(), download()]
+        video = open_video(str(path))
         job = Job(replace(service.arguments, **outputs), video=video)
 
         def is_running(result: Result) -> bool:
-            return report(result, video) and result.frame.time < MAX_SECONDS
+            seconds = min(video.count / video.rate or MAX_SECONDS, MAX_SECONDS)
+            time = min(result.frame.time, seconds)
+            progress(time / seconds, desc=f"{time:.0f} of {seconds:.0f} s")
+            return result.frame.time < MAX_SECONDS
 
         with annotated_video(job) as copy, track_summary(job) as tracks:
             with record_file(job, "csv") as rows:
                 sinks = [copy, tracks, rows, is_running]
                 run_video(job, service.finder, service.estimator, sinks)
         files = video_path(job), track_paths(job)[0], job.arguments.csv
-        clip, table, rows = (service.new_file(file.read_bytes(), file.name) for file in files)
+        clip, *files = (service.new_file(file.read_bytes(), file.name) for file in files)
+    if video.problem:
+        warn(video.problem, path)
     found = tracks.by_duration()
-    captions = [(t.image, f"{t.track_id}: {t.words.short}") for t in found if t.image is not None]
-    return [
-        clip,
-        _alert(video.problem, path),
-        table_of([track.row for track in found]),
-        [(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), caption) for image, caption in captions],
-        download(table),
-        download(rows),
+    rows = [track.row for track in found]
+    images = [
+        (cv2.cvtColor(track.image, cv2.COLOR_BGR2RGB), f"{track.track_id}: {track.words.short}")
+        for track in found
+        if track.image is not None
     ]
+    return [clip, pd.DataFrame(rows) if rows else [], images, gradio.File(files, visible=True)]
 
 
-def _alert(problem: str, path: Path) -> str:
-    return alert([problem.removeprefix("--video: ").replace(str(path), path.name)] * bool(problem))
-
-
-def clip_tab(service: Service, page: gradio.Blocks) -> None:
-    """The tab's components and events, in the open `page`."""
+def clip_tab(service: Service) -> None:
+    """The tab's components and events, in an open gradio.Blocks."""
     with gradio.Column(scale=3, min_width=320):
         clip = gradio.Video(label="Annotated video", interactive=False, elem_classes="clip")
         label = f"Video; its first {MAX_SECONDS // 60} minutes are used"
         upload = gradio.Video(label=label, sources=["upload"], height=160)
-        stop_button = gradio.Button("Stop, and show the results up to here", size="sm")
     with gradio.Column(scale=2, min_width=320):
-        note = gradio.HTML()
         table = gradio.Dataframe(
             headers=HEADERS, label="Tracks, the longest first", elem_classes="tracks", **TABLE
         )
-        faces = gradio.Gallery(
-            label="Largest face of each track",
-            columns=5,
-            height="auto",
-            object_fit="contain",
-            elem_classes="uploads",
-        )
-        files = download_buttons("Tracks as CSV", "Faces of all frames as CSV")
+        faces = gradio.Gallery(label="Largest face of each track", elem_classes="uploads")
+        label = "Tracks, and faces of all frames, as CSV"
+        files = gradio.File(label=label, visible=False, interactive=False)
     bar = gradio.Progress()
-    stops: dict[str, Event] = {}  # by visitor
 
-    def start(path: str, request: gradio.Request, progress: gradio.Progress = bar) -> list:
-        stop = stops[request.session_hash] = Event()
-
-        def report(result: Result, video: Video) -> bool:
-            seconds = min(video.count / video.rate or MAX_SECONDS, MAX_SECONDS)
-            time = min(result.frame.time, seconds)
-            progress(time / seconds, desc=f"{time:.0f} of {seconds:.0f} s")
-            return not stop.is_set()
-
+    def start(path: str, progress: gradio.Progress = bar) -> list:
         try:
-            return answer(service, Path(path), report)
-        finally:
-            del stops[request.session_hash]
-
-    def end(request: gradio.Request) -> None:
-        if stop := stops.get(request.session_hash):
-            stop.set()
+            return answer(service, Path(path), progress)
+        except UserError as error:
+            warn(str(error), Path(path))
+            return [None, [], [], gradio.File(visible=False)]
 
     options = EVENT | {"concurrency_limit": 1, "show_progress_on": clip}
-    upload.upload(start, upload, [clip, note, table, faces, *files], **options)
-    stop_button.click(end, **EVENT)
-    page.unload(end)
+    upload.upload(start, upload, [clip, table, faces, files], **options)
 
 
 class Stream:
@@ -152,7 +118,7 @@ def webcam_tab(service: Service) -> None:
     def answer(frame: np.ndarray, stream: Stream | None) -> tuple:
         stream = stream or Stream(service)
         result = stream(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        annotated = cv2.cvtColor(shrink(result.annotated, SIDE), cv2.COLOR_BGR2RGB)
+        annotated = cv2.cvtColor(shrink(result.annotated, _SIDE), cv2.COLOR_BGR2RGB)
         return stream, gradio.Image(annotated, label=f"{stream.rate:.0f} frames per second")
 
     with gradio.Row():
