@@ -56,7 +56,7 @@ def test_average(exports, database, tmp_path, export):
     done = export(*options, "--input", database)
     assert (done.returncode, done.stderr) == (0, "")
     assert names(tmp_path) == {"m.hdf5", "m.hdf5.json"}
-    done = export(*options[:3], "nowhere.hdf5", *options[4:])
+    done = export(*options[:3], "nowhere.hdf5", *options[4:], "--input", database)
     assert_one_line_error(done, "export.py", "nowhere.hdf5")
 
 
