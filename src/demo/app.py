@@ -3,7 +3,6 @@
 import sys
 import tempfile
 from collections.abc import Generator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -129,13 +128,10 @@ def _check_resumed(job: Job, finder: FaceFinder, estimator: Estimator) -> None:
 def _run_images(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:
     names = [name for name in job.images if name not in job.done]
     is_recorded = {job.arguments.csv, job.arguments.jsonl} - {None, STDOUT}
-    remedy = "resume with --resume" if is_recorded else "run it again"
     try:
         _feed(image_results(job, names, finder, estimator), sinks)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(*[remedy] if is_recorded else []) from None
-    except BrokenProcessPool as error:
-        raise UserError(f"a worker process died, perhaps out of memory; {remedy}") from error
+        raise KeyboardInterrupt(*["resume with --resume"] if is_recorded else []) from None
 
 
 def run_video(job: Job, finder: FaceFinder, estimator: Estimator, sinks: list[Sink]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...faces.crop import FaceCrop
 from ...faces.detectors import DEFAULT_DETECTOR
+from ...faces.detectors.base import Face
 from ...faces.finder import FaceFinder
 from ...faces.images import read_image, widest
 from ...files import replacing
@@ -166,7 +167,7 @@ def _labelled_row(job: Job, result: Result) -> dict[str, str]:
     row["predicted"] = "no face found"
     if result.faces:
         face = result.faces[widest([face.box for face in result.faces])]
-        crops = _ALIGNED.find(image, [face.box]).crops
+        crops = _ALIGNED.find(image, [Face(face.box)]).crops
         row["aligned"] = "".join(_image(data_url(crop), "aligned") for crop in crops)
         is_off = record["age_high"] < face.age_low or record["age_low"] > face.age_high
         age = _marked(wording(face, "age").full, is_off)
