@@ -2,7 +2,6 @@
 
 import json
 import signal
-import threading
 
 import cv2
 import numpy as np
@@ -91,35 +90,3 @@ def test_ctrl_c_keeps_video_outputs(clip, exports, tmp_path):
     seen = len(read_faces(tmp_path / "faces.csv"))
     assert 0 < seen < 12 * FRAMES
     assert abs(len(frames(tmp_path / "copies" / "long.mp4")) - seen) <= 1
-
-
-class Camera:
-    """A fake webcam that returns one photo, and presses Ctrl-C at its fifth frame."""
-
-    def __init__(self, image):
-        self.image, self.read_count, self.released = image, 0, threading.Event()
-        self.set = lambda name, value: True
-        self.get = lambda name: 0.0
-        self.release = self.released.set
-
-    def read(self):
-        self.read_count += 1
-        if self.read_count == 5:
-            signal.raise_signal(signal.SIGINT)
-        return True, self.image
-
-
-def test_ctrl_c_keeps_webcam_rows(clip, on, monkeypatch, tmp_path):
-    camera = Camera(frames(clip, 1)[0])
-    monkeypatch.setattr(cv2, "VideoCapture", lambda index: camera)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells may have it ignored
-    try:
-        done = on("--camera", 1)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert names(tmp_path) == {"faces.csv", "copies"}
-    assert {"camera1.mp4", "camera1.tracks.csv"} <= names(tmp_path / "copies")
-    assert camera.released.is_set()
-    for name, [row] in read_faces(tmp_path / "faces.csv").items():
-        assert name.startswith("frame") and row["track"] == "1"

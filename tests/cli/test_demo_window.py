@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import suppress
 from typing import NamedTuple
 
 import cv2
@@ -122,25 +121,3 @@ def assert_shown(screen, annotated, plain):
     difference = np.abs(shown[coloured].astype(int) - annotated[coloured]).max(axis=1)
     assert (difference < 40).mean() > 0.95
     assert screen.find(plain)[0] < match
-
-
-def test_space_pauses_a_video(portraits, exports, screen, tmp_path):
-    clip = portraits / "clip.mp4"
-    args = ("--video", clip, "--weight_file", exports["onnx"], "--csv", "faces.csv")
-    rows = tmp_path / ".faces.partial.csv"
-    with running(tmp_path, *args, DISPLAY=screen.display) as process:
-        assert wait_until(lambda: rows.exists() and rows.read_text().count("\n") > 6)
-        screen.press("space")
-        time.sleep(0.5)
-        title = screen.xdotool("getwindowname", screen.window())
-        assert title.startswith("clip (") and "paused" in title
-        before, seen = screen.look(), rows.read_text().count("\n") - 1
-        assert 5 < seen < 120
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(1.5)  # of the clip's 4 seconds
-        assert process.poll() is None
-        assert (screen.look() == before).all()
-        assert rows.read_text().count("\n") - 1 == seen
-        screen.press("space")
-        assert process.wait(60) == 0
-    assert len(read_faces(tmp_path / "faces.csv")) == 120

@@ -53,15 +53,6 @@ def test_original_network_predicts_the_same(exported):
     np.testing.assert_allclose(age, estimates.age_distribution, atol=1e-5)
 
 
-def test_keras_loads_by_topology(exported):
-    checkpoint, path, size = exported
-    faces = portrait_faces(FaceCrop(size)).image
-    model = build_model(ORIGINAL, size)
-    model.load_weights(path)
-    _, age = model.predict_on_batch(faces)
-    np.testing.assert_allclose(age, Estimator(checkpoint)(faces).age_distribution, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     "change, size, mirror, words",
     [

@@ -114,7 +114,8 @@ def _draw_curves(session: Session | None) -> None:
         colours = dict.fromkeys(curves["face"], _FAINT) | {name: _CHOSEN}
         label = f"Probability of each age, {name}"
         axes = {"x": "age", "y": "probability", "color": "face", "x_lim": [0, 100]}
-        gradio.LinePlot(curves, color_map=colours, label=label, height=220, **axes)
+        axes["colors_in_legend"] = []
+        gradio.LinePlot(curves, color_map=colours, label=label, height=250, **axes)
 
 
 def image_tab(service: Service) -> None:
