@@ -3,9 +3,9 @@
 
 python benchmarks/audit.py --input data/all_age_faces_136_db.mat
 
-A share of the faces gets age and gender of another face. Heads over dlib's frozen features, which
-never saw an age, are trained in five folds on the wrong and right labels; printed is the precision,
-which is also the recall, of the faces ranked first, as many as labels are wrong.
+A share of the faces receives the age and gender of another face. Heads on dlib's frozen features,
+which never saw an age, are trained in five folds on the wrong and right labels. The printed
+precision, which is also the recall, is that of the faces ranked first, as many as labels are wrong.
 
 With --test, no label is changed: heads are trained with and without the most suspicious faces, and
 tested on a tenth of --input that is neither audited nor trained on, and on another database.

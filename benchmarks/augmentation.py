@@ -3,7 +3,7 @@
 
 python benchmarks/augmentation.py --input data/wiki_db.mat
 
-The original's `ImageDataGenerator` shifts and flips one picture at a time, random erasing is its
+The original's `ImageDataGenerator` shifts and flips one image at a time, random erasing is its
 preprocessing function, and mixup draws a second batch. All run on one core, in turns, in one
 process.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A label file of the held-out pictures of a dataset, by the hash of the file name.
+"""A label file of the held-out images of a dataset, by the hash of the file name.
 
-Missing pictures and duplicates of pictures outside these hashes are left out.
+Missing images and duplicates of images outside these hashes are skipped.
 
 python benchmarks/held_out.py --db utkface --data_dir data/raw/UTKFace --output data/raw/utkface.csv
 """

@@ -3,10 +3,10 @@
 
 python benchmarks/imdb_scale.py --wiki data/wiki_crop --folder data/imdb_scale
 
-IMDb's pictures cannot be distributed, so the folder is made of Wikipedia's: IMDb's number of
-records, its fields and its kind of paths, each a link to a picture of wiki_crop, with the labels of
-that picture. create_db.py runs once without interruption; then it is killed and resumed at 10, 50
-and 99 % of the pictures, which must give the same file. With --cgroup, train.py runs for an epoch
+IMDb's images cannot be distributed, so the folder is made of Wikipedia's: IMDb's number of
+records, its fields and its kind of paths, each a link to an image of wiki_crop, with the labels of
+that image. create_db.py runs once without interruption; then it is killed and resumed at 10, 50
+and 99 % of the images, which must give the same file. With --cgroup, train.py runs for an epoch
 without a limit of memory and with one.
 """
 

@@ -1,4 +1,4 @@
-"""Models that estimate age and gender from pictures, for peers.py.
+"""Models that estimate age and gender from images, for peers.py.
 
 Each has the detector and the crop it was made for. Times are of the processor, not of a clock, so
 that other programs do not count: on one core (`taskset -c 0`) they are the same.

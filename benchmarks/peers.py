@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""This toolkit, the original and other open models on the same labelled pictures.
+"""This toolkit, the original and other open models on the same labelled images.
 
 python benchmarks/peers.py utkface=data/raw/utkface.csv fairface=data/raw/fairface.csv
 
 held_out.py makes such label files. Each model has its own detector and crop, and estimates the
-largest face it finds. Its figures are of the pictures in which it finds a face, and, in the columns
-"common", of the pictures in which all models find one. The error of an age is its distance to the
+largest face it finds. Its metrics are of the images in which it finds a face, and, in the columns
+"common", of the images in which all models find one. The error of an age is its distance to the
 label's range. See benchmarks/README.md for the installation of the models.
 """
 

@@ -4,7 +4,7 @@
 python benchmarks/reading.py --input data/wiki_db.mat
 
 With --cgroup, an empty memory cgroup such as /sys/fs/cgroup/memory/reading, the process has a third
-of the memory that the database takes, and the file begins outside of the page cache.
+of the memory that the database takes, and the file is not in the page cache at the start.
 """
 
 import os

@@ -5,7 +5,7 @@ python benchmarks/training.py --input data/wiki_db.mat
 KERAS_BACKEND=jax python benchmarks/training.py --input data/wiki_db.mat --mixed_precision
 python benchmarks/training.py --input data/faces_db.mat --arch face_resnet --against memory
 
-The original: float32, Keras's defaults, and a generator that transforms one picture after the
+The original: float32, Keras's defaults, and a generator that transforms one image after the
 other. Memory: one batch of random faces again and again, which shows what preparing batches costs.
 Both sides train the same network in one process, in turns. The floating-point operations of a step
 (forward once, backward twice) are compared with the device's peak in products of large matrices.

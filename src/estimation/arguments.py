@@ -12,7 +12,7 @@ from . import RUNTIMES
 if TYPE_CHECKING:
     from ..models.description import Original
 
-_OLD = ", for weight files that do not store it, as the original toolkit's"
+_OLD = ", for weight files that do not store it, such as the original toolkit's"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,7 +92,7 @@ class Arguments(EvaluationFlags, DetectorFlags, SchedulerFlags, EncodingFlags):
         needs="audit",
         excludes=("weight_file", "image_csv"),
     )
-    worst: int = flag(300, help="number of faces of the page", limits="[1, inf)", needs="audit")
+    worst: int = flag(300, help="number of faces on the page", limits="[1, inf)", needs="audit")
     output: Path = Path("evaluation")
 
     def __post_init__(self):

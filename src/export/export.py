@@ -47,7 +47,7 @@ class Exported:
     differences: dict[str, tuple[float, float]]
 
     def __str__(self) -> str:
-        first = f"{self.size / 1e6:.1f} MB; differences to the weight file on {self.faces}:"
+        first = f"{self.size / 1e6:.1f} MB; differences from the weight file on {self.faces}:"
         return "\n".join([first, *map(self._line, self.differences)])
 
     def _line(self, name: str) -> str:

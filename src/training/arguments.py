@@ -100,7 +100,7 @@ class Arguments:
         metavar="FILE|imagenet|dlib",
     )
     freeze_until: str | None = flag(
-        None, help="last of the first layers that stay frozen (default: none)", metavar="LAYER"
+        None, help="freeze layers up to and including this one (default: none)", metavar="LAYER"
     )
     validation_split: float = flag(
         0.1, help="validation split ratio", group="validation and test set", limits="(0, 1)"
@@ -180,7 +180,7 @@ class Arguments:
     )
     max_weight: float = flag(
         10.0,  # more than doubles the effective number of faces with inverse, see docs/training.md
-        help="maximum class weight; before this limit their mean is 1",
+        help="maximum class weight, after scaling to a mean of 1",
         limits="[1, inf)",
         needs={"balance": ("sqrt", "inverse")},
     )

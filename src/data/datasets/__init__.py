@@ -98,7 +98,7 @@ class EncodingFlags:
     encoding: str | None = flag(
         None,
         help="encoding of the CSV file, one of Python's names, such as gbk or cp1252 "
-        "(default: UTF-8, or UTF-16 by its mark)",
+        "(default: UTF-8, or UTF-16 if it has a byte order mark)",
     )
 
 

@@ -226,7 +226,7 @@ def read_table(
         path: the file.
         columns: names of columns in the file -> in the table, where other columns keep their name.
         required: names in the file (default: all `columns`).
-        encoding: one of Python's; None for UTF-8, or UTF-16 by its mark.
+        encoding: one of Python's; None for UTF-8, or UTF-16 by its byte order mark.
         by_position: whether columns have the names and order of `columns`; a first row without
             digits is skipped.
 
