@@ -39,9 +39,21 @@ pictures: .venv/tested
 
 weights: $(ORIGINAL)
 
-# The ONNX files of pretrained_models, and the checksums, after a change of the weights.
+# What follows from the weights, after a change of them: ONNX files, checksums, the tables of
+# README.md, docs/accuracy.md and the model card, the screenshots. The databases, the photos and the
+# weights of 0.2 are made by the commands in recipes/weights_teacher.yaml and benchmarks/README.md.
 SHIPPED := $(wildcard pretrained_models/age_gender*.hdf5)
+FACES := $(foreach name,utkface fairface wiki all_age_faces portraits_clean,data/$(name)_136_db.mat)
+EVALUATE = $(RUN) evaluate.py --weight_file pretrained_models/age_gender.onnx
 shipped: .venv/tested $(SHIPPED:.hdf5=.onnx)
+	rm -rf data/shipped
+	$(EVALUATE) pretrained_models/age_gender_small.onnx data/age_gender_0_2.hdf5 \
+	    --input $(FACES) --part test --output data/shipped/models
+	$(EVALUATE) --input $(FACES) --part test --output data/shipped/accurate
+	$(EVALUATE) --image_csv data/raw/all_age_faces_test.csv --collection all_age_faces --detect \
+	    --output data/shipped/photos
+	$(RUN) benchmarks/results.py data/shipped/models data/shipped/accurate data/shipped/photos
+	$(RUN) tests/pictures.py
 pretrained_models/%.onnx: pretrained_models/%.hdf5
 	rm -f $@
 	$(RUN) export.py --weight_file $< --format onnx --fp16 --output $@
