@@ -46,7 +46,7 @@ SHIPPED := $(wildcard pretrained_models/age_gender*.hdf5)
 FACES := $(foreach name,utkface fairface wiki all_age_faces portraits_clean,data/$(name)_136_db.mat)
 EVALUATE = $(RUN) evaluate.py --weight_file pretrained_models/age_gender.onnx
 shipped: .venv/tested $(SHIPPED:.hdf5=.onnx)
-	rm -rf data/shipped
+	rm -rf data/shipped && mkdir data/shipped
 	$(EVALUATE) pretrained_models/age_gender_small.onnx data/age_gender_0_2.hdf5 \
 	    --input $(FACES) --part test --output data/shipped/models
 	$(EVALUATE) --input $(FACES) --part test --output data/shipped/accurate
