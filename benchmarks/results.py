@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the metrics of the shipped weights into README.md, docs/accuracy.md and the model card.
 
-`make shipped` runs it, after `evaluate.py` of three models, of the accurate one, and of the accurate
-one on photos:
+`make shipped` runs it, after `evaluate.py` of three models, of the accurate one, and of the same on
+photos:
 
 python benchmarks/results.py data/shipped/models data/shipped/accurate data/shipped/photos
 """
