@@ -108,6 +108,7 @@ def _connected(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
     distributed = library("distributed", "dask[distributed]")
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # errors are raised here
     try:
+        distributed.comm.get_address_host_port(address, strict=True)  # a client would not close
         client = distributed.Client(
             address, timeout=_CONNECT_SECONDS, set_as_default=False, direct_to_workers=True
         )

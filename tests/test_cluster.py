@@ -39,3 +39,9 @@ def test_unfit_worker_is_rejected(run_task, tmp_path, monkeypatch, options, word
     Path("empty").mkdir()
     with pytest.raises(UserError, match=f"tcp://worker:1.*{words}"):
         run_task(**options)
+
+
+@pytest.mark.parametrize("address", ["node1", "tcp://node1"])
+def test_malformed_address_is_rejected(address):
+    with pytest.raises(UserError, match="--scheduler: expected a Dask scheduler"):
+        next(workers.map_in_order(len, ["abc"], scheduler=address))
