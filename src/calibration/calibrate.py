@@ -69,6 +69,8 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> tuple[dict, Result
             rows = fitted[head] = _fitted(head, labels, known)
             distribution = getattr(estimates, f"{head}_distribution")[rows]
             calibration[f"{head}_temperature"] = fit(distribution, target[rows])
+        else:
+            faces.notes.append(f"fewer than two values of {head} are known: its temperature is 1")
     calibration["faces"] = max(map(len, fitted.values()))
     calibration["collections"] = sorted({*labels["source"].iloc[np.union1d(*fitted.values())]})
     measured = replace(faces, labels=faces.labels[~is_fitted])

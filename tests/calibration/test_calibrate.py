@@ -183,6 +183,13 @@ def test_only_unseen_datasets_are_fitted(database, tmp_path):
     assert values(results, "nll")[1][0] < 4
 
 
+def test_constant_label_keeps_temperature(tmp_path):
+    path = write(tmp_path / "lap.mat", 1, 12, gender=1.0)
+    calibration, results = calibrate(Overconfident(path), [path])
+    assert calibration["gender_temperature"] == 1 != calibration["age_temperature"]
+    assert any("values of gender are known" in note for note in results.notes)
+
+
 @pytest.mark.parametrize(("count", "known"), [(24, 24), (300, 30)])
 def test_guard_counts_fitted_faces(tmp_path, count, known):
     """About half of the faces with a label are fitted on: 12, or 15 of 30 known ages."""
