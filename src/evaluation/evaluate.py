@@ -35,6 +35,10 @@ def load_models(
     """Models, see `Estimator`, by file name, or by path if file names repeat; by default the
     shipped one."""
     paths = [resolve_weights(path) for path in weight_files or [None]]
+    if len(set(paths)) < len(paths):
+        raise UserError(
+            f"--weight_file: expected different models, received {', '.join(map(str, paths))}"
+        )
     names = [path.name for path in paths]
     names = names if len(set(names)) == len(names) else [*map(str, paths)]
     return {

@@ -52,6 +52,7 @@ MISTAKES = {
         (["--input", "none.mat"], "none.mat"),
         (["--image_csv", "none.csv"], "none.csv"),
         (["--input", "db.mat", "--weight_file", "none.hdf5"], "none.hdf5"),
+        (["--input", "db.mat", "--weight_file", "small", "small"], "different models"),
         (["--input", "db.mat", "--output", "db.mat"], "db.mat"),
         (["--input", "db.mat", "--predictions", "none/faces.csv"], "none"),
         (["--input", "db.mat", "--detect"], "--detect requires --image_csv"),
@@ -68,7 +69,7 @@ MISTAKES = {
         (["--format", "onnx", "--output", "o.onnx", "--weight_file", "none.hdf5"], "none.hdf5"),
         (["--format", "onnx", "--output", "o.onnx", "--input", "none.mat"], "none.mat"),
         (["--format", "hdf5", "--output", "o.hdf5", "--calibrate", "none.mat"], "none.mat"),
-        (["--format", "hdf5", "--output", "o.hdf5", "--average", "none.hdf5"], "none.hdf5"),
+        (["--format", "hdf5", "--output", "o.hdf5", "--average", "none.hdf5"], "requires --input"),
     ],
     "demo.py": [
         (["none.jpg", "--no_display"], "none.jpg"),
