@@ -19,6 +19,7 @@ def free_folder(folder: Path) -> Path:
     """`folder` if it is new or empty, else the first new one of `folder-2`, `folder-3`, ..."""
     if folder.is_file():
         raise UserError(f"--output: expected a folder, {folder} is a file; name another")
+    folder = folder if folder.name else folder.resolve()  # "." has no name
     if not folder.exists() or not any(folder.iterdir()):
         return folder
     numbered = (Path(f"{folder}-{number}") for number in count(2))
@@ -54,11 +55,8 @@ def write_results(folder: Path, results: Results) -> None:
 
 def write_page(path: Path, template: str, **values: object) -> None:
     """Write a template next to this file, filled with `values`, to `path` atomically."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    loader, undefined = jinja2.FileSystemLoader(Path(__file__).parent), jinja2.StrictUndefined
+    templates = jinja2.Environment(loader=loader, autoescape=True, undefined=undefined)
     page = templates.get_template(template).render(values)
     with replacing(path) as partial:
         partial.write_text(page, encoding="utf-8", errors="backslashreplace")

@@ -1,6 +1,7 @@
 """Output folder, and tables of the console and of model cards."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,13 @@ def test_existing_folders_are_numbered(tmp_path):
         (tmp_path / name / "thesis.tex").write_text("mine")
     for name, expected in (("new", "new"), ("empty", "empty"), ("out", "out-3")):
         assert free_folder(tmp_path / name) == tmp_path / expected
+
+
+def test_current_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert free_folder(Path(".")) == tmp_path
+    Path("thesis.tex").touch()
+    assert free_folder(Path(".")) == Path(f"{tmp_path}-2")
 
 
 def test_tables_mark_few_faces(results):
