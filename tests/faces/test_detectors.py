@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.detectors import marked_images, matched
-from src.faces.detectors import DETECTORS, get_detector
+from src.errors import UserError
+from src.faces.detectors import DETECTORS, centerface, get_detector
 from src.faces.images import Box, crop_with_margin, overlap
 from tests.portraits import BOXES, nobody, two_people
 
@@ -164,3 +165,12 @@ def test_min_face_bounds_detection(name):
         assert detector(name, 80)(small[0]) == []
     assert_same_faces(detector(name, 80)(large[0]), [large[1]])
     assert_same_faces(detector(name, 30)(small[0]), [small[1]])
+
+
+def test_damaged_shipped_detector_is_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(centerface, "shipped_path", tmp_path.joinpath)
+    for content in (None, b"cut short"):  # no file, and a damaged one
+        if content:
+            (tmp_path / "centerface.onnx").write_bytes(content)
+        with pytest.raises(UserError, match="expected the shipped detector"):
+            centerface.CenterFace()

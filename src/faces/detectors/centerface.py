@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from ...extras import library
+from ...files import wrap_read_errors
 from ...shipped import shipped_path
 from ..images import Box, crop_with_margin, overlap
 from .base import Detector, Face
@@ -27,8 +28,7 @@ class CenterFace(Detector):
     ONNX Runtime takes half of OpenCV's time; one thread per image is the fastest for many images.
     """
 
-    smallest = 16
-    resolution = 160
+    smallest, resolution = 16, 160
     box_calibration = 0.97, -0.03, 0.05
 
     def __init__(self) -> None:
@@ -36,7 +36,8 @@ class CenterFace(Detector):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         path = shipped_path("centerface.onnx")
-        self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        with wrap_read_errors(path, "the shipped detector (`git checkout pretrained_models`)"):
+            self._session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self._release = onnxruntime.RunOptions()
         self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
