@@ -23,8 +23,7 @@ def initialised(
         architecture: as `build_model` takes it; arguments that it lacks come from the checkpoint,
             such as the scale of the original toolkit's networks.
         img_size: side of the faces in pixels.
-        init: a checkpoint, also of the original toolkit, "imagenet" or "dlib". Heads of another
-            shape are initialized at random.
+        init: a checkpoint, also of the original toolkit, "imagenet" or "dlib".
         faces: a few hundred of the training faces, for `face_resnet.load_dlib`.
 
     Raises:
@@ -32,12 +31,13 @@ def initialised(
     """
     if init not in (IMAGENET, DLIB):
         return _from_checkpoint(architecture, img_size, Path(init))
-    name, is_dlib = architecture["name"], init == DLIB
-    if name != "face_resnet" if is_dlib else name in NETWORKS:
-        required = "face_resnet" if is_dlib else "of keras.applications, such as EfficientNetB3"
-        raise UserError(f"--init {init} requires --arch {required}, received {name}")
+    name = architecture["name"]
+    if init == DLIB and name != "face_resnet":
+        raise UserError(f"--init dlib requires --arch face_resnet, received {name}")
+    if init == IMAGENET and name in NETWORKS:
+        raise UserError(f"--init imagenet requires --arch EfficientNetB3 or such, received {name}")
     model = build_model(architecture, img_size)
-    if is_dlib:
+    if init == DLIB:
         face_resnet.load_dlib(model, face_resnet.dlib_file(), faces)
     else:
         applications.load_imagenet(model)

@@ -13,10 +13,9 @@ AUGMENTATIONS = ("plain", "strong")
 # Metrics that can choose the best epoch, and whether higher is better.
 MONITORED = {"loss": False, "pred_age_mae": False, "pred_gender_accuracy": True}
 MONITORED |= {"pred_age_top5": True}
-# A metric of history.csv, pred_age_mae in val_utkface_pred_age_mae, and a weight above 0.
+# A metric of history.csv, pred_age_mae in val_utkface_pred_age_mae, and a weight.
 _MONITOR = re.compile(
-    rf"(?P<name>val_(?:.+_)?(?P<metric>{'|'.join(MONITORED)}))"
-    r"(?::(?P<weight>(?=[\d.]*[1-9])\d*\.?\d*))?"
+    rf"(?P<name>val_(?:.+_)?(?P<metric>{'|'.join(MONITORED)}))(?::(?P<weight>\d*\.?\d+))?"
 )
 # Machines and files of flags, which do not affect results.
 _NOT_RECORDED = {"distribute", "hosts", "num_hosts", "host_id", "config", "resume"}
@@ -278,12 +277,13 @@ class Arguments:
     def monitor_weights(self) -> dict[str, float]:
         """Weights, above 0, of the metrics of `monitor`."""
         found = [_MONITOR.fullmatch(text.strip()) for text in self.monitor.split(",")]
-        if not all(found) or len({match["metric"] for match in found}) > 1:
+        weights = {match["name"]: float(match["weight"] or 1) for match in found if match}
+        if None in found or len({m["metric"] for m in found}) > 1 or 0 in weights.values():
             raise UserError(
                 "--monitor: expected val_METRIC or val_METRIC:WEIGHT, of all databases or of "
                 f"several, received {self.monitor}; metrics: {', '.join(MONITORED)}"
             )
-        return {match["name"]: float(match["weight"] or 1) for match in found}
+        return weights
 
     @property
     def monitored_metric(self) -> str:
