@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
 from ..data.split import divide
 from ..errors import UserError
-from ..estimation.estimator import Estimates, Estimator
+from ..estimation.estimator import Estimator
 from ..evaluation.evaluate import estimate, evaluate
 from ..evaluation.labelled import from_databases
 from ..evaluation.measures import whole_ranges
@@ -21,17 +22,6 @@ from .temperatures import fit, scale
 _MIN_FACES = 20  # a temperature of fewer is noise
 _MIN_UNSEEN = 100  # faces of unseen datasets that are fitted on alone
 _SEED = 2**33  # above those of train.py, whose random splits must not decide the halves
-
-
-class Scaled:
-    """A model with temperatures, those of a `Description.calibration`."""
-
-    def __init__(self, estimator: Estimator, calibration: dict):
-        self._estimator, self.crop = estimator, estimator.crop
-        self.description = replace(estimator.description, calibration=calibration)
-
-    def __call__(self, crops: np.ndarray) -> Estimates:
-        return scale(self._estimator(crops), self.description.calibration)
 
 
 def calibrate(estimator: Estimator, databases: list[Path]) -> tuple[dict, Results]:
@@ -55,15 +45,16 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> tuple[dict, Result
         )
     faces = from_databases(databases, "validation", estimator.description, flag="--calibrate")
     _, halves = divide(faces.parts, "random", 0.5, 0, _SEED)  # no image or person is in both
-    is_fitted = faces.labels.index.isin(halves["validation"])
-    labels, estimates, _ = estimate(replace(faces, labels=faces.labels[is_fitted]), estimator)
+    faces.check(estimator)  # raises before the network runs
+    labels, estimates, skipped = estimate(faces, estimator)
+    is_fitted = labels.index.isin(halves["validation"])
     targets = {
         "gender": gender_targets(labels["gender"].to_numpy()),
         "age": age_targets(*whole_ranges(labels)),
     }
     calibration, fitted = {}, {}
     for head, target in targets.items():
-        known = (target == 0).any(axis=1)  # targets of unknown labels are uniform
+        known = is_fitted & (target == 0).any(axis=1)  # targets of unknown labels are uniform
         calibration[f"{head}_temperature"], fitted[head] = 1.0, np.arange(0)
         if len(np.unique(target[known], axis=0)) > 1:  # given the label, no model looks calibrated
             rows = fitted[head] = _fitted(head, labels, known)
@@ -73,9 +64,14 @@ def calibrate(estimator: Estimator, databases: list[Path]) -> tuple[dict, Result
             faces.notes.append(f"fewer than two values of {head} are known: its temperature is 1")
     calibration["faces"] = max(map(len, fitted.values()))
     calibration["collections"] = sorted({*labels["source"].iloc[np.union1d(*fitted.values())]})
+    labels, estimates = labels[~is_fitted], estimates.of_faces(np.flatnonzero(~is_fitted))
+    before, after = estimates, scale(estimates, calibration)
+    found = {"before": (labels, before, skipped), "after": (labels, after, skipped)}
+    description = replace(estimator.description, calibration=calibration)
+    scaled = SimpleNamespace(crop=estimator.crop, description=description)
     measured = replace(faces, labels=faces.labels[~is_fitted])
-    models = {"before": estimator, "after": Scaled(estimator, calibration)}
-    return calibration, evaluate(measured, models, resamples=200)
+    models = {"before": estimator, "after": scaled}
+    return calibration, evaluate(measured, models, resamples=200, found=found)
 
 
 def _fitted(head: str, labels: pd.DataFrame, known: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from .subgroups import ALL, USE, kind_of, subgroups
 COLUMNS = ["model", "subgroup", "metric", "value", "low", "high", "n"]
 BATCH = 4096  # faces read at a time
 _NAMED = 20  # images without a face in a note
+Found = tuple[pd.DataFrame, Estimates, list[tuple[str, str]]]
 
 
 def load_models(
@@ -72,10 +73,11 @@ def evaluate(
     seed: int = 0,
     resamples: int = 1000,
     arguments: dict | None = None,
+    found: dict[str, Found] | None = None,
 ) -> Results:
     """Estimates and metrics of `models` on labelled faces; each model is compared with the first.
 
-    arguments: of the run, stored with the results.
+    arguments: of the run, stored with the results.  found: of `estimate`, if it was called before.
     Raises `UserError` if no face can be read.
     """
     notes = list(faces.notes)
@@ -84,7 +86,7 @@ def evaluate(
         notes += [f"{name}: {note}" for note in [*faces.check(estimator), *about]]
     evaluations, tables = [], []
     for name, estimator in models.items():
-        labels, estimates, skipped = estimate(faces, estimator)
+        labels, estimates, skipped = found[name] if found else estimate(faces, estimator)
         measures, groups = measure(labels, estimates), subgroups(labels)
         constant, its_measures = baseline(estimator.description.training, labels)
         evaluations.append(Evaluation(name, constant, labels, estimates, measures, skipped))
@@ -115,9 +117,7 @@ def _skipped(skipped: list[tuple[str, str]], count: int) -> list[str]:
     return [f"{len(skipped):,} of {count:,} images skipped: {listed}"] if skipped else []
 
 
-def estimate(
-    faces: EvaluationSet, estimator: Estimator
-) -> tuple[pd.DataFrame, Estimates, list[tuple[str, str]]]:
+def estimate(faces: EvaluationSet, estimator: Estimator) -> Found:
     """Labels of the rows with a face, with the column "use": the use of each face's source in the
     model's training; their estimates; and name and reason of each row without a face."""
     reasons, pieces, index = [], [], faces.labels.index
