@@ -34,8 +34,12 @@ reference: .venv/installed
 	mv docs/.cli.partial.md docs/cli.md
 
 # docs/pictures, after a change of the weights or of the page; needs Chromium.
-pictures: .venv/tested
+pictures: .venv/tested data/face_recognition-1.3.0
 	$(RUN) tests/pictures.py
+data/face_recognition-1.3.0: | .venv/bin/python
+	$(RUN) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+	    --dest data face_recognition==1.3.0
+	tar -xzf $@.tar.gz -C data && rm $@.tar.gz
 
 weights: $(ORIGINAL)
 
@@ -45,7 +49,7 @@ weights: $(ORIGINAL)
 SHIPPED := $(wildcard pretrained_models/age_gender*.hdf5)
 FACES := $(foreach name,utkface fairface wiki all_age_faces portraits_clean,data/$(name)_136_db.mat)
 EVALUATE = $(RUN) evaluate.py --weight_file pretrained_models/age_gender.onnx
-shipped: .venv/tested $(SHIPPED:.hdf5=.onnx)
+shipped: .venv/tested data/face_recognition-1.3.0 $(SHIPPED:.hdf5=.onnx)
 	rm -rf data/shipped && mkdir data/shipped
 	$(EVALUATE) pretrained_models/age_gender_small.onnx data/age_gender_0_2.hdf5 \
 	    --input $(FACES) --part test --output data/shipped/models

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Generates the screenshots of docs/pictures/, with the shipped weights: `make pictures`.
 
-The people are Grace Hopper (U.S. Navy, from matplotlib's sample data) and Eileen Collins (NASA,
-from scikit-image's), both in the public domain.
+The people are Barack Obama (51 years, December 2012) and Joe Biden (67, May 2010) on photographs
+of the White House by Pete Souza, in the public domain, from the tests of face_recognition.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from tests.cli.browser import PHONE, choose, chromium, elements, press, rows, se
 from tests.cli.browser import visit as visit_page
 from tests.demo.made import frames, write_timed
 from tests.helpers import ROOT
-from tests.portraits import two_people
 
+PHOTOS = ROOT / "data" / "face_recognition-1.3.0" / "tests" / "test_images"
+PEOPLE = {"obama.jpg": (91, 0, 783), "biden.jpg": (59, 0, 911)}  # left, top and width of the part
 PICTURES = ROOT / "docs" / "pictures"
 WIDE = {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 _MAX_BYTES = 150_000
@@ -39,6 +40,17 @@ def save(name: str, image: np.ndarray) -> None:
             break
     (PICTURES / name).write_bytes(content)
     print(f"{PICTURES / name}: {len(content):,} bytes")
+
+
+def two_people() -> np.ndarray:
+    """Both portraits next to each other, uint8 (600, 1112, 3), BGR."""
+    width, height = 556, 600
+    parts = []
+    for name, (left, top, side) in PEOPLE.items():
+        image = cv2.imread(str(PHOTOS / name))
+        part = image[top : top + side * height // width, left : left + side]
+        parts.append(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA))
+    return np.hstack(parts)
 
 
 def pan(image: np.ndarray) -> Iterator[np.ndarray]:
