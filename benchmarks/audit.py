@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.features import DLIB, features_of
 from src import cli, flags
 from src.flags import flag
 
@@ -72,7 +73,8 @@ def without_suspicious(databases, other, arguments):
     rng = np.random.default_rng(arguments.seed)
     rows, labels = drawn(rng, joined, ~np.isnan(joined.age_low), arguments.faces)
     other_rows, unseen = drawn(rng, other, ~np.isnan(other.age_low), arguments.faces)
-    features, of_unseen = dlib_features((joined, rows), (other, other_rows))
+    size = joined.crop.size
+    features, of_unseen = features_of(DLIB, size, [joined, other], [rows, other_rows])
     held_out = np.isin(rows, parts["validation"])
     tested = {"tenth": (features[held_out], labels[held_out]), "other": (of_unseen, unseen)}
     features, labels = features[~held_out], labels[~held_out]
@@ -122,7 +124,7 @@ def inject(database, arguments):
     known = ~np.isnan(database.age_low) & ~np.isnan(database.gender)
     rng = np.random.default_rng(arguments.seed)
     rows, labels = drawn(rng, database, known, arguments.faces)
-    [features] = dlib_features((database, rows))
+    [features] = features_of(DLIB, database.crop.size, [database], [rows])
     true = [labels[name].to_numpy() for name in ("age_low", "age_high", "gender")]
     table = []
     for share in (0.05, 0.1, 0.2):
@@ -166,27 +168,6 @@ def inject(database, arguments):
             table, [*headers, "estimated age noise of true", "gender noise"], disable_numparse=True
         )
     )
-
-
-def dlib_features(*parts):
-    """Features of dlib's network, float32 (N, 512) each, of rows of databases."""
-    import keras
-    import numpy as np
-
-    from src.models.heads import in_head
-    from src.models.transfer import initialised
-
-    database, rows = parts[0]
-    faces = database.image[rows[:300]]
-    model, _, _ = initialised({"name": "face_resnet"}, database.crop.size, "dlib", faces)
-    last = [layer for layer in model.layers if not in_head(layer)][-1]
-    network = keras.Model(model.input, last.output)
-
-    def batches(database, rows):
-        for some in np.array_split(rows, -(-len(rows) // BATCH)):
-            yield network.predict_on_batch(database.image[some])
-
-    return [np.concatenate([*batches(*part)]) for part in parts]
 
 
 def out_of_fold(features, labels, seed):
