@@ -142,7 +142,7 @@ class Arguments:
     aug: str | None = flag(
         None,
         help="use data augmentation if set true: shift, flip, random erasing, mixup; strong adds "
-        "zoom, rotation, colours, low resolution and blur (default: none; --aug alone: plain)",
+        "zoom, rotation, colours, blur, grain and JPEG (default: none; --aug alone: plain)",
         group="augmentation",
         choices=AUGMENTATIONS,
         const="plain",
