@@ -7,30 +7,42 @@ import numpy as np
 DLIB = "dlib"  # dlib's face recognition network, which never saw an age
 BATCH_SIZE = 256
 RESAMPLES = 2000
+_STATISTICS = 512  # faces, for dlib's normalization
 
 
 def features_of(
     weights: str, size: int, databases: list, rows: list[np.ndarray]
 ) -> list[np.ndarray]:
-    """Features, float32 (N, 512), of some rows of each database.
+    """Features, float32 (N, 512), of some rows, in increasing order, of each database.
 
-    weights: `DLIB`, or a weight file of a face_resnet.  size: of the faces, in pixels.
+    weights: `DLIB`, or a weight file of a face_resnet.  size: of dlib's faces, in pixels.
+    Raises `UserError` if the faces are not aligned as the network expects them.
     """
     import keras
 
+    from src.errors import UserError
     from src.faces.images import resize
     from src.models.checkpoints import load_checkpoint
     from src.models.transfer import initialised
     from src.progress import Progress
 
     def read(database, some) -> np.ndarray:
-        return np.stack([resize(face, size) for face in database.image[np.sort(some)]])
+        return np.stack([resize(face, size) for face in database.image[some]])
 
+    alignment = "face_chip"
+    if weights != DLIB:
+        model, description = load_checkpoint(Path(weights))
+        size, alignment = description.crop.size, description.crop.alignment
+    for database in databases:
+        if database.crop.alignment != alignment:
+            raise UserError(
+                f"--input: expected faces with the alignment {alignment}, {database.path} has "
+                f"{database.crop.alignment}"
+            )
     if weights == DLIB:
-        faces = read(databases[0], rows[0][:512])
+        spread = np.linspace(0, len(rows[0]) - 1, _STATISTICS).astype(int)
+        faces = read(databases[0], rows[0][np.unique(spread)])
         model, _, _ = initialised({"name": "face_resnet"}, size, DLIB, faces)
-    else:
-        model, _ = load_checkpoint(Path(weights))
     trunk = keras.Model(model.inputs, model.get_layer("features_norm").output)
     found = []
     with Progress(sum(map(len, rows)), "faces") as progress:
@@ -89,7 +101,10 @@ def predict(arguments, training: tuple, tested: list[np.ndarray]) -> list[list[n
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of differences (seeds, N), from resampling seeds and faces."""
+    """95 % interval of the mean of differences (seeds, N), from resampling seeds and faces.
+
+    With few seeds it is too narrow, as a bootstrap understates their variance.
+    """
     rng, (seeds, count) = np.random.default_rng(0), differences.shape
     means = [
         differences[rng.integers(0, seeds, seeds)][:, rng.integers(0, count, count)].mean()

@@ -72,9 +72,13 @@ def main(argv=()):
             low, high = database.age_low[rows], database.age_high[rows]
             chosen = is_exact(low, high) & (low >= AGES[0]) & (high <= AGES[1])
             rows, labels = rows[chosen], (low[chosen], high[chosen])
-            faces = np.stack([resize(face, estimator.crop.size) for face in database.image[rows]])
-            clean = estimator(faces).age
-            changes = [estimator(degrade(faces, *how)).age - clean for how in DEGRADATIONS.values()]
+            faces = database.image[rows]
+
+            def ages(faces: np.ndarray, estimator: Estimator = estimator) -> np.ndarray:
+                return estimator(np.stack([resize(f, estimator.crop.size) for f in faces])).age
+
+            clean = ages(faces)
+            changes = [ages(degrade(faces, *how)) - clean for how in DEGRADATIONS.values()]
             cells = map(text, (age_errors(clean, *labels), *changes))
             table.append([path.name, f"{database.db} ({len(rows):,})", *cells])
     headers = ["model", "faces", "bias", *DEGRADATIONS]

@@ -12,6 +12,7 @@ both. Intervals of ages are calibrated on validation faces of the datasets that 
 """
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +23,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.features import DLIB, features_of, interval, labels_of, predict
 from src import cli, flags
+from src.errors import UserError
 from src.extras import import_keras
 from src.flags import flag
 
 FOLDS = 5
 BANDS = {"10-29": (10, 29), "75 and more": (75, 100)}  # years
+MIN_FACES = 30  # of a dataset in a band
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +38,12 @@ class Arguments:
     weight_file: str = flag(DLIB, help="face_resnet whose features are used, or dlib")
     factors: tuple[str, ...] = flag(
         ("wiki:0.5", "csv:0.5", "csv:2", "all_age_faces:3"),
-        help="datasets whose labels are weighed otherwise, and the factors",
+        help="datasets with another weight of labels than 1, and the weights",
     )
-    size: int = flag(112, help="size of the faces, in pixels", limits="[103, inf)")
+    size: int = flag(112, help="size of the faces for dlib, in pixels", limits="[103, inf)")
     every: int = flag(1, help="use one in N faces", limits="[1, inf)")
     seeds: int = flag(3, help="number of seeds", limits="[2, inf)")
-    epochs: int = flag(12, help="number of epochs", limits="[1, inf)")
+    epochs: int = flag(12, help="number of epochs", limits="[2, inf)")
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,35 @@ def suspicion(args: Arguments, seed: int, faces: Faces) -> np.ndarray:
     return wrong
 
 
+def factors(texts: Sequence[str], names: Iterable[str]) -> dict[str, float]:
+    """The factors in texts such as "wiki:0.5"."""
+    found = {}
+    for text in texts:
+        name, _, factor = text.partition(":")
+        try:
+            found[text] = float(factor)
+        except ValueError:
+            found[text] = -1.0
+        if name not in names or not found[text] > 0:
+            raise UserError(
+                f"--factors: expected a dataset ({', '.join(dict.fromkeys(names))}) and a factor, "
+                f"such as wiki:0.5, received {text}"
+            )
+    return found
+
+
 def variants(args: Arguments, seed: int, faces: Faces):
     """Names, faces and quality of labels of each training set."""
     source = faces.table["source"].to_numpy()
     everything, ones = np.full(len(source), True), np.ones((len(source), 2))
     wrong = suspicion(args, seed, faces)
+    print(f"P(wrong) > 0.5: {(wrong > 0.5).sum(axis=0)} (gender, age)", file=sys.stderr)
     yield "all", everything, ones
     for name in dict.fromkeys(source):
         yield f"without {name}", source != name, ones
-    for name, factor in (each.split(":") for each in args.factors):
-        chosen = source == name
-        yield f"{name} times {factor}", everything, np.where(chosen[:, None], float(factor), ones)
+    for name, factor in factors(args.factors, source).items():
+        chosen = source == name.split(":")[0]
+        yield name, everything, np.where(chosen[:, None], factor, ones)
     yield "weight 1 - P(label is wrong)", everything, 1 - wrong
     yield "without labels of P(wrong) > 0.5", everything, 1.0 * (wrong <= 0.5)
 
@@ -155,7 +176,10 @@ def main(argv=()):
     from src.data.split import database_names, divide
     from src.evaluation.results import labels_table
 
+    if len(args.input) < 2:
+        raise UserError("--input: expected several databases, received one")
     databases = [open_database(path) for path in args.input]
+    factors(args.factors, database_names(databases))
     joined, (_, rows) = join(databases), divide(databases, "hash", 0.1, 0.1, 0)
     rows = {part: own[:: args.every] for part, own in rows.items()}
     features = features_of(args.weight_file, args.size, [joined] * len(rows), [*rows.values()])
@@ -211,8 +235,12 @@ def differences(values: dict, table) -> tuple[list[list[str]], list[str]]:
     source, low = table["source"].to_numpy(), table["age_low"].to_numpy()
     groups = {f"{name}: age": (source == name, "age") for name in dict.fromkeys(source)}
     groups["gender, all"] = np.full(len(source), True), "gender"
+    is_exact = ~np.isnan(values["all"][0]["bias"])
     for band, (first, last) in BANDS.items():
-        groups[f"bias, {band}"] = (first <= low) & (low <= last), "bias"
+        for name in dict.fromkeys(source):
+            own = is_exact & (source == name) & (first <= low) & (low <= last)
+            if own.sum() >= MIN_FACES:
+                groups[f"bias of {band}, {name} ({own.sum()})"] = own, "bias"
     lines = []
     for name in values:
         line = [name]
