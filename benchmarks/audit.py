@@ -17,11 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.features import DLIB, features_of
+from benchmarks.features import DLIB, features_of, out_of_fold
 from src import cli, flags
 from src.flags import flag
 
-FOLDS, EPOCHS, BATCH = 5, 25, 256
+EPOCHS, BATCH = 25, 256
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def without_suspicious(databases, other, arguments):
     features, labels = features[~held_out], labels[~held_out]
     found = {}
     for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-        suspicion = suspect(labels, out_of_fold(features, labels, seed))["either"].to_numpy()
+        suspicion = suspect(labels, estimates_of(features, labels, seed))["either"].to_numpy()
         order = np.random.default_rng(seed).permutation(len(labels))
         kept = {"none": np.full(len(labels), True)}
         for limit in (0.9, 0.5):
@@ -133,7 +133,7 @@ def inject(database, arguments):
         low, high, gender = (np.where(replaced, values[other], values) for values in true)
         wrong = (low != true[0]) | (high != true[1]) | (gender != true[2])
         labels = labels_table([""] * len(rows), gender, low, high)
-        estimates = out_of_fold(features, labels, arguments.seed)
+        estimates = estimates_of(features, labels, arguments.seed)
         error = np.abs(estimates.age - np.clip(estimates.age, low, high))
         found = suspect(labels, estimates)
         scores = (found.either, found.age, error, rng.random(len(rows)))
@@ -170,22 +170,17 @@ def inject(database, arguments):
     )
 
 
-def out_of_fold(features, labels, seed):
+def estimates_of(features, labels, seed):
     """Estimates of each fifth of the faces by heads trained on the others."""
     import keras
-    import numpy as np
 
-    from src.estimation.estimator import Estimates
-    from src.labels import AGES
+    def train(training, held):
+        model = heads(features[training], labels[training])
+        age, gender = model.predict(features[held], batch_size=BATCH, verbose=0)
+        return gender, age
 
     keras.utils.set_random_seed(seed)
-    fold = np.random.default_rng(seed).integers(FOLDS, size=len(features))
-    age, gender = (np.empty((len(features), n), np.float32) for n in (len(AGES), 2))
-    for held in range(FOLDS):
-        model = heads(features[fold != held], labels[fold != held])
-        own = fold == held
-        age[own], gender[own] = model.predict(features[own], batch_size=BATCH, verbose=0)
-    return Estimates.of(gender[:, 0], age)
+    return out_of_fold(train, len(features), seed)
 
 
 def heads(features, labels):

@@ -6,7 +6,7 @@ import numpy as np
 
 DLIB = "dlib"  # dlib's face recognition network, which never saw an age
 BATCH_SIZE = 256
-RESAMPLES = 2000
+FOLDS, RESAMPLES = 5, 2000
 _STATISTICS = 512  # faces, for dlib's normalization
 
 
@@ -29,8 +29,12 @@ def features_of(
     def read(database, some) -> np.ndarray:
         return np.stack([resize(face, size) for face in database.image[some]])
 
-    alignment = "face_chip"
-    if weights != DLIB:
+    if weights == DLIB:
+        spread = np.linspace(0, len(rows[0]) - 1, _STATISTICS).astype(int)
+        faces = read(databases[0], rows[0][np.unique(spread)])
+        model, _, _ = initialised({"name": "face_resnet"}, size, DLIB, faces)
+        alignment = "face_chip"
+    else:
         model, description = load_checkpoint(Path(weights))
         size, alignment = description.crop.size, description.crop.alignment
     for database in databases:
@@ -39,10 +43,6 @@ def features_of(
                 f"--input: expected faces with the alignment {alignment}, {database.path} has "
                 f"{database.crop.alignment}"
             )
-    if weights == DLIB:
-        spread = np.linspace(0, len(rows[0]) - 1, _STATISTICS).astype(int)
-        faces = read(databases[0], rows[0][np.unique(spread)])
-        model, _, _ = initialised({"name": "face_resnet"}, size, DLIB, faces)
     trunk = keras.Model(model.inputs, model.get_layer("features_norm").output)
     found = []
     with Progress(sum(map(len, rows)), "faces") as progress:
@@ -55,15 +55,12 @@ def features_of(
     return found
 
 
-def labels_of(database, rows: np.ndarray) -> tuple[tuple, tuple]:
-    """Labels and sample weights of some rows, as `FaceBatches` has them."""
+def labels_of(gender, age_low, age_high) -> tuple[tuple, tuple]:
+    """Labels and sample weights, as `FaceBatches` has them, from labels (N,), NaN if unknown."""
     from src.labels import age_targets, gender_targets
 
-    gender, low, high = (
-        getattr(database, name)[rows] for name in ("gender", "age_low", "age_high")
-    )
-    weights = (~np.isnan(gender)).astype("f4"), (~np.isnan(low)).astype("f4")
-    return (gender_targets(gender), age_targets(low, high)), weights
+    weights = (~np.isnan(gender)).astype("f4"), (~np.isnan(age_low)).astype("f4")
+    return (gender_targets(gender), age_targets(age_low, age_high)), weights
 
 
 def predict(arguments, training: tuple, tested: list[np.ndarray]) -> list[list[np.ndarray]]:
@@ -73,8 +70,9 @@ def predict(arguments, training: tuple, tested: list[np.ndarray]) -> list[list[n
 
     from src.models.heads import twin_heads
     from src.training.arguments import AGE_HEADS
-    from src.training.losses import get_losses
-    from src.training.optimizers import get_optimizer, get_schedule, set_rates
+    from src.training.distribution import Devices
+    from src.training.network import compile_network
+    from src.training.optimizers import get_schedule
 
     features, labels, weights = training
     keras.utils.set_random_seed(arguments.seed)
@@ -83,12 +81,7 @@ def predict(arguments, training: tuple, tested: list[np.ndarray]) -> list[list[n
     net = keras.layers.Dropout(0.2)(inputs)
     model = keras.Model(inputs, twin_heads(net, hidden=256, use_bias=True, age_head=head))
     schedule = get_schedule(arguments, -(-len(features) // BATCH_SIZE))
-    set_rates(model, arguments)
-    model.compile(
-        get_optimizer(arguments, schedule),
-        get_losses(arguments),
-        loss_weights=[arguments.gender_weight, arguments.age_weight],
-    )
+    compile_network(Devices(["cpu:0"]), model, arguments, schedule)
     model.fit(
         features,
         labels,
@@ -98,6 +91,23 @@ def predict(arguments, training: tuple, tested: list[np.ndarray]) -> list[list[n
         verbose=0,
     )
     return [model.predict(each, batch_size=1024, verbose=0) for each in tested]
+
+
+def out_of_fold(train, count: int, seed: int):
+    """Estimates of `count` faces, each fifth by heads that are trained on all other faces.
+
+    train: takes which faces are trained on and which predicted, bool (count,) each, and returns
+        the gender and age distributions of the latter.
+    """
+    from src.estimation.estimates import Estimates
+    from src.labels import AGES, GENDERS
+
+    fold = np.random.default_rng(seed).integers(FOLDS, size=count)
+    gender, age = (np.empty((count, len(classes)), np.float32) for classes in (GENDERS, AGES))
+    for held in range(FOLDS):
+        own = fold == held
+        gender[own], age[own] = train(~own, own)
+    return Estimates.of(gender[:, 0], age)
 
 
 def interval(differences: np.ndarray) -> tuple[float, float]:

@@ -47,6 +47,13 @@ def degrade(faces: np.ndarray, grain: float, quality: int) -> np.ndarray:
     return faces
 
 
+def ages(estimator, faces: np.ndarray) -> np.ndarray:
+    """Estimated ages in years, (N,), of faces, uint8 (N, S, S, 3), of any size."""
+    from src.faces.images import resize
+
+    return estimator(np.stack([resize(face, estimator.crop.size) for face in faces])).age
+
+
 def text(values: np.ndarray) -> str:
     """The mean of (N,) values and its interval."""
     rng = np.random.default_rng(0)
@@ -60,7 +67,6 @@ def main(argv=()):
 
     from src.data.database import open_database
     from src.estimation.estimator import Estimator
-    from src.faces.images import resize
     from src.labels import age_errors, is_exact
     from src.models.seen import TEST, rows_of_part
 
@@ -73,12 +79,9 @@ def main(argv=()):
             chosen = is_exact(low, high) & (low >= AGES[0]) & (high <= AGES[1])
             rows, labels = rows[chosen], (low[chosen], high[chosen])
             faces = database.image[rows]
-
-            def ages(faces: np.ndarray, estimator: Estimator = estimator) -> np.ndarray:
-                return estimator(np.stack([resize(f, estimator.crop.size) for f in faces])).age
-
-            clean = ages(faces)
-            changes = [ages(degrade(faces, *how)) - clean for how in DEGRADATIONS.values()]
+            clean = ages(estimator, faces)
+            degraded = (degrade(faces, *how) for how in DEGRADATIONS.values())
+            changes = [ages(estimator, each) - clean for each in degraded]
             cells = map(text, (age_errors(clean, *labels), *changes))
             table.append([path.name, f"{database.db} ({len(rows):,})", *cells])
     headers = ["model", "faces", "bias", *DEGRADATIONS]

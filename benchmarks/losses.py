@@ -60,7 +60,8 @@ def main(argv=()):
     ]
     sources = [joined, joined, unseen]
     training, *tested = features_of(DLIB, SIZE, sources, chosen)
-    labels, weights = labels_of(joined, chosen[0])
+    columns = (getattr(joined, name)[chosen[0]] for name in ("gender", "age_low", "age_high"))
+    labels, weights = labels_of(*columns)
     errors, covered = {}, {}
     for name in AGE_LOSSES:
         for seed in range(args.seeds):

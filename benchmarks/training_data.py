@@ -11,23 +11,24 @@ Differences to training on all are paired by seed and face, their 95 % intervals
 both. Intervals of ages are calibrated on validation faces of the datasets that are trained on.
 """
 
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.features import DLIB, features_of, interval, labels_of, predict
+from benchmarks.features import DLIB, features_of, interval, labels_of, out_of_fold, predict
 from src import cli, flags
 from src.errors import UserError
 from src.extras import import_keras
 from src.flags import flag
 
-FOLDS = 5
+LABELS = "gender", "age_low", "age_high"
+CELLS = {"age": "{:.2f}", "gender": "{:.1f} %", "coverage": "{:.0f} %"}
 BANDS = {"10-29": (10, 29), "75 and more": (75, 100)}  # years
 MIN_FACES = 30  # of a dataset in a band
 
@@ -44,21 +45,6 @@ class Arguments:
     every: int = flag(1, help="use one in N faces", limits="[1, inf)")
     seeds: int = flag(3, help="number of seeds", limits="[2, inf)")
     epochs: int = flag(12, help="number of epochs", limits="[2, inf)")
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Features, labels, sample weights and dataset of faces of joined databases."""
-
-    features: np.ndarray
-    labels: tuple[np.ndarray, np.ndarray]
-    weights: tuple[np.ndarray, np.ndarray]
-    table: pd.DataFrame  # see results.labels_table
-
-    def of(self, chosen: np.ndarray) -> "Faces":
-        """Some of the faces; chosen: bool (N,)."""
-        labels, weights = ([each[chosen] for each in own] for own in (self.labels, self.weights))
-        return Faces(self.features[chosen], labels, weights, self.table[chosen])
 
 
 def settings(args: Arguments, seed: int):
@@ -78,76 +64,85 @@ def settings(args: Arguments, seed: int):
     )
 
 
-def trained(args: Arguments, seed: int, faces: Faces, quality: np.ndarray, tested: list) -> list:
-    """Estimates of each set of features; quality: (N, 2), factors of the sample weights."""
-    from src.estimation.estimates import Estimates
+def trained(args: Arguments, seed: int, features, table, quality, tested: list) -> list:
+    """Gender and age distributions of each set of features.
+
+    features, table: of the training faces, see `results.labels_table`.
+    quality: (N, 2), factors of the sample weights.
+    """
     from src.models.description import OUTPUTS
     from src.training.losses import class_weights
 
     arguments = settings(args, seed)
-    columns = [faces.table[name].to_numpy() for name in ("age_low", "age_high", "gender")]
-    classes = class_weights(arguments, *columns)
+    gender, low, high = (table[name].to_numpy() for name in LABELS)
+    labels, known = labels_of(gender, low, high)
+    classes = class_weights(arguments, low, high, gender)
     weights = tuple(
-        known * classes[name] * factor
-        for name, known, factor in zip(OUTPUTS, faces.weights, quality.T, strict=True)
+        own * classes[name] * factor
+        for name, own, factor in zip(OUTPUTS, known, quality.T, strict=True)
     )
-    found = predict(arguments, (faces.features, tuple(faces.labels), weights), tested)
-    return [Estimates.of(gender[:, 0], age) for gender, age in found]
+    return predict(arguments, (features, labels, weights), tested)
 
 
-def suspicion(args: Arguments, seed: int, faces: Faces) -> np.ndarray:
-    """The probability that the age and the gender of each face are wrong, (N, 2), out of fold."""
-    from src.estimation.estimates import Estimates
+def suspicion(args: Arguments, seed: int, features, table) -> np.ndarray:
+    """The probability that the gender and the age of each face are wrong, (N, 2), out of fold."""
     from src.evaluation.noise import suspect
 
-    fold = np.random.default_rng(seed).integers(FOLDS, size=len(faces.table))
-    gender, age = np.empty(len(fold), np.float32), np.empty((len(fold), 101), np.float32)
-    for held in range(FOLDS):
-        others = faces.of(fold != held)
-        ones = np.ones((len(others.table), 2))
-        own = fold == held
-        [estimates] = trained(args, seed, others, ones, [faces.features[own]])
-        gender[own], age[own] = estimates.p_female, estimates.age_distribution
-    estimates = Estimates.of(gender, age)
-    wrong = np.empty((len(fold), 2))
-    for source in faces.table["source"].unique():
-        own = (faces.table["source"] == source).to_numpy()
-        found = suspect(faces.table[own], estimates.of_faces(np.flatnonzero(own)))
+    ones = np.ones((len(table), 2))
+
+    def train(training, held):
+        some = features[training], table[training], ones[training]
+        return trained(args, seed, *some, [features[held]])[0]
+
+    estimates = out_of_fold(train, len(table), seed)
+    wrong = np.empty((len(table), 2))
+    for source in table["source"].unique():
+        own = (table["source"] == source).to_numpy()
+        found = suspect(table[own], estimates.of_faces(np.flatnonzero(own)))
         wrong[own] = found[["gender", "age"]]
     return wrong
 
 
-def factors(texts: Sequence[str], names: Iterable[str]) -> dict[str, float]:
-    """The factors in texts such as "wiki:0.5"."""
-    found = {}
+def parsed(texts: Sequence[str], names: Sequence[str]) -> list[tuple[str, float]]:
+    """Datasets and factors of texts such as "wiki:0.5"."""
+    found = []
     for text in texts:
-        name, _, factor = text.partition(":")
-        try:
-            found[text] = float(factor)
-        except ValueError:
-            found[text] = -1.0
-        if name not in names or not found[text] > 0:
+        matched = re.fullmatch(r"(.+):(\d*\.?\d+)", text)
+        if not matched or matched[1] not in names or float(matched[2]) == 0:
             raise UserError(
-                f"--factors: expected a dataset ({', '.join(dict.fromkeys(names))}) and a factor, "
-                f"such as wiki:0.5, received {text}"
+                f"--factors: expected a dataset ({', '.join(names)}) and a factor, such as "
+                f"wiki:0.5, received {text}"
             )
+        found.append((matched[1], float(matched[2])))
     return found
 
 
-def variants(args: Arguments, seed: int, faces: Faces):
-    """Names, faces and quality of labels of each training set."""
-    source = faces.table["source"].to_numpy()
+def variants(source: np.ndarray, wrong: np.ndarray, factors: list[tuple[str, float]]):
+    """Names, faces and quality of labels of each training set.
+
+    source: dataset of each face.  wrong: see `suspicion`.
+    """
     everything, ones = np.full(len(source), True), np.ones((len(source), 2))
-    wrong = suspicion(args, seed, faces)
-    print(f"P(wrong) > 0.5: {(wrong > 0.5).sum(axis=0)} (gender, age)", file=sys.stderr)
     yield "all", everything, ones
     for name in dict.fromkeys(source):
         yield f"without {name}", source != name, ones
-    for name, factor in factors(args.factors, source).items():
-        chosen = source == name.split(":")[0]
-        yield name, everything, np.where(chosen[:, None], factor, ones)
+    for name, factor in factors:
+        yield f"{name}:{factor:g}", everything, np.where((source == name)[:, None], factor, ones)
     yield "weight 1 - P(label is wrong)", everything, 1 - wrong
     yield "without labels of P(wrong) > 0.5", everything, 1.0 * (wrong <= 0.5)
+
+
+def temperatures(estimates, table) -> dict[str, float]:
+    """Temperatures, see `Description.calibration`, fitted on the known labels of a table."""
+    from src.calibration.temperatures import HEADS, fit
+
+    labels, weights = labels_of(*(table[name].to_numpy() for name in LABELS))
+    found = {}
+    for head, target, weight in zip(HEADS, labels, weights, strict=True):
+        known = weight > 0
+        distribution = getattr(estimates, f"{head}_distribution")[known]
+        found[f"{head}_temperature"] = fit(distribution, target[known])
+    return found
 
 
 def measure(table, estimates) -> dict[str, np.ndarray]:
@@ -171,43 +166,47 @@ def main(argv=()):
     import_keras()
     from tabulate import tabulate
 
-    from src.calibration.temperatures import HEADS, fit, scale
+    from src.calibration.temperatures import scale
     from src.data.database import join, open_database
     from src.data.split import database_names, divide
+    from src.estimation.estimates import Estimates
     from src.evaluation.results import labels_table
 
     if len(args.input) < 2:
         raise UserError("--input: expected several databases, received one")
     databases = [open_database(path) for path in args.input]
-    factors(args.factors, database_names(databases))
+    names = database_names(databases)
+    factors = parsed(args.factors, names)
     joined, (_, rows) = join(databases), divide(databases, "hash", 0.1, 0.1, 0)
     rows = {part: own[:: args.every] for part, own in rows.items()}
-    features = features_of(args.weight_file, args.size, [joined] * len(rows), [*rows.values()])
-    source = np.repeat(database_names(databases), [*map(len, databases)])
-    parts = {}
-    for (part, own), values in zip(rows.items(), features, strict=True):
-        columns = [getattr(joined, name)[own] for name in ("gender", "age_low", "age_high")]
-        table = labels_table([""] * len(own), *columns, source=source[own])
-        parts[part] = Faces(values, *labels_of(joined, own), table)
-    training, validation, test = (parts[name] for name in ("training", "validation", "test"))
+    found = features_of(args.weight_file, args.size, [joined] * len(rows), [*rows.values()])
+    features = dict(zip(rows, found, strict=True))
+    source = np.repeat(names, [*map(len, databases)])
+    tables = {
+        part: labels_table(
+            [""] * len(own), *(getattr(joined, name)[own] for name in LABELS), source=source[own]
+        )
+        for part, own in rows.items()
+    }
+    training, validation, test = (tables[part] for part in ("training", "validation", "test"))
     values = {}
     for seed in range(args.seeds):
-        for name, chosen, quality in variants(args, seed, training):
-            tested = [validation.features, test.features]
-            held, found = trained(args, seed, training.of(chosen), quality[chosen], tested)
-            is_own = validation.table["source"].isin(training.table["source"][chosen]).to_numpy()
-            temperatures = {}
-            for head, labels, known in zip(
-                HEADS, validation.labels, validation.weights, strict=True
-            ):
-                fitted = is_own & (known > 0)
-                distribution = getattr(held, f"{head}_distribution")[fitted]
-                temperatures[f"{head}_temperature"] = fit(distribution, labels[fitted])
-            values.setdefault(name, []).append(measure(test.table, scale(found, temperatures)))
+        wrong = suspicion(args, seed, features["training"], training)
+        print(f"P(wrong) > 0.5: {(wrong > 0.5).sum(axis=0)} (gender, age)", file=sys.stderr)
+        for name, chosen, quality in variants(training["source"].to_numpy(), wrong, factors):
+            some = features["training"][chosen], training[chosen], quality[chosen]
+            tested = [features["validation"], features["test"]]
+            held, found = (
+                Estimates.of(gender[:, 0], age)
+                for gender, age in trained(args, seed, *some, tested)
+            )
+            own = validation["source"].isin(training["source"][chosen]).to_numpy()
+            fitted = temperatures(held.of_faces(np.flatnonzero(own)), validation[own])
+            values.setdefault(name, []).append(measure(test, scale(found, fitted)))
             print(f"seed {seed}: {name}", file=sys.stderr)
-    print(f"{len(training.table):,} training faces, {args.seeds} seeds, {args.weight_file}")
-    print(tabulate(*results(values, test.table), tablefmt="pipe", disable_numparse=True))
-    print(tabulate(*differences(values, test.table), tablefmt="pipe", disable_numparse=True))
+    print(f"{len(training):,} training faces, {args.seeds} seeds, {args.weight_file}")
+    print(tabulate(*results(values, test), tablefmt="pipe", disable_numparse=True))
+    print(tabulate(*differences(values, test), tablefmt="pipe", disable_numparse=True))
 
 
 def results(values: dict, table) -> tuple[list[list[str]], list[str]]:
@@ -218,13 +217,9 @@ def results(values: dict, table) -> tuple[list[list[str]], list[str]]:
         line = [name]
         for source in sources:
             own = (table["source"] == source).to_numpy()
-            age, gender, coverage = (
-                np.nanmean([each[what][own] for each in seeds]) if known.any() else np.nan
-                for what in ("age", "gender", "coverage")
-                for known in [~np.isnan(seeds[0][what][own])]
-            )
-            cells = [(age, "{:.2f}"), (gender, "{:.1f} %"), (coverage, "{:.0f} %")]
-            text = ", ".join(form.format(v) for v, form in cells if not np.isnan(v))
+            found = {what: np.array([each[what][own] for each in seeds]) for what in CELLS}
+            known = {what: each[~np.isnan(each)] for what, each in found.items()}
+            text = ", ".join(CELLS[what].format(v.mean()) for what, v in known.items() if len(v))
             line.append(f"**{text}**" if name == f"without {source}" else text)
         lines.append(line)
     return lines, ["trained on", *sources]
