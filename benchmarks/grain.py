@@ -11,6 +11,7 @@ estimate by each degradation, with 95 % intervals by bootstrap.
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,12 @@ def ages(estimator, faces: np.ndarray) -> np.ndarray:
 
 def text(values: np.ndarray) -> str:
     """The mean of (N,) values and its interval."""
-    rng = np.random.default_rng(0)
-    means = [rng.choice(values, len(values)).mean() for _ in range(1000)]
-    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(values.mean(), *np.percentile(means, [2.5, 97.5]))
+    from src.evaluation.intervals import with_intervals
+    from src.evaluation.metrics import mean
+
+    functions = {"mean": partial(mean, values)}
+    found = with_intervals(functions, np.arange(len(values)), seed=0, resamples=1000)
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*found["mean"])
 
 
 def main(argv=()):
